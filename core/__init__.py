@@ -1,0 +1,1 @@
+"""Training of logistic regression, headless: nothing in here knows a screen."""

@@ -1,0 +1,116 @@
+"""What a training can be told while it runs: requests put into a thread-safe inbox.
+
+The trainer alone takes them out, between two epochs.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from logreg_tui.core.settings import RunSettings, check_head, check_l2, check_learning_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait before the next epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on after a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOnce:
+    """Train to the next log point, then pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetHead:
+    """Switch the head of a run; its parameters are kept."""
+
+    run: int
+    head: str
+
+    def __post_init__(self) -> None:
+        check_head(self.head)
+
+
+@dataclass(frozen=True, slots=True)
+class SetL2:
+    """Change the lambda of a run's L2 term."""
+
+    run: int
+    l2: float
+
+    def __post_init__(self) -> None:
+        check_l2(self.l2)
+
+
+@dataclass(frozen=True, slots=True)
+class SetLearningRate:
+    """Change a run's learning rate; its schedule goes on multiplying the new value."""
+
+    run: int
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        check_learning_rate(self.learning_rate)
+
+
+@dataclass(frozen=True, slots=True)
+class AddRun:
+    """Train one more run beside the others, from its epoch 0, for as many epochs as the experiment's."""
+
+    settings: RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    """Stop training one run; its rows and parameters stay."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the experiment cleanly."""
+
+
+Request = Pause | Resume | StepOnce | SetHead | SetL2 | SetLearningRate | AddRun | EndRun | Stop
+
+
+class Control:
+    """The inbox. `send` may be called from any thread and from a signal handler; it never blocks."""
+
+    def __init__(self, *requests: Request) -> None:
+        # Of the standard queues only SimpleQueue may be put into by a signal handler that
+        # interrupted another put.
+        self._requests: SimpleQueue[Request] = SimpleQueue()
+        self._stopping = threading.Event()
+        for request in requests:
+            self.send(request)
+
+    def send(self, request: Request) -> None:
+        """Put a request into the inbox; a paused trainer wakes."""
+        if isinstance(request, Stop):
+            self._stopping.set()
+        self._requests.put(request)
+
+    def take(self) -> Request | None:
+        """Return the oldest request, or None where there is none."""
+        try:
+            return self._requests.get_nowait()
+        except Empty:
+            return None
+
+    def wait(self) -> Request:
+        """Return the oldest request, blocking until there is one."""
+        return self._requests.get()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether Stop was ever sent: long preparations poll it."""
+        return self._stopping.is_set()

@@ -1,0 +1,19 @@
+"""Errors a user can cause. Their text is one line that names the cause and the remedy."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something outside the program stops it: a file, a device, the network. Exit status 1."""
+
+    exit_status = 1
+
+
+class UsageError(UserError):
+    """What was asked for makes no sense: an option, a value, a name. Exit status 2."""
+
+    exit_status = 2
+
+
+class Cancelled(Exception):
+    """The user asked to stop while something was being prepared; nothing went wrong."""

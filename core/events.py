@@ -1,0 +1,194 @@
+"""What a training says: frozen events with plain numbers, the only thing a front end is given.
+
+`step` counts the experiment's passes over the data; a run's `epoch` counts from the step at
+which the run joined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from logreg_tui.core.settings import RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentStarted:
+    """Data, device and directory are ready; training begins at `step`."""
+
+    step: int
+    directory: str
+    """Absolute path of the experiment directory."""
+    dataset: str
+    train_samples: int
+    test_samples: int
+    features: int
+    classes: int
+    image_shape: tuple[int, int] | None
+    """Rows and columns where the features of a sample form an image."""
+    device: str
+    """The device in words, such as `cuda:0 NVIDIA H200` or `cpu, 2 threads`."""
+    epochs: int
+    log_every: int
+    report_every: int
+    notice: str | None = None
+    """Something the user must keep in mind, such as data that stand in for MNIST."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run joined at `step`, which is its epoch 0."""
+
+    step: int
+    run: int
+    settings: RunSettings
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowLogged:
+    """One row of metrics.csv; everything in it is measured on the parameters of `epoch`."""
+
+    step: int
+    run: int
+    epoch: int
+    elapsed_s: float
+    head: str
+    l2: float
+    learning_rate: float
+    train_loss: float
+    """Cross entropy without the L2 term."""
+    l2_penalty: float
+    test_loss: float
+    train_accuracy: float
+    test_accuracy: float
+    is_report: bool
+    """Whether the accuracy log has a line for it."""
+
+    @property
+    def objective(self) -> float:
+        """What is minimised: train_loss + l2_penalty."""
+        return self.train_loss + self.l2_penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """Epochs passed without a row: sent a few times a second at most, never recorded."""
+
+    step: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged:
+    """A knob was turned: the update that leaves `step` is the first with the new value."""
+
+    step: int
+    run: int
+    epoch: int
+    name: str
+    """`head`, `l2` or `learning_rate`."""
+    old: str | float
+    new: str | float
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Training waits at `step`."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Training goes on from `step`."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """Training goes on from `step` to the next log point and pauses there."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiverged:
+    """A measured value stopped being finite; the run keeps the parameters of its last finite row."""
+
+    step: int
+    run: int
+    epoch: int
+    cause: str
+    """Which value, such as `train_loss is nan`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run left: its epochs are done (`finished`) or the user ended it (`ended`)."""
+
+    step: int
+    run: int
+    epoch: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """A request could not be carried out, for example because its run has ended."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllRunsEnded:
+    """No run is left to train; an interactive experiment waits for a new run."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentEnded:
+    """The last event: `finished` where every run had ended, else `stopped`."""
+
+    step: int
+    reason: str
+
+
+Event = (
+    ExperimentStarted
+    | RunStarted
+    | RowLogged
+    | Progressed
+    | SettingChanged
+    | Paused
+    | Resumed
+    | Stepped
+    | RunDiverged
+    | RunEnded
+    | RequestRefused
+    | AllRunsEnded
+    | ExperimentEnded
+)
+
+RECORD_NAMES: dict[type[Any], str] = {
+    ExperimentStarted: "experiment_started",
+    RunStarted: "run_started",
+    SettingChanged: "setting_changed",
+    Paused: "paused",
+    Resumed: "resumed",
+    Stepped: "stepped",
+    RunDiverged: "run_diverged",
+    RunEnded: "run_ended",
+    AllRunsEnded: "all_runs_ended",
+    ExperimentEnded: "experiment_ended",
+}
+"""The name in events.jsonl of each event that stands there."""
+
+
+def to_record(event: Event) -> dict[str, Any] | None:
+    """Return the line of events.jsonl as plain values, or None for an event that is not kept there."""
+    name = RECORD_NAMES.get(type(event))
+    return None if name is None else {"event": name, **asdict(event)}

@@ -1,0 +1,234 @@
+"""Frozen settings of a run and of an experiment, their checks and their JSON.
+
+Imports neither torch nor numpy: the command line reads it before it answers `--help`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from logreg_tui.core.errors import UsageError
+
+SIGMOID = "sigmoid"
+LOGITS = "logits"
+HEADS = (SIGMOID, LOGITS)
+SCHEDULES = ("constant", "step", "exponential", "cosine")
+PIXELS = ("raw", "unit", "standardized")
+DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "qmnist", "digits")
+
+DEFAULT_L2 = 0.001
+DEFAULT_LEARNING_RATE = 0.01
+DEFAULT_STEP_SIZE = 1000
+DEFAULT_GAMMA = {"step": 0.1, "exponential": 0.999}
+DEFAULT_EPOCHS = 10_000
+
+FLOAT32_MAX = 3.4028234663852886e38
+NAME_PATTERN = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
+
+
+def check_l2(value: float) -> float:
+    """Return the lambda of the L2 term, or raise UsageError unless 0 <= value <= float32's largest."""
+    if not 0 <= value <= FLOAT32_MAX:
+        raise UsageError(f"lambda is {value:g}: give a finite number that is 0 or more")
+    return float(value)
+
+
+def check_learning_rate(value: float) -> float:
+    """Return the learning rate, or raise UsageError unless 0 < value <= float32's largest."""
+    if not 0 < value <= FLOAT32_MAX:
+        raise UsageError(f"learning rate is {value:g}: give a finite number above 0")
+    return float(value)
+
+
+def check_head(value: str) -> str:
+    """Return the head, or raise UsageError."""
+    return _check_choice("head", value, HEADS)
+
+
+def check_seed(value: int) -> int:
+    """Return the seed, or raise UsageError where torch.manual_seed would refuse it."""
+    if not -(2**63) <= value < 2**63:
+        raise UsageError(f"seed {value} does not fit 64 bits: give a smaller integer")
+    return value
+
+
+def check_name(value: str) -> str:
+    """Return an experiment's name, or raise UsageError where it is not safe as a folder's name."""
+    if not NAME_PATTERN.fullmatch(value):
+        raise UsageError(
+            f"name {value!r}: use 1 to 64 letters, digits, '.', '_' and '-', not starting with '.'"
+        )
+    return value
+
+
+def _check_choice(what: str, value: str, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise UsageError(f"{what} {value!r} is unknown: choose from {', '.join(choices)}")
+    return value
+
+
+def _check_positive(what: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{what} is {value!r}: give a positive integer")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How the learning rate follows from the epoch, as torch.optim.lr_scheduler defines it.
+
+    `step` is StepLR, `exponential` ExponentialLR, `cosine` CosineAnnealingLR with eta_min 0.
+    https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+    """
+
+    kind: str = "constant"
+    step_size: int = DEFAULT_STEP_SIZE
+    """Epochs between two drops of `step`."""
+    gamma: float = 1.0
+    """Factor of one drop of `step`, or of one epoch of `exponential`."""
+    period: int = DEFAULT_EPOCHS
+    """Epoch at which `cosine` reaches 0; past it the rate rises again, as in PyTorch."""
+
+    def __post_init__(self) -> None:
+        _check_choice("schedule", self.kind, SCHEDULES)
+        _check_positive("step size", self.step_size)
+        _check_positive("period of the schedule", self.period)
+        if not 0 < self.gamma <= FLOAT32_MAX:
+            raise UsageError(f"gamma is {self.gamma:g}: give a finite number above 0")
+
+    def factor(self, epoch: int) -> float:
+        """Return what the learning rate is multiplied by at this epoch."""
+        if self.kind == "step":
+            return _power(self.gamma, epoch // self.step_size)
+        if self.kind == "exponential":
+            return _power(self.gamma, epoch)
+        if self.kind == "cosine":
+            return (1 + math.cos(math.pi * epoch / self.period)) / 2
+        return 1.0
+
+    def __str__(self) -> str:
+        if self.kind == "step":
+            return f"x{self.gamma:g} every {self.step_size:,}"
+        if self.kind == "exponential":
+            return f"x{self.gamma:g} per epoch"
+        if self.kind == "cosine":
+            return f"cosine to {self.period:,}"
+        return "constant"
+
+
+def _power(base: float, exponent: int) -> float:
+    try:
+        return float(base**exponent)
+    except OverflowError:
+        return math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What makes one run: turning a knob gives a new value of it."""
+
+    head: str = SIGMOID
+    l2: float = DEFAULT_L2
+    learning_rate: float = DEFAULT_LEARNING_RATE
+    """The rate at epoch 0; the schedule multiplies it."""
+    seed: int = 0
+    schedule: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        check_head(self.head)
+        check_l2(self.l2)
+        check_learning_rate(self.learning_rate)
+        check_seed(self.seed)
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Return the learning rate of the update that leaves this epoch."""
+        return self.learning_rate * self.schedule.factor(epoch)
+
+    def with_other_head(self) -> RunSettings:
+        """Return the same settings with the other head."""
+        return replace(self, head=LOGITS if self.head == SIGMOID else SIGMOID)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentSettings:
+    """What an experiment is started with; what changes later stands in events.jsonl."""
+
+    runs: tuple[RunSettings, ...] = (RunSettings(),)
+    dataset: str = "auto"
+    """One of DATASETS, or the path of an .npz file."""
+    data_dir: str | None = None
+    """Folder in torchvision's layout; None is the user's cache folder."""
+    pixels: str = "raw"
+    epochs: int = DEFAULT_EPOCHS
+    """Epochs that each run trains."""
+    log_every: int = 10
+    report_every: int = 1000
+    device: str = "auto"
+    threads: int | None = None
+    """Processor threads for training; None is all."""
+    runs_dir: str = "runs"
+    name: str | None = None
+    """Label of the experiment; None is the heads joined by '-'."""
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise UsageError("an experiment needs at least one run")
+        _check_choice("pixels", self.pixels, PIXELS)
+        _check_positive("--epochs", self.epochs)
+        _check_positive("--log-every", self.log_every)
+        _check_positive("--report-every", self.report_every)
+        if self.threads is not None:
+            _check_positive("--threads", self.threads)
+        if self.name is not None:
+            check_name(self.name)
+
+    @property
+    def label(self) -> str:
+        """The name of the experiment, given or derived from the heads of its runs."""
+        return self.name or "-".join(dict.fromkeys(run.head for run in self.runs))
+
+    def is_log_point(self, epoch: int) -> bool:
+        """Whether a row is logged at this epoch (the last epoch, which is one too, apart)."""
+        return epoch % self.log_every == 0 or self.is_report_point(epoch)
+
+    def is_report_point(self, epoch: int) -> bool:
+        """Whether the accuracy log has a line for this epoch (the last epoch apart)."""
+        return epoch % self.report_every == 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that `from_json` turns back into equal settings."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> ExperimentSettings:
+        """Read what `to_json` gave. Raises UsageError on unknown, missing or bad values."""
+        try:
+            values = dict(record)
+            values["runs"] = tuple(run_from_json(run) for run in values["runs"])
+            return cls(**values)
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise UsageError(f"settings cannot be read: {error}") from error
+
+
+def run_from_json(record: Mapping[str, Any]) -> RunSettings:
+    """Read one run of `ExperimentSettings.to_json`. Raises TypeError or KeyError on bad values."""
+    return RunSettings(**{**record, "schedule": Schedule(**record["schedule"])})
+
+
+def grid(
+    heads: Sequence[str],
+    l2s: Sequence[float],
+    learning_rates: Sequence[float],
+    seeds: Sequence[int],
+    schedule: Schedule,
+) -> tuple[RunSettings, ...]:
+    """Return every combination as a run, the last argument running fastest."""
+    return tuple(
+        RunSettings(head, l2, learning_rate, seed, schedule)
+        for head, l2, learning_rate, seed in product(heads, l2s, learning_rates, seeds)
+    )
