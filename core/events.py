@@ -73,7 +73,9 @@ class RowLogged:
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """Epochs passed without a row: sent a few times a second at most, never recorded."""
+    """All rows up to `step` are logged. Sent after each log point and a few times a second between
+    distant ones; never recorded.
+    """
 
     step: int
     elapsed_s: float

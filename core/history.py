@@ -7,7 +7,7 @@ columns whose count is published last, so that a reader never sees a row half wr
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from logreg_tui.core import events
 from logreg_tui.core.settings import RunSettings
@@ -140,7 +140,7 @@ class History:
             case _:
                 self.state = _STATES.get(type(event), self.state)
                 if isinstance(event, events.ExperimentEnded):
-                    self.state = event.reason
+                    self._close(event.reason)
 
     def _append(self, row: events.RowLogged) -> None:
         run = self.runs[row.run]
@@ -153,8 +153,7 @@ class History:
 
     def _change_setting(self, event: events.SettingChanged) -> None:
         run = self.runs[event.run]
-        change: dict[str, Any] = {event.name: event.new}
-        run.settings = replace(run.settings, **change)
+        run.settings = run.settings.changed(event.name, event.new)
         mark = Mark(event.epoch, describe_change(event), breaks_line=event.name == "head")
         run.marks = (*run.marks, mark)
 
@@ -163,6 +162,18 @@ class History:
         history.ended_at = epoch
         history.marks = (*history.marks, *marks)
         history.status = status
+        self._report_last(history)
+
+    def _close(self, reason: str) -> None:
+        for run in self.runs.values():
+            self._report_last(run)
+        self.state = reason
+
+    def _report_last(self, run: RunHistory) -> None:
+        """Give the last epoch its line in the accuracy log, wherever the run happened to end."""
+        if run.last is not None and not run.last.is_report:
+            run.last = replace(run.last, is_report=True)
+            self.reports.append(run.last)
 
 
 _STATES: dict[type[object], str] = {

@@ -149,6 +149,11 @@ class RunSettings:
         """Return the learning rate of the update that leaves this epoch."""
         return self.learning_rate * self.schedule.factor(epoch)
 
+    def changed(self, name: str, value: str | float) -> RunSettings:
+        """Return the same settings with one knob, `head`, `l2` or `learning_rate`, turned."""
+        knob: dict[str, Any] = {name: value}
+        return replace(self, **knob)
+
     def with_other_head(self) -> RunSettings:
         """Return the same settings with the other head."""
         return replace(self, head=LOGITS if self.head == SIGMOID else SIGMOID)

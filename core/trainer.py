@@ -1,0 +1,328 @@
+"""`train`: the only loop. A generator of events; its one input while it runs is the control inbox.
+
+At each step, in this order: rows that are due are logged, requests are taken, every run is
+updated once. So a request that carries a step always acts after the rows of that step, whether
+it came from a person or is replayed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from logreg_tui.core import control as requests
+from logreg_tui.core import events
+from logreg_tui.core.control import Control, Request
+from logreg_tui.core.datasets import Dataset
+from logreg_tui.core.engine import Engine, Measurement
+from logreg_tui.core.model import initial_parameters
+from logreg_tui.core.settings import ExperimentSettings, RunSettings
+
+PROGRESS_INTERVAL_S = 0.25
+
+
+class Stopwatch:
+    """Monotonic seconds of training: pauses are excluded."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, elapsed_s: float = 0.0) -> None:
+        self._clock = clock
+        self._elapsed_s = elapsed_s
+        self._started: float | None = None
+
+    def start(self) -> None:
+        """Count from now on."""
+        if self._started is None:
+            self._started = self._clock()
+
+    def stop(self) -> None:
+        """Count no longer."""
+        self._elapsed_s = self.read()
+        self._started = None
+
+    def read(self) -> float:
+        """Return the seconds counted so far."""
+        running = 0.0 if self._started is None else self._clock() - self._started
+        return self._elapsed_s + running
+
+
+@dataclass(slots=True)
+class RunState:
+    """One run as it stands now."""
+
+    number: int
+    settings: RunSettings
+    epochs: int
+    joined_at: int
+    joined_at_s: float
+    logged_epoch: int = -1
+    status: str = "training"
+    """`training`, `finished`, `ended` or `diverged`."""
+    parameters: tuple[Tensor, Tensor] | None = None
+    """Weight and bias of a run that has left the engine."""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether the run is in the engine."""
+        return self.status == "training"
+
+
+@dataclass(slots=True)
+class Training:
+    """Everything a training is made of; whole and consistent whenever `train` has yielded."""
+
+    settings: ExperimentSettings
+    engine: Engine
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    step: int = 0
+    runs: dict[int, RunState] = field(default_factory=dict)
+    is_paused: bool = False
+
+    @classmethod
+    def start(cls, settings: ExperimentSettings, dataset: Dataset, device: torch.device) -> Training:
+        """Return a training at step 0 with the runs of the settings."""
+        training = cls(settings, Engine(dataset, device))
+        for run in settings.runs:
+            training.join(run)
+        return training
+
+    def join(self, settings: RunSettings) -> RunState:
+        """Let a run join at this step with its initial parameters."""
+        number = len(self.runs) + 1
+        run = RunState(number, settings, self.settings.epochs, self.step, self.stopwatch.read())
+        weight, bias = initial_parameters(self.engine.features, self.engine.classes, settings.seed)
+        self.engine.add(number, settings.head, settings.l2, weight, bias)
+        self.runs[number] = run
+        return run
+
+    def leave(self, run: RunState, status: str) -> None:
+        """Take a run out of the engine; its parameters stay with it."""
+        run.parameters = self.engine.parameters(run.number)
+        run.status = status
+        self.engine.remove(run.number)
+
+    @property
+    def active(self) -> list[RunState]:
+        """The runs that train, by number."""
+        return [run for run in self.runs.values() if run.is_training]
+
+    def epoch(self, run: RunState) -> int:
+        """Return the epoch of a run that trains."""
+        return self.step - run.joined_at
+
+    def parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
+        """Return weight (classes, features) and bias (classes,) on the CPU."""
+        return run.parameters or self.engine.parameters(run.number)
+
+
+def train(training: Training, control: Control, *, stays_open: bool = False) -> Iterator[events.Event]:
+    """Train until every run has ended or Stop arrives, yielding what happens.
+
+    With `stays_open` a training without runs waits for new ones instead of ending. Closing the
+    generator between two events leaves `training` as it was at the last one.
+    """
+    loop = _Loop(training, control)
+    for run in training.runs.values():
+        yield events.RunStarted(training.step, run.number, run.settings, run.epochs)
+    training.stopwatch.start()
+    try:
+        yield from loop.run(stays_open)
+    finally:
+        training.stopwatch.stop()
+
+
+class _Loop:
+    def __init__(self, training: Training, control: Control) -> None:
+        self.training = training
+        self.control = control
+        self.is_stopping = False
+        self.pauses_at_next_row = False
+        self.last_progress = time.monotonic()
+
+    def run(self, stays_open: bool) -> Iterator[events.Event]:
+        training = self.training
+        while not self.is_stopping:
+            yield from self.log_rows(self.due_runs())
+            if not training.active:
+                yield events.AllRunsEnded(training.step)
+                if not stays_open:
+                    break
+                yield from self.wait_for_runs()
+            yield from self.take_requests()
+            if self.is_stopping or not training.active:
+                continue
+            training.engine.advance({run.number: self.rate(run) for run in training.active})
+            training.step += 1
+            yield from self.progress()
+        yield from self.log_rows([run for run in training.active if self.is_unlogged(run)], is_last=True)
+        reason = "stopped" if training.active else "finished"
+        yield events.ExperimentEnded(training.step, reason)
+
+    def rate(self, run: RunState) -> float:
+        return run.settings.learning_rate_at(self.training.epoch(run))
+
+    def progress(self) -> Iterator[events.Event]:
+        now = time.monotonic()
+        if now - self.last_progress >= PROGRESS_INTERVAL_S:
+            self.last_progress = now
+            yield events.Progressed(self.training.step, self.training.stopwatch.read())
+
+    # Rows
+
+    def is_unlogged(self, run: RunState) -> bool:
+        return run.logged_epoch != self.training.epoch(run)
+
+    def due_runs(self) -> list[RunState]:
+        return [run for run in self.training.active if self.is_unlogged(run) and self.is_log_point(run)]
+
+    def is_log_point(self, run: RunState) -> bool:
+        epoch = self.training.epoch(run)
+        return epoch == run.epochs or self.training.settings.is_log_point(epoch)
+
+    def log_rows(self, runs: list[RunState], *, is_last: bool = False) -> Iterator[events.Event]:
+        """Log a row for each of these runs, and let those leave that are done or diverged."""
+        if not runs:
+            return
+        self.last_progress = time.monotonic()
+        elapsed_s = self.training.stopwatch.read()
+        measured = self.training.engine.measure()
+        for run in runs:
+            row = self.row(run, measured[run.number], elapsed_s, is_last)
+            run.logged_epoch = row.epoch
+            yield row
+            yield from self.let_leave(run, row)
+        yield events.Progressed(self.training.step, elapsed_s)
+        if self.pauses_at_next_row:
+            self.pauses_at_next_row = False
+            yield from self.pause()
+
+    def row(self, run: RunState, figures: Measurement, elapsed_s: float, is_last: bool) -> events.RowLogged:
+        training, epoch, settings = self.training, self.training.epoch(run), run.settings
+        return events.RowLogged(
+            step=training.step,
+            run=run.number,
+            epoch=epoch,
+            elapsed_s=elapsed_s - run.joined_at_s,
+            head=settings.head,
+            l2=settings.l2,
+            learning_rate=self.rate(run),
+            train_loss=figures.train_loss,
+            l2_penalty=figures.l2_penalty,
+            test_loss=figures.test_loss,
+            train_accuracy=figures.train_accuracy,
+            test_accuracy=figures.test_accuracy,
+            is_report=is_last or epoch == run.epochs or training.settings.is_report_point(epoch),
+        )
+
+    def let_leave(self, run: RunState, row: events.RowLogged) -> Iterator[events.Event]:
+        training = self.training
+        cause = _not_finite(row)
+        if cause is not None:
+            training.engine.restore_kept(run.number)
+            training.leave(run, "diverged")
+            yield events.RunDiverged(training.step, run.number, row.epoch, cause)
+            return
+        training.engine.keep(run.number)
+        if row.epoch == run.epochs:
+            training.leave(run, "finished")
+            yield events.RunEnded(training.step, run.number, row.epoch, "finished")
+
+    # Requests
+
+    def take_requests(self) -> Iterator[events.Event]:
+        """Carry out what is in the inbox; while paused, wait for more."""
+        while not self.is_stopping:
+            request = self.control.wait() if self.training.is_paused else self.control.take()
+            if request is None:
+                return
+            yield from self.carry_out(request)
+
+    def wait_for_runs(self) -> Iterator[events.Event]:
+        self.training.is_paused = False
+        self.training.stopwatch.stop()
+        while not (self.training.active or self.is_stopping):
+            yield from self.carry_out(self.control.wait())
+        self.training.stopwatch.start()
+
+    def carry_out(self, request: Request) -> Iterator[events.Event]:
+        training = self.training
+        match request:
+            case requests.Stop():
+                self.is_stopping = True
+            case requests.Pause() | requests.Resume() | requests.StepOnce() if not training.active:
+                pass
+            case requests.Pause():
+                yield from self.pause()
+            case requests.Resume():
+                self.pauses_at_next_row = False
+                if training.is_paused:
+                    yield self.go_on(events.Resumed(training.step))
+            case requests.StepOnce():
+                self.pauses_at_next_row = True
+                yield self.go_on(events.Stepped(training.step))
+            case requests.AddRun(settings):
+                run = training.join(settings)
+                yield events.RunStarted(training.step, run.number, settings, run.epochs)
+                # At once, before the next request: a replay keeps this order.
+                yield from self.log_rows([run])
+            case _:
+                yield from self.change_run(request)
+
+    def change_run(
+        self, request: requests.SetHead | requests.SetL2 | requests.SetLearningRate | requests.EndRun
+    ) -> Iterator[events.Event]:
+        training = self.training
+        run = training.runs.get(request.run)
+        if run is None or not run.is_training:
+            state = "does not exist" if run is None else f"has {run.status}"
+            yield events.RequestRefused(training.step, f"run {request.run} {state}: nothing was changed")
+            return
+        match request:
+            case requests.EndRun():
+                yield from self.log_rows([run] if self.is_unlogged(run) else [], is_last=True)
+                if run.is_training:
+                    training.leave(run, "ended")
+                    yield events.RunEnded(training.step, run.number, run.logged_epoch, "ended")
+            case requests.SetHead(_, head):
+                yield from self.turn(run, "head", head)
+            case requests.SetL2(_, l2):
+                yield from self.turn(run, "l2", l2)
+            case requests.SetLearningRate(_, learning_rate):
+                yield from self.turn(run, "learning_rate", learning_rate)
+
+    def turn(self, run: RunState, name: str, new: str | float) -> Iterator[events.Event]:
+        training = self.training
+        old = getattr(run.settings, name)
+        if new == old:
+            return
+        run.settings = run.settings.changed(name, new)
+        if name == "head":
+            training.engine.set_head(run.number, run.settings.head)
+        elif name == "l2":
+            training.engine.set_l2(run.number, run.settings.l2)
+        yield events.SettingChanged(training.step, run.number, training.epoch(run), name, old, new)
+
+    def pause(self) -> Iterator[events.Event]:
+        self.pauses_at_next_row = False
+        if not self.training.is_paused:
+            self.training.is_paused = True
+            self.training.stopwatch.stop()
+            yield events.Paused(self.training.step)
+
+    def go_on(self, event: events.Resumed | events.Stepped) -> events.Event:
+        self.training.is_paused = False
+        self.training.stopwatch.start()
+        return event
+
+
+def _not_finite(row: events.RowLogged) -> str | None:
+    """Return which measured value is not finite, such as `train_loss is nan`, or None."""
+    for name in ("train_loss", "l2_penalty", "test_loss"):
+        value = getattr(row, name)
+        if not math.isfinite(value):
+            return f"{name} is {value}"
+    return None

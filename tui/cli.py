@@ -1,0 +1,157 @@
+"""The command line. Imports neither torch nor textual nor numpy until a command needs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.tui.options import AppOptions, Parser, add_app_options, add_training_options, to_settings
+
+if TYPE_CHECKING:
+    from logreg_tui.core.settings import ExperimentSettings
+    from logreg_tui.tui.app import LogRegApp
+
+PROGRAM = "logreg-tui"
+QUIT_WITHIN_S = 0.8
+"""How long the command waits for the training to end after the screen has gone."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status; errors of the user's are one line on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words and not words[0].startswith("-"):
+            return _command(words[0])(words[1:])
+        return _app(words)
+    except UserError as error:
+        print(f"{PROGRAM}: {_inert(str(error))}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+
+
+def _inert(text: str) -> str:
+    """Return text without what a terminal would act upon."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _command(name: str) -> Callable[[list[str]], int]:
+    if name not in COMMANDS:
+        raise UsageError(
+            f"there is no command {name!r}: use {', '.join(COMMANDS)}, or options alone to open the app"
+        )
+    return COMMANDS[name][0]
+
+
+def _app(words: list[str]) -> int:
+    commands = "\n".join(f"  {name:<8} {text}" for name, (_, text) in COMMANDS.items())
+    parser = Parser(
+        PROGRAM,
+        "Train logistic regression full-batch and watch it live in the terminal.",
+        f"further commands ({PROGRAM} COMMAND --help):\n{commands}",
+    )
+    add_training_options(parser)
+    add_app_options(parser)
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    values = parser.parse_args(words)
+    if values.version:
+        return _print_version()
+    settings = to_settings(values)
+    _check_terminal()
+    return _show(settings, AppOptions(values.paused, values.fps, values.ascii))
+
+
+def _print_version() -> int:
+    from importlib.metadata import version
+
+    print(f"{PROGRAM} {version(PROGRAM)}")
+    return 0
+
+
+def _check_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        raise UsageError(f"the screen needs a terminal: use {PROGRAM} train to train without one")
+
+
+def _show(settings: ExperimentSettings, options: AppOptions) -> int:
+    # Textual is imported here only: `--help` and `train` do without.
+    from logreg_tui.core.session import run_experiment
+    from logreg_tui.tui.app import LogRegApp
+
+    app = LogRegApp(
+        partial(run_experiment, settings, stays_open=True),
+        fps=options.fps,
+        paused=options.paused,
+        ascii_only=options.ascii_only,
+        defaults=settings.runs[0],
+    )
+    app.run()
+    return _leave(app)
+
+
+def _leave(app: LogRegApp) -> int:
+    """End the training, say where everything is, and return the exit status."""
+    from logreg_tui.tui.summary import farewell
+
+    has_ended = app.runner.stop(QUIT_WITHIN_S)
+    outcome = app.outcome
+    print(farewell(app.history), end="")
+    if outcome.error:
+        print(f"{PROGRAM}: {_inert(outcome.error)}", file=sys.stderr)
+    if not has_ended:
+        # The thread is inside an import or a long epoch and cannot be interrupted; what it logged
+        # is on disk. Python would wait for it, or crash under it.
+        sys.stdout.flush()
+        os._exit(outcome.status)
+    return outcome.status
+
+
+def _train(words: list[str]) -> int:
+    parser = Parser(f"{PROGRAM} train", "Train without a screen, with the options of the app.")
+    add_training_options(parser)
+    settings = to_settings(parser.parse_args(words))
+    from logreg_tui.tui.plain import train_plainly
+
+    return train_plainly(settings)
+
+
+def _runs(words: list[str]) -> int:
+    parser = Parser(f"{PROGRAM} runs", "List the experiments in the runs directory.")
+    parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
+    values = parser.parse_args(words)
+    from logreg_tui.core.listing import list_experiments
+    from logreg_tui.tui.summary import listing
+
+    print(listing(list_experiments(Path(values.runs_dir))))
+    return 0
+
+
+def _export(words: list[str]) -> int:
+    parser = Parser(
+        f"{PROGRAM} export", "Join the rows of experiments into one CSV with a column `experiment` in front."
+    )
+    parser.add_argument("directories", nargs="+", metavar="DIR", help="experiment directories")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the CSV to write; is replaced")
+    parser.add_argument("--format", choices=("csv",), default="csv", help="default: csv")
+    values = parser.parse_args(words)
+    from logreg_tui.core.export import join_csv
+
+    target = Path(values.output)
+    rows = join_csv([Path(directory) for directory in values.directories], target)
+    print(f"{rows:,} rows in {target.absolute()}", file=sys.stderr)
+    return 0
+
+
+COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
+    "train": (_train, "train without a screen"),
+    "runs": (_runs, "list the experiments there are"),
+    "export": (_export, "write the rows of experiments to one CSV"),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

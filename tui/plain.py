@@ -1,0 +1,197 @@
+"""Training without a screen: a progress bar or plain lines on stderr, figures on stdout."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from types import FrameType
+
+from logreg_tui.core import events
+from logreg_tui.core.control import Control, Stop
+from logreg_tui.core.errors import Cancelled
+from logreg_tui.core.events import Event
+from logreg_tui.core.history import History
+from logreg_tui.core.session import run_experiment
+from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.tui.summary import accuracy_line, final_table, where_it_is
+
+BAR_WIDTH = 20
+BAR_INTERVAL_S = 0.25
+LINE_INTERVAL_S = 10.0
+SPEED_WINDOW_S = 5.0
+
+
+class Interrupted(BaseException):
+    """A signal came before training began: there is nothing to end cleanly."""
+
+
+class Signals:
+    """SIGINT and SIGTERM end the training cleanly; a second one ends the process at once."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self.received: int | None = None
+        self.has_begun = False
+        """Whether training has begun, so that ending takes one more epoch and a checkpoint."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        signal.signal(number, signal.SIG_DFL)
+        self._control.send(Stop())
+        if not self.has_begun:
+            raise Interrupted
+
+    @property
+    def exit_status(self) -> int:
+        """128 plus the number of the signal, or 0 where none came."""
+        return 0 if self.received is None else 128 + self.received
+
+
+def train_plainly(settings: ExperimentSettings) -> int:
+    """Train without a screen and return the exit status. Raises UserError."""
+    control, history = Control(), History()
+    signals = Signals(control)
+    reporter = Reporter(history)
+    try:
+        with closing(run_experiment(settings, control, reporter.say)) as happenings:
+            _follow(happenings, history, reporter, signals)
+    except (Cancelled, Interrupted):
+        return signals.exit_status
+    finally:
+        reporter.clear()
+    print_out("")
+    print_out(final_table(history))
+    print_out(where_it_is(history))
+    return signals.exit_status
+
+
+def _follow(happenings: Iterator[Event], history: History, reporter: Reporter, signals: Signals) -> None:
+    for event in happenings:
+        signals.has_begun = True
+        history.apply(event)
+        reporter.report(event)
+
+
+class Reporter:
+    """Tells of a training as it goes: the accuracy log on stdout, progress on stderr."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._is_terminal = sys.stderr.isatty()
+        self._printed = 0
+        self._next = 0.0
+        self._bar_length = 0
+        self._speed = Speed()
+
+    def say(self, text: str) -> None:
+        """Show what is being prepared."""
+        if self._is_terminal:
+            self._draw(text)
+        else:
+            _print_error(text)
+
+    def report(self, event: Event) -> None:
+        """Print what an event changed, and now and then how far the training is."""
+        for line in _tell(event):
+            self.clear()
+            _print_error(line)
+        for row in self._history.reports[self._printed :]:
+            self.clear()
+            print_out(accuracy_line(row))
+            self._printed += 1
+        now = time.monotonic()
+        if isinstance(event, events.Progressed) and now >= self._next:
+            self._next = now + (BAR_INTERVAL_S if self._is_terminal else LINE_INTERVAL_S)
+            self._show_progress()
+
+    def _show_progress(self) -> None:
+        step, total = self._history.step, last_step(self._history)
+        rate = self._speed.update(step, self._history.elapsed_s)
+        left = f"{rate:.3g} epochs/s  {duration((total - step) / rate)} left" if rate else ""
+        if self._is_terminal:
+            filled = BAR_WIDTH * step // total
+            bar = "#" * filled + "." * (BAR_WIDTH - filled)
+            self._draw(f"[{bar}] epoch {step:,} of {total:,}  {left}")
+        else:
+            _print_error(f"epoch {step:,} of {total:,}  {left}".rstrip())
+
+    def _draw(self, text: str) -> None:
+        width = terminal_width() - 1
+        shown = text[:width]
+        _print_error("\r" + shown.ljust(min(self._bar_length, width)), end="")
+        self._bar_length = len(shown)
+
+    def clear(self) -> None:
+        """Take the progress bar away."""
+        if self._bar_length:
+            _print_error("\r" + " " * self._bar_length + "\r", end="")
+            self._bar_length = 0
+
+
+class Speed:
+    """Epochs per second over the last few seconds of training."""
+
+    def __init__(self) -> None:
+        self._points: list[tuple[float, int]] = []
+
+    def update(self, step: int, elapsed_s: float) -> float | None:
+        """Add a point and return the speed, or None where there is no telling yet."""
+        self._points.append((elapsed_s, step))
+        while len(self._points) > 2 and self._points[1][0] < elapsed_s - SPEED_WINDOW_S:
+            self._points.pop(0)
+        seconds = elapsed_s - self._points[0][0]
+        return (step - self._points[0][1]) / seconds if seconds > 0 else None
+
+
+def last_step(history: History) -> int:
+    """Return the step at which the last run that trains will be done."""
+    ends = [run.joined_at + run.epochs for run in history.runs.values() if run.is_training]
+    return max(ends, default=max(history.step, 1))
+
+
+def duration(seconds: float) -> str:
+    """Return a time to wait in one or two units."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _tell(event: Event) -> list[str]:
+    match event:
+        case events.ExperimentStarted():
+            size = f"{event.train_samples:,} + {event.test_samples:,} samples x {event.features}"
+            lines = [f"{event.dataset} ({size}) on {event.device}", f"experiment directory {event.directory}"]
+            return [*([f"notice: {event.notice}"] if event.notice else []), *lines]
+        case events.RunDiverged():
+            return [f"run {event.run} diverged at epoch {event.epoch:,}: {event.cause}; try a smaller --lr"]
+    return []
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal that stderr goes to, or 80."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        return 80
+
+
+def print_out(text: str) -> None:
+    """Print a line on stdout; when its reader has gone, train on silently."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_error(text: str, end: str = "\n") -> None:
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
