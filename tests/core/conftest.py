@@ -1,0 +1,25 @@
+"""Data that the tests of the core train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logreg_tui.core.datasets import Dataset, load_dataset
+
+
+def _load(name: str, data_dir: Path | None) -> Dataset:
+    return load_dataset(name, None if data_dir is None else str(data_dir), "raw", print, lambda: False)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """scikit-learn's digits: 1,437 + 360 samples of 8 x 8 pixels."""
+    return _load("digits", None)
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_dir: Path) -> Dataset:
+    """The real MNIST, where it is on disk."""
+    return _load("mnist", mnist_dir)

@@ -1,0 +1,73 @@
+"""How the tests train: the trainer run to its end, and a plain PyTorch loop to hold it against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+from logreg_tui.core.control import Control
+from logreg_tui.core.datasets import Dataset
+from logreg_tui.core.events import Event, RowLogged
+from logreg_tui.core.model import LogisticRegression, l2_penalty
+from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
+from logreg_tui.core.trainer import Training, train
+
+CPU = torch.device("cpu")
+
+
+def start(dataset: Dataset, *runs: RunSettings, epochs: int = 100, **others: int) -> Training:
+    """Return a training on the CPU at step 0."""
+    return Training.start(ExperimentSettings(runs=runs, epochs=epochs, **others), dataset, CPU)
+
+
+def rows(happenings: Iterable[Event], run: int | None = None) -> list[RowLogged]:
+    """Return the rows among some events, of one run or of all."""
+    return [event for event in happenings if isinstance(event, RowLogged) and run in (None, event.run)]
+
+
+def train_to_the_end(dataset: Dataset, *runs: RunSettings, epochs: int = 100, **others: int) -> list[Event]:
+    """Return all events of a training nobody interferes with."""
+    return list(train(start(dataset, *runs, epochs=epochs, **others), Control()))
+
+
+def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule) -> torch.optim.lr_scheduler.LRScheduler:
+    """Return PyTorch's own scheduler of a schedule."""
+    kinds = torch.optim.lr_scheduler
+    match schedule.kind:
+        case "step":
+            return kinds.StepLR(optimizer, schedule.step_size, schedule.gamma)
+        case "exponential":
+            return kinds.ExponentialLR(optimizer, schedule.gamma)
+        case "cosine":
+            return kinds.CosineAnnealingLR(optimizer, schedule.period)
+        case _:
+            return kinds.LambdaLR(optimizer, lambda epoch: 1.0)
+
+
+def plain_loop(dataset: Dataset, settings: RunSettings, epochs: int) -> list[dict[str, float]]:
+    """Train as a user would type it in PyTorch; return the figures of every epoch from 0."""
+    model = LogisticRegression(dataset.train_inputs.shape[1], dataset.classes, settings.head, settings.seed)
+    optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
+    schedule = scheduler(optimizer, settings.schedule)
+    inputs, labels = torch.from_numpy(dataset.train_inputs), torch.from_numpy(dataset.train_labels)
+    test_inputs, test_labels = torch.from_numpy(dataset.test_inputs), torch.from_numpy(dataset.test_labels)
+    figures = []
+    for _ in range(epochs + 1):
+        optimizer.zero_grad()
+        loss, penalty = model.loss(inputs, labels), l2_penalty(model, settings.l2)
+        with torch.no_grad():
+            figures.append(
+                {
+                    "learning_rate": optimizer.param_groups[0]["lr"],
+                    "train_loss": loss.item(),
+                    "l2_penalty": penalty.item(),
+                    "test_loss": model.loss(test_inputs, test_labels).item(),
+                    "train_accuracy": (model(inputs).argmax(1) == labels).float().mean().item(),
+                    "test_accuracy": (model(test_inputs).argmax(1) == test_labels).float().mean().item(),
+                }
+            )
+        (loss + penalty).backward()
+        optimizer.step()
+        schedule.step()
+    return figures
