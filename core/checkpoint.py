@@ -12,7 +12,7 @@ from typing import IO, Any
 import torch
 
 from logreg_tui.core.experiment import FORMAT
-from logreg_tui.core.trainer import RunState, Training
+from logreg_tui.core.training import RunState, Training
 
 
 def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int]) -> None:

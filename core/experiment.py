@@ -92,7 +92,7 @@ class Experiment:
             (draft / EVENTS).touch()
             replace_file(draft / CHECKPOINT, write_checkpoint)
             lock = _take_lock(draft)
-            directory = _rename_to_free_name(draft, f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{label}")
+            directory = _rename_to_free_name(draft, f"{_started_at()}-{label}")
         except OSError as error:
             if lock is not None:
                 lock.close()
@@ -184,6 +184,10 @@ def _remove_draft(draft: Path) -> None:
     for path in draft.iterdir():
         path.unlink()
     draft.rmdir()
+
+
+def _started_at() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 
 def _rename_to_free_name(draft: Path, name: str) -> Path:

@@ -27,7 +27,7 @@ class Summary:
     runs: int
     rows: int
     host: str
-    """Where the process that trains, or trained last, runs."""
+    """Where the process runs that trains it now; empty where none does."""
     pid: int | None
 
 
@@ -52,11 +52,12 @@ def summarize(directory: Path) -> Summary:
         added = _count_lines(directory / EVENTS, b'"event": "run_started"')
     except (OSError, ValueError, KeyError, TypeError):
         return Summary(directory, "damaged", "", 0, 0, "", None)
-    owner = _owner(directory)
+    is_live = is_locked(directory)
+    owner = _owner(directory) if is_live else {}
     pid = owner.get("pid")
     return Summary(
         directory,
-        _state(happened, is_locked(directory)),
+        _state(happened, is_live),
         dataset,
         max(first_runs, added),
         max(rows, 0),

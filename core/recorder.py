@@ -9,7 +9,7 @@ from logreg_tui.core import events
 from logreg_tui.core.checkpoint import write_checkpoint, write_model
 from logreg_tui.core.events import Event
 from logreg_tui.core.experiment import Experiment
-from logreg_tui.core.trainer import Training
+from logreg_tui.core.training import Training
 
 
 def record(happenings: Iterator[Event], training: Training, experiment: Experiment) -> Iterator[Event]:

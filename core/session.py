@@ -20,9 +20,9 @@ from logreg_tui.core.experiment import FIRST_LENGTHS, Experiment, utc_now
 from logreg_tui.core.settings import ExperimentSettings
 
 if TYPE_CHECKING:
-    import torch
+    from torch import device as Device
 
-    from logreg_tui.core.trainer import Training
+    from logreg_tui.core.training import Training
 
 
 def run_experiment(
@@ -65,7 +65,7 @@ def _leave_if_stopping(control: Control) -> None:
         raise Cancelled
 
 
-def _out_of_memory(device: torch.device, dataset: Dataset) -> UserError:
+def _out_of_memory(device: Device, dataset: Dataset) -> UserError:
     from logreg_tui.core import devices
     from logreg_tui.core.engine import data_bytes
 
@@ -73,12 +73,13 @@ def _out_of_memory(device: torch.device, dataset: Dataset) -> UserError:
 
 
 def _train(
-    settings: ExperimentSettings, control: Control, dataset: Dataset, device: torch.device, stays_open: bool
+    settings: ExperimentSettings, control: Control, dataset: Dataset, device: Device, stays_open: bool
 ) -> Iterator[Event]:
     from logreg_tui.core import devices
     from logreg_tui.core.checkpoint import write_checkpoint
     from logreg_tui.core.recorder import record
-    from logreg_tui.core.trainer import Training, train
+    from logreg_tui.core.trainer import train
+    from logreg_tui.core.training import Training
 
     training = Training.start(settings, dataset, device)
     device_text = devices.describe(device)
@@ -123,6 +124,8 @@ def _started(
 
 def _config(settings: ExperimentSettings, dataset: Dataset, device: str, device_text: str) -> dict[str, Any]:
     """Return config.json: what was asked for, and what it came to on this machine."""
+    import torch
+
     is_file = settings.dataset.endswith(".npz")
     resolved = replace(
         settings,
@@ -145,6 +148,8 @@ def _config(settings: ExperimentSettings, dataset: Dataset, device: str, device_
         "device": device_text,
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("logreg-tui", "torch", "numpy")},
+            "logreg-tui": version("logreg-tui"),
+            "torch": str(torch.__version__),
+            "numpy": version("numpy"),
         },
     }

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from training import CPU, plain_loop, rows, train_to_the_end
+from loops import CPU, plain_loop, rows, train_to_the_end
 
 from logreg_tui.core.datasets import Dataset
 from logreg_tui.core.engine import Engine

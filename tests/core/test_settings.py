@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from training import scheduler
+from loops import scheduler
 
 from logreg_tui.core.control import SetHead, SetL2, SetLearningRate
 from logreg_tui.core.errors import UsageError

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from training import plain_loop, rows, start, train_to_the_end
+from loops import plain_loop, rows, start, train_to_the_end
 
 from logreg_tui.core import control as requests
 from logreg_tui.core import events
@@ -18,7 +18,8 @@ from logreg_tui.core.datasets import Dataset
 from logreg_tui.core.events import Event
 from logreg_tui.core.model import initial_parameters
 from logreg_tui.core.settings import RunSettings, Schedule
-from logreg_tui.core.trainer import Stopwatch, Training, train
+from logreg_tui.core.trainer import train
+from logreg_tui.core.training import Stopwatch, Training
 
 SIGMOID = RunSettings("sigmoid")
 LOGITS = RunSettings("logits", learning_rate=0.001)

@@ -11,7 +11,8 @@ from logreg_tui.core.datasets import Dataset
 from logreg_tui.core.events import Event, RowLogged
 from logreg_tui.core.model import LogisticRegression, l2_penalty
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
-from logreg_tui.core.trainer import Training, train
+from logreg_tui.core.trainer import train
+from logreg_tui.core.training import Training
 
 CPU = torch.device("cpu")
 

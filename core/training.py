@@ -1,0 +1,108 @@
+"""What a training is made of: settings, engine, runs, clock. Whole whenever `train` has yielded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from logreg_tui.core.datasets import Dataset
+from logreg_tui.core.engine import Engine
+from logreg_tui.core.model import initial_parameters
+from logreg_tui.core.settings import ExperimentSettings, RunSettings
+
+
+class Stopwatch:
+    """Monotonic seconds of training: pauses are excluded."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, elapsed_s: float = 0.0) -> None:
+        self._clock = clock
+        self._elapsed_s = elapsed_s
+        self._started: float | None = None
+
+    def start(self) -> None:
+        """Count from now on."""
+        if self._started is None:
+            self._started = self._clock()
+
+    def stop(self) -> None:
+        """Count no longer."""
+        self._elapsed_s = self.read()
+        self._started = None
+
+    def read(self) -> float:
+        """Return the seconds counted so far."""
+        running = 0.0 if self._started is None else self._clock() - self._started
+        return self._elapsed_s + running
+
+
+@dataclass(slots=True)
+class RunState:
+    """One run as it stands now."""
+
+    number: int
+    settings: RunSettings
+    epochs: int
+    joined_at: int
+    joined_at_s: float
+    logged_epoch: int = -1
+    status: str = "training"
+    """`training`, `finished`, `ended` or `diverged`."""
+    parameters: tuple[Tensor, Tensor] | None = None
+    """Weight and bias of a run that has left the engine."""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether the run is in the engine."""
+        return self.status == "training"
+
+
+@dataclass(slots=True)
+class Training:
+    """Everything a training is made of; whole and consistent whenever `train` has yielded."""
+
+    settings: ExperimentSettings
+    engine: Engine
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    step: int = 0
+    runs: dict[int, RunState] = field(default_factory=dict)
+    is_paused: bool = False
+
+    @classmethod
+    def start(cls, settings: ExperimentSettings, dataset: Dataset, device: torch.device) -> Training:
+        """Return a training at step 0 with the runs of the settings."""
+        training = cls(settings, Engine(dataset, device))
+        for run in settings.runs:
+            training.join(run)
+        return training
+
+    def join(self, settings: RunSettings) -> RunState:
+        """Let a run join at this step with its initial parameters."""
+        number = len(self.runs) + 1
+        run = RunState(number, settings, self.settings.epochs, self.step, self.stopwatch.read())
+        weight, bias = initial_parameters(self.engine.features, self.engine.classes, settings.seed)
+        self.engine.add(number, settings.head, settings.l2, weight, bias)
+        self.runs[number] = run
+        return run
+
+    def leave(self, run: RunState, status: str) -> None:
+        """Take a run out of the engine; its parameters stay with it."""
+        run.parameters = self.engine.parameters(run.number)
+        run.status = status
+        self.engine.remove(run.number)
+
+    @property
+    def active(self) -> list[RunState]:
+        """The runs that train, by number."""
+        return [run for run in self.runs.values() if run.is_training]
+
+    def epoch(self, run: RunState) -> int:
+        """Return the epoch of a run that trains."""
+        return self.step - run.joined_at
+
+    def parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
+        """Return weight (classes, features) and bias (classes,) on the CPU."""
+        return run.parameters or self.engine.parameters(run.number)

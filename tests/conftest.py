@@ -1,0 +1,22 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+TEST_DATA_VARIABLE = "LOGREG_TUI_TEST_DATA"
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> str:
+    """A data directory in torchvision's layout that holds the real MNIST."""
+    beside_the_repository = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get(TEST_DATA_VARIABLE) or beside_the_repository)
+    if not (folder / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
+        pytest.skip(
+            f"needs the real MNIST: {TEST_DATA_VARIABLE} names no folder with MNIST/raw/*-ubyte in it"
+        )
+    return str(folder)
