@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import torch
@@ -44,26 +45,33 @@ def _cuda_device(name: str) -> torch.device:
     return torch.device("cuda", index)
 
 
-def prepare(device: torch.device, threads: int | None) -> None:
-    """Set what holds for the calling thread: the number of processor threads, full float32 products.
+def prepare(device: torch.device, threads: int | None) -> int:
+    """Make the calling thread ready to train, and return how many processor threads are to.
 
-    `torch.set_num_threads` reaches only the thread that calls it, so the thread that trains does.
+    `torch.set_num_threads` reaches only the thread that calls it, so the thread that trains does:
+    the engine has threads of its own, each of which computes alone.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
+    threads = threads or _processors()
+    torch.set_num_threads(1)
     # TF32 would round the inputs of products to 10 bits of mantissa on Ampere and later.
     torch.backends.cuda.matmul.allow_tf32 = False
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    return threads
 
 
-def describe(device: torch.device) -> str:
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe(device: torch.device, threads: int) -> str:
     """Return the device in words, such as `cuda:0 NVIDIA H200` or `cpu, 2 threads`."""
     if device.type == "cuda":
         return f"{device} {torch.cuda.get_device_name(device)}"
     if device.type == "mps":
         return "mps Apple GPU"
-    threads = torch.get_num_threads()
     return f"cpu, {threads} thread{'s' if threads > 1 else ''}"
 
 

@@ -3,24 +3,24 @@
 The weights of all runs stand one below the other in one matrix, sigmoid heads first, so that one
 product over the data serves every run. Gradients are closed-form: for logits z, labels y and the
 cross entropy, dL/dz = softmax(z) - onehot(y); a sigmoid head s multiplies it by s (1 - s).
-Blocks of rows stay in the processor's cache between the two products. The layout follows from the
-runs and the shape of the data alone, so that the same history of calls gives the same bits.
+
+On a processor the rows are cut into blocks that threads take in turn, each computing with one
+thread of its own; what the blocks give is added in their order. Blocks and layout follow from the
+runs and the shape of the data alone, so that the same history of calls gives the same bits
+whatever the number of threads and however busy the machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from logreg_tui.core.blocks import Block, Blocks, Workers
 from logreg_tui.core.datasets import Dataset
 from logreg_tui.core.settings import SIGMOID
-
-CPU_BLOCK_BYTES = 6 << 20
-"""Size of the inputs of one block: fits a processor's cache beside the buffers."""
-GPU_BLOCK_ROWS = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +45,20 @@ class _Slot:
     kept: tuple[Tensor, Tensor]
 
 
-class _Rows:
-    """One set of samples on the device, cut into blocks."""
-
-    def __init__(self, inputs: Tensor, labels: Tensor, classes: int, block_rows: int) -> None:
-        self.count = len(inputs)
-        pairs = zip(torch.split(inputs, block_rows), torch.split(labels, block_rows), strict=True)
-        self.blocks = [(block, _one_hot(some, classes), some) for block, some in pairs]
-
-
-def _one_hot(labels: Tensor, classes: int) -> Tensor:
-    """Return float32 (classes, samples)."""
-    columns = torch.zeros(classes, len(labels), device=labels.device)
-    return columns.scatter_(0, labels[None], 1.0)
-
-
 class Engine:
     """The parameters of all runs and the two operations on them: `accumulate` and `advance`."""
 
-    def __init__(self, dataset: Dataset, device: torch.device) -> None:
-        """Move the data to the device. Raises torch.OutOfMemoryError where they do not fit."""
+    def __init__(self, dataset: Dataset, device: torch.device, threads: int = 1) -> None:
+        """Move the data to the device; `threads` of the processor train where that is the device.
+
+        Raises torch.OutOfMemoryError where the data do not fit.
+        """
         self.device = device
         self.features = int(dataset.train_inputs.shape[1])
         self.classes = dataset.classes
-        rows = self._block_rows()
-        self._train = self._load(dataset.train_inputs, dataset.train_labels, rows)
-        self._test = self._load(dataset.test_inputs, dataset.test_labels, rows)
+        self._train = self._load(dataset.train_inputs, dataset.train_labels)
+        self._test = self._load(dataset.test_inputs, dataset.test_labels)
+        self._workers = Workers(threads if device.type == "cpu" else 1)
         # Sums of losses; Apple's GPUs have no float64.
         self._sum_dtype = torch.float32 if device.type == "mps" else torch.float64
         self._slots: dict[int, _Slot] = {}
@@ -78,17 +66,9 @@ class Engine:
         self._is_stale = True
         self._lay_out({})
 
-    def _block_rows(self) -> int:
-        if self.device.type != "cpu":
-            return GPU_BLOCK_ROWS
-        return max(256, CPU_BLOCK_BYTES // (4 * self.features))
-
-    def _load(self, inputs: object, labels: object, block_rows: int) -> _Rows:
-        return _Rows(
-            torch.as_tensor(inputs).to(self.device),
-            torch.as_tensor(labels).to(self.device),
-            self.classes,
-            block_rows,
+    def _load(self, inputs: object, labels: object) -> Blocks:
+        return Blocks(
+            torch.as_tensor(inputs).to(self.device), torch.as_tensor(labels).to(self.device), self.classes
         )
 
     @property
@@ -145,42 +125,43 @@ class Engine:
         column = torch.tensor(values, dtype=torch.float32).repeat_interleave(self.classes)
         return column[:, None].to(self.device)
 
-    @torch.no_grad()
     def accumulate(self) -> None:
         """Compute the gradient of the mean cross entropy, unless it is known already."""
         if self._is_stale:
-            self._pass_over_training_rows(None)
+            self._workers.run(self._differentiate, self._train.all)
+            self._add_gradients()
 
-    @torch.no_grad()
     def measure(self) -> dict[int, Measurement]:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
-        train, test = _Sums(self), _Sums(self)
-        self._pass_over_training_rows(train)
-        for inputs, _, labels in self._test.blocks:
-            test.add(self._outputs(inputs), labels)
-        train_figures = train.means(self._train.count)
-        test_figures = test.means(self._test.count)
-        penalties = self._penalties()
+        self._workers.run(self._measure_and_differentiate, self._train.all)
+        self._add_gradients()
+        self._workers.run(self._measure, self._test.all)
         return {
             run: Measurement(train_loss, penalty, test_loss, train_accuracy, test_accuracy)
             for run, (train_loss, train_accuracy), (test_loss, test_accuracy), penalty in zip(
-                self._slots, train_figures, test_figures, penalties, strict=True
+                self._slots, self._train.means(), self._test.means(), self._penalties(), strict=True
             )
         }
 
-    def _pass_over_training_rows(self, sums: _Sums | None) -> None:
-        self._weight_gradient.zero_()
-        self._bias_gradient.zero_()
-        for inputs, one_hot, labels in self._train.blocks:
-            outputs = self._outputs(inputs)
-            if sums is not None:
-                sums.add(outputs, labels)
-            gradient = self._output_gradient(outputs, one_hot)
-            self._weight_gradient.addmm_(gradient, inputs)
-            self._bias_gradient += gradient.sum(1, keepdim=True)
-        self._weight_gradient /= self._train.count
-        self._bias_gradient /= self._train.count
+    def _add_gradients(self) -> None:
+        self._train.mean_gradient(self._weight_gradient, self._bias_gradient)
         self._is_stale = False
+
+    def _measure(self, block: Block) -> None:
+        block.measure(self._by_run(self._outputs(block.inputs)), self._sum_dtype)
+
+    def _measure_and_differentiate(self, block: Block) -> None:
+        outputs = self._outputs(block.inputs)
+        block.measure(self._by_run(outputs), self._sum_dtype)
+        self._set_gradient(block, outputs)
+
+    def _differentiate(self, block: Block) -> None:
+        self._set_gradient(block, self._outputs(block.inputs))
+
+    def _set_gradient(self, block: Block, outputs: Tensor) -> None:
+        gradient = self._output_gradient(outputs, block.one_hot)
+        block.weight_gradient = torch.mm(gradient, block.inputs)
+        block.bias_gradient = gradient.sum(1, keepdim=True)
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         """Return what the heads put out, shape (runs * classes, samples)."""
@@ -198,7 +179,6 @@ class Engine:
     def _by_run(self, outputs: Tensor) -> Tensor:
         return outputs.view(len(self._slots), self.classes, -1)
 
-    @torch.no_grad()
     def advance(self, rates: Mapping[int, float]) -> None:
         """Update every run once by plain gradient descent with its learning rate.
 
@@ -241,27 +221,6 @@ class Engine:
         """Return copies of weight (classes, features) and bias (classes,) on the CPU."""
         slot = self._slots[run]
         return slot.weight.cpu().clone(), slot.bias[:, 0].cpu().clone()
-
-
-class _Sums:
-    """Losses and hits of every run, summed over blocks on the device."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._losses = torch.zeros(len(engine.runs), dtype=engine._sum_dtype, device=engine.device)
-        self._hits = torch.zeros(len(engine.runs), dtype=torch.int64, device=engine.device)
-
-    def add(self, outputs: Tensor, labels: Tensor) -> None:
-        by_run = self._engine._by_run(outputs)  # (runs, classes, samples)
-        index = labels.expand(len(by_run), 1, -1)
-        losses = torch.logsumexp(by_run, 1) - by_run.gather(1, index)[:, 0]
-        self._losses += losses.sum(1, dtype=self._losses.dtype)
-        self._hits += (by_run.argmax(1) == labels).sum(1)
-
-    def means(self, samples: int) -> Iterator[tuple[float, float]]:
-        """Yield mean loss and share of hits of each run."""
-        for loss, hits in zip(self._losses.tolist(), self._hits.tolist(), strict=True):
-            yield loss / samples, hits / samples
 
 
 def data_bytes(dataset: Dataset) -> int:

@@ -46,14 +46,14 @@ def run_experiment(
 
     _leave_if_stopping(control)
     device = devices.pick_device(settings.device)
-    devices.prepare(device, settings.threads)
+    threads = devices.prepare(device, settings.threads)
     dataset = load_dataset(
         settings.dataset, settings.data_dir, settings.pixels, progress, lambda: control.is_stopping
     )
     _leave_if_stopping(control)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
     try:
-        yield from _train(settings, control, dataset, device, stays_open)
+        yield from _train(settings, control, dataset, device, threads, stays_open)
     except (RuntimeError, MemoryError) as error:
         if devices.is_out_of_memory(error):
             raise _out_of_memory(device, dataset) from error
@@ -73,7 +73,12 @@ def _out_of_memory(device: Device, dataset: Dataset) -> UserError:
 
 
 def _train(
-    settings: ExperimentSettings, control: Control, dataset: Dataset, device: Device, stays_open: bool
+    settings: ExperimentSettings,
+    control: Control,
+    dataset: Dataset,
+    device: Device,
+    threads: int,
+    stays_open: bool,
 ) -> Iterator[Event]:
     from logreg_tui.core import devices
     from logreg_tui.core.checkpoint import write_checkpoint
@@ -81,8 +86,8 @@ def _train(
     from logreg_tui.core.trainer import train
     from logreg_tui.core.training import Training
 
-    training = Training.start(settings, dataset, device)
-    device_text = devices.describe(device)
+    training = Training.start(settings, dataset, device, threads)
+    device_text = devices.describe(device, threads)
     experiment = Experiment.create(
         Path(settings.runs_dir),
         settings.label,

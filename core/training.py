@@ -72,9 +72,11 @@ class Training:
     is_paused: bool = False
 
     @classmethod
-    def start(cls, settings: ExperimentSettings, dataset: Dataset, device: torch.device) -> Training:
+    def start(
+        cls, settings: ExperimentSettings, dataset: Dataset, device: torch.device, threads: int = 1
+    ) -> Training:
         """Return a training at step 0 with the runs of the settings."""
-        training = cls(settings, Engine(dataset, device))
+        training = cls(settings, Engine(dataset, device, threads))
         for run in settings.runs:
             training.join(run)
         return training
