@@ -87,14 +87,17 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self._others = threads - 1
-        # Each thread computes alone: the number of torch's own threads holds for the thread that sets it.
-        self._pool = ThreadPoolExecutor(max(1, self._others), "block", torch.set_num_threads, (1,))
+        self._pool = ThreadPoolExecutor(max(1, self._others), "block")
 
     def run(self, work: Callable[[Block], None], blocks: Sequence[Block]) -> None:
         """Let `work` be done on every block, in any order; an error in one is raised here."""
         counter = itertools.count()
 
         def take_turns() -> None:
+            # Both hold for the thread that sets them. Saturated heads give gradients so small that
+            # products of denormal numbers would take most of the time.
+            torch.set_num_threads(1)
+            torch.set_flush_denormal(True)
             while (index := next(counter)) < len(blocks):
                 work(blocks[index])
 

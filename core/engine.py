@@ -128,11 +128,13 @@ class Engine:
     def accumulate(self) -> None:
         """Compute the gradient of the mean cross entropy, unless it is known already."""
         if self._is_stale:
+            self._transposed = self._weight.t().contiguous()
             self._workers.run(self._differentiate, self._train.all)
             self._add_gradients()
 
     def measure(self) -> dict[int, Measurement]:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
+        self._transposed = self._weight.t().contiguous()
         self._workers.run(self._measure_and_differentiate, self._train.all)
         self._add_gradients()
         self._workers.run(self._measure, self._test.all)
@@ -165,7 +167,8 @@ class Engine:
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         """Return what the heads put out, shape (runs * classes, samples)."""
-        outputs = torch.mm(self._weight, inputs.T).add_(self._bias)
+        # This product is fastest row by row; what follows is, with the samples innermost.
+        outputs = torch.mm(inputs, self._transposed).t().contiguous().add_(self._bias)
         outputs[: self._sigmoid_rows].sigmoid_()
         return outputs
 

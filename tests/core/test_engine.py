@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from loops import CPU, plain_loop, rows, train_to_the_end
 
+from logreg_tui.core.blocks import Block, Workers
 from logreg_tui.core.datasets import Dataset
 from logreg_tui.core.engine import Engine
 from logreg_tui.core.model import initial_parameters, loss_floor
@@ -102,6 +104,34 @@ def test_turning_the_head_discards_the_gradient_of_the_old_one(digits: Dataset) 
 
     assert torch.equal(updated("sigmoid", "logits"), updated("logits"))
     assert not torch.equal(updated("sigmoid", "logits"), updated("sigmoid"))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_the_number_of_threads_changes_no_bit(digits: Dataset, threads: int) -> None:
+    # Enough copies of the digits to be cut into several blocks.
+    inputs, labels = np.tile(digits.train_inputs, (12, 1)), np.tile(digits.train_labels, 12)
+    large = dataclasses.replace(digits, train_inputs=inputs, train_labels=labels)
+
+    def outcome(threads: int) -> tuple[object, torch.Tensor, torch.Tensor]:
+        engine = Engine(large, CPU, threads)
+        engine.add(1, "sigmoid", 0.001, *initial_parameters(64, 10, 0))
+        engine.add(2, "logits", 0.001, *initial_parameters(64, 10, 0))
+        for _ in range(20):
+            engine.advance({1: 0.01, 2: 0.01})
+        return engine.measure(), engine.parameters(1)[0], engine.parameters(2)[0]
+
+    alone, together = outcome(1), outcome(threads)
+    assert alone[0] == together[0]
+    assert torch.equal(alone[1], together[1])
+    assert torch.equal(alone[2], together[2])
+
+
+def test_an_error_in_a_thread_reaches_the_caller(digits: Dataset) -> None:
+    def fail(block: Block) -> None:
+        raise ZeroDivisionError("in a thread")
+
+    with pytest.raises(ZeroDivisionError, match="in a thread"):
+        Workers(3).run(fail, [Block(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64), 2)] * 8)
 
 
 def test_kept_parameters_come_back(digits: Dataset) -> None:
