@@ -7,12 +7,28 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO, Any
 
 import torch
 
-from logreg_tui.core.experiment import FORMAT
-from logreg_tui.core.training import RunState, Training
+from logreg_tui.core.engine import Engine
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment import EVENTS, FORMAT, METRICS
+from logreg_tui.core.settings import ExperimentSettings, run_from_json
+from logreg_tui.core.training import RunState, Stopwatch, Training
+
+_PLAIN = (
+    "number",
+    "epochs",
+    "joined_at",
+    "joined_at_s",
+    "logged_epoch",
+    "is_announced",
+    "status",
+    "trained_s",
+)
+"""Attributes of a run that are plain values."""
 
 
 def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int]) -> None:
@@ -24,7 +40,6 @@ def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int
         "format": FORMAT,
         "step": training.step,
         "elapsed_s": training.stopwatch.read(),
-        "is_paused": training.is_paused,
         "lengths": lengths,
         "runs": [_run_record(training, run) for run in training.runs.values()],
     }
@@ -35,17 +50,65 @@ def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int
 
 def _run_record(training: Training, run: RunState) -> dict[str, Any]:
     weight, bias = training.parameters(run)
+    kept_weight, kept_bias = training.kept_parameters(run)
     return {
-        "number": run.number,
+        **{name: getattr(run, name) for name in _PLAIN},
         "settings": asdict(run.settings),
-        "epochs": run.epochs,
-        "joined_at": run.joined_at,
-        "joined_at_s": run.joined_at_s,
-        "logged_epoch": run.logged_epoch,
-        "status": run.status,
         "weight": weight,
         "bias": bias,
+        "kept_weight": kept_weight,
+        "kept_bias": kept_bias,
     }
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return what `write_checkpoint` wrote. Raises ValueError where the file cannot be used."""
+    try:
+        record = torch.load(path, map_location="cpu", weights_only=True)
+        if record["format"] != FORMAT:
+            raise ValueError(f"its format is {record['format']!r}, this program reads {FORMAT}")
+        lengths = {name: int(record["lengths"][name]) for name in (METRICS, EVENTS)}
+        return {**record, "lengths": lengths}
+    except (
+        OSError,
+        EOFError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise ValueError(f"it cannot be read ({type(error).__name__})") from error
+
+
+def restore(record: dict[str, Any], settings: ExperimentSettings, engine: Engine) -> Training:
+    """Return the training of a checkpoint on an engine without runs.
+
+    Raises ValueError where the checkpoint does not fit the settings or the data.
+    """
+    try:
+        training = Training(settings, engine, Stopwatch(elapsed_s=float(record["elapsed_s"])))
+        training.step = int(record["step"])
+        for values in record["runs"]:
+            _restore_run(training, values)
+    except (KeyError, TypeError, AttributeError, RuntimeError, UserError) as error:
+        raise ValueError(f"it does not fit ({type(error).__name__}: {error})") from error
+    return training
+
+
+def _restore_run(training: Training, values: dict[str, Any]) -> None:
+    plain = {name: values[name] for name in _PLAIN}
+    run = RunState(settings=run_from_json(values["settings"]), **plain)
+    training.runs[run.number] = run
+    engine = training.engine
+    weight, bias = values["weight"], values["bias"]
+    if weight.shape != (engine.classes, engine.features) or bias.shape != (engine.classes,):
+        raise ValueError("its parameters have another shape than the data ask for")
+    if run.is_training:
+        engine.add(run.number, run.settings.head, run.settings.l2, weight, bias)
+        engine.set_kept(run.number, values["kept_weight"], values["kept_bias"])
+    else:
+        run.parameters = weight, bias
 
 
 def write_model(file: IO[bytes], training: Training, run: RunState) -> None:

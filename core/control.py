@@ -75,11 +75,25 @@ class EndRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Extend:
+    """Let every run that trains or has finished go on to this epoch."""
+
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogRows:
+    """Log a row for every run that has none at this step, as a stop does; a replay asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the experiment cleanly."""
 
 
-Request = Pause | Resume | StepOnce | SetHead | SetL2 | SetLearningRate | AddRun | EndRun | Stop
+Request = (
+    Pause | Resume | StepOnce | SetHead | SetL2 | SetLearningRate | AddRun | EndRun | Extend | LogRows | Stop
+)
 
 
 class Control:

@@ -213,6 +213,15 @@ class Engine:
         slot = self._slots[run]
         slot.kept = (slot.weight.clone(), slot.bias.clone())
 
+    def set_kept(self, run: int, weight: Tensor, bias: Tensor) -> None:
+        """Set what `keep` remembers: weight (classes, features) and bias (classes,)."""
+        self._slots[run].kept = (weight.to(self.device), bias[:, None].to(self.device))
+
+    def kept_parameters(self, run: int) -> tuple[Tensor, Tensor]:
+        """Return copies of the parameters that `keep` remembered, on the CPU."""
+        weight, bias = self._slots[run].kept
+        return weight.cpu().clone(), bias[:, 0].cpu().clone()
+
     def restore_kept(self, run: int) -> None:
         """Give a run the parameters that `keep` remembered."""
         slot = self._slots[run]

@@ -6,10 +6,12 @@ which the run joined.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.errors import UsageError
+from logreg_tui.core.settings import RunSettings, run_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,25 @@ class RunEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RunExtended:
+    """A run goes further than planned: to `epochs`, from where it stands or from where it had finished."""
+
+    step: int
+    run: int
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentResumed:
+    """A process took over at `step`, the step of the checkpoint it went on from."""
+
+    step: int
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRefused:
     """A request could not be carried out, for example because its run has ended."""
 
@@ -170,6 +191,8 @@ Event = (
     | Stepped
     | RunDiverged
     | RunEnded
+    | RunExtended
+    | ExperimentResumed
     | RequestRefused
     | AllRunsEnded
     | ExperimentEnded
@@ -184,10 +207,29 @@ RECORD_NAMES: dict[type[Any], str] = {
     Stepped: "stepped",
     RunDiverged: "run_diverged",
     RunEnded: "run_ended",
+    RunExtended: "run_extended",
+    ExperimentResumed: "experiment_resumed",
     AllRunsEnded: "all_runs_ended",
     ExperimentEnded: "experiment_ended",
 }
 """The name in events.jsonl of each event that stands there."""
+
+
+_TYPES = {name: kind for kind, name in RECORD_NAMES.items()}
+
+
+def from_record(record: Mapping[str, Any]) -> Event:
+    """Return the event of a line of events.jsonl. Raises ValueError where it is none."""
+    try:
+        fields = {name: value for name, value in record.items() if name not in ("event", "time")}
+        if "settings" in fields:
+            fields["settings"] = run_from_json(fields["settings"])
+        if fields.get("image_shape") is not None:
+            fields["image_shape"] = tuple(fields["image_shape"])
+        event: Event = _TYPES[record["event"]](**fields)
+    except (KeyError, TypeError, AttributeError, UsageError) as error:
+        raise ValueError(f"not an event: {error}") from error
+    return event
 
 
 def to_record(event: Event) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,7 +91,7 @@ class Experiment:
             (draft / METRICS).write_text(CSV_HEADER)
             (draft / EVENTS).touch()
             replace_file(draft / CHECKPOINT, write_checkpoint)
-            lock = _take_lock(draft)
+            lock = take_lock(draft)
             directory = _rename_to_free_name(draft, f"{_started_at()}-{label}")
         except OSError as error:
             if lock is not None:
@@ -100,6 +100,19 @@ class Experiment:
             raise UserError(
                 f"cannot write to {str(runs_dir)!r}: {reason(error)}; choose another --runs-dir"
             ) from error
+        return cls(directory, lock)
+
+    @classmethod
+    def reopen(cls, directory: Path, lock: IO[str], lengths: Mapping[str, int]) -> Experiment:
+        """Go on writing to a directory whose lock is held, from a checkpoint that belongs to `lengths`.
+
+        Rows past the checkpoint are cut; of the events only a last line without its end is, which
+        nobody ever saw. Raises OSError.
+        """
+        os.truncate(directory / METRICS, lengths[METRICS])
+        events_file = directory / EVENTS
+        data = events_file.read_bytes()
+        os.truncate(events_file, data.rfind(b"\n") + 1)
         return cls(directory, lock)
 
     def append_row(self, row: events.RowLogged) -> None:
@@ -204,7 +217,7 @@ def _rename_to_free_name(draft: Path, name: str) -> Path:
     raise AssertionError("unreachable: the numbers do not end")
 
 
-def _take_lock(directory: Path) -> IO[str]:
+def take_lock(directory: Path) -> IO[str]:
     """Lock the directory for as long as the file returned stays open. Raises OSError where it is locked."""
     file = (directory / LOCK).open("a+")
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

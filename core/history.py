@@ -137,6 +137,8 @@ class History:
                 self._end(run, "diverged", epoch, Mark(epoch, f"diverged: {cause}"))
             case events.RunEnded(_, run, epoch, reason):
                 self._end(run, reason, epoch)
+            case events.RunExtended():
+                self._extend(event)
             case _:
                 self.state = _STATES.get(type(event), self.state)
                 if isinstance(event, events.ExperimentEnded):
@@ -163,6 +165,13 @@ class History:
         history.marks = (*history.marks, *marks)
         history.status = status
         self._report_last(history)
+
+    def _extend(self, event: events.RunExtended) -> None:
+        run = self.runs[event.run]
+        run.epochs, run.ended_at, run.status = event.epochs, None, "training"
+        run.joined_at = event.step - event.epoch
+        if self.state == "idle":
+            self.state = "training"
 
     def _close(self, reason: str) -> None:
         for run in self.runs.values():

@@ -8,41 +8,63 @@ from functools import partial
 from logreg_tui.core import events
 from logreg_tui.core.checkpoint import write_checkpoint, write_model
 from logreg_tui.core.events import Event
-from logreg_tui.core.experiment import Experiment
+from logreg_tui.core.experiment import EVENTS, Experiment
+from logreg_tui.core.replay import Replay
 from logreg_tui.core.training import Training
 
 
-def record(happenings: Iterator[Event], training: Training, experiment: Experiment) -> Iterator[Event]:
+def record(
+    happenings: Iterator[Event], training: Training, experiment: Experiment, replay: Replay | None = None
+) -> Iterator[Event]:
     """Yield the events of a training, each of them safe on disk before.
 
-    A checkpoint follows every report point, a pause and every clean end; the models follow the
-    clean end. Raises UserError where the disk refuses a write.
+    What `replay` knows to be recorded already is not recorded twice. A checkpoint follows every
+    report point, a pause and every clean end; the models follow the clean end. Raises UserError
+    where the disk refuses a write.
     """
-    is_due = False
+    recorder = _Recorder(training, experiment, replay or Replay())
     for event in happenings:
-        if isinstance(event, events.RowLogged):
-            experiment.append_row(event)
-            is_due = is_due or event.is_report
-        else:
-            experiment.append_event(event)
-            is_due = _checkpoint(event, is_due, training, experiment)
+        recorder.take(event)
         yield event
 
 
-def _checkpoint(event: Event, is_due: bool, training: Training, experiment: Experiment) -> bool:
-    """Write what an event calls for; return whether a checkpoint is still due."""
-    is_end = isinstance(event, events.AllRunsEnded | events.ExperimentEnded)
-    # Between the rows of one step a training is not whole: Progressed says that they are logged.
-    if is_end or isinstance(event, events.Paused) or (is_due and isinstance(event, events.Progressed)):
-        _save_checkpoint(training, experiment)
-        is_due = False
-    if is_end:
-        _save_models(training, experiment)
-    return is_due
+class _Recorder:
+    def __init__(self, training: Training, experiment: Experiment, replay: Replay) -> None:
+        self._training = training
+        self._experiment = experiment
+        self._replay = replay
+        self._is_due = False
 
+    def take(self, event: Event) -> None:
+        if isinstance(event, events.RowLogged):
+            self._experiment.append_row(event)
+            self._is_due = self._is_due or event.is_report
+            return
+        if self._is_news(event):
+            self._experiment.append_event(event)
+        self._save_what_it_calls_for(event)
 
-def _save_checkpoint(training: Training, experiment: Experiment) -> None:
-    experiment.save_checkpoint(lambda file: write_checkpoint(file, training, experiment.lengths))
+    def _is_news(self, event: Event) -> bool:
+        if self._replay.is_recorded(event):
+            return False
+        # Left in the middle of a replay: for the experiment nothing ended.
+        return not (isinstance(event, events.ExperimentEnded) and self._replay.requests)
+
+    def _save_what_it_calls_for(self, event: Event) -> None:
+        is_end = isinstance(event, events.AllRunsEnded | events.ExperimentEnded)
+        # Between the rows of one step a training is not whole: Progressed says that they are logged.
+        is_report = self._is_due and isinstance(event, events.Progressed)
+        if is_end or is_report or isinstance(event, events.Paused):
+            self._save_checkpoint()
+        if is_end:
+            _save_models(self._training, self._experiment)
+
+    def _save_checkpoint(self) -> None:
+        self._is_due = False
+        lengths = self._experiment.lengths
+        if self._replay.offset is not None:
+            lengths[EVENTS] = self._replay.offset
+        self._experiment.save_checkpoint(lambda file: write_checkpoint(file, self._training, lengths))
 
 
 def _save_models(training: Training, experiment: Experiment) -> None:

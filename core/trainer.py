@@ -15,20 +15,26 @@ from logreg_tui.core import control as requests
 from logreg_tui.core import events
 from logreg_tui.core.control import Control, Request
 from logreg_tui.core.engine import Measurement
+from logreg_tui.core.replay import Replay
 from logreg_tui.core.training import RunState, Training
 
 PROGRESS_INTERVAL_S = 0.25
 
 
-def train(training: Training, control: Control, *, stays_open: bool = False) -> Iterator[events.Event]:
+def train(
+    training: Training, control: Control, *, stays_open: bool = False, replay: Replay | None = None
+) -> Iterator[events.Event]:
     """Train until every run has ended or Stop arrives, yielding what happens.
 
-    With `stays_open` a training without runs waits for new ones instead of ending. Closing the
+    With `stays_open` a training without runs waits for new ones instead of ending. The requests
+    of `replay` are carried out at their steps before any other is heard, Stop apart. Closing the
     generator between two events leaves `training` as it was at the last one.
     """
-    loop = _Loop(training, control)
+    loop = _Loop(training, control, replay or Replay())
     for run in training.runs.values():
-        yield events.RunStarted(training.step, run.number, run.settings, run.epochs)
+        if not run.is_announced:
+            run.is_announced = True
+            yield events.RunStarted(training.step, run.number, run.settings, run.epochs)
     training.stopwatch.start()
     try:
         yield from loop.run(stays_open)
@@ -37,9 +43,10 @@ def train(training: Training, control: Control, *, stays_open: bool = False) -> 
 
 
 class _Loop:
-    def __init__(self, training: Training, control: Control) -> None:
+    def __init__(self, training: Training, control: Control, replay: Replay) -> None:
         self.training = training
         self.control = control
+        self.replay = replay
         self.is_stopping = False
         self.pauses_at_next_row = False
         self.last_progress = time.monotonic()
@@ -50,7 +57,7 @@ class _Loop:
             yield from self.log_rows(self.due_runs())
             if not training.active:
                 yield events.AllRunsEnded(training.step)
-                if not stays_open:
+                if not (stays_open or self.replay.requests):
                     break
                 yield from self.wait_for_runs()
             yield from self.take_requests()
@@ -59,7 +66,9 @@ class _Loop:
             training.engine.advance({run.number: self.rate(run) for run in training.active})
             training.step += 1
             yield from self.progress()
-        yield from self.log_rows([run for run in training.active if self.is_unlogged(run)], is_last=True)
+        # A stop during a replay is no stop of the experiment: what was done later is still to come.
+        if not self.replay.requests:
+            yield from self.log_last_rows()
         reason = "stopped" if training.active else "finished"
         yield events.ExperimentEnded(training.step, reason)
 
@@ -101,6 +110,9 @@ class _Loop:
             self.pauses_at_next_row = False
             yield from self.pause()
 
+    def log_last_rows(self) -> Iterator[events.Event]:
+        yield from self.log_rows([run for run in self.training.active if self.is_unlogged(run)], is_last=True)
+
     def row(self, run: RunState, figures: Measurement, elapsed_s: float, is_last: bool) -> events.RowLogged:
         training, epoch, settings = self.training, self.training.epoch(run), run.settings
         return events.RowLogged(
@@ -135,9 +147,9 @@ class _Loop:
     # Requests
 
     def take_requests(self) -> Iterator[events.Event]:
-        """Carry out what is in the inbox; while paused, wait for more."""
+        """Carry out what is asked for at this step; while paused, wait for more."""
         while not self.is_stopping:
-            request = self.control.wait() if self.training.is_paused else self.control.take()
+            request = self.next_request(waits=self.training.is_paused)
             if request is None:
                 return
             yield from self.carry_out(request)
@@ -146,8 +158,20 @@ class _Loop:
         self.training.is_paused = False
         self.training.stopwatch.stop()
         while not (self.training.active or self.is_stopping):
-            yield from self.carry_out(self.control.wait())
+            request = self.next_request(waits=True)
+            if request is not None:
+                yield from self.carry_out(request)
         self.training.stopwatch.start()
+
+    def next_request(self, *, waits: bool) -> Request | None:
+        if not self.replay.requests:
+            return self.control.wait() if waits else self.control.take()
+        if self.control.is_stopping:
+            return requests.Stop()
+        # Without runs no step follows: what is left to replay belongs to this one.
+        if waits or self.replay.requests[0].step <= self.training.step:
+            return self.replay.requests.popleft().request
+        return None
 
     def carry_out(self, request: Request) -> Iterator[events.Event]:
         training = self.training
@@ -165,8 +189,13 @@ class _Loop:
             case requests.StepOnce():
                 self.pauses_at_next_row = True
                 yield self.go_on(events.Stepped(training.step))
+            case requests.Extend(epochs):
+                yield from self.extend(epochs)
+            case requests.LogRows():
+                yield from self.log_last_rows()
             case requests.AddRun(settings):
                 run = training.join(settings)
+                run.is_announced = True
                 yield events.RunStarted(training.step, run.number, settings, run.epochs)
                 # At once, before the next request: a replay keeps this order.
                 yield from self.log_rows([run])
@@ -194,6 +223,19 @@ class _Loop:
                 yield from self.turn(run, "l2", l2)
             case requests.SetLearningRate(_, learning_rate):
                 yield from self.turn(run, "learning_rate", learning_rate)
+
+    def extend(self, epochs: int) -> Iterator[events.Event]:
+        """Let the runs that train or have finished go on to a later epoch."""
+        training = self.training
+        for run in training.runs.values():
+            is_further = epochs > run.epochs and run.status in ("training", "finished")
+            if not is_further:
+                continue
+            if run.is_training:
+                run.epochs = epochs
+            else:
+                training.rejoin(run, epochs)
+            yield events.RunExtended(training.step, run.number, training.epoch(run), epochs)
 
     def turn(self, run: RunState, name: str, new: str | float) -> Iterator[events.Event]:
         training = self.training

@@ -49,10 +49,14 @@ class RunState:
     joined_at: int
     joined_at_s: float
     logged_epoch: int = -1
+    is_announced: bool = False
+    """Whether the event that says it joined was yielded."""
     status: str = "training"
     """`training`, `finished`, `ended` or `diverged`."""
     parameters: tuple[Tensor, Tensor] | None = None
     """Weight and bias of a run that has left the engine."""
+    trained_s: float = 0.0
+    """Seconds of training of a run that has left the engine."""
 
     @property
     def is_training(self) -> bool:
@@ -93,8 +97,17 @@ class Training:
     def leave(self, run: RunState, status: str) -> None:
         """Take a run out of the engine; its parameters stay with it."""
         run.parameters = self.engine.parameters(run.number)
+        run.trained_s = self.stopwatch.read() - run.joined_at_s
         run.status = status
         self.engine.remove(run.number)
+
+    def rejoin(self, run: RunState, epochs: int) -> None:
+        """Let a run that has finished go on to a later epoch, as if it had waited since."""
+        assert run.parameters is not None, "a run that has finished keeps its parameters"
+        self.engine.add(run.number, run.settings.head, run.settings.l2, *run.parameters)
+        run.joined_at = self.step - run.logged_epoch
+        run.joined_at_s = self.stopwatch.read() - run.trained_s
+        run.parameters, run.status, run.epochs = None, "training", epochs
 
     @property
     def active(self) -> list[RunState]:
@@ -108,3 +121,7 @@ class Training:
     def parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
         """Return weight (classes, features) and bias (classes,) on the CPU."""
         return run.parameters or self.engine.parameters(run.number)
+
+    def kept_parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
+        """Return the parameters of a run's last finite row, likewise."""
+        return run.parameters or self.engine.kept_parameters(run.number)

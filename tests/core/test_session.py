@@ -308,13 +308,13 @@ def test_checkpoints_follow_report_points_pauses_and_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[int] = []
-    real = recorder._save_checkpoint
+    real = recorder._Recorder._save_checkpoint
 
-    def save(training: object, experiment: Experiment) -> None:
-        steps.append(training.step)  # type: ignore[attr-defined]
-        real(training, experiment)  # type: ignore[arg-type]
+    def save(self: recorder._Recorder) -> None:
+        steps.append(self._training.step)
+        real(self)
 
-    monkeypatch.setattr(recorder, "_save_checkpoint", save)
+    monkeypatch.setattr(recorder._Recorder, "_save_checkpoint", save)
     control = Control()
     for event in run_experiment(settings(tmp_path, epochs=50), control, print):
         if isinstance(event, events.RowLogged) and event.epoch == 30:
