@@ -69,15 +69,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             raise ValueError(f"its format is {record['format']!r}, this program reads {FORMAT}")
         lengths = {name: int(record["lengths"][name]) for name in (METRICS, EVENTS)}
         return {**record, "lengths": lengths}
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        pickle.UnpicklingError,
-    ) as error:
+    except ValueError:
+        raise
+    # A damaged file makes torch and its zip reader raise whatever they come across.
+    except Exception as error:
         raise ValueError(f"it cannot be read ({type(error).__name__})") from error
 
 

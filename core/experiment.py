@@ -146,16 +146,18 @@ class Experiment:
             raise self._write_error(name, reason(error)) from error
 
     def save_checkpoint(self, write: Callable[[IO[bytes]], None]) -> None:
-        """Replace checkpoint.pt, keep the one before, and sync what it belongs to."""
-        current, previous = self.directory / CHECKPOINT, self.directory / PREVIOUS_CHECKPOINT
+        """Replace checkpoint.pt, keep the one before, and sync what it belongs to. Raises UserError."""
+        current, draft = self.directory / CHECKPOINT, self.directory / f".{CHECKPOINT}.new"
         try:
             os.fsync(self._metrics.fileno())
             os.fsync(self._events.fileno())
-            previous.unlink(missing_ok=True)
-            os.link(current, previous)
+            replace_file(draft, write)
+            # Between the two renames the one before is the newest: whoever loads falls back to it.
+            with suppress(FileNotFoundError):
+                current.replace(self.directory / PREVIOUS_CHECKPOINT)
+            draft.replace(current)
         except OSError as error:
             raise self._write_error(CHECKPOINT, reason(error)) from error
-        self.save(CHECKPOINT, write)
 
     @property
     def lengths(self) -> dict[str, int]:

@@ -40,24 +40,21 @@ class _Recorder:
             self._experiment.append_row(event)
             self._is_due = self._is_due or event.is_report
             return
+        if isinstance(event, events.AllRunsEnded | events.ExperimentEnded):
+            # Said last: what is recorded as ended has its checkpoint and its models.
+            self._save_checkpoint()
+            _save_models(self._training, self._experiment)
         if self._is_news(event):
             self._experiment.append_event(event)
-        self._save_what_it_calls_for(event)
+        # Between the rows of one step a training is not whole: Progressed says that they are logged.
+        if isinstance(event, events.Paused) or (self._is_due and isinstance(event, events.Progressed)):
+            self._save_checkpoint()
 
     def _is_news(self, event: Event) -> bool:
         if self._replay.is_recorded(event):
             return False
         # Left in the middle of a replay: for the experiment nothing ended.
         return not (isinstance(event, events.ExperimentEnded) and self._replay.requests)
-
-    def _save_what_it_calls_for(self, event: Event) -> None:
-        is_end = isinstance(event, events.AllRunsEnded | events.ExperimentEnded)
-        # Between the rows of one step a training is not whole: Progressed says that they are logged.
-        is_report = self._is_due and isinstance(event, events.Progressed)
-        if is_end or is_report or isinstance(event, events.Paused):
-            self._save_checkpoint()
-        if is_end:
-            _save_models(self._training, self._experiment)
 
     def _save_checkpoint(self) -> None:
         self._is_due = False

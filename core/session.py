@@ -6,7 +6,8 @@ import os
 import platform
 import traceback
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,18 @@ from logreg_tui.core.settings import ExperimentSettings
 if TYPE_CHECKING:
     from torch import device as Device
 
+    from logreg_tui.core.replay import Replay
     from logreg_tui.core.training import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a training stands on: the data and the device, ready."""
+
+    dataset: Dataset
+    device: Device
+    threads: int
+    device_text: str
 
 
 def run_experiment(
@@ -31,95 +43,107 @@ def run_experiment(
     progress: Callable[[str], None],
     *,
     stays_open: bool = False,
+    replay: Replay | None = None,
 ) -> Generator[Event, None, None]:
     """Load what is needed, make the experiment directory, train, and yield what happens.
 
     `progress` is told in a line what is being prepared. With `stays_open` the experiment waits
-    for new runs when all have ended. Raises UserError for what a user can mend and Cancelled
-    where Stop came before training began. An error that nobody foresaw goes to error.log and
-    carries that path as its attribute `log_path`.
+    for new runs when all have ended; `replay` is carried out again at its steps. Raises UserError
+    for what a user can mend and Cancelled where Stop came before training began. An error that
+    nobody foresaw goes to error.log and carries that path as its attribute `log_path`.
     """
+    ground = prepare(settings, control, progress)
+    with out_of_memory_explained(ground):
+        # Heavy, like everything that knows torch: imported on the thread that trains.
+        from logreg_tui.core.checkpoint import write_checkpoint
+        from logreg_tui.core.training import Training
+
+        training = Training.start(settings, ground.dataset, ground.device, ground.threads)
+        experiment = Experiment.create(
+            Path(settings.runs_dir),
+            settings.label,
+            _config(settings, ground),
+            lambda file: write_checkpoint(file, training, FIRST_LENGTHS),
+        )
+        with experiment:
+            begun = started(training, ground, experiment.directory)
+            experiment.append_event(begun)
+            yield begun
+            yield from recorded_training(training, control, experiment, replay, stays_open=stays_open)
+
+
+def prepare(settings: ExperimentSettings, control: Control, progress: Callable[[str], None]) -> Ground:
+    """Load torch and the data and pick the device. Raises UserError and Cancelled."""
     progress("Loading PyTorch")
-    _leave_if_stopping(control)
-    # Heavy: imported here, on the thread that trains, after the first frame.
+    leave_if_stopping(control)
     from logreg_tui.core import devices
 
-    _leave_if_stopping(control)
+    leave_if_stopping(control)
     device = devices.pick_device(settings.device)
     threads = devices.prepare(device, settings.threads)
     dataset = load_dataset(
         settings.dataset, settings.data_dir, settings.pixels, progress, lambda: control.is_stopping
     )
-    _leave_if_stopping(control)
+    leave_if_stopping(control)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
-    try:
-        yield from _train(settings, control, dataset, device, threads, stays_open)
-    except (RuntimeError, MemoryError) as error:
-        if devices.is_out_of_memory(error):
-            raise _out_of_memory(device, dataset) from error
-        raise
+    return Ground(dataset, device, threads, devices.describe(device, threads))
 
 
-def _leave_if_stopping(control: Control) -> None:
+def leave_if_stopping(control: Control) -> None:
+    """Raise Cancelled where Stop was sent."""
     if control.is_stopping:
         raise Cancelled
 
 
-def _out_of_memory(device: Device, dataset: Dataset) -> UserError:
+@contextmanager
+def out_of_memory_explained(ground: Ground) -> Iterator[None]:
+    """Turn an error that means that memory ran out into a UserError that names the sizes."""
     from logreg_tui.core import devices
     from logreg_tui.core.engine import data_bytes
 
-    return devices.out_of_memory(device, data_bytes(dataset))
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if devices.is_out_of_memory(error):
+            raise devices.out_of_memory(ground.device, data_bytes(ground.dataset)) from error
+        raise
 
 
-def _train(
-    settings: ExperimentSettings,
+def recorded_training(
+    training: Training,
     control: Control,
-    dataset: Dataset,
-    device: Device,
-    threads: int,
-    stays_open: bool,
+    experiment: Experiment,
+    replay: Replay | None = None,
+    *,
+    stays_open: bool = False,
 ) -> Iterator[Event]:
-    from logreg_tui.core import devices
-    from logreg_tui.core.checkpoint import write_checkpoint
+    """Train and record. An error that nobody foresaw goes to error.log and carries that path."""
     from logreg_tui.core.recorder import record
     from logreg_tui.core.trainer import train
-    from logreg_tui.core.training import Training
 
-    training = Training.start(settings, dataset, device, threads)
-    device_text = devices.describe(device, threads)
-    experiment = Experiment.create(
-        Path(settings.runs_dir),
-        settings.label,
-        _config(settings, dataset, str(device), device_text),
-        lambda file: write_checkpoint(file, training, FIRST_LENGTHS),
-    )
-    with experiment:
-        try:
-            started = _started(training, dataset, experiment, device_text)
-            experiment.append_event(started)
-            yield started
-            yield from record(train(training, control, stays_open=stays_open), training, experiment)
-        except (UserError, Cancelled):
-            raise
-        except Exception as error:
-            error.log_path = experiment.log_error(traceback.format_exc())  # type: ignore[attr-defined]
-            raise
+    happenings = train(training, control, stays_open=stays_open, replay=replay)
+    try:
+        yield from record(happenings, training, experiment, replay)
+    except UserError:
+        raise
+    except Exception as error:
+        error.log_path = experiment.log_error(traceback.format_exc())  # type: ignore[attr-defined]
+        raise
 
 
-def _started(
-    training: Training, dataset: Dataset, experiment: Experiment, device: str
-) -> events.ExperimentStarted:
+def started(training: Training, ground: Ground, directory: Path) -> events.ExperimentStarted:
+    """Return the event that tells a front end what is trained, where and on what."""
+    dataset = ground.dataset
     return events.ExperimentStarted(
         step=training.step,
-        directory=str(experiment.directory.absolute()),
+        directory=str(directory.absolute()),
         dataset=dataset.name,
         train_samples=len(dataset.train_inputs),
         test_samples=len(dataset.test_inputs),
         features=training.engine.features,
         classes=dataset.classes,
         image_shape=dataset.image_shape,
-        device=device,
+        device=ground.device_text,
         epochs=training.settings.epochs,
         log_every=training.settings.log_every,
         report_every=training.settings.report_every,
@@ -127,16 +151,17 @@ def _started(
     )
 
 
-def _config(settings: ExperimentSettings, dataset: Dataset, device: str, device_text: str) -> dict[str, Any]:
+def _config(settings: ExperimentSettings, ground: Ground) -> dict[str, Any]:
     """Return config.json: what was asked for, and what it came to on this machine."""
     import torch
 
+    dataset = ground.dataset
     is_file = settings.dataset.endswith(".npz")
     resolved = replace(
         settings,
         dataset=os.path.abspath(settings.dataset) if is_file else dataset.name,
         data_dir=os.path.abspath(settings.data_dir) if settings.data_dir else None,
-        device=device,
+        device=str(ground.device),
     )
     return {
         "started": utc_now(),
@@ -150,7 +175,7 @@ def _config(settings: ExperimentSettings, dataset: Dataset, device: str, device_
             "classes": dataset.classes,
             "image_shape": dataset.image_shape,
         },
-        "device": device_text,
+        "device": ground.device_text,
         "versions": {
             "python": platform.python_version(),
             "logreg-tui": version("logreg-tui"),

@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.tui.options import AppOptions, Parser, add_app_options, add_training_options, to_settings
+from logreg_tui.tui.options import (
+    POSITIVE,
+    AppOptions,
+    Parser,
+    add_app_options,
+    add_training_options,
+    to_settings,
+)
 
 if TYPE_CHECKING:
-    from logreg_tui.core.settings import ExperimentSettings
-    from logreg_tui.tui.app import LogRegApp
+    from logreg_tui.core.settings import RunSettings
+    from logreg_tui.tui.app import LogRegApp, StartTraining
 
 PROGRAM = "logreg-tui"
 QUIT_WITHIN_S = 0.8
@@ -63,7 +70,10 @@ def _app(words: list[str]) -> int:
         return _print_version()
     settings = to_settings(values)
     _check_terminal()
-    return _show(settings, AppOptions(values.paused, values.fps, values.ascii))
+    from logreg_tui.core.session import run_experiment
+
+    options = AppOptions(values.paused, values.fps, values.ascii)
+    return _show(partial(run_experiment, settings, stays_open=True), options, settings.runs[0])
 
 
 def _print_version() -> int:
@@ -74,21 +84,19 @@ def _print_version() -> int:
 
 
 def _check_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+    if (
+        not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+        or os.environ.get("TERM") == "dumb"
+    ):
         raise UsageError(f"the screen needs a terminal: use {PROGRAM} train to train without one")
 
 
-def _show(settings: ExperimentSettings, options: AppOptions) -> int:
+def _show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
     # Textual is imported here only: `--help` and `train` do without.
-    from logreg_tui.core.session import run_experiment
     from logreg_tui.tui.app import LogRegApp
 
     app = LogRegApp(
-        partial(run_experiment, settings, stays_open=True),
-        fps=options.fps,
-        paused=options.paused,
-        ascii_only=options.ascii_only,
-        defaults=settings.runs[0],
+        start, fps=options.fps, paused=options.paused, ascii_only=options.ascii_only, defaults=defaults
     )
     app.run()
     return _leave(app)
@@ -115,9 +123,51 @@ def _train(words: list[str]) -> int:
     parser = Parser(f"{PROGRAM} train", "Train without a screen, with the options of the app.")
     add_training_options(parser)
     settings = to_settings(parser.parse_args(words))
+    from logreg_tui.core.session import run_experiment
     from logreg_tui.tui.plain import train_plainly
 
-    return train_plainly(settings)
+    return train_plainly(partial(run_experiment, settings))
+
+
+def _resume(words: list[str]) -> int:
+    parser = Parser(
+        f"{PROGRAM} resume", "Go on with an experiment from its last checkpoint, knobs as last turned."
+    )
+    parser.add_argument("directory", metavar="DIR", help="experiment directory")
+    parser.add_argument("--no-screen", action="store_true", help="train without a screen")
+    parser.add_argument("--epochs", type=POSITIVE, metavar="N", help="let the runs go further than planned")
+    add_app_options(parser)
+    values = parser.parse_args(words)
+    directory = Path(values.directory)
+    from logreg_tui.core.resume import read_config, resume_experiment
+
+    start = partial(resume_experiment, directory, epochs=values.epochs)
+    if values.no_screen:
+        from logreg_tui.tui.plain import train_plainly
+
+        return train_plainly(start)
+    _check_terminal()
+    options = AppOptions(values.paused, values.fps, values.ascii)
+    defaults = read_config(directory).settings.runs[0]
+    return _show(partial(start, stays_open=True), options, defaults)
+
+
+def _repeat(words: list[str]) -> int:
+    parser = Parser(
+        f"{PROGRAM} repeat",
+        "Train an experiment again from step 0 into a new directory, every knob turned at its step.",
+    )
+    parser.add_argument("directory", metavar="DIR", help="experiment directory")
+    parser.add_argument(
+        "--runs-dir", metavar="DIR", help="where the new directory goes (default: beside the old one)"
+    )
+    values = parser.parse_args(words)
+    from logreg_tui.core.resume import repeat_experiment
+    from logreg_tui.tui.plain import train_plainly
+
+    directory = Path(values.directory)
+    runs_dir = values.runs_dir or str(directory.absolute().parent)
+    return train_plainly(partial(repeat_experiment, directory, runs_dir))
 
 
 def _runs(words: list[str]) -> int:
@@ -149,6 +199,8 @@ def _export(words: list[str]) -> int:
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "train": (_train, "train without a screen"),
+    "resume": (_resume, "go on with an experiment"),
+    "repeat": (_repeat, "train an experiment again, every knob turned at its step"),
     "runs": (_runs, "list the experiments there are"),
     "export": (_export, "write the rows of experiments to one CSV"),
 }

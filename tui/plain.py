@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from types import FrameType
 
@@ -15,9 +15,7 @@ from logreg_tui.core.control import Control, Stop
 from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.events import Event
 from logreg_tui.core.history import History
-from logreg_tui.core.session import run_experiment
-from logreg_tui.core.settings import ExperimentSettings
-from logreg_tui.tui.summary import accuracy_line, final_table, where_it_is
+from logreg_tui.tui.summary import accuracy_line, final_table, go_on_with, where_it_is
 
 BAR_WIDTH = 20
 BAR_INTERVAL_S = 0.25
@@ -53,13 +51,13 @@ class Signals:
         return 0 if self.received is None else 128 + self.received
 
 
-def train_plainly(settings: ExperimentSettings) -> int:
+def train_plainly(start: Callable[[Control, Callable[[str], None]], Generator[Event, None, None]]) -> int:
     """Train without a screen and return the exit status. Raises UserError."""
     control, history = Control(), History()
     signals = Signals(control)
     reporter = Reporter(history)
     try:
-        with closing(run_experiment(settings, control, reporter.say)) as happenings:
+        with closing(start(control, reporter.say)) as happenings:
             _follow(happenings, history, reporter, signals)
     except (Cancelled, Interrupted):
         return signals.exit_status
@@ -68,6 +66,8 @@ def train_plainly(settings: ExperimentSettings) -> int:
     print_out("")
     print_out(final_table(history))
     print_out(where_it_is(history))
+    if history.state == "stopped":
+        print_out(go_on_with(history))
     return signals.exit_status
 
 

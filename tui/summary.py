@@ -89,9 +89,18 @@ def farewell(history: History) -> str:
     """Return what is printed when the screen has gone: where everything is and the final figures."""
     if history.experiment is None:
         return ""
-    directory = Path(history.experiment.directory)
-    lines = [final_table(history), where_it_is(history), f"go on with: logreg-tui resume {quoted(directory)}"]
+    lines = [final_table(history), where_it_is(history), go_on_with(history)]
     return "\n".join(lines) + "\n"
+
+
+def go_on_with(history: History) -> str:
+    """Return the command that goes on with the experiment."""
+    if history.experiment is None:
+        return ""
+    directory = quoted(Path(history.experiment.directory))
+    if history.state == "finished":
+        return f"every run is done; go further with: logreg-tui resume {directory} --epochs N"
+    return f"go on with: logreg-tui resume {directory}"
 
 
 def listing(experiments: Sequence[Summary]) -> str:

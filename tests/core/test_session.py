@@ -180,8 +180,11 @@ def test_a_checkpoint_belongs_to_the_bytes_that_are_written(tmp_path: Path) -> N
     record = torch.load(directory / "checkpoint.pt", weights_only=True)
     assert record["step"] == 30
     assert record["runs"][0]["status"] == "finished"
-    for name, length in record["lengths"].items():
-        assert (directory / name).stat().st_size == length
+    lengths = record["lengths"]
+    assert (directory / "metrics.csv").stat().st_size == lengths["metrics.csv"]
+    # What ends an experiment is said when everything else is safe.
+    rest = (directory / "events.jsonl").read_bytes()[lengths["events.jsonl"] :]
+    assert json.loads(rest)["event"] == "experiment_ended"
 
 
 def test_two_experiments_of_the_same_second_get_different_names(

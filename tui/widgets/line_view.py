@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -18,41 +19,54 @@ from textual.widget import Widget
 class LineView(Widget):
     """Shows strips, one per line, on its own background; lines that are missing are blank."""
 
+    # Textual would copy the name of the widget: it does not know the lines.
+    ALLOW_SELECT = False
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._lines: list[Strip] = []
+        self.line_style = Style.null()
+        """The widget's own style at its last paint."""
 
     def show_lines(self, lines: Sequence[Strip]) -> None:
         """Show these lines; what equals the lines shown before is not sent again."""
         old, self._lines = self._lines, list(lines)
         width, height = self.content_size
-        regions = []
-        for y in range(height):
-            before, after = _line(old, y), _line(self._lines, y)
-            span = changed_span(before, after)
-            if span is not None and span[0] < width:
-                regions.append(Region(span[0], y, min(span[1], width) - span[0], 1))
-        if regions:
-            self.refresh(*regions)
+        rows = ((y, changed_columns(_line(old, y), _line(self._lines, y))) for y in range(height))
+        self.refresh_cells([(y, columns) for y, all_ in rows if (columns := [x for x in all_ if x < width])])
+
+    def refresh_cells(self, changed: Sequence[tuple[int, Sequence[int]]]) -> None:
+        """Send the changed columns of each row; rows without any are not in `changed`."""
+        if changed:
+            self.refresh(*(Region(xs[0], y, xs[-1] + 1 - xs[0], 1) for y, xs in changed))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Render the lines of a paint, all in the style that the widget has now."""
+        # Computed once: it walks through all ancestors, which for every line costs most of a paint.
+        self.line_style = self.rich_style
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the content, as wide as the widget, in the widget's own style."""
-        line = _line(self._lines, y)
-        return line.apply_style(self.rich_style).adjust_cell_length(self.size.width, self.rich_style)
+        return self.part(y, 0, self.size.width, self.line_style)
+
+    def part(self, y: int, start: int, end: int, style: Style) -> Strip:
+        """Return columns `start` to `end` of a line over `style`."""
+        part = _line(self._lines, y).crop(start, end)
+        return part.apply_style(style).adjust_cell_length(end - start, style)
 
 
 def _line(lines: Sequence[Strip], y: int) -> Strip:
     return lines[y] if y < len(lines) else Strip.blank(0)
 
 
-def changed_span(before: Strip, after: Strip) -> tuple[int, int] | None:
-    """Return the first and one past the last column in which two lines differ, or None."""
+def changed_columns(before: Strip, after: Strip) -> list[int]:
+    """Return the columns in which two lines differ, from left to right."""
     if before == after:
-        return None
+        return []
     length = max(before.cell_length, after.cell_length)
     old, new = _cells(before, length), _cells(after, length)
-    different = [x for x in range(length) if old[x] != new[x]]
-    return (different[0], different[-1] + 1) if different else None
+    return [x for x in range(length) if old[x] != new[x]]
 
 
 def _cells(strip: Strip, length: int) -> list[tuple[str, object]]:

@@ -1,0 +1,131 @@
+"""Axes of the loss chart: limits that rarely move, round ticks, and places from 0 to 1.
+
+plotext's own log axis fails on a second build and at 0, so everything is scaled here and plotext
+draws in the unit square.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FIRST_LIMIT = 100
+"""Epochs on the axis at first; it grows in steps of 1, 2, 5 up to the total."""
+LARGEST = 1e300
+"""Values beyond it count as infinite: limits around them would overflow."""
+SMALLEST = 1e-300
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An interval of values, linear or logarithmic, with ticks, the more important ones first."""
+
+    low: float
+    high: float
+    is_log: bool
+    ticks: tuple[tuple[float, str], ...]
+
+    def places(self, values: np.ndarray) -> np.ndarray:
+        """Return where the values lie from 0 (low) to 1 (high), NaN where they cannot be drawn."""
+        import numpy as np
+
+        low, high = (math.log10(self.low), math.log10(self.high)) if self.is_log else (self.low, self.high)
+        least = SMALLEST if self.is_log else -LARGEST
+        good = np.isfinite(values) & (values >= least) & (values <= LARGEST)
+        kept = np.where(good, values, 1.0)
+        return np.where(good, ((np.log10(kept) if self.is_log else kept) - low) / (high - low), np.nan)
+
+    def place(self, value: float) -> float:
+        """Return where one value lies; NaN where it cannot be drawn."""
+        import numpy as np
+
+        return float(self.places(np.array([value]))[0])
+
+
+def nice_step(least: float) -> float:
+    """Return the smallest of 1, 2, 5 times a power of ten that is at least `least` > 0."""
+    base = 10.0 ** math.floor(math.log10(least))
+    return next((factor * base for factor in (1, 2, 5) if factor * base >= least * (1 - 1e-9)), 10 * base)
+
+
+def _nice_below(value: float) -> float:
+    base = 10.0 ** math.floor(math.log10(value))
+    return next((factor * base for factor in (5, 2) if factor * base <= value * (1 + 1e-9)), base)
+
+
+def epoch_limit(newest: int, total: int) -> int:
+    """Return the end of the epoch axis: a 1-2-5 step that holds `newest`, at last the total."""
+    step = int(nice_step(max(FIRST_LIMIT, newest)))
+    return max(newest, min(step, total), 1)
+
+
+def epoch_axis(newest: int, total: int, first: int, is_log: bool, columns: int) -> Axis:
+    """Return the x axis; `first` is the smallest positive epoch logged, where a log axis begins."""
+    high = epoch_limit(newest, total)
+    if is_log:
+        low = 10 ** math.floor(math.log10(max(1, min(first, high))))
+        high = max(high, 2 * low)
+        return Axis(low, high, True, _label(_decade_ticks(low, high), _count_text))
+    # Between two labels there is room for the name of the axis.
+    room = max(1, columns // (len(_count_text(high)) + 9))
+    step = max(1, int(nice_step(high / room)))
+    return Axis(0, high, False, _label(range(0, high + 1, step), _count_text))
+
+
+def loss_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
+    """Return the y axis around finite values from `low` to `high`, rounded outward.
+
+    Values of a log axis are above 0; under a factor of ten it has the limits of a linear one.
+    """
+    low, high = _spread(low, high)
+    if is_log and high / low >= 10:
+        low, high = _nice_below(low), nice_step(high)
+        return Axis(low, high, True, _label(_decade_ticks(low, high), _loss_text))
+    step = nice_step((high - low) / 10)
+    start, end = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
+    bottom = _nice_below(low) if is_log and start <= 0 else start * step
+    return Axis(bottom, end * step, is_log, _linear_ticks(bottom, end * step, rows))
+
+
+def _spread(low: float, high: float) -> tuple[float, float]:
+    size = max(abs(low), abs(high))
+    if high - low > 1e-6 * size:
+        return low, high
+    margin = 0.1 * size or 1.0
+    return low - margin, high + margin
+
+
+def _linear_ticks(low: float, high: float, rows: int) -> tuple[tuple[float, str], ...]:
+    step = nice_step((high - low) / max(1, min(8, rows // 3)))
+    while math.ceil(low / step - 1e-6) > math.floor(high / step + 1e-6):
+        step = nice_step(step / 2.6)
+    first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+
+    def text(value: float) -> str:
+        return f"{value:,.{digits}f}" if digits <= 5 and high < 1e6 else f"{value:.3g}"
+
+    return _label((at * step for at in range(first, last + 1)), text)
+
+
+def _decade_ticks(low: float, high: float) -> list[float]:
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [factor * 10.0**decade for factor in (1, 5, 2) for decade in decades]
+    return [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+
+
+def _label(values: Iterable[float], text: Callable[[float], str]) -> tuple[tuple[float, str], ...]:
+    return tuple((float(value), text(value)) for value in values)
+
+
+def _count_text(value: float) -> str:
+    return f"{value:,.0f}" if value < 1e7 else f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def _loss_text(value: float) -> str:
+    return f"{value:,.0f}" if 1 <= value < 1e6 else f"{value:.3g}"

@@ -1,0 +1,49 @@
+"""Colours of the runs: one hue per run, told apart also by eyes that confuse red and green.
+
+After Okabe and Ito, lightened for a dark background and darkened for a light one. There are
+eight hues; the ninth run has the first one again.
+"""
+
+from __future__ import annotations
+
+Rgb = tuple[int, int, int]
+
+ON_DARK: tuple[Rgb, ...] = (
+    (86, 180, 233),
+    (240, 164, 28),
+    (38, 194, 148),
+    (224, 136, 188),
+    (240, 228, 90),
+    (255, 114, 64),
+    (190, 190, 190),
+    (120, 140, 255),
+)
+ON_LIGHT: tuple[Rgb, ...] = (
+    (0, 98, 168),
+    (168, 84, 0),
+    (0, 112, 80),
+    (160, 44, 118),
+    (112, 96, 0),
+    (190, 36, 16),
+    (80, 80, 80),
+    (72, 60, 200),
+)
+WHITE: Rgb = (255, 255, 255)
+BLACK: Rgb = (0, 0, 0)
+
+
+def run_color(number: int, dark: bool) -> Rgb:
+    """Return the colour of run `number` (from 1) on a dark or a light background."""
+    palette = ON_DARK if dark else ON_LIGHT
+    return palette[(number - 1) % len(palette)]
+
+
+def pale_run_color(number: int, dark: bool) -> Rgb:
+    """Return the colour of the run's test curve: the same hue, further from the background."""
+    return blend(run_color(number, dark), WHITE, 0.4) if dark else blend(run_color(number, dark), BLACK, 0.3)
+
+
+def blend(color: Rgb, other: Rgb, share: float) -> Rgb:
+    """Return `color` moved towards `other`; `share` 0 is `color`, 1 is `other`."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(color, other, strict=True))
+    return red, green, blue
