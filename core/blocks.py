@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from logreg_tui.core.errors import Cancelled
+
 BLOCK_ROWS = 2048
 """Rows of a block on a processor, so that its inputs are still in the cache for the second product."""
 BLOCK_VALUES = 1 << 19
@@ -89,8 +91,16 @@ class Workers:
         self._others = threads - 1
         self._pool = ThreadPoolExecutor(max(1, self._others), "block")
 
-    def run(self, work: Callable[[Block], None], blocks: Sequence[Block]) -> None:
-        """Let `work` be done on every block, in any order; an error in one is raised here."""
+    def run(
+        self,
+        work: Callable[[Block], None],
+        blocks: Sequence[Block],
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Let `work` be done on every block, in any order; an error in one is raised here.
+
+        Raises Cancelled where `is_cancelled` says so before the last block was taken.
+        """
         counter = itertools.count()
 
         def take_turns() -> None:
@@ -99,6 +109,8 @@ class Workers:
             torch.set_num_threads(1)
             torch.set_flush_denormal(True)
             while (index := next(counter)) < len(blocks):
+                if is_cancelled():
+                    raise Cancelled
                 work(blocks[index])
 
         others = [self._pool.submit(take_turns) for _ in range(min(self._others, len(blocks) - 1))]

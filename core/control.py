@@ -88,12 +88,19 @@ class LogRows:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the experiment cleanly."""
+    """End the experiment cleanly: the epoch it stands at is its last and gets its row."""
 
 
-Request = (
-    Pause | Resume | StepOnce | SetHead | SetL2 | SetLearningRate | AddRun | EndRun | Extend | LogRows | Stop
-)
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Let this process go at once, even in the middle of an epoch; whoever resumes goes on exactly there."""
+
+    cause: str
+    """Why, such as `SIGTERM` or `handed over`."""
+
+
+Knob = SetHead | SetL2 | SetLearningRate
+Request = Pause | Resume | StepOnce | Knob | AddRun | EndRun | Extend | LogRows | Stop | Leave
 
 
 class Control:
@@ -104,12 +111,16 @@ class Control:
         # interrupted another put.
         self._requests: SimpleQueue[Request] = SimpleQueue()
         self._stopping = threading.Event()
+        self.leave_cause: str | None = None
+        """Why this process leaves; the engine polls it between two blocks of an epoch."""
         for request in requests:
             self.send(request)
 
     def send(self, request: Request) -> None:
         """Put a request into the inbox; a paused trainer wakes."""
-        if isinstance(request, Stop):
+        if isinstance(request, Leave):
+            self.leave_cause = request.cause
+        if isinstance(request, Stop | Leave):
             self._stopping.set()
         self._requests.put(request)
 
@@ -126,5 +137,5 @@ class Control:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether Stop was ever sent: long preparations poll it."""
+        """Whether Stop or Leave was ever sent: long preparations poll it."""
         return self._stopping.is_set()

@@ -12,7 +12,7 @@ whatever the number of threads and however busy the machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -61,6 +61,8 @@ class Engine:
         self._workers = Workers(threads if device.type == "cpu" else 1)
         # Sums of losses; Apple's GPUs have no float64.
         self._sum_dtype = torch.float32 if device.type == "mps" else torch.float64
+        self.is_cancelled: Callable[[], bool] = lambda: False
+        """Polled between blocks; where it holds, a pass ends with Cancelled and changes nothing."""
         self._slots: dict[int, _Slot] = {}
         self._rates: dict[int, float] = {}
         self._is_stale = True
@@ -129,15 +131,15 @@ class Engine:
         """Compute the gradient of the mean cross entropy, unless it is known already."""
         if self._is_stale:
             self._transposed = self._weight.t().contiguous()
-            self._workers.run(self._differentiate, self._train.all)
+            self._workers.run(self._differentiate, self._train.all, self.is_cancelled)
             self._add_gradients()
 
     def measure(self) -> dict[int, Measurement]:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
         self._transposed = self._weight.t().contiguous()
-        self._workers.run(self._measure_and_differentiate, self._train.all)
+        self._workers.run(self._measure_and_differentiate, self._train.all, self.is_cancelled)
         self._add_gradients()
-        self._workers.run(self._measure, self._test.all)
+        self._workers.run(self._measure, self._test.all, self.is_cancelled)
         return {
             run: Measurement(train_loss, penalty, test_loss, train_accuracy, test_accuracy)
             for run, (train_loss, train_accuracy), (test_loss, test_accuracy), penalty in zip(

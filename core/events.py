@@ -180,6 +180,14 @@ class ExperimentEnded:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ExperimentLeft:
+    """The last event of a process that left: the experiment stands at `step` until it is resumed."""
+
+    step: int
+    cause: str
+
+
 Event = (
     ExperimentStarted
     | RunStarted
@@ -196,6 +204,7 @@ Event = (
     | RequestRefused
     | AllRunsEnded
     | ExperimentEnded
+    | ExperimentLeft
 )
 
 RECORD_NAMES: dict[type[Any], str] = {
@@ -211,6 +220,7 @@ RECORD_NAMES: dict[type[Any], str] = {
     ExperimentResumed: "experiment_resumed",
     AllRunsEnded: "all_runs_ended",
     ExperimentEnded: "experiment_ended",
+    ExperimentLeft: "experiment_left",
 }
 """The name in events.jsonl of each event that stands there."""
 

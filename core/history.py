@@ -143,6 +143,8 @@ class History:
                 self.state = _STATES.get(type(event), self.state)
                 if isinstance(event, events.ExperimentEnded):
                     self._close(event.reason)
+                elif isinstance(event, events.ExperimentLeft):
+                    self._close("stopped")
 
     def _append(self, row: events.RowLogged) -> None:
         run = self.runs[row.run]

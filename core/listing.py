@@ -71,9 +71,9 @@ def _state(happened: list[dict[str, Any]], is_live: bool) -> str:
     if is_live:
         pauses = [name for name in names if name in ("paused", "resumed", "stepped")]
         return "paused" if pauses[-1:] == ["paused"] else "training"
-    if names[-1:] == ["experiment_ended"]:
-        return "finished" if happened[-1].get("reason") == "finished" else "stopped"
-    return "interrupted"
+    if names[-1:] == ["experiment_ended"] and happened[-1].get("reason") == "finished":
+        return "finished"
+    return "stopped" if names[-1:] in (["experiment_ended"], ["experiment_left"]) else "interrupted"
 
 
 def is_locked(directory: Path) -> bool:

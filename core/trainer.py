@@ -15,6 +15,7 @@ from logreg_tui.core import control as requests
 from logreg_tui.core import events
 from logreg_tui.core.control import Control, Request
 from logreg_tui.core.engine import Measurement
+from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.replay import Replay
 from logreg_tui.core.training import RunState, Training
 
@@ -35,9 +36,13 @@ def train(
         if not run.is_announced:
             run.is_announced = True
             yield events.RunStarted(training.step, run.number, run.settings, run.epochs)
+    training.engine.is_cancelled = lambda: control.leave_cause is not None
     training.stopwatch.start()
     try:
         yield from loop.run(stays_open)
+    except Cancelled:
+        # In the middle of a pass: nothing of it counts, the training is as it was before.
+        yield from loop.leave()
     finally:
         training.stopwatch.stop()
 
@@ -48,6 +53,7 @@ class _Loop:
         self.control = control
         self.replay = replay
         self.is_stopping = False
+        self.is_leaving = False
         self.pauses_at_next_row = False
         self.last_progress = time.monotonic()
 
@@ -61,16 +67,23 @@ class _Loop:
                     break
                 yield from self.wait_for_runs()
             yield from self.take_requests()
+            # A stop during a replay is none of the experiment: what was done later is still to come.
+            if self.replay.requests and self.control.is_stopping:
+                self.is_stopping = self.is_leaving = True
             if self.is_stopping or not training.active:
                 continue
             training.engine.advance({run.number: self.rate(run) for run in training.active})
             training.step += 1
             yield from self.progress()
-        # A stop during a replay is no stop of the experiment: what was done later is still to come.
-        if not self.replay.requests:
-            yield from self.log_last_rows()
+        if self.is_leaving:
+            yield from self.leave()
+            return
+        yield from self.log_last_rows()
         reason = "stopped" if training.active else "finished"
         yield events.ExperimentEnded(training.step, reason)
+
+    def leave(self) -> Iterator[events.Event]:
+        yield events.ExperimentLeft(self.training.step, self.control.leave_cause or "stopped")
 
     def rate(self, run: RunState) -> float:
         return run.settings.learning_rate_at(self.training.epoch(run))
@@ -148,8 +161,9 @@ class _Loop:
 
     def take_requests(self) -> Iterator[events.Event]:
         """Carry out what is asked for at this step; while paused, wait for more."""
-        while not self.is_stopping:
-            request = self.next_request(waits=self.training.is_paused)
+        yield from self.replay_requests()
+        while not (self.is_stopping or self.replay.requests):
+            request = self.control.wait() if self.training.is_paused else self.control.take()
             if request is None:
                 return
             yield from self.carry_out(request)
@@ -157,27 +171,34 @@ class _Loop:
     def wait_for_runs(self) -> Iterator[events.Event]:
         self.training.is_paused = False
         self.training.stopwatch.stop()
+        yield from self.replay_requests()
         while not (self.training.active or self.is_stopping):
-            request = self.next_request(waits=True)
-            if request is not None:
-                yield from self.carry_out(request)
+            yield from self.carry_out(self.control.wait())
         self.training.stopwatch.start()
 
-    def next_request(self, *, waits: bool) -> Request | None:
-        if not self.replay.requests:
-            return self.control.wait() if waits else self.control.take()
-        if self.control.is_stopping:
-            return requests.Stop()
+    def replay_requests(self) -> Iterator[events.Event]:
+        """Carry out again what was done at this step."""
+        waiting = self.replay.requests
+        while waiting and self.is_due(waiting[0].step):
+            timed = waiting.popleft()
+            try:
+                yield from self.carry_out(timed.request)
+            except Cancelled:
+                if isinstance(timed.request, requests.EndRun):
+                    waiting.appendleft(timed)
+                raise
+
+    def is_due(self, step: int) -> bool:
         # Without runs no step follows: what is left to replay belongs to this one.
-        if waits or self.replay.requests[0].step <= self.training.step:
-            return self.replay.requests.popleft().request
-        return None
+        return step <= self.training.step or not self.training.active
 
     def carry_out(self, request: Request) -> Iterator[events.Event]:
         training = self.training
         match request:
             case requests.Stop():
                 self.is_stopping = True
+            case requests.Leave():
+                self.is_stopping = self.is_leaving = True
             case requests.Pause() | requests.Resume() | requests.StepOnce() if not training.active:
                 pass
             case requests.Pause():
@@ -202,9 +223,7 @@ class _Loop:
             case _:
                 yield from self.change_run(request)
 
-    def change_run(
-        self, request: requests.SetHead | requests.SetL2 | requests.SetLearningRate | requests.EndRun
-    ) -> Iterator[events.Event]:
+    def change_run(self, request: requests.Knob | requests.EndRun) -> Iterator[events.Event]:
         training = self.training
         run = training.runs.get(request.run)
         if run is None or not run.is_training:

@@ -11,7 +11,7 @@ from contextlib import closing
 from types import FrameType
 
 from logreg_tui.core import events
-from logreg_tui.core.control import Control, Stop
+from logreg_tui.core.control import Control, Leave
 from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.events import Event
 from logreg_tui.core.history import History
@@ -41,7 +41,7 @@ class Signals:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
         signal.signal(number, signal.SIG_DFL)
-        self._control.send(Stop())
+        self._control.send(Leave(signal.Signals(number).name))
         if not self.has_begun:
             raise Interrupted
 

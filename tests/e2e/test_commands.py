@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -216,7 +217,9 @@ def test_a_signal_ends_train_cleanly(
     (directory,) = experiments(tmp_path)
     assert f"{len(read_rows(directory)):,} rows" in rest
     assert (directory / "model-1.safetensors").is_file()
-    assert '"reason": "stopped"' in (directory / "events.jsonl").read_text()
+    last = json.loads((directory / "events.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["cause"]) == ("experiment_left", signal.Signals(number).name)
+    assert f"logreg-tui resume runs/{directory.name}" in rest
 
 
 def test_a_signal_before_training_began_leaves_nothing(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -1,0 +1,47 @@
+"""What the worker thread tells the app; rows are not among it, the screen looks at History for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from logreg_tui.core.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the command line prints and exits with once the screen is gone."""
+
+    status: int
+    """0, or the `exit_status` of a UserError, or 1 for an error nobody foresaw."""
+    error: str | None
+    """One line for stderr, or None."""
+
+
+class Preparing(Message):
+    """What is being prepared, in one line; a newer one takes its place."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def can_replace(self, message: Message) -> bool:
+        """Tell the queue that only the newest matters."""
+        return isinstance(message, Preparing)
+
+
+class TrainingEvent(Message):
+    """Something other than a row happened; History has taken it in already."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__()
+        self.event = event
+
+
+class TrainingEnded(Message):
+    """The worker thread is done: the last message it sends."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome

@@ -1,0 +1,128 @@
+"""The dialog that writes metrics.csv somewhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Button, Input, Label, Static
+
+from logreg_tui.core.errors import UserError
+from logreg_tui.tui.screens.dialog import Dialog
+
+
+class ExportScreen(Dialog[None]):
+    """Asks for the path; an existing file needs a second enter; a failure keeps the dialog open."""
+
+    @dataclass
+    class Exported(Message):
+        """The file is complete."""
+
+        target: Path
+        rows: int
+
+    @dataclass
+    class Failed(Message):
+        """The file was not written; nothing that was there is lost."""
+
+        text: str
+
+    def __init__(self, directory: str) -> None:
+        super().__init__()
+        self._directory = Path(directory)
+        self._asked_about: Path | None = None
+        """The existing file that the user is being asked about."""
+
+    def compose(self) -> ComposeResult:
+        """Yield the path, a line that explains or asks, and the buttons."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Export metrics as CSV"
+            box.border_subtitle = "enter accepts, escape cancels"
+            yield Label("Write to", classes="field-label")
+            field = Input(f"./{self._directory.name}.csv", id="path", compact=True, select_on_focus=False)
+            field.cursor_blink = False
+            yield field
+            yield Static(id="export-message", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Export", variant="primary", compact=True, id="submit")
+                yield Button("Cancel", compact=True, id="cancel")
+
+    @on(Input.Changed, "#path")
+    def forget_question(self) -> None:
+        """A changed path is another question."""
+        self._ask(None, "")
+
+    @on(Input.Submitted, "#path")
+    @on(Button.Pressed, "#submit")
+    def submit(self) -> None:
+        """Export, after asking where a file is in the way."""
+        text = self.query_one("#path", Input).value.strip()
+        if not text:
+            self._say("give a path", is_wrong=True)
+            return
+        target = _expand(text)
+        if target.is_file() and self._asked_about != target:
+            self._ask(target, f"{target} exists. Overwrite it? enter overwrites, escape goes back")
+            return
+        self.query_one(".buttons").disabled = True
+        self._export(target)
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Go back from the question to the path, or close."""
+        if self._asked_about is None:
+            self.dismiss(None)
+        else:
+            self._ask(None, "")
+            self.query_one("#path").focus()
+
+    def _ask(self, target: Path | None, question: str) -> None:
+        self._asked_about = target
+        self.query_one("#submit", Button).label = "Export" if target is None else "Overwrite"
+        self._say(question, is_wrong=target is not None)
+
+    def _say(self, text: str, is_wrong: bool) -> None:
+        message = self.query_one("#export-message", Static)
+        message.update(self.app.shown(text))
+        message.set_class(is_wrong, "-wrong")
+
+    # A thread of Textual's: the file may be large or on a slow disk, and a copy that has begun ends.
+    @work(thread=True, exit_on_error=False)
+    def _export(self, target: Path) -> None:
+        # Loaded when it is needed: nothing else in the app writes files.
+        from logreg_tui.core.export import export_csv
+
+        try:
+            rows = export_csv(self._directory, target)
+        except (UserError, OSError) as error:
+            self.post_message(self.Failed(str(error)))
+        except Exception as error:
+            self.post_message(self.Failed(f"unexpected error: {type(error).__name__}: {error}"))
+        else:
+            self.post_message(self.Exported(target, rows))
+
+    def on_export_screen_exported(self, event: Exported) -> None:
+        """Say what was written, and close."""
+        text = self.app.shown(f"{event.rows:,} rows written to {event.target}")
+        self.app.notify(text, title="Exported", markup=False)
+        self.dismiss(None)
+
+    def on_export_screen_failed(self, event: Failed) -> None:
+        """Say why not; the path can be corrected."""
+        self.query_one(".buttons").disabled = False
+        self._ask(None, "")
+        self._say(event.text, is_wrong=True)
+        self.query_one("#path").focus()
+
+
+def _expand(text: str) -> Path:
+    """Return the absolute path that a user's text names."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        # No such user's home: the text is taken as it is, and the export says what is wrong.
+        return Path(text).absolute()

@@ -1,0 +1,185 @@
+"""The main screen: what is on it, what the training and the controls say to it, and when it is painted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.widgets import Static
+
+from logreg_tui.core import events as core_events
+from logreg_tui.tui.messages import Outcome
+from logreg_tui.tui.screens.painter import Painter, Widgets
+from logreg_tui.tui.screens.verb_screen import VerbScreen
+from logreg_tui.tui.verbs import VERBS
+from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
+from logreg_tui.tui.widgets.header import HeaderLine
+from logreg_tui.tui.widgets.key_footer import KeyFooter
+from logreg_tui.tui.widgets.knobs import Knobs
+from logreg_tui.tui.widgets.loss_chart import LossChart
+from logreg_tui.tui.widgets.run_list import RunLine, RunList
+from logreg_tui.tui.widgets.status import StatusLines
+from logreg_tui.tui.wishes import Wishes
+
+ALL_ENDED = "all runs finished - add one with n, c or r, or quit with q"
+
+
+class MainScreen(VerbScreen):
+    """Runs, knobs, chart, accuracy log and status of one experiment."""
+
+    AUTO_FOCUS = "RunList"
+
+    def __init__(self, *, fps: float, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._fps = fps
+        self._clock = clock
+        self._enabled: tuple[bool, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """Yield everything once; the style sheet arranges it by the size of the terminal."""
+        glyphs, ascii_only = self.app.glyphs, self.app.ascii_only
+        yield Static("This screen needs at least 60 x 20 characters.\nTraining goes on.", id="too-small")
+        yield HeaderLine(glyphs=glyphs, ascii_only=ascii_only, id="header")
+        yield Static(id="notice", markup=False)
+        yield Static(id="failure", markup=False)
+        with Container(id="body"):
+            yield LossChart(ascii_only=ascii_only, id="chart")
+            with Container(id="side"):
+                yield RunList(glyphs=glyphs, id="runs")
+                yield Knobs(glyphs=glyphs, id="knobs")
+            yield AccuracyLog(glyphs=glyphs, id="log")
+        yield StatusLines(glyphs=glyphs, ascii_only=ascii_only, id="status")
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        """Prepare what draws; the training starts once the first frame is on the screen."""
+        self.query_one(RunList).border_title = "Runs"
+        self.query_one(AccuracyLog).border_title = "Accuracy"
+        self.query_one(Knobs).border_title = "Run"
+        self.app.adapt_scroll_bar(self.query_one(RunList))
+        widgets = Widgets(
+            self.query_one(LossChart),
+            self.query_one(AccuracyLog),
+            self.query_one(StatusLines),
+            self.query_one(Knobs),
+        )
+        self.painter = Painter(self.app.history, widgets, self._clock)
+        self.wishes = Wishes(self.app.control)
+        if self.app.starts_paused:
+            self.wishes.pause()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._repaint_colors())
+        self.set_interval(1 / self._fps, self._tick)
+        self.call_after_refresh(self.app.runner.launch)
+
+    # What the training says
+
+    def show_preparation(self, text: str) -> None:
+        """Say what is being prepared."""
+        self.painter.note = text
+        self.paint()
+
+    def take_event(self, event: core_events.Event) -> None:
+        """Show what happened; History knows it already."""
+        self.wishes.take(event)
+        match event:
+            case core_events.ExperimentStarted(notice=notice) if notice:
+                self._show_line("#notice", notice)
+            case core_events.RunStarted(run=run) if self.selected_number is None or self.expects_run:
+                self.selected_number, self.expects_run = run, False
+            case core_events.RequestRefused(text=text):
+                self.notify(self.app.shown(text), severity="warning", markup=False)
+            case core_events.AllRunsEnded():
+                self.notify(ALL_ENDED, markup=False)
+        self.paint()
+
+    def end_training(self, outcome: Outcome) -> None:
+        """Show that the training is over, and loudly why, where it failed."""
+        self.is_over = True
+        if outcome.error is not None:
+            self.failure = outcome
+            self._show_line("#failure", outcome.error)
+        self.paint()
+
+    def _show_line(self, selector: str, text: str) -> None:
+        line = self.query_one(selector, Static)
+        line.update(self.app.shown(text))
+        line.add_class("-shown")
+
+    # What is drawn
+
+    def _tick(self) -> None:
+        self.painter.tick(self.state, self.selected_number)
+
+    def paint(self) -> None:
+        """Show at once what an event or a key changed."""
+        self.query_one(HeaderLine).show(self.app.history.experiment, self.state, self.painter.is_frozen)
+        self._show_runs()
+        self.painter.paint(self.state, self.selected_number)
+        enabled = tuple(self.can(verb.action) for verb in VERBS)
+        if enabled != self._enabled:
+            self._enabled = enabled
+            self.refresh_bindings()
+
+    def _run_lines(self) -> list[RunLine]:
+        runs = self.app.history.runs.values()
+        return [RunLine(run.number, self.wishes.settings(run), run.status) for run in runs]
+
+    def _show_runs(self) -> None:
+        run = self.selected
+        if run is None:
+            return
+        run_list = self.query_one(RunList)
+        run_list.show(self._run_lines())
+        run_list.select(run.number)
+        title = f"Run {run.number}" if run.is_training else f"Run {run.number} ({run.status})"
+        had_focus = self.focused is not None and self.query_one(Knobs) in self.focused.ancestors
+        self.query_one(Knobs).show(run.number, title, self.wishes.settings(run), self.can("switch_head"))
+        if had_focus and not self.can("switch_head"):
+            run_list.focus()
+
+    def _repaint_colors(self) -> None:
+        self.query_one(RunList).refresh_colors(self._run_lines())
+        self.paint()
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Draw the lines for the new width once the widgets have it."""
+        self.call_after_refresh(self._after_resize)
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what changed under a dialog, the size of the terminal among it."""
+        self.call_after_refresh(self._after_resize)
+
+    def _after_resize(self) -> None:
+        self.paint()
+        if self.focused is None:
+            self.query_one(RunList).focus()
+
+    # What the controls ask for
+
+    @on(RunList.Selected)
+    def select_run(self, event: RunList.Selected) -> None:
+        self.selected_number = event.run
+        self.paint()
+
+    @on(Knobs.HeadChosen)
+    def set_head(self, event: Knobs.HeadChosen) -> None:
+        self.wishes.set_head(self.app.history.runs[event.run], event.head)
+        self.paint()
+
+    @on(Knobs.L2Toggled)
+    def switch_l2(self, event: Knobs.L2Toggled) -> None:
+        run = self.app.history.runs[event.run]
+        if event.on != bool(self.wishes.settings(run).l2):
+            self.set_l2(run, self.wishes.last_l2(run) if event.on else 0.0)
+
+    @on(Knobs.L2Entered)
+    def enter_l2(self, event: Knobs.L2Entered) -> None:
+        self.set_l2(self.app.history.runs[event.run], event.l2)
+
+    @on(Knobs.LearningRateEntered)
+    def set_learning_rate(self, event: Knobs.LearningRateEntered) -> None:
+        self.wishes.set_learning_rate(self.app.history.runs[event.run], event.rate)
+        self.paint()

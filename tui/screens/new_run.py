@@ -1,0 +1,153 @@
+"""The form for a new run, filled with the settings of the selected one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Input, Label, Static
+
+from logreg_tui.core.errors import UsageError
+from logreg_tui.core.settings import (
+    DEFAULT_GAMMA,
+    HEADS,
+    SCHEDULES,
+    RunSettings,
+    Schedule,
+    check_l2,
+    check_learning_rate,
+    check_seed,
+)
+from logreg_tui.tui.screens.dialog import Dialog
+from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.widgets.controls import Choice, NumberInput
+from logreg_tui.tui.widgets.knobs import parse_number
+
+
+class NewRunScreen(Dialog[RunSettings | None]):
+    """Returns checked settings, or None; a bad value is named under its field."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Start the run", show=False)]
+    AUTO_FOCUS = "#new-head"
+
+    def __init__(self, settings: RunSettings, epochs: int, *, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._settings = settings
+        self._epochs = epochs
+        self._glyphs = glyphs
+
+    def compose(self) -> ComposeResult:
+        """Yield a row per setting, an error line under each number, and the buttons."""
+        settings, schedule = self._settings, self._settings.schedule
+        with VerticalScroll(classes="dialog", can_focus=False) as box:
+            box.border_title = "New run"
+            box.border_subtitle = "enter starts it, escape cancels"
+            yield from self._choice_row("Head", HEADS, settings.head, "new-head")
+            yield from self._number_row(f"L2 {self._glyphs.lambda_}", f"{settings.l2:g}", "new-l2")
+            yield from self._number_row("Learning rate", f"{settings.learning_rate:g}", "new-rate")
+            yield from self._number_row("Seed", str(settings.seed), "new-seed")
+            yield from self._choice_row("Schedule", SCHEDULES, schedule.kind, "new-schedule")
+            yield from self._number_row("Step size", str(schedule.step_size), "new-step-size")
+            yield from self._number_row("Gamma", f"{schedule.gamma:g}", "new-gamma")
+            with Horizontal(classes="buttons"):
+                yield Button("Start run", variant="primary", compact=True, id="submit")
+                yield Button("Cancel", compact=True, id="cancel")
+
+    def _choice_row(self, label: str, options: tuple[str, ...], value: str, id: str) -> ComposeResult:  # noqa: A002
+        with Horizontal(classes="field"):
+            yield Label(label, classes="field-label")
+            yield Choice(options, value, glyphs=self._glyphs, id=id)
+
+    def _number_row(self, label: str, value: str, id: str) -> ComposeResult:  # noqa: A002
+        with Horizontal(classes="field", id=f"{id}-row"):
+            yield Label(label, classes="field-label")
+            yield NumberInput(value, id=id)
+        yield Static(id=f"{id}-error", classes="field-error", markup=False)
+
+    def on_mount(self) -> None:
+        """Show the fields that the schedule has."""
+        super().on_mount()
+        self._show_fields_of(self._settings.schedule.kind)
+
+    @on(Choice.Chosen, "#new-schedule")
+    def adapt_to_schedule(self, event: Choice.Chosen) -> None:
+        """Offer the usual gamma of the schedule chosen."""
+        gamma = DEFAULT_GAMMA.get(event.value, self._settings.schedule.gamma)
+        if event.value == self._settings.schedule.kind:
+            gamma = self._settings.schedule.gamma
+        self.query_one("#new-gamma", NumberInput).value = f"{gamma:g}"
+        self._show_fields_of(event.value)
+
+    def _show_fields_of(self, kind: str) -> None:
+        self.query_one("#new-step-size-row").display = kind == "step"
+        self.query_one("#new-gamma-row").display = kind in DEFAULT_GAMMA
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#submit")
+    def submit(self) -> None:
+        """Return the settings, or show what is wrong."""
+        self.action_submit()
+
+    @on(Button.Pressed, "#cancel")
+    def cancel(self) -> None:
+        """Close without a new run."""
+        self.dismiss(None)
+
+    def action_submit(self) -> None:
+        """Return the settings, or show what is wrong and go there."""
+        kind = self.query_one("#new-schedule", Choice).value
+        names = [*ALWAYS, *SCHEDULE_FIELDS.get(kind, ())]
+        values = {name: self._read(name) for name in names}
+        wrong = [name for name, value in values.items() if value is None]
+        if wrong:
+            self.query_one(f"#{wrong[0]}").focus()
+        else:
+            self.dismiss(self._settings_of(kind, values))
+
+    def _settings_of(self, kind: str, values: dict[str, Any]) -> RunSettings:
+        before = self._settings.schedule
+        period = before.period if before.kind == kind == "cosine" else self._epochs
+        schedule = Schedule(
+            kind, values.get("new-step-size", before.step_size), values.get("new-gamma", 1.0), period
+        )
+        head = self.query_one("#new-head", Choice).value
+        l2, rate, seed = (values[name] for name in ALWAYS)
+        return RunSettings(head, l2, rate, seed, schedule)
+
+    def _read(self, name: str) -> float | int | None:
+        """Return what a field says, or None after showing what is wrong with it."""
+        value, error = _parse(name, self.query_one(f"#{name}", NumberInput).value)
+        line = self.query_one(f"#{name}-error", Static)
+        line.update(self.app.shown(error))
+        line.set_class(bool(error), "-shown")
+        return value
+
+
+def _parse(name: str, text: str) -> tuple[float | int | None, str]:
+    """Return the field's value, or None and what is wrong with it."""
+    try:
+        return PARSERS[name](text), ""
+    except UsageError as error:
+        return None, str(error)
+
+
+def _parse_integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a whole number") from error
+
+
+ALWAYS = ("new-l2", "new-rate", "new-seed")
+SCHEDULE_FIELDS = {"step": ("new-step-size", "new-gamma"), "exponential": ("new-gamma",)}
+PARSERS: dict[str, Callable[[str], float | int]] = {
+    "new-l2": lambda text: check_l2(parse_number(text)),
+    "new-rate": lambda text: check_learning_rate(parse_number(text)),
+    "new-seed": lambda text: check_seed(_parse_integer(text)),
+    "new-step-size": lambda text: Schedule(step_size=_parse_integer(text)).step_size,
+    "new-gamma": lambda text: Schedule(gamma=parse_number(text)).gamma,
+}

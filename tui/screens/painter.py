@@ -1,0 +1,143 @@
+"""When and what the main screen draws: as little as shows the truth.
+
+The screen calls `tick` on a timer and `paint` when a key or an event must show at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from logreg_tui.core.history import History, RunHistory
+from logreg_tui.tui.view import still_view
+from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
+from logreg_tui.tui.widgets.figures import shown_path, three_digits
+from logreg_tui.tui.widgets.knobs import Knobs
+from logreg_tui.tui.widgets.loss_chart import LossChart
+from logreg_tui.tui.widgets.speed import SpeedMeter
+from logreg_tui.tui.widgets.status import Figures, Progress, StatusLines
+
+CHART_REST = 30
+"""The chart rests this many times the duration of its last drawing: training loses about 3 %."""
+FIGURES_REST_S = 1.0
+"""Seconds between two updates of the figures: losses that change four times a second cannot be read."""
+MOVING = ("training", "stepping", "resuming", "pausing")
+
+
+@dataclass(frozen=True, slots=True)
+class Widgets:
+    """What is painted."""
+
+    chart: LossChart
+    log: AccuracyLog
+    status: StatusLines
+    knobs: Knobs
+
+
+class Painter:
+    """Remembers what is on the screen and draws what differs from it."""
+
+    def __init__(self, history: History, widgets: Widgets, clock: Callable[[], float]) -> None:
+        self.view = history
+        """What is shown: the live history, or a copy that stands still while the screen is frozen."""
+        self.note = ""
+        """What is being prepared."""
+        self._live = history
+        self._widgets = widgets
+        self._clock = clock
+        self._meter = SpeedMeter()
+        self._rate: float | None = None
+        self._left_s: float | None = None
+        self._figures: Figures | None = None
+        self._figures_at = -math.inf
+        self._chart_at = -math.inf
+        self._chart_rows = -1
+        self._chart_look_shown: tuple[object, ...] = ()
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the view stands still."""
+        return self.view is not self._live
+
+    def freeze(self, is_frozen: bool) -> None:
+        """Make the view stand still, or follow the training again."""
+        self.view = still_view(self._live) if is_frozen else self._live
+
+    def tick(self, state: str, selected: int | None) -> None:
+        """Draw what changed since the last time, as often as each part may."""
+        if self._live.state in ("training", "stepping"):
+            self._meter.add(self._clock(), self._live.step)
+        else:
+            self._meter.clear()
+        if self.is_frozen:
+            return
+        now = self._clock()
+        if now - self._figures_at >= FIGURES_REST_S:
+            self._update_figures(selected, now)
+            self._widgets.log.show(self.view.reports)
+        self._paint_lines(state, selected)
+        if now - self._chart_at >= CHART_REST * self._widgets.chart.last_draw_s:
+            self._paint_chart(selected)
+
+    def paint(self, state: str, selected: int | None) -> None:
+        """Draw everything that differs, now."""
+        self._update_figures(selected, self._clock())
+        self._widgets.log.show(self.view.reports)
+        self._paint_lines(state, selected)
+        # While it moves, new rows alone are left to the next tick: a key must not wait for a drawing.
+        if state not in MOVING or self._chart_look(selected) != self._chart_look_shown:
+            self._paint_chart(selected)
+
+    def _run(self, selected: int | None) -> RunHistory | None:
+        return self.view.runs.get(selected) if selected is not None else None
+
+    def _update_figures(self, selected: int | None, now: float) -> None:
+        run = self._run(selected)
+        self._figures_at = now
+        if not self.is_frozen:
+            self._rate = self._rounded_rate()
+        if run is None or self.view.experiment is None:
+            self._figures = None
+            return
+        self._left_s = self._time_left(run)
+        path = shown_path(f"{self.view.experiment.directory}/metrics.csv")
+        self._figures = Figures(run.number, run.last, self.view.rows, path)
+        self._widgets.knobs.show_rate(run.settings.learning_rate_at(run.epoch_at(self.view.step)))
+
+    def _rounded_rate(self) -> float | None:
+        rate = self._meter.rate
+        return None if rate is None else three_digits(rate)
+
+    def _time_left(self, run: RunHistory) -> float | None:
+        if not self._rate or not run.is_training:
+            return None
+        return (run.epochs - run.epoch_at(self.view.step)) / self._rate
+
+    def _paint_lines(self, state: str, selected: int | None) -> None:
+        run = self._run(selected)
+        if run is None:
+            self._widgets.status.show(Progress(state, self.note), None)
+        else:
+            moves = state in MOVING
+            progress = Progress(
+                state,
+                epoch=run.epoch_at(self.view.step),
+                epochs=run.epochs,
+                rate=self._rate if moves else None,
+                left_s=self._left_s if moves else None,
+            )
+            self._widgets.status.show(progress, self._figures)
+
+    def _paint_chart(self, selected: int | None) -> None:
+        # Before there is an experiment plotext is still being loaded on the other thread.
+        if self.view.experiment is None:
+            return
+        rows, look = self.view.rows, self._chart_look(selected)
+        if rows != self._chart_rows or look != self._chart_look_shown:
+            self._widgets.chart.draw(self.view, selected)
+            self._chart_rows, self._chart_look_shown, self._chart_at = rows, look, self._clock()
+
+    def _chart_look(self, selected: int | None) -> tuple[object, ...]:
+        """Return what the chart shows apart from the rows."""
+        return (self.view, selected, *(len(run.marks) for run in self.view.runs.values()))

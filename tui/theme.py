@@ -1,0 +1,111 @@
+"""What the app looks like beyond its style sheet: glyphs, and rendering without colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.color import Color as RichColor
+from rich.segment import Segment, Segments
+from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
+from textual.scrollbar import ScrollBarRender
+from textual.widget import Widget
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The characters that a plain terminal may lack; each is one cell wide, `lambda_` and `dots` apart."""
+
+    lambda_: str
+    swatch: str
+    training: str
+    paused: str
+    finished: str
+    ended: str
+    diverged: str
+    radio_on: str
+    check_on: str
+    bar_full: str
+    bar_empty: str
+    thumb: str
+    track: str
+    dots: str
+
+    def symbol(self, status: str) -> str:
+        """Return the symbol of `training`, `paused`, `finished`, `ended` or `diverged`."""
+        return str(getattr(self, status))
+
+
+UNICODE = Glyphs("λ", "▌", "▸", "‖", "✓", "■", "✗", "•", "x", "█", "░", "┃", "│", "…")
+ASCII = Glyphs("lambda", "|", ">", "=", "+", "#", "!", "*", "x", "#", "-", "#", "|", "..")
+
+
+class WithoutColor(LineFilter):
+    """Drops every colour and keeps bold, dim, underline and reverse, as NO_COLOR asks for.
+
+    Textual's own filter turns colours into shades of grey, which are colours too.
+    https://no-color.org
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments in the terminal's own two colours."""
+        return [Segment(text, _without_color(style), control) for text, style, control in segments]
+
+
+def _without_color(style: Style | None) -> Style | None:
+    return None if style is None else style.without_color + Style.from_meta(style.meta)
+
+
+class PlainScrollBar(ScrollBarRender):
+    """A scroll bar whose thumb is a character rather than a colour."""
+
+    THUMB = "#"
+    TRACK = "|"
+
+    @classmethod
+    def render_bar(
+        cls,
+        size: int = 25,
+        virtual_size: float = 50,
+        window_size: float = 20,
+        position: float = 0,
+        thickness: int = 1,
+        vertical: bool = True,
+        back_color: RichColor | None = None,
+        bar_color: RichColor | None = None,
+    ) -> Segments:
+        """Return a vertical bar, one segment per line; see ScrollBarRender."""
+        start, end = thumb_span(size, virtual_size, window_size, position)
+        track, thumb = (Style(meta={"@mouse.down": name}) for name in ("scroll_up", "grab"))
+        after = Style(meta={"@mouse.down": "scroll_down"})
+        styles = [thumb if start <= y < end else track if y < start else after for y in range(size)]
+        glyphs = [cls.THUMB if start <= y < end else cls.TRACK for y in range(size)]
+        return Segments(
+            [Segment(glyph * thickness, style) for glyph, style in zip(glyphs, styles, strict=True)],
+            new_lines=vertical,
+        )
+
+
+class LineScrollBar(PlainScrollBar):
+    """The same with line characters."""
+
+    THUMB = UNICODE.thumb
+    TRACK = UNICODE.track
+
+
+def thumb_span(size: int, total: float, window: float, position: float) -> tuple[int, int]:
+    """Return the first and one past the last cell of a scroll bar's thumb; (0, 0) where all is in view."""
+    if total <= window or not size:
+        return 0, 0
+    length = max(1, round(size * window / total))
+    start = round((size - length) * position / (total - window))
+    return start, start + length
+
+
+def draw_scroll_bar_with_characters(widget: Widget, *, ascii_only: bool, no_color: bool) -> None:
+    """Make a widget's scroll bar visible where colour or block characters are not to be used."""
+    if ascii_only or no_color:
+        renderer = PlainScrollBar if ascii_only else LineScrollBar
+        # An attribute of the instance, as Textual's documentation of `renderer` proposes.
+        widget.vertical_scrollbar.renderer = renderer  # type: ignore[misc]

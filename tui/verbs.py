@@ -1,0 +1,87 @@
+"""Everything the user can do on the main screen: one table that keys, footer, palette and help share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing to do: the screen's method `action_ACTION` does it."""
+
+    key: str
+    action: str
+    footer: str
+    """Its name in the footer; empty for verbs that stand in help and palette only."""
+    group: str
+    title: str
+    help: str
+
+    @property
+    def binding(self) -> Binding:
+        """The key that reaches it."""
+        return Binding(
+            self.key, self.action, self.footer or self.title, show=bool(self.footer), id=self.action
+        )
+
+    @property
+    def shown_key(self) -> str:
+        """Its key as the user knows it."""
+        return _SHOWN_KEYS.get(self.key, self.key)
+
+    @property
+    def command(self) -> str:
+        """Its name in the command palette."""
+        return f"{self.group}: {self.title}"
+
+
+VERBS = (
+    Verb(
+        "space",
+        "toggle_pause",
+        "Pause",
+        "Training",
+        "Pause or resume",
+        "Stop before the next epoch, or go on",
+    ),
+    Verb("full_stop", "step", "Step", "Training", "Step once", "Train to the next log point, then pause"),
+    Verb("h", "switch_head", "Head", "Knobs", "Switch head", "Sigmoid or logits; the parameters are kept"),
+    Verb("l", "toggle_l2", "L2", "Knobs", "Turn L2 on or off", "Back on, lambda has the value it had"),
+    Verb("plus", "raise_l2", "", "Knobs", "Multiply lambda by 10", "Stronger L2 term"),
+    Verb("minus", "lower_l2", "", "Knobs", "Divide lambda by 10", "Weaker L2 term"),
+    Verb("n", "new_run", "New", "Runs", "Add a new run", "A form, filled with the selected run's settings"),
+    Verb(
+        "c",
+        "other_head",
+        "Compare",
+        "Runs",
+        "Add the same run with the other head",
+        "To compare the two heads",
+    ),
+    Verb("r", "restart", "", "Runs", "Restart the run as a new one", "From epoch 0, beside the old one"),
+    Verb("d", "end_run", "", "Runs", "End the run", "Its rows and parameters stay"),
+    Verb(
+        "up",
+        "select_previous",
+        "",
+        "Runs",
+        "Select the run above",
+        "Knobs and figures are of the selected run",
+    ),
+    Verb(
+        "down", "select_next", "", "Runs", "Select the run below", "Knobs and figures are of the selected run"
+    ),
+    Verb("y", "toggle_log_y", "", "View", "Switch loss axis to log or linear", "Shows small losses"),
+    Verb("x", "toggle_log_x", "", "View", "Switch epoch axis to log or linear", "Shows the first epochs"),
+    Verb("f", "toggle_freeze", "Freeze", "View", "Freeze or thaw the screen", "Training goes on meanwhile"),
+    Verb(
+        "escape", "focus_runs", "", "View", "Return to the list of runs", "From a control or the accuracy log"
+    ),
+    Verb("e", "export", "Export", "File", "Export metrics as CSV", "Asks for the path"),
+    Verb("question_mark", "help", "Help", "App", "Show help", "Keys, and what the numbers mean"),
+    Verb("q", "quit", "Quit", "App", "Quit", "Stop cleanly; everything is on disk"),
+)
+
+_SHOWN_KEYS = {"full_stop": ".", "plus": "+", "minus": "-", "question_mark": "?"}

@@ -1,0 +1,20 @@
+"""The footer, whose less important keys give way where the terminal is narrow."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+SECONDARY = ("step", "other_head", "toggle_freeze")
+
+
+class KeyFooter(Footer):
+    """Textual's footer with a class on the keys that a narrow terminal leaves out."""
+
+    def compose(self) -> ComposeResult:
+        """Yield the keys."""
+        for child in super().compose():
+            if isinstance(child, FooterKey):
+                child.set_class(child.action in SECONDARY, "-secondary")
+            yield child
