@@ -1,7 +1,5 @@
 """`python -m logreg_tui.tui` is the same as the command `logreg-tui`."""
 
-import sys
+from logreg_tui.tui.cli import entry
 
-from logreg_tui.tui.cli import main
-
-sys.exit(main())
+entry()

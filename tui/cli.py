@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_status
     except KeyboardInterrupt:
         return 130
+
+
+def entry() -> None:
+    """Run the command line of this process and end it, without the second that torch takes to go."""
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
 
 
 def _inert(text: str) -> str:
@@ -106,16 +116,12 @@ def _leave(app: LogRegApp) -> int:
     """End the training, say where everything is, and return the exit status."""
     from logreg_tui.tui.summary import farewell
 
-    has_ended = app.runner.stop(QUIT_WITHIN_S)
+    app.runner.stop(QUIT_WITHIN_S)
     outcome = app.outcome
     print(farewell(app.history), end="")
     if outcome.error:
         print(f"{PROGRAM}: {_inert(outcome.error)}", file=sys.stderr)
-    if not has_ended:
-        # The thread is inside an import or a long epoch and cannot be interrupted; what it logged
-        # is on disk. Python would wait for it, or crash under it.
-        sys.stdout.flush()
-        os._exit(outcome.status)
+    # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
     return outcome.status
 
 
@@ -206,4 +212,4 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -6,6 +6,7 @@ line waits for it with a limit of its own.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from logreg_tui.core.control import Control, Stop
 from logreg_tui.core.errors import Cancelled, UserError
-from logreg_tui.core.events import Event, Progressed, RowLogged
+from logreg_tui.core.events import Event, ExperimentStarted, Progressed, RowLogged
 from logreg_tui.core.history import History
 from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
 
@@ -77,6 +78,10 @@ class Runner:
                 self._take(event)
 
     def _take(self, event: Event) -> None:
+        if isinstance(event, ExperimentStarted):
+            # All of torch is loaded by now. Walking through it, the garbage collector would hold the
+            # interpreter, and with it the screen and the training, for 0.2 s every few seconds.
+            gc.freeze()
         self._history.apply(event)
         if not isinstance(event, RowLogged | Progressed):
             self._tell(TrainingEvent(event))

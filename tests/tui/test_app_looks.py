@@ -105,8 +105,10 @@ async def test_the_chart_rests_after_a_slow_drawing_but_shows_the_end(
         chart = lab.screen.query_one(LossChart)
         draw = LossChart.draw
 
-        def slow_draw(self: LossChart, history: object, selected: int | None) -> None:
-            draw(self, lab.history, selected)
+        def slow_draw(
+            self: LossChart, history: object, selected: int | None, *, keeps_legend: bool = False
+        ) -> None:
+            draw(self, lab.history, selected, keeps_legend=keeps_legend)
             draws.append(lab.history.rows)
             self.last_draw_s = 1e6
 

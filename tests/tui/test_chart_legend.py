@@ -10,7 +10,7 @@ from logreg_tui.core.events import RowLogged
 from logreg_tui.core.history import RunHistory
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.tui.widgets.chart_cells import Cells
-from logreg_tui.tui.widgets.chart_legend import draw_header, loss_text
+from logreg_tui.tui.widgets.chart_legend import draw_header, loss_text, newest_losses
 from logreg_tui.tui.widgets.chart_look import Look, curve_mark
 
 
@@ -19,7 +19,7 @@ def header(runs: int, width: int, lines: int = 2, selected: int = 1, look: Look 
     for run in histories:
         run.last = RowLogged(0, run.number, 0, 0, "sigmoid", 0, 0.1, 1.547, 0, 1.5541, 0.9, 0.9, False)
     cells = Cells(width, lines)
-    draw_header(cells, histories, selected, look or Look(), lines)
+    draw_header(cells, histories, newest_losses(histories), selected, look or Look(), lines)
     return "\n".join(strip.text for strip in cells.strips())
 
 

@@ -22,6 +22,8 @@ CHART_REST = 30
 """The chart rests this many times the duration of its last drawing: training loses about 3 %."""
 FIGURES_REST_S = 1.0
 """Seconds between two updates of the figures: losses that change four times a second cannot be read."""
+LINES_REST_S = 0.5
+"""Seconds between two updates of the epoch counter: over SSH it is a fifth of what is sent."""
 MOVING = ("training", "stepping", "resuming", "pausing")
 
 
@@ -52,7 +54,10 @@ class Painter:
         self._figures: Figures | None = None
         self._figures_at = -math.inf
         self._chart_at = -math.inf
+        self._lines_at = -math.inf
         self._chart_rows = -1
+        self._legend_rows = -1
+        self._legend_at = -math.inf
         self._chart_look_shown: tuple[object, ...] = ()
 
     @property
@@ -76,9 +81,10 @@ class Painter:
         if now - self._figures_at >= FIGURES_REST_S:
             self._update_figures(selected, now)
             self._widgets.log.show(self.view.reports)
-        self._paint_lines(state, selected)
+        if now - self._lines_at >= LINES_REST_S:
+            self._paint_lines(state, selected)
         if now - self._chart_at >= CHART_REST * self._widgets.chart.last_draw_s:
-            self._paint_chart(selected)
+            self._paint_chart(selected, keeps_legend=now - self._legend_at < FIGURES_REST_S)
 
     def paint(self, state: str, selected: int | None) -> None:
         """Draw everything that differs, now."""
@@ -115,6 +121,7 @@ class Painter:
         return (run.epochs - run.epoch_at(self.view.step)) / self._rate
 
     def _paint_lines(self, state: str, selected: int | None) -> None:
+        self._lines_at = self._clock()
         run = self._run(selected)
         if run is None:
             self._widgets.status.show(Progress(state, self.note), None)
@@ -129,14 +136,18 @@ class Painter:
             )
             self._widgets.status.show(progress, self._figures)
 
-    def _paint_chart(self, selected: int | None) -> None:
+    def _paint_chart(self, selected: int | None, *, keeps_legend: bool = False) -> None:
         # Before there is an experiment plotext is still being loaded on the other thread.
         if self.view.experiment is None:
             return
         rows, look = self.view.rows, self._chart_look(selected)
-        if rows != self._chart_rows or look != self._chart_look_shown:
-            self._widgets.chart.draw(self.view, selected)
+        keeps_legend = keeps_legend and look == self._chart_look_shown
+        shown = self._chart_rows if keeps_legend else min(self._chart_rows, self._legend_rows)
+        if rows != shown or look != self._chart_look_shown:
+            self._widgets.chart.draw(self.view, selected, keeps_legend=keeps_legend)
             self._chart_rows, self._chart_look_shown, self._chart_at = rows, look, self._clock()
+            if not keeps_legend:
+                self._legend_rows, self._legend_at = rows, self._chart_at
 
     def _chart_look(self, selected: int | None) -> tuple[object, ...]:
         """Return what the chart shows apart from the rows."""

@@ -6,18 +6,19 @@ Takes any history and any size; never raises because of the data.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.core.floor import loss_floor
 from logreg_tui.core.history import History, Mark, RunHistory
 from logreg_tui.core.settings import SIGMOID
 from logreg_tui.tui.widgets.chart_axes import LARGEST, SMALLEST, Axis, epoch_axis, loss_axis
 from logreg_tui.tui.widgets.chart_cells import Cells, ink, plain_text
 from logreg_tui.tui.widgets.chart_curves import Canvas, draw_curves
-from logreg_tui.tui.widgets.chart_legend import draw_header, header_height, loss_text
+from logreg_tui.tui.widgets.chart_legend import Losses, draw_header, header_height, loss_text, newest_losses
 from logreg_tui.tui.widgets.chart_look import Look
 
 X_NAME = "Epochs"
@@ -37,6 +38,8 @@ class View:
     selected: int | None = None
     log_x: bool = False
     log_y: bool = False
+    losses: Mapping[int, Losses] | None = None
+    """What the legend says, by run; None is the newest row of each."""
 
 
 def draw_frame(history: History, view: View, look: Look) -> list[Strip]:
@@ -61,11 +64,6 @@ def _put_line(cells: Cells, runs: Sequence[RunHistory], view: View, look: Look) 
     assert run.last is not None
     text = f"{run.number} {loss_text(run.last.train_loss)} {loss_text(run.last.test_loss)}"
     cells.put(0, 0, text, ink(look.color(run.number, False)))
-
-
-def loss_floor(classes: int) -> float:
-    """Return the cross entropy that no sigmoid head of so many classes gets below."""
-    return math.log1p((classes - 1) / math.e)
 
 
 def loss_range(runs: Sequence[RunHistory], is_log: bool, floor: float | None) -> tuple[float, float]:
@@ -119,7 +117,8 @@ class _Frame:
 
     def draw(self) -> None:
         ordered = sorted(self.runs, key=lambda run: run is self.selected)
-        draw_header(self.cells, self.runs, self.view.selected, self.look, self.top)
+        losses = newest_losses(self.runs) if self.view.losses is None else self.view.losses
+        draw_header(self.cells, self.runs, losses, self.view.selected, self.look, self.top)
         self._draw_y_axis()
         self._draw_x_axis()
         self._draw_floor_line()

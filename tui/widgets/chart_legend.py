@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.style import Style
 
@@ -18,6 +18,9 @@ GAP = 2
 NARROW = 32
 
 Entry = list[tuple[str, Style]]
+Losses = tuple[float, float]
+"""Train and test loss of a run."""
+UNKNOWN: Losses = (math.nan, math.nan)
 
 
 def loss_text(value: float) -> str:
@@ -37,15 +40,25 @@ def header_height(runs: int, height: int) -> int:
     return 2 + (runs > 4 and height >= 16) + (runs > 8 and height >= 28)
 
 
+def newest_losses(runs: Iterable[RunHistory]) -> dict[int, Losses]:
+    """Return train and test loss of each run's newest row, by the number of the run."""
+    return {run.number: (run.last.train_loss, run.last.test_loss) for run in runs if run.last is not None}
+
+
 def draw_header(
-    cells: Cells, runs: Sequence[RunHistory], selected: int | None, look: Look, lines: int
+    cells: Cells,
+    runs: Sequence[RunHistory],
+    losses: Mapping[int, Losses],
+    selected: int | None,
+    look: Look,
+    lines: int,
 ) -> None:
-    """Write title, axis name and legend into the first `lines` rows."""
+    """Write title, axis name and a legend with these losses into the first `lines` rows."""
     names = [TITLE, Y_NAME][:lines] if cells.width >= NARROW else []
     for y, name in enumerate(names):
         cells.put(0, y, name, ink(None, bold=y == 0))
     rooms = [cells.width - (len(names[y]) + 3 if y < len(names) else 0) for y in range(lines)]
-    for y, entries in enumerate(_fitting(runs, selected, look, rooms)):
+    for y, entries in enumerate(_fitting(runs, losses, selected, look, rooms)):
         x = cells.width - _width(entries)
         for text, style in (span for entry in entries for span in [*entry, (" " * GAP, ink(None))]):
             cells.put(x, y, text, style)
@@ -53,16 +66,20 @@ def draw_header(
 
 
 def _fitting(
-    runs: Sequence[RunHistory], selected: int | None, look: Look, rooms: Sequence[int]
+    runs: Sequence[RunHistory],
+    losses: Mapping[int, Losses],
+    selected: int | None,
+    look: Look,
+    rooms: Sequence[int],
 ) -> list[list[Entry]]:
     """Return the lines of the most telling legend that fits."""
     has_marks = look.marks_curves(len(runs))
-    full = [entry for run in runs for entry in _full(run, selected, look, has_marks)]
+    full = [entry for run in runs for entry in _full(run, losses, selected, look, has_marks)]
     lines = _flow(full, rooms)
     if lines is not None:
         return lines
     digits = len(str(max(run.number for run in runs)))
-    short = {run.number: _short(run, selected, look, has_marks, digits) for run in runs}
+    short = {run.number: _short(run, losses, selected, look, has_marks, digits) for run in runs}
     key: Entry = [(look.pick("━ train ┅ test", "- train . test"), look.muted)]
     for entries in ([key, *short.values()], list(short.values())):
         lines = _flow(entries, rooms)
@@ -95,13 +112,11 @@ def _width(entries: Sequence[Entry]) -> int:
     return sum(len(text) for entry in entries for text, _ in entry) + GAP * max(0, len(entries) - 1)
 
 
-def _losses(run: RunHistory) -> tuple[float, float]:
-    return (run.last.train_loss, run.last.test_loss) if run.last is not None else (math.nan, math.nan)
-
-
-def _full(run: RunHistory, selected: int | None, look: Look, has_marks: bool) -> list[Entry]:
+def _full(
+    run: RunHistory, losses: Mapping[int, Losses], selected: int | None, look: Look, has_marks: bool
+) -> list[Entry]:
     space = "" if has_marks else " "
-    values = zip((False, True), ("train", "test"), _losses(run), strict=True)
+    values = zip((False, True), ("train", "test"), losses.get(run.number, UNKNOWN), strict=True)
     return [
         [
             _swatch(run, is_test, look, has_marks),
@@ -111,8 +126,15 @@ def _full(run: RunHistory, selected: int | None, look: Look, has_marks: bool) ->
     ]
 
 
-def _short(run: RunHistory, selected: int | None, look: Look, has_marks: bool, digits: int) -> Entry:
-    train, test = (loss_text(value) for value in _losses(run))
+def _short(
+    run: RunHistory,
+    losses: Mapping[int, Losses],
+    selected: int | None,
+    look: Look,
+    has_marks: bool,
+    digits: int,
+) -> Entry:
+    train, test = (loss_text(value) for value in losses.get(run.number, UNKNOWN))
     text = _text(run, selected)
     return [
         (f"{run.number:{digits}} ", text),

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from logreg_tui.tui.widgets.line_view import LineView
 
-TILE = 10
+TILE = 20
 """Columns of a tile: with fewer, painting everything costs more time than it saves bytes."""
 
 

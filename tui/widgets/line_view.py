@@ -53,11 +53,31 @@ class LineView(Widget):
     def part(self, y: int, start: int, end: int, style: Style) -> Strip:
         """Return columns `start` to `end` of a line over `style`."""
         part = _line(self._lines, y).crop(start, end)
-        return part.apply_style(style).adjust_cell_length(end - start, style)
+        return joined_blanks(part.apply_style(style).adjust_cell_length(end - start, style))
 
 
 def _line(lines: Sequence[Strip], y: int) -> Strip:
     return lines[y] if y < len(lines) else Strip.blank(0)
+
+
+def joined_blanks(strip: Strip) -> Strip:
+    """Return a strip that looks the same, its blanks in the style before them: most codes are of blanks."""
+    segments: list[Segment] = []
+    for segment in strip:
+        before = segments[-1] if segments else None
+        if before is not None and segment.text.isspace() and _looks_alike(before.style, segment.style):
+            segments[-1] = Segment(before.text + segment.text, before.style)
+        else:
+            segments.append(segment)
+    return Strip(segments, strip.cell_length)
+
+
+def _looks_alike(style: Style | None, blank: Style | None) -> bool:
+    """Whether a blank looks the same in both styles."""
+    if style is None or blank is None:
+        return style is blank
+    marks = (style.underline, style.reverse, style.strike, blank.underline, blank.reverse, blank.strike)
+    return style.bgcolor == blank.bgcolor and style.meta == blank.meta and not any(marks)
 
 
 def changed_columns(before: Strip, after: Strip) -> list[int]:

@@ -13,6 +13,7 @@ from textual.reactive import reactive
 
 from logreg_tui.tui.widgets.chart_colors import BLACK, WHITE
 from logreg_tui.tui.widgets.chart_frame import View, draw_frame
+from logreg_tui.tui.widgets.chart_legend import Losses, newest_losses
 from logreg_tui.tui.widgets.chart_look import Look
 from logreg_tui.tui.widgets.chart_tiles import TiledView
 
@@ -37,6 +38,7 @@ class LossChart(TiledView):
         self._ascii_only = ascii_only
         self._history: History | None = None
         self._selected: int | None = None
+        self._losses: dict[int, Losses] = {}
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
@@ -51,9 +53,14 @@ class LossChart(TiledView):
     def watch_log_y(self) -> None:
         self._redraw()
 
-    def draw(self, history: History, selected: int | None) -> None:
-        """Show the history as it is now, run number `selected` on top; only changed cells are sent."""
+    def draw(self, history: History, selected: int | None, *, keeps_legend: bool = False) -> None:
+        """Show the history as it is now, run number `selected` on top; only changed cells are sent.
+
+        With `keeps_legend` the losses in the legend stay: most of what a frame sends are their digits.
+        """
         self._history, self._selected = history, selected
+        if not keeps_legend:
+            self._losses = newest_losses(history.runs.values())
         self._redraw()
 
     def _redraw(self) -> None:
@@ -61,7 +68,7 @@ class LossChart(TiledView):
         if self._history is None or not width or not height:
             return
         start = perf_counter()
-        view = View(width, height, self._selected, self.log_x, self.log_y)
+        view = View(width, height, self._selected, self.log_x, self.log_y, self._losses)
         self.show_lines(draw_frame(self._history, view, self._look()))
         self.last_draw_s = perf_counter() - start
 
