@@ -87,6 +87,11 @@ class LogRows:
 
 
 @dataclass(frozen=True, slots=True)
+class Detach:
+    """The terminal is gone: train on to the end without a screen, or leave where nothing trains."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the experiment cleanly: the epoch it stands at is its last and gets its row."""
 
@@ -100,7 +105,7 @@ class Leave:
 
 
 Knob = SetHead | SetL2 | SetLearningRate
-Request = Pause | Resume | StepOnce | Knob | AddRun | EndRun | Extend | LogRows | Stop | Leave
+Request = Pause | Resume | StepOnce | Knob | AddRun | EndRun | Extend | LogRows | Detach | Stop | Leave
 
 
 class Control:

@@ -173,6 +173,21 @@ class AllRunsEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Detached:
+    """The terminal is gone; training goes on without a screen."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRefused:
+    """The disk refused a write: training waits at `step` until Resume tries it again. Never recorded."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentEnded:
     """The last event: `finished` where every run had ended, else `stopped`."""
 
@@ -203,6 +218,8 @@ Event = (
     | ExperimentResumed
     | RequestRefused
     | AllRunsEnded
+    | Detached
+    | WriteRefused
     | ExperimentEnded
     | ExperimentLeft
 )
@@ -219,6 +236,7 @@ RECORD_NAMES: dict[type[Any], str] = {
     RunExtended: "run_extended",
     ExperimentResumed: "experiment_resumed",
     AllRunsEnded: "all_runs_ended",
+    Detached: "detached",
     ExperimentEnded: "experiment_ended",
     ExperimentLeft: "experiment_left",
 }

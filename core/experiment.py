@@ -7,14 +7,13 @@ events.jsonl are only ever appended to, checkpoint.pt is replaced atomically.
 from __future__ import annotations
 
 import errno
-import fcntl
 import itertools
 import json
 import os
 import secrets
-import socket
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +22,8 @@ from typing import IO, Any, Self
 from logreg_tui.core import events
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.files import reason, replace_file
+from logreg_tui.core.growing import GrowingFile
+from logreg_tui.core.lock import Lock
 
 FORMAT = 1
 """Version of config.json and checkpoint.pt."""
@@ -32,7 +33,6 @@ METRICS = "metrics.csv"
 EVENTS = "events.jsonl"
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS_CHECKPOINT = "checkpoint.previous.pt"
-LOCK = "lock"
 ERROR_LOG = "error.log"
 
 CSV_COLUMNS = (
@@ -58,52 +58,57 @@ def csv_line(row: events.RowLogged) -> str:
     return ",".join(str(getattr(row, name)) for name in CSV_COLUMNS) + "\n"
 
 
+class WriteError(UserError):
+    """The disk refused a write; what had been written is safe, and the write may be tried again."""
+
+
 class Experiment:
     """One experiment directory, locked by this process and open for appending."""
 
-    def __init__(self, directory: Path, lock: IO[str]) -> None:
+    def __init__(self, directory: Path, lock: Lock) -> None:
+        """Take over a complete directory and its lock. Raises OSError."""
         self.directory = directory
-        self._lock = lock
-        # Unbuffered: every line is with the operating system when the call returns.
-        self._metrics = (directory / METRICS).open("ab", buffering=0)
-        self._events = (directory / EVENTS).open("ab", buffering=0)
+        self.lock = lock
+        self._config = (directory / CONFIG).read_bytes()
+        self._metrics = GrowingFile(directory / METRICS)
+        self._events = GrowingFile(directory / EVENTS)
 
     @classmethod
     def create(
-        cls, runs_dir: Path, label: str, config: dict[str, Any], write_checkpoint: Callable[[IO[bytes]], None]
+        cls,
+        runs_dir: Path,
+        label: str,
+        config: dict[str, Any],
+        write_checkpoint: Callable[[IO[bytes]], object],
+        *,
+        has_screen: bool = False,
     ) -> Experiment:
         """Make `runs_dir/<UTC time>-<label>`, or with -2, -3 ... behind it where that exists.
 
         `write_checkpoint` writes the checkpoint of step 0, which belongs to files of the lengths
         FIRST_LENGTHS. Raises UserError where the directory cannot be made.
         """
-        try:
-            runs_dir.mkdir(parents=True, exist_ok=True)
-            draft = runs_dir / f".new-{os.getpid()}-{secrets.token_hex(4)}"
-            draft.mkdir()
-        except OSError as error:
-            raise UserError(
-                f"cannot make an experiment in {str(runs_dir)!r}: {reason(error)}; choose another --runs-dir"
-            ) from error
+        draft = runs_dir / f".new-{os.getpid()}-{secrets.token_hex(4)}"
         lock = None
         try:
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            draft.mkdir()
             _write_json(draft / CONFIG, {"format": FORMAT, **config})
             (draft / METRICS).write_text(CSV_HEADER)
             (draft / EVENTS).touch()
             replace_file(draft / CHECKPOINT, write_checkpoint)
-            lock = take_lock(draft)
-            directory = _rename_to_free_name(draft, f"{_started_at()}-{label}")
+            lock = Lock(draft, has_screen=has_screen)
+            return cls(_rename_to_free_name(draft, f"{_started_at()}-{label}"), lock)
         except OSError as error:
             if lock is not None:
-                lock.close()
-            _remove_draft(draft)
+                lock.release()
+            shutil.rmtree(draft, ignore_errors=True)
             raise UserError(
-                f"cannot write to {str(runs_dir)!r}: {reason(error)}; choose another --runs-dir"
+                f"cannot make an experiment in {str(runs_dir)!r}: {reason(error)}; choose another --runs-dir"
             ) from error
-        return cls(directory, lock)
 
     @classmethod
-    def reopen(cls, directory: Path, lock: IO[str], lengths: Mapping[str, int]) -> Experiment:
+    def reopen(cls, directory: Path, lock: Lock, lengths: Mapping[str, int]) -> Experiment:
         """Go on writing to a directory whose lock is held, from a checkpoint that belongs to `lengths`.
 
         Rows past the checkpoint are cut; of the events only a last line without its end is, which
@@ -116,56 +121,59 @@ class Experiment:
         return cls(directory, lock)
 
     def append_row(self, row: events.RowLogged) -> None:
-        """Append one line to metrics.csv. Raises UserError where the disk refuses it."""
-        self._append(self._metrics, csv_line(row), METRICS)
+        """Append one line to metrics.csv. Raises WriteError."""
+        with self._refusals_named(METRICS):
+            self._metrics.append(csv_line(row).encode())
 
     def append_event(self, event: events.Event) -> None:
-        """Append one line to events.jsonl, unless the event is not kept there."""
+        """Append one line to events.jsonl, unless the event is not kept there. Raises WriteError."""
         record = events.to_record(event)
         if record is not None:
             line = json.dumps({"time": utc_now(), **record}, allow_nan=False)
-            self._append(self._events, line + "\n", EVENTS)
+            with self._refusals_named(EVENTS):
+                self._events.append(line.encode() + b"\n")
 
-    def _append(self, file: IO[bytes], text: str, name: str) -> None:
-        data = text.encode()
-        try:
-            written = file.write(data)
-        except OSError as error:
-            raise self._write_error(name, reason(error)) from error
-        if written != len(data):
-            raise self._write_error(name, "only a part of a line was written; is the disk full?")
-
-    def _write_error(self, name: str, cause: str) -> UserError:
-        return UserError(f"cannot write {str(self.directory / name)!r}: {cause}; what is written is safe")
-
-    def save(self, name: str, write: Callable[[IO[bytes]], None]) -> None:
-        """Replace a file atomically by what `write` writes. Raises UserError."""
-        try:
+    def save(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        """Replace a file atomically by what `write` writes. Raises WriteError."""
+        with self._refusals_named(name):
             replace_file(self.directory / name, write)
-        except OSError as error:
-            raise self._write_error(name, reason(error)) from error
 
-    def save_checkpoint(self, write: Callable[[IO[bytes]], None]) -> None:
-        """Replace checkpoint.pt, keep the one before, and sync what it belongs to. Raises UserError."""
+    def save_checkpoint(self, write: Callable[[IO[bytes]], object]) -> None:
+        """Replace checkpoint.pt, keep the one before, and sync what it belongs to. Raises WriteError."""
         current, draft = self.directory / CHECKPOINT, self.directory / f".{CHECKPOINT}.new"
-        try:
-            os.fsync(self._metrics.fileno())
-            os.fsync(self._events.fileno())
+        with self._refusals_named(CHECKPOINT):
+            self._metrics.sync()
+            self._events.sync()
             replace_file(draft, write)
             # Between the two renames the one before is the newest: whoever loads falls back to it.
             with suppress(FileNotFoundError):
                 current.replace(self.directory / PREVIOUS_CHECKPOINT)
             draft.replace(current)
+
+    @contextmanager
+    def _refusals_named(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise self._write_error(CHECKPOINT, reason(error)) from error
+            raise WriteError(f"cannot write {str(self.directory / name)!r}: {reason(error)}") from error
 
     @property
     def lengths(self) -> dict[str, int]:
         """Bytes of the two growing files: what a checkpoint taken now belongs to."""
-        return {METRICS: self._metrics.tell(), EVENTS: self._events.tell()}
+        return {METRICS: self._metrics.size, EVENTS: self._events.size}
+
+    def heal(self) -> None:
+        """Put back what was deleted or moved away while it was open. Raises UserError."""
+        with self._refusals_named(CONFIG):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self.lock.renew(self.directory)
+            if not (self.directory / CONFIG).exists():
+                replace_file(self.directory / CONFIG, lambda file: file.write(self._config))
+            self._metrics.heal()
+            self._events.heal()
 
     def log_error(self, text: str) -> Path:
-        """Append a traceback to error.log and return its path."""
+        """Append a traceback to error.log and return its path. Raises OSError."""
         path = self.directory / ERROR_LOG
         with path.open("a") as file:
             file.write(f"{utc_now()}\n{text}\n")
@@ -175,7 +183,7 @@ class Experiment:
         """Close the files and give the lock back."""
         self._metrics.close()
         self._events.close()
-        self._lock.close()
+        self.lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -195,12 +203,6 @@ def _write_json(path: Path, record: dict[str, Any]) -> None:
     path.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
 
 
-def _remove_draft(draft: Path) -> None:
-    for path in draft.iterdir():
-        path.unlink()
-    draft.rmdir()
-
-
 def _started_at() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
@@ -217,20 +219,3 @@ def _rename_to_free_name(draft: Path, name: str) -> Path:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
     raise AssertionError("unreachable: the numbers do not end")
-
-
-def take_lock(directory: Path) -> IO[str]:
-    """Lock the directory for as long as the file returned stays open. Raises OSError where it is locked."""
-    file = (directory / LOCK).open("a+")
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    file.truncate(0)
-    file.write(json.dumps({"host": socket.gethostname(), "boot_id": boot_id(), "pid": os.getpid()}))
-    file.flush()
-    return file
-
-
-def boot_id() -> str:
-    """Return what identifies this boot of this host, or '' where the system does not say."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""

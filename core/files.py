@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 
-def replace_file(target: Path, write: Callable[[IO[bytes]], None]) -> None:
+def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a temporary file beside `target`, sync it and rename it over `target`.
 
     A device or a pipe is written to directly; what a symbolic link points to is replaced, not the

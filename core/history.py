@@ -116,7 +116,8 @@ class History:
         self.step = 0
         self.elapsed_s = 0.0
         self.state = "preparing"
-        """`preparing`, `training`, `stepping`, `paused`, `idle` (no run left), `finished` or `stopped`."""
+        """`preparing`, `training`, `stepping`, `paused`, `idle` (no run left), `blocked`
+        (a write was refused), `finished` or `stopped`."""
 
     def apply(self, event: events.Event) -> None:
         """Take in one event; only the thread that consumes the events may call it."""
@@ -192,6 +193,7 @@ _STATES: dict[type[object], str] = {
     events.Resumed: "training",
     events.Stepped: "stepping",
     events.AllRunsEnded: "idle",
+    events.WriteRefused: "blocked",
 }
 
 _SHORT_NAMES = {"head": "head", "l2": "λ", "learning_rate": "lr"}

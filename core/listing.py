@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment import CONFIG, EVENTS, LOCK, METRICS
+from logreg_tui.core.experiment import CONFIG, EVENTS, METRICS
 from logreg_tui.core.files import reason
+from logreg_tui.core.lock import Owner, is_locked, read_owner
 
 TAIL_BYTES = 1 << 16
 
@@ -53,16 +53,18 @@ def summarize(directory: Path) -> Summary:
     except (OSError, ValueError, KeyError, TypeError):
         return Summary(directory, "damaged", "", 0, 0, "", None)
     is_live = is_locked(directory)
-    owner = _owner(directory) if is_live else {}
-    pid = owner.get("pid")
+    owner = read_owner(directory)
+    is_elsewhere = owner is not None and not owner.is_here
+    if owner is None or not (is_live or is_elsewhere):
+        owner = Owner("", "", 0)
     return Summary(
         directory,
-        _state(happened, is_live),
+        _state(happened, is_live or is_elsewhere),
         dataset,
         max(first_runs, added),
         max(rows, 0),
-        str(owner.get("host", "")),
-        pid if isinstance(pid, int) else None,
+        owner.host,
+        owner.pid or None,
     )
 
 
@@ -74,26 +76,6 @@ def _state(happened: list[dict[str, Any]], is_live: bool) -> str:
     if names[-1:] == ["experiment_ended"] and happened[-1].get("reason") == "finished":
         return "finished"
     return "stopped" if names[-1:] in (["experiment_ended"], ["experiment_left"]) else "interrupted"
-
-
-def is_locked(directory: Path) -> bool:
-    """Whether a process on this host trains the experiment now."""
-    try:
-        with (directory / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _owner(directory: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
-        record = json.loads((directory / LOCK).read_text())
-        if isinstance(record, dict):
-            return record
-    return {}
 
 
 def _count_lines(path: Path, needle: bytes = b"\n") -> int:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from logreg_tui.core import events, session
 from logreg_tui.core.control import Control, Extend, Stop
@@ -22,15 +22,18 @@ from logreg_tui.core.experiment import (
     METRICS,
     PREVIOUS_CHECKPOINT,
     Experiment,
-    take_lock,
 )
 from logreg_tui.core.files import reason
+from logreg_tui.core.lock import HAND_OVER_SIGNAL, Held, Lock, Owner, wait_until_free
 from logreg_tui.core.past import past_events
 from logreg_tui.core.replay import Replay, TimedRequest, read_events, replay_of
 from logreg_tui.core.settings import ExperimentSettings
 
 if TYPE_CHECKING:
     from logreg_tui.core.training import Training
+
+
+HAND_OVER_S = 30.0
 
 
 class AlreadyFinished(UserError):
@@ -83,9 +86,9 @@ def resume_experiment(
     nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
     kept = read_config(directory)
-    _check_what_is_left(directory, epochs)
-    lock = _lock(directory)
+    lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
+        _check_what_is_left(directory, epochs)
         ground = session.prepare(kept.settings, control, progress)
         _check_data(kept, ground)
         with session.out_of_memory_explained(ground):
@@ -103,7 +106,7 @@ def resume_experiment(
     except OSError as error:
         raise UserError(f"cannot go on with {str(directory)!r}: {reason(error)}") from error
     finally:
-        lock.close()
+        lock.release()
 
 
 def _go_on(
@@ -120,13 +123,27 @@ def _go_on(
         yield from session.recorded_training(training, control, experiment, replay, stays_open=stays_open)
 
 
-def _lock(directory: Path) -> IO[str]:
+def _lock(directory: Path, control: Control, progress: Callable[[str], None], *, has_screen: bool) -> Lock:
+    """Return the lock, handed over where a process without a screen has it. Raises Held and Cancelled."""
     try:
-        return take_lock(directory)
-    except BlockingIOError as error:
-        raise UserError(f"{str(directory)!r} is being trained by another process") from error
+        return Lock(directory, has_screen=has_screen)
+    except Held as held:
+        owner = held.owner
+        if owner is None or owner.has_screen or not owner.is_here or owner.pid == os.getpid():
+            raise
+        progress(f"Asking process {owner.pid} to hand over")
+        _ask_to_hand_over(owner, held)
+        if not wait_until_free(directory, HAND_OVER_S, lambda: control.is_stopping):
+            raise
+    return Lock(directory, has_screen=has_screen)
+
+
+def _ask_to_hand_over(owner: Owner, held: Held) -> None:
+    try:
+        os.kill(owner.pid, HAND_OVER_SIGNAL)
     except OSError as error:
-        raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
+        # In another container, or another user's: it cannot be asked.
+        raise held from error
 
 
 def _check_what_is_left(directory: Path, epochs: int | None) -> None:

@@ -6,7 +6,7 @@ import os
 import platform
 import traceback
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -64,6 +64,7 @@ def run_experiment(
             settings.label,
             _config(settings, ground),
             lambda file: write_checkpoint(file, training, FIRST_LENGTHS),
+            has_screen=stays_open,
         )
         with experiment:
             begun = started(training, ground, experiment.directory)
@@ -117,17 +118,23 @@ def recorded_training(
     *,
     stays_open: bool = False,
 ) -> Iterator[Event]:
-    """Train and record. An error that nobody foresaw goes to error.log and carries that path."""
+    """Train and record; with `stays_open` a write that is refused waits for the user.
+
+    An error that nobody foresaw goes to error.log and carries that path as `log_path`.
+    """
     from logreg_tui.core.recorder import record
+    from logreg_tui.core.replay import Replay
     from logreg_tui.core.trainer import train
 
+    replay = replay or Replay()
     happenings = train(training, control, stays_open=stays_open, replay=replay)
     try:
-        yield from record(happenings, training, experiment, replay)
+        yield from record(happenings, training, experiment, replay, control if stays_open else None)
     except UserError:
         raise
     except Exception as error:
-        error.log_path = experiment.log_error(traceback.format_exc())  # type: ignore[attr-defined]
+        with suppress(OSError):
+            error.log_path = experiment.log_error(traceback.format_exc())  # type: ignore[attr-defined]
         raise
 
 

@@ -31,7 +31,7 @@ def train(
     of `replay` are carried out at their steps before any other is heard, Stop apart. Closing the
     generator between two events leaves `training` as it was at the last one.
     """
-    loop = _Loop(training, control, replay or Replay())
+    loop = _Loop(training, control, replay or Replay(), stays_open)
     for run in training.runs.values():
         if not run.is_announced:
             run.is_announced = True
@@ -39,7 +39,7 @@ def train(
     training.engine.is_cancelled = lambda: control.leave_cause is not None
     training.stopwatch.start()
     try:
-        yield from loop.run(stays_open)
+        yield from loop.run()
     except Cancelled:
         # In the middle of a pass: nothing of it counts, the training is as it was before.
         yield from loop.leave()
@@ -48,22 +48,23 @@ def train(
 
 
 class _Loop:
-    def __init__(self, training: Training, control: Control, replay: Replay) -> None:
+    def __init__(self, training: Training, control: Control, replay: Replay, stays_open: bool) -> None:
         self.training = training
         self.control = control
         self.replay = replay
+        self.stays_open = stays_open
         self.is_stopping = False
         self.is_leaving = False
         self.pauses_at_next_row = False
         self.last_progress = time.monotonic()
 
-    def run(self, stays_open: bool) -> Iterator[events.Event]:
+    def run(self) -> Iterator[events.Event]:
         training = self.training
         while not self.is_stopping:
             yield from self.log_rows(self.due_runs())
             if not training.active:
                 yield events.AllRunsEnded(training.step)
-                if not (stays_open or self.replay.requests):
+                if not (self.stays_open or self.replay.requests):
                     break
                 yield from self.wait_for_runs()
             yield from self.take_requests()
@@ -83,7 +84,7 @@ class _Loop:
         yield events.ExperimentEnded(training.step, reason)
 
     def leave(self) -> Iterator[events.Event]:
-        yield events.ExperimentLeft(self.training.step, self.control.leave_cause or "stopped")
+        yield events.ExperimentLeft(self.training.step, self.control.leave_cause or "hang-up")
 
     def rate(self, run: RunState) -> float:
         return run.settings.learning_rate_at(self.training.epoch(run))
@@ -197,6 +198,11 @@ class _Loop:
         match request:
             case requests.Stop():
                 self.is_stopping = True
+            case requests.Detach():
+                self.stays_open = False
+                yield events.Detached(training.step)
+                if training.is_paused or not training.active:
+                    self.is_stopping = self.is_leaving = True
             case requests.Leave():
                 self.is_stopping = self.is_leaving = True
             case requests.Pause() | requests.Resume() | requests.StepOnce() if not training.active:

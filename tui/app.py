@@ -19,6 +19,7 @@ from textual.widget import Widget
 from logreg_tui.core.control import Control
 from logreg_tui.core.history import History
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.tui.hangup import TerminalGone
 from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
 from logreg_tui.tui.runner import Runner, StartTraining
 from logreg_tui.tui.screens.main import MainScreen
@@ -63,6 +64,8 @@ class LogRegApp(App[None]):
         self.history = History()
         self.control = Control()
         self.runner = Runner(start, self.control, self.history, self.post_message)
+        self.crash: Exception | None = None
+        """An error of the screen that nobody foresaw."""
         self.defaults = defaults
         self.starts_paused = paused
         self.ascii_only = ascii_only
@@ -113,6 +116,19 @@ class LogRegApp(App[None]):
             self.exit(return_code=message.outcome.status)
         elif screen := self._main:
             screen.end_training(message.outcome)
+
+    @on(TerminalGone)
+    def close(self) -> None:
+        """Close the screen; whoever called `run` knows what becomes of the training."""
+        self.exit(return_code=self.outcome.status)
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual would print a traceback over the terminal; tests want it.
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        self.crash = error
+        self.exit(return_code=1)
 
     def adapt_scroll_bar(self, widget: Widget) -> None:
         """Make a widget's scroll bar visible in this terminal."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from logreg_tui.core.control import Leave
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.tui.options import (
     POSITIVE,
@@ -21,12 +24,17 @@ from logreg_tui.tui.options import (
 )
 
 if TYPE_CHECKING:
+    from logreg_tui.core.history import History
     from logreg_tui.core.settings import RunSettings
-    from logreg_tui.tui.app import LogRegApp, StartTraining
+    from logreg_tui.tui.app import LogRegApp, Outcome, StartTraining
+    from logreg_tui.tui.hangup import Departure
 
 PROGRAM = "logreg-tui"
-QUIT_WITHIN_S = 0.8
-"""How long the command waits for the training to end after the screen has gone."""
+ERROR_LOG = "error.log"
+QUIT_WITHIN_S = 0.6
+"""How long the command waits for the last row of a training after the screen has gone."""
+LEAVE_WITHIN_S = 0.3
+"""How long it then waits for the training to give up the epoch under way."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_status
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        path = getattr(error, "log_path", None)
+        where = f"details in {path}" if path else "set LOGREG_TUI_TRACEBACK=1 to see where"
+        if os.environ.get("LOGREG_TUI_TRACEBACK"):
+            traceback.print_exc()
+        text = _inert(f"unexpected error: {type(error).__name__}: {error}; {where}")
+        print(f"{PROGRAM}: {text}", file=sys.stderr)
+        return 1
 
 
 def entry() -> None:
@@ -104,25 +120,46 @@ def _check_terminal() -> None:
 def _show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
     # Textual is imported here only: `--help` and `train` do without.
     from logreg_tui.tui.app import LogRegApp
+    from logreg_tui.tui.hangup import Departure
 
     app = LogRegApp(
         start, fps=options.fps, paused=options.paused, ascii_only=options.ascii_only, defaults=defaults
     )
+    departure = Departure(app)
+    departure.install()
     app.run()
-    return _leave(app)
+    return _leave(app, departure)
 
 
-def _leave(app: LogRegApp) -> int:
+def _leave(app: LogRegApp, departure: Departure) -> int:
     """End the training, say where everything is, and return the exit status."""
     from logreg_tui.tui.summary import farewell
 
-    app.runner.stop(QUIT_WITHIN_S)
-    outcome = app.outcome
+    if departure.is_gone:
+        # Nobody is there to read anything; the training goes on to its end.
+        app.runner.join()
+        return app.outcome.status
+    # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
+    if not app.runner.stop(QUIT_WITHIN_S):
+        app.control.send(Leave("quit in the middle of an epoch"))
+        app.runner.stop(LEAVE_WITHIN_S)
+    outcome = app.outcome if app.crash is None else _log_crash(app.crash, app.history)
     print(farewell(app.history), end="")
     if outcome.error:
         print(f"{PROGRAM}: {_inert(outcome.error)}", file=sys.stderr)
-    # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
-    return outcome.status
+    return departure.status or outcome.status
+
+
+def _log_crash(error: Exception, history: History) -> Outcome:
+    """Write the traceback of an error of the screen beside the rows; return what to say."""
+    from logreg_tui.tui.runner import outcome_of
+
+    if history.experiment is not None:
+        path = Path(history.experiment.directory) / ERROR_LOG
+        with suppress(OSError), path.open("a") as file:
+            file.write("".join(traceback.format_exception(error)))
+            error.log_path = path  # type: ignore[attr-defined]
+    return outcome_of(error)
 
 
 def _train(words: list[str]) -> int:
@@ -176,6 +213,21 @@ def _repeat(words: list[str]) -> int:
     return train_plainly(partial(repeat_experiment, directory, runs_dir))
 
 
+def _stop(words: list[str]) -> int:
+    parser = Parser(f"{PROGRAM} stop", "End the training of an experiment: it checkpoints and leaves.")
+    parser.add_argument("directory", metavar="DIR", help="experiment directory")
+    directory = Path(parser.parse_args(words).directory)
+    from logreg_tui.core.stop import stop_experiment
+
+    owner = stop_experiment(directory)
+    if owner is None:
+        print(f"nothing trains {_inert(str(directory))}")
+    else:
+        resume = f"{PROGRAM} resume {quote(str(directory))}"
+        print(f"process {owner.pid} has checkpointed and left; go on with: {resume}")
+    return 0
+
+
 def _runs(words: list[str]) -> int:
     parser = Parser(f"{PROGRAM} runs", "List the experiments in the runs directory.")
     parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
@@ -206,6 +258,7 @@ def _export(words: list[str]) -> int:
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "train": (_train, "train without a screen"),
     "resume": (_resume, "go on with an experiment"),
+    "stop": (_stop, "end the training of an experiment"),
     "repeat": (_repeat, "train an experiment again, every knob turned at its step"),
     "runs": (_runs, "list the experiments there are"),
     "export": (_export, "write the rows of experiments to one CSV"),

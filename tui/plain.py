@@ -15,6 +15,7 @@ from logreg_tui.core.control import Control, Leave
 from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.events import Event
 from logreg_tui.core.history import History
+from logreg_tui.core.lock import HAND_OVER_SIGNAL
 from logreg_tui.tui.summary import accuracy_line, final_table, go_on_with, where_it_is
 
 BAR_WIDTH = 20
@@ -28,27 +29,34 @@ class Interrupted(BaseException):
 
 
 class Signals:
-    """SIGINT and SIGTERM end the training cleanly; a second one ends the process at once."""
+    """SIGINT and SIGTERM end the training cleanly, a second one the process at once; SIGHUP is ignored.
+
+    HAND_OVER_SIGNAL lets another process take over.
+    """
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self.received: int | None = None
+        self.exit_status = 0
+        """128 plus the number of the signal that ended the training, or 0."""
         self.has_begun = False
-        """Whether training has begun, so that ending takes one more epoch and a checkpoint."""
+        """Whether training has begun, so that there is something to end cleanly."""
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._receive)
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(HAND_OVER_SIGNAL, self._hand_over)
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self.exit_status = 128 + number
         signal.signal(number, signal.SIG_DFL)
-        self._control.send(Leave(signal.Signals(number).name))
+        self._leave(signal.Signals(number).name)
+
+    def _hand_over(self, number: int, frame: FrameType | None) -> None:
+        self._leave("handed over")
+
+    def _leave(self, cause: str) -> None:
+        self._control.send(Leave(cause))
         if not self.has_begun:
             raise Interrupted
-
-    @property
-    def exit_status(self) -> int:
-        """128 plus the number of the signal, or 0 where none came."""
-        return 0 if self.received is None else 128 + self.received
 
 
 def train_plainly(start: Callable[[Control, Callable[[str], None]], Generator[Event, None, None]]) -> int:
@@ -186,12 +194,12 @@ def print_out(text: str) -> None:
     """Print a line on stdout; when its reader has gone, train on silently."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_error(text: str, end: str = "\n") -> None:
     try:
         print(text, end=end, file=sys.stderr, flush=True)
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

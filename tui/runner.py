@@ -57,6 +57,11 @@ class Runner:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def join(self) -> None:
+        """Wait until the training has ended by itself."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
     def _run(self) -> None:
         try:
             self._consume()

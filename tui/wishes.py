@@ -100,6 +100,7 @@ class Wishes:
 _ANSWERS: dict[type[object], tuple[str, ...]] = {
     events.Paused: ("pausing",),
     events.Resumed: ("resuming",),
+    events.WriteRefused: (),
     events.Stepped: ("stepping",),
     events.AllRunsEnded: (),
     events.ExperimentEnded: (),

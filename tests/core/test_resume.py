@@ -327,6 +327,6 @@ def test_an_experiment_that_is_being_trained_is_not_trained_twice(tmp_path: Path
     happenings = run_experiment(wanted, Control(), print)
     next(happenings)
     (directory,) = Path(wanted.runs_dir).iterdir()
-    with pytest.raises(UserError, match="trained by another process"):
+    with pytest.raises(UserError, match=r"trained by process.*logreg-tui watch"):
         list(resume_experiment(directory, Control(), print))
     happenings.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
@@ -17,9 +19,46 @@ from logreg_tui.core import devices, engine, events, recorder
 from logreg_tui.core.control import Control
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.events import Event
-from logreg_tui.core.experiment import CSV_COLUMNS, Experiment
+from logreg_tui.core.experiment import CSV_COLUMNS
+from logreg_tui.core.growing import GrowingFile
 from logreg_tui.core.session import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
+
+
+class FullAt:
+    """A disk that fills in the middle of a certain line."""
+
+    def __init__(self, start: bytes) -> None:
+        self.start = start
+        self.is_full = True
+
+    @property
+    def append(self) -> Callable[[GrowingFile, bytes], None]:
+        real = GrowingFile.append
+
+        def append(file: GrowingFile, line: bytes) -> None:
+            if not (self.is_full and line.startswith(self.start)):
+                return real(file, line)
+            whole, file._file = file._file, Half(file._file)  # type: ignore[assignment]
+            try:
+                return real(file, line)
+            finally:
+                file._file = whole
+
+        return append
+
+
+class Half:
+    """A file of which the disk takes a part of a line only."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def write(self, line: bytes) -> int:
+        return self._file.write(line[: len(line) // 2])
 
 
 def settings(tmp_path: Path, *runs: RunSettings, epochs: int = 30, **others: object) -> ExperimentSettings:
@@ -271,24 +310,54 @@ def test_a_full_disk_is_named_and_what_is_written_stays(
     happenings = run_experiment(settings(tmp_path), Control(), print)
     directory = directory_of([next(happenings)])
 
-    class FullDisk:
-        def write(self, data: bytes) -> int:
-            raise OSError(28, "No space left on device")
-
-        def close(self) -> None:
-            pass
-
-    real = Experiment.append_row
-
-    def append_row(self: Experiment, row: events.RowLogged) -> None:
-        if row.epoch == 20:
-            self._metrics = FullDisk()  # type: ignore[assignment]
-        real(self, row)
-
-    monkeypatch.setattr(Experiment, "append_row", append_row)
+    full = FullAt(b"1,20,")
+    monkeypatch.setattr("logreg_tui.core.growing.GrowingFile.append", full.append)
     with pytest.raises(UserError, match=r"metrics\.csv.*No space left on device"):
         list(happenings)
     assert [line["epoch"] for line in read_rows(directory)] == ["0", "10"]
+
+
+def test_on_the_screen_a_refused_write_waits_and_is_done_when_the_user_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, control = FullAt(b"1,20,"), Control()
+    monkeypatch.setattr("logreg_tui.core.growing.GrowingFile.append", full.append)
+    refusals, directory = 0, tmp_path
+    for event in run_experiment(settings(tmp_path), control, print, stays_open=True):
+        if isinstance(event, events.ExperimentStarted):
+            directory = Path(event.directory)
+        if isinstance(event, events.WriteRefused):
+            refusals += 1
+            assert "No space left on device" in event.text
+            assert [line["epoch"] for line in read_rows(directory)] == ["0", "10"]
+            full.is_full = refusals < 2
+            control.send(requests.SetL2(1, 0.5))
+            control.send(requests.Resume())
+        if isinstance(event, events.AllRunsEnded):
+            control.send(requests.Stop())
+    assert refusals == 2
+    assert [line["epoch"] for line in read_rows(directory)] == ["0", "10", "20", "30"]
+    assert read_rows(directory)[-1]["l2"] == "0.5"
+
+
+def test_a_directory_deleted_while_training_is_written_anew(tmp_path: Path) -> None:
+    control, refusals, directory = Control(), 0, tmp_path
+    for event in run_experiment(settings(tmp_path), control, print, stays_open=True):
+        if isinstance(event, events.ExperimentStarted):
+            directory = Path(event.directory)
+        if isinstance(event, events.RowLogged) and event.epoch == 10:
+            shutil.rmtree(directory)
+        if isinstance(event, events.WriteRefused):
+            refusals += 1
+            assert "deleted" in event.text
+            control.send(requests.Resume())
+        if isinstance(event, events.AllRunsEnded):
+            control.send(requests.Stop())
+    assert refusals == 1
+    assert [line["epoch"] for line in read_rows(directory)] == ["0", "10", "20", "30"]
+    assert read_events(directory)[0]["event"] == "experiment_started"
+    for name in ("config.json", "checkpoint.pt", "lock", "model-1.safetensors"):
+        assert (directory / name).exists()
 
 
 def test_a_runs_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -311,13 +380,13 @@ def test_checkpoints_follow_report_points_pauses_and_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[int] = []
-    real = recorder._Recorder._save_checkpoint
+    real = recorder._Recorder.save_checkpoint
 
     def save(self: recorder._Recorder) -> None:
         steps.append(self._training.step)
         real(self)
 
-    monkeypatch.setattr(recorder._Recorder, "_save_checkpoint", save)
+    monkeypatch.setattr(recorder._Recorder, "save_checkpoint", save)
     control = Control()
     for event in run_experiment(settings(tmp_path, epochs=50), control, print):
         if isinstance(event, events.RowLogged) and event.epoch == 30:

@@ -91,6 +91,10 @@ class MainScreen(VerbScreen):
                 self.selected_number, self.expects_run = run, False
             case core_events.RequestRefused(text=text):
                 self.notify(self.app.shown(text), severity="warning", markup=False)
+            case core_events.WriteRefused(text=text):
+                self._show_line("#failure", f"{text}: training waits; mend that, then press space")
+            case core_events.Resumed() | core_events.Paused():
+                self.query_one("#failure").remove_class("-shown")
             case core_events.AllRunsEnded():
                 self.notify(ALL_ENDED, markup=False)
         self.paint()

@@ -73,6 +73,8 @@ class VerbScreen(Screen[None]):
         is_live = history.experiment is not None and not self.is_over and history.state not in OVER
         run = self.selected
         match action:
+            case "toggle_pause" if history.state == "blocked":
+                return is_live
             case "toggle_pause" | "step":
                 return is_live and history.state in ACTIVE
             case "switch_head" | "toggle_l2" | "raise_l2" | "lower_l2" | "end_run":
@@ -89,7 +91,7 @@ class VerbScreen(Screen[None]):
 
     def action_toggle_pause(self) -> None:
         """Pause, or go on."""
-        if self.state in ("paused", "pausing"):
+        if self.state in ("paused", "pausing", "blocked"):
             self.wishes.resume()
         else:
             self.wishes.pause()

@@ -27,6 +27,7 @@ _STATE_GLYPHS = {
     "finished": "finished",
     "ended": "ended",
     "failed": "diverged",
+    "blocked": "diverged",
 }
 
 

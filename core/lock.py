@@ -1,0 +1,155 @@
+"""Who trains an experiment: a kernel lock on a file that names host, boot and process.
+
+The kernel gives the lock back when its process ends, however it ends. The record is emptied on a
+clean end only, so that on a shared file system an owner on another host, whose lock this host may
+not see, is never presumed dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.files import reason
+
+LOCK = "lock"
+POLL_S = 0.05
+HAND_OVER_SIGNAL = signal.SIGUSR1
+"""Asks a process that trains without a screen to checkpoint and leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that trains an experiment, or did when it died."""
+
+    host: str
+    boot_id: str
+    pid: int
+    has_screen: bool = False
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs, or ran, on this host."""
+        return self.host == socket.gethostname()
+
+
+class Held(UserError):
+    """Another process trains the experiment."""
+
+    def __init__(self, directory: Path, owner: Owner | None) -> None:
+        self.owner = owner
+        who = "another process" if owner is None else f"process {owner.pid} on host {owner.host!r}"
+        remedy = f"`logreg-tui watch {directory}` shows it without touching it"
+        if owner is not None and not owner.is_here:
+            remedy += f"; if that process is gone, delete {str(directory / LOCK)!r}"
+        super().__init__(f"{str(directory)!r} is being trained by {who}: {remedy}")
+
+
+class Lock:
+    """The lock of one directory, held by this process until `release`."""
+
+    def __init__(self, directory: Path, *, has_screen: bool = False) -> None:
+        """Take the lock. Raises Held where another process has it, UserError where it cannot be had."""
+        self._path = directory / LOCK
+        self._has_screen = has_screen
+        self._file = self._take(directory)
+        self._write()
+
+    def _take(self, directory: Path) -> IO[str]:
+        try:
+            file = self._path.open("a+")
+        except OSError as error:
+            raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            raise Held(directory, read_owner(directory)) from error
+        except OSError as error:
+            file.close()
+            raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
+        owner = read_owner(directory)
+        if owner is not None and not owner.is_here:
+            file.close()
+            raise Held(directory, owner)
+        return file
+
+    def _write(self) -> None:
+        owner = Owner(socket.gethostname(), boot_id(), os.getpid(), self._has_screen)
+        self._file.truncate(0)
+        self._file.write(json.dumps(asdict(owner)))
+        self._file.flush()
+
+    def lose_screen(self) -> None:
+        """Record that this process goes on without a screen."""
+        self._has_screen = False
+        self._write()
+
+    def renew(self, directory: Path) -> None:
+        """Lock the file that stands in `directory` now, where the one that was locked has been deleted."""
+        self._path = directory / LOCK
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
+                return
+        held, self._file = self._file, self._take(directory)
+        held.close()
+        self._write()
+
+    def release(self) -> None:
+        """Give the lock back, as a clean end does."""
+        if not self._file.closed:
+            with suppress(OSError):
+                self._file.truncate(0)
+            self._file.close()
+
+
+def read_owner(directory: Path) -> Owner | None:
+    """Return who holds the lock of a directory, or held it when it died; None where nobody does."""
+    try:
+        return Owner(**json.loads((directory / LOCK).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a process that this host can see trains the experiment now."""
+    try:
+        with (directory / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def wait_until_free(directory: Path, timeout_s: float, is_cancelled: Callable[[], bool]) -> bool:
+    """Wait until nobody trains the experiment; return whether that came true in time.
+
+    Raises Cancelled where `is_cancelled` says so.
+    """
+    end = time.monotonic() + timeout_s
+    while is_locked(directory):
+        if is_cancelled():
+            raise Cancelled
+        if time.monotonic() > end:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def boot_id() -> str:
+    """Return what identifies this boot of this host, or '' where the system does not say."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
