@@ -51,16 +51,16 @@ VERBS = (
     Verb("l", "toggle_l2", "L2", "Knobs", "Turn L2 on or off", "Back on, lambda has the value it had"),
     Verb("plus", "raise_l2", "", "Knobs", "Multiply lambda by 10", "Stronger L2 term"),
     Verb("minus", "lower_l2", "", "Knobs", "Divide lambda by 10", "Weaker L2 term"),
-    Verb("n", "new_run", "New", "Runs", "Add a new run", "A form, filled with the selected run's settings"),
+    Verb("n", "new_run", "New", "Runs", "Add a new run", "A form with the selected run's settings"),
     Verb(
         "c",
         "other_head",
         "Compare",
         "Runs",
         "Add the same run with the other head",
-        "To compare the two heads",
+        "To compare",
     ),
-    Verb("r", "restart", "", "Runs", "Restart the run as a new one", "From epoch 0, beside the old one"),
+    Verb("r", "restart", "", "Runs", "Restart the run as a new one", "The old one stays"),
     Verb("d", "end_run", "", "Runs", "End the run", "Its rows and parameters stay"),
     Verb(
         "up",
@@ -68,16 +68,16 @@ VERBS = (
         "",
         "Runs",
         "Select the run above",
-        "Knobs and figures are of the selected run",
+        "Knobs and figures follow",
     ),
     Verb(
-        "down", "select_next", "", "Runs", "Select the run below", "Knobs and figures are of the selected run"
+        "down", "select_next", "", "Runs", "Select the run below", "Knobs and figures follow"
     ),
     Verb("y", "toggle_log_y", "", "View", "Switch loss axis to log or linear", "Shows small losses"),
-    Verb("x", "toggle_log_x", "", "View", "Switch epoch axis to log or linear", "Shows the first epochs"),
+    Verb("x", "toggle_log_x", "", "View", "Switch epoch axis to log or linear", "For early epochs"),
     Verb("f", "toggle_freeze", "Freeze", "View", "Freeze or thaw the screen", "Training goes on meanwhile"),
     Verb(
-        "escape", "focus_runs", "", "View", "Return to the list of runs", "From a control or the accuracy log"
+        "escape", "focus_runs", "", "View", "Return to the list of runs", "From a control or the log"
     ),
     Verb("e", "export", "Export", "File", "Export metrics as CSV", "Asks for the path"),
     Verb("question_mark", "help", "Help", "App", "Show help", "Keys, and what the numbers mean"),
