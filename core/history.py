@@ -26,6 +26,8 @@ COLUMNS = (
     "test_accuracy",
 )
 FIRST_CAPACITY = 1024
+INTERRUPTED = "interrupted"
+"""The cause of an ExperimentLeft that nobody said: the process died."""
 
 
 class Columns:
@@ -117,7 +119,7 @@ class History:
         self.elapsed_s = 0.0
         self.state = "preparing"
         """`preparing`, `training`, `stepping`, `paused`, `idle` (no run left), `blocked`
-        (a write was refused), `finished` or `stopped`."""
+        (a write was refused), `finished`, `stopped` or `interrupted`."""
 
     def apply(self, event: events.Event) -> None:
         """Take in one event; only the thread that consumes the events may call it."""
@@ -145,7 +147,7 @@ class History:
                 if isinstance(event, events.ExperimentEnded):
                     self._close(event.reason)
                 elif isinstance(event, events.ExperimentLeft):
-                    self._close("stopped")
+                    self._close(INTERRUPTED if event.cause == INTERRUPTED else "stopped")
 
     def _append(self, row: events.RowLogged) -> None:
         run = self.runs[row.run]
@@ -189,6 +191,7 @@ class History:
 
 
 _STATES: dict[type[object], str] = {
+    events.ExperimentResumed: "training",
     events.Paused: "paused",
     events.Resumed: "training",
     events.Stepped: "stepping",

@@ -26,20 +26,20 @@ def past_events(directory: Path, settings: ExperimentSettings, lengths: Mapping[
         for line in read_events(directory / EVENTS)
         if line.offset < lengths[EVENTS] and isinstance(line.event, _SHOWN)
     ]
-    joins = _joins(changes)
+    joins = joins_of(changes)
     ends = {(event.run, event.epoch) for event in changes if isinstance(event, events.RunEnded)}
     with (directory / METRICS).open("rb") as file:
         text = file.read(lengths[METRICS]).decode(errors="replace")
     rows = []
     for values in csv.DictReader(text.splitlines()):
-        row = _row(values, joins)
+        row = row_of(values, joins)
         if row is not None:
             is_report = settings.is_report_point(row.epoch) or (row.run, row.epoch) in ends
             rows.append(replace(row, is_report=is_report))
     return sorted([*changes, *rows], key=_order)
 
 
-def _joins(changes: Iterable[Event]) -> dict[int, list[tuple[int, int]]]:
+def joins_of(changes: Iterable[Event]) -> dict[int, list[tuple[int, int]]]:
     """Return for each run from which epoch on it counts from which step, in the order of epochs."""
     joins: dict[int, list[tuple[int, int]]] = {}
     for event in changes:
@@ -50,7 +50,7 @@ def _joins(changes: Iterable[Event]) -> dict[int, list[tuple[int, int]]]:
     return joins
 
 
-def _row(values: Mapping[str, str], joins: Mapping[int, list[tuple[int, int]]]) -> RowLogged | None:
+def row_of(values: Mapping[str, str], joins: Mapping[int, list[tuple[int, int]]]) -> RowLogged | None:
     try:
         run, epoch = int(values["run"]), int(values["epoch"])
         joined_at = next(step for start, step in reversed(joins[run]) if epoch > start)

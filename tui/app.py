@@ -58,6 +58,7 @@ class LogRegApp(App[None]):
         fps: float = 4,
         paused: bool = False,
         ascii_only: bool = False,
+        watching: bool = False,
         defaults: RunSettings = RunSettings(),  # noqa: B008  frozen
     ) -> None:
         super().__init__()
@@ -68,6 +69,8 @@ class LogRegApp(App[None]):
         """An error of the screen that nobody foresaw."""
         self.defaults = defaults
         self.starts_paused = paused
+        self.is_watching = watching
+        """Whether somebody else trains: then there is much to see and nothing to ask for."""
         self.ascii_only = ascii_only
         self.glyphs = ASCII if ascii_only else UNICODE
         self.animation_level = "none"

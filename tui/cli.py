@@ -19,12 +19,12 @@ from logreg_tui.tui.options import (
     AppOptions,
     Parser,
     add_app_options,
+    add_screen_options,
     add_training_options,
     to_settings,
 )
 
 if TYPE_CHECKING:
-    from logreg_tui.core.history import History
     from logreg_tui.core.settings import RunSettings
     from logreg_tui.tui.app import LogRegApp, Outcome, StartTraining
     from logreg_tui.tui.hangup import Departure
@@ -143,19 +143,27 @@ def _leave(app: LogRegApp, departure: Departure) -> int:
     if not app.runner.stop(QUIT_WITHIN_S):
         app.control.send(Leave("quit in the middle of an epoch"))
         app.runner.stop(LEAVE_WITHIN_S)
-    outcome = app.outcome if app.crash is None else _log_crash(app.crash, app.history)
     print(farewell(app.history), end="")
+    return departure.status or _tell_of(_outcome(app))
+
+
+def _outcome(app: LogRegApp) -> Outcome:
+    return app.outcome if app.crash is None else _log_crash(app.crash, app)
+
+
+def _tell_of(outcome: Outcome) -> int:
+    """Print what went wrong, if anything did, and return the exit status."""
     if outcome.error:
         print(f"{PROGRAM}: {_inert(outcome.error)}", file=sys.stderr)
-    return departure.status or outcome.status
+    return outcome.status
 
 
-def _log_crash(error: Exception, history: History) -> Outcome:
+def _log_crash(error: Exception, app: LogRegApp) -> Outcome:
     """Write the traceback of an error of the screen beside the rows; return what to say."""
     from logreg_tui.tui.runner import outcome_of
 
-    if history.experiment is not None:
-        path = Path(history.experiment.directory) / ERROR_LOG
+    if app.history.experiment is not None and not app.is_watching:
+        path = Path(app.history.experiment.directory) / ERROR_LOG
         with suppress(OSError), path.open("a") as file:
             file.write("".join(traceback.format_exception(error)))
             error.log_path = path  # type: ignore[attr-defined]
@@ -186,6 +194,9 @@ def _resume(words: list[str]) -> int:
 
     start = partial(resume_experiment, directory, epochs=values.epochs)
     if values.no_screen:
+        for option in ("--paused", "--fps", "--ascii"):
+            if any(word.partition("=")[0] == option for word in words):
+                raise UsageError(f"{option} concerns the screen: leave it out, or leave out --no-screen")
         from logreg_tui.tui.plain import train_plainly
 
         return train_plainly(start)
@@ -211,6 +222,25 @@ def _repeat(words: list[str]) -> int:
     directory = Path(values.directory)
     runs_dir = values.runs_dir or str(directory.absolute().parent)
     return train_plainly(partial(repeat_experiment, directory, runs_dir))
+
+
+def _watch(words: list[str]) -> int:
+    parser = Parser(f"{PROGRAM} watch", "Show an experiment live, without touching it.")
+    parser.add_argument("directory", metavar="DIR", help="experiment directory")
+    add_screen_options(parser)
+    values = parser.parse_args(words)
+    _check_terminal()
+    from logreg_tui.core.follow import follow_experiment
+    from logreg_tui.tui.app import LogRegApp
+    from logreg_tui.tui.hangup import Departure
+
+    start = partial(follow_experiment, Path(values.directory))
+    app = LogRegApp(start, fps=values.fps, ascii_only=values.ascii, watching=True)
+    departure = Departure(app)
+    departure.install()
+    app.run()
+    app.runner.stop(QUIT_WITHIN_S)
+    return departure.status or _tell_of(_outcome(app))
 
 
 def _stop(words: list[str]) -> int:
@@ -258,6 +288,7 @@ def _export(words: list[str]) -> int:
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "train": (_train, "train without a screen"),
     "resume": (_resume, "go on with an experiment"),
+    "watch": (_watch, "show an experiment live without touching it"),
     "stop": (_stop, "end the training of an experiment"),
     "repeat": (_repeat, "train an experiment again, every knob turned at its step"),
     "runs": (_runs, "list the experiments there are"),

@@ -57,7 +57,7 @@ class Departure:
             return
         self.is_gone = True
         _cut_off_terminal()
-        self._tell(Detach())
+        self._tell(Leave("hang-up") if self._app.is_watching else Detach())
         threading.Thread(target=self._end_after_training, daemon=True).start()
 
     def _end(self, number: int, frame: FrameType | None) -> None:

@@ -186,16 +186,22 @@ def add_training_options(parser: Parser) -> None:
 
 def add_app_options(parser: Parser) -> None:
     """Add the options that the app alone has."""
-    app = parser.add_argument_group("screen")
-    app.add_argument("--paused", action="store_true", help="start paused")
-    app.add_argument(
+    group = add_screen_options(parser)
+    group.add_argument("--paused", action="store_true", help="start paused")
+
+
+def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
+    """Add the options of whatever has a screen, and return their group."""
+    screen = parser.add_argument_group("screen")
+    screen.add_argument(
         "--fps",
         type=checked(_number, _positive_number),
         metavar="N",
         default=4.0,
         help="redraws per second at most (default: 4)",
     )
-    app.add_argument("--ascii", action="store_true", help="no braille or box characters")
+    screen.add_argument("--ascii", action="store_true", help="no braille or box characters")
+    return screen
 
 
 def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:

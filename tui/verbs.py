@@ -70,18 +70,14 @@ VERBS = (
         "Select the run above",
         "Knobs and figures follow",
     ),
-    Verb(
-        "down", "select_next", "", "Runs", "Select the run below", "Knobs and figures follow"
-    ),
+    Verb("down", "select_next", "", "Runs", "Select the run below", "Knobs and figures follow"),
     Verb("y", "toggle_log_y", "", "View", "Switch loss axis to log or linear", "Shows small losses"),
     Verb("x", "toggle_log_x", "", "View", "Switch epoch axis to log or linear", "For early epochs"),
     Verb("f", "toggle_freeze", "Freeze", "View", "Freeze or thaw the screen", "Training goes on meanwhile"),
-    Verb(
-        "escape", "focus_runs", "", "View", "Return to the list of runs", "From a control or the log"
-    ),
+    Verb("escape", "focus_runs", "", "View", "Return to the list of runs", "From a control or the log"),
     Verb("e", "export", "Export", "File", "Export metrics as CSV", "Asks for the path"),
     Verb("question_mark", "help", "Help", "App", "Show help", "Keys, and what the numbers mean"),
-    Verb("q", "quit", "Quit", "App", "Quit", "Stop cleanly; everything is on disk"),
+    Verb("q", "quit", "Quit", "App", "Quit", "Everything is on disk"),
 )
 
 _SHOWN_KEYS = {"full_stop": ".", "plus": "+", "minus": "-", "question_mark": "?"}

@@ -16,7 +16,7 @@ from logreg_tui.tui.screens.painter import Painter, Widgets
 from logreg_tui.tui.screens.verb_screen import VerbScreen
 from logreg_tui.tui.verbs import VERBS
 from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
-from logreg_tui.tui.widgets.header import HeaderLine
+from logreg_tui.tui.widgets.header import HeaderLine, state_word
 from logreg_tui.tui.widgets.key_footer import KeyFooter
 from logreg_tui.tui.widgets.knobs import Knobs
 from logreg_tui.tui.widgets.loss_chart import LossChart
@@ -95,7 +95,7 @@ class MainScreen(VerbScreen):
                 self._show_line("#failure", f"{text}: training waits; mend that, then press space")
             case core_events.Resumed() | core_events.Paused():
                 self.query_one("#failure").remove_class("-shown")
-            case core_events.AllRunsEnded():
+            case core_events.AllRunsEnded() if not self.app.is_watching:
                 self.notify(ALL_ENDED, markup=False)
         self.paint()
 
@@ -119,7 +119,8 @@ class MainScreen(VerbScreen):
 
     def paint(self) -> None:
         """Show at once what an event or a key changed."""
-        self.query_one(HeaderLine).show(self.app.history.experiment, self.state, self.painter.is_frozen)
+        state = f"watching: {state_word(self.state)}" if self.app.is_watching else self.state
+        self.query_one(HeaderLine).show(self.app.history.experiment, state, self.painter.is_frozen)
         self._show_runs()
         self.painter.paint(self.state, self.selected_number)
         enabled = tuple(self.can(verb.action) for verb in VERBS)

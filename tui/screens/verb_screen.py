@@ -26,6 +26,19 @@ if TYPE_CHECKING:
 
 OVER = ("finished", "stopped")
 ACTIVE = ("training", "stepping", "paused")
+REQUESTS = (
+    "toggle_pause",
+    "step",
+    "switch_head",
+    "toggle_l2",
+    "raise_l2",
+    "lower_l2",
+    "new_run",
+    "other_head",
+    "restart",
+    "end_run",
+)
+"""The verbs that ask something of the training."""
 
 
 class VerbScreen(Screen[None]):
@@ -72,6 +85,8 @@ class VerbScreen(Screen[None]):
         history = self.app.history
         is_live = history.experiment is not None and not self.is_over and history.state not in OVER
         run = self.selected
+        if self.app.is_watching and action in REQUESTS:
+            return False
         match action:
             case "toggle_pause" if history.state == "blocked":
                 return is_live
