@@ -6,6 +6,7 @@ Plain values and tensors only, so that the file loads with `weights_only=True`.
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -18,16 +19,16 @@ from logreg_tui.core.experiment import EVENTS, FORMAT, METRICS
 from logreg_tui.core.settings import ExperimentSettings, run_from_json
 from logreg_tui.core.training import RunState, Stopwatch, Training
 
-_PLAIN = (
-    "number",
-    "epochs",
-    "joined_at",
-    "joined_at_s",
-    "logged_epoch",
-    "is_announced",
-    "status",
-    "trained_s",
-)
+_PLAIN = {
+    "number": int,
+    "epochs": int,
+    "joined_at": int,
+    "joined_at_s": float,
+    "logged_epoch": int,
+    "is_announced": bool,
+    "status": str,
+    "trained_s": float,
+}
 """Attributes of a run that are plain values."""
 
 
@@ -64,6 +65,7 @@ def _run_record(training: Training, run: RunState) -> dict[str, Any]:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return what `write_checkpoint` wrote. Raises ValueError where the file cannot be used."""
     try:
+        _check_sums(path)
         record = torch.load(path, map_location="cpu", weights_only=True)
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']!r}, this program reads {FORMAT}")
@@ -76,6 +78,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ValueError(f"it cannot be read ({type(error).__name__})") from error
 
 
+def _check_sums(path: Path) -> None:
+    """Raise where a byte has changed: torch.load would not notice, and another training would go on."""
+    with zipfile.ZipFile(path) as archive:
+        if archive.testzip() is not None:
+            raise ValueError("it is damaged: a checksum is wrong")
+
+
 def restore(record: dict[str, Any], settings: ExperimentSettings, engine: Engine) -> Training:
     """Return the training of a checkpoint on an engine without runs.
 
@@ -86,13 +95,16 @@ def restore(record: dict[str, Any], settings: ExperimentSettings, engine: Engine
         training.step = int(record["step"])
         for values in record["runs"]:
             _restore_run(training, values)
-    except (KeyError, TypeError, AttributeError, RuntimeError, UserError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RuntimeError, UserError) as error:
         raise ValueError(f"it does not fit ({type(error).__name__}: {error})") from error
     return training
 
 
 def _restore_run(training: Training, values: dict[str, Any]) -> None:
     plain = {name: values[name] for name in _PLAIN}
+    for name, kind in _PLAIN.items():
+        if type(plain[name]) is not kind:
+            raise TypeError(f"{name} is {plain[name]!r}")
     run = RunState(settings=run_from_json(values["settings"]), **plain)
     training.runs[run.number] = run
     engine = training.engine

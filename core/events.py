@@ -7,9 +7,10 @@ which the run joined.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from logreg_tui.core.arrays import inert
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import RunSettings, run_from_json
 
@@ -247,17 +248,51 @@ _TYPES = {name: kind for kind, name in RECORD_NAMES.items()}
 
 
 def from_record(record: Mapping[str, Any]) -> Event:
-    """Return the event of a line of events.jsonl. Raises ValueError where it is none."""
+    """Return the event of a line of events.jsonl, its texts inert. Raises ValueError where it is none."""
     try:
-        fields = {name: value for name, value in record.items() if name not in ("event", "time")}
-        if "settings" in fields:
-            fields["settings"] = run_from_json(fields["settings"])
-        if fields.get("image_shape") is not None:
-            fields["image_shape"] = tuple(fields["image_shape"])
-        event: Event = _TYPES[record["event"]](**fields)
-    except (KeyError, TypeError, AttributeError, UsageError) as error:
+        kind = _TYPES[record["event"]]
+        values = {
+            name: inert(value) if isinstance(value, str) else value
+            for name, value in record.items()
+            if name not in ("event", "time")
+        }
+        if "settings" in values:
+            values["settings"] = run_from_json(values["settings"])
+        if values.get("image_shape") is not None:
+            rows, columns = map(int, values["image_shape"])
+            values["image_shape"] = rows, columns
+        event: Event = kind(**values)
+        _check(event)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
         raise ValueError(f"not an event: {error}") from error
     return event
+
+
+_KINDS: dict[str, tuple[type[Any], ...]] = {
+    "int": (int,),
+    "str": (str,),
+    "str | float": (str, float, int),
+    "str | None": (str, type(None)),
+    "tuple[int, int] | None": (tuple, type(None)),
+    "RunSettings": (RunSettings,),
+}
+"""What a field may hold, by its annotation: whoever replays or shows an event relies on it."""
+
+
+def _check(event: Event) -> None:
+    """Raise TypeError, ValueError or UsageError where this is none of the events that are ever written."""
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if type(value) not in _KINDS[str(field.type)]:
+            raise TypeError(f"{field.name} is {value!r}")
+        if type(value) is int and not 0 <= value < 2**63:
+            raise ValueError(f"{field.name} is {value}")
+    if isinstance(event, RunEnded) and event.reason not in ("finished", "ended"):
+        raise ValueError(f"reason is {event.reason!r}")
+    if isinstance(event, SettingChanged):
+        if event.name not in ("head", "l2", "learning_rate"):
+            raise ValueError(f"name is {event.name!r}")
+        RunSettings().changed(event.name, event.old).changed(event.name, event.new)
 
 
 def to_record(event: Event) -> dict[str, Any] | None:

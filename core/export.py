@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -11,6 +12,12 @@ from typing import IO
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment import METRICS
 from logreg_tui.core.files import reason, replace_file
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a cell a formula; the last four are the same, as wide as a Chinese character."""
+_PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*|)"
+_PLAIN_LINE = re.compile(rb"%b(?:,%b)*\n" % (_PLAIN_CELL, _PLAIN_CELL))
+"""Numbers and words: what this program writes, and nothing that a spreadsheet would run."""
 
 
 def export_csv(directory: Path, target: Path) -> int:
@@ -44,7 +51,7 @@ def _read(directory: Path) -> tuple[bytes, list[bytes]]:
     path = directory / METRICS
     try:
         with path.open("rb") as file:
-            lines = [line for line in file if line.endswith(b"\n")]
+            lines = [_inert_line(line) for line in file if line.endswith(b"\n")]
     except OSError as error:
         raise UserError(
             f"{str(directory)!r} is not an experiment directory: cannot read {METRICS}: {reason(error)}"
@@ -54,10 +61,17 @@ def _read(directory: Path) -> tuple[bytes, list[bytes]]:
     return lines[0], lines[1:]
 
 
+def _inert_line(line: bytes) -> bytes:
+    """Return a line of metrics.csv as it is, or with inert cells where somebody has edited it."""
+    if _PLAIN_LINE.fullmatch(line):
+        return line
+    return b",".join(map(_cell, line.decode(errors="replace").rstrip("\r\n").split(","))) + b"\n"
+
+
 def _cell(text: str) -> bytes:
     """Return text as a CSV cell that a spreadsheet does not take for a formula."""
     printable = "".join(character if character.isprintable() else "?" for character in text)
-    if printable.startswith(("=", "+", "-", "@")):
+    if printable.lstrip().startswith(FORMULA_STARTS):
         printable = "'" + printable
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow([printable])

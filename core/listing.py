@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Summary:
 def list_experiments(runs_dir: Path) -> list[Summary]:
     """Return the experiments in a folder, by name. Raises UserError where it cannot be read."""
     try:
-        folders = sorted(path for path in runs_dir.iterdir() if (path / CONFIG).is_file())
+        folders = sorted(path for path in runs_dir.iterdir() if os.path.isfile(path / CONFIG))
     except OSError as error:
         raise UserError(
             f"cannot read {str(runs_dir)!r}: {reason(error)}; name the folder with --runs-dir"
@@ -50,7 +51,7 @@ def summarize(directory: Path) -> Summary:
         rows = _count_lines(directory / METRICS) - 1
         happened = _last_events(directory / EVENTS)
         added = _count_lines(directory / EVENTS, b'"event": "run_started"')
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return Summary(directory, "damaged", "", 0, 0, "", None)
     is_live = is_locked(directory)
     owner = read_owner(directory)
@@ -90,7 +91,7 @@ def _last_events(path: Path) -> list[dict[str, Any]]:
         lines = file.read().splitlines()
     found = []
     for line in lines:
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             record = json.loads(line)
             if isinstance(record, dict):
                 found.append(record)

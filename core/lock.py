@@ -49,7 +49,7 @@ class Held(UserError):
     def __init__(self, directory: Path, owner: Owner | None) -> None:
         self.owner = owner
         who = "another process" if owner is None else f"process {owner.pid} on host {owner.host!r}"
-        remedy = f"`logreg-tui watch {directory}` shows it without touching it"
+        remedy = f"`logreg-tui watch {str(directory)!r}` shows it without touching it"
         if owner is not None and not owner.is_here:
             remedy += f"; if that process is gone, delete {str(directory / LOCK)!r}"
         super().__init__(f"{str(directory)!r} is being trained by {who}: {remedy}")
@@ -59,15 +59,23 @@ class Lock:
     """The lock of one directory, held by this process until `release`."""
 
     def __init__(self, directory: Path, *, has_screen: bool = False) -> None:
-        """Take the lock. Raises Held where another process has it, UserError where it cannot be had."""
+        """Take the lock.
+
+        Raises Held where another process has it, UserError where it cannot be had, OSError where
+        the record of its owner cannot be written.
+        """
         self._path = directory / LOCK
         self._has_screen = has_screen
         self._file = self._take(directory)
-        self._write()
-
-    def _take(self, directory: Path) -> IO[str]:
         try:
-            file = self._path.open("a+")
+            self._write()
+        except OSError:
+            self._file.close()
+            raise
+
+    def _take(self, directory: Path) -> IO[bytes]:
+        try:
+            file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
         try:
@@ -87,8 +95,7 @@ class Lock:
     def _write(self) -> None:
         owner = Owner(socket.gethostname(), boot_id(), os.getpid(), self._has_screen)
         self._file.truncate(0)
-        self._file.write(json.dumps(asdict(owner)))
-        self._file.flush()
+        self._file.write(json.dumps(asdict(owner)).encode())
 
     def lose_screen(self) -> None:
         """Record that this process goes on without a screen."""
@@ -114,11 +121,17 @@ class Lock:
 
 
 def read_owner(directory: Path) -> Owner | None:
-    """Return who holds the lock of a directory, or held it when it died; None where nobody does."""
+    """Return who holds the lock of a directory, or held it when it died; None where nobody does.
+
+    A record that is damaged tells of nobody.
+    """
     try:
-        return Owner(**json.loads((directory / LOCK).read_text()))
-    except (OSError, ValueError, TypeError):
+        owner = Owner(**json.loads((directory / LOCK).read_text()))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    kinds = [type(value) for value in (owner.host, owner.boot_id, owner.pid, owner.has_screen)]
+    # A signal to process 0 or -1 would reach all processes of a group or of a user.
+    return owner if kinds == [str, str, int, bool] and 0 < owner.pid < 2**31 else None
 
 
 def is_locked(directory: Path) -> bool:

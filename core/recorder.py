@@ -32,10 +32,13 @@ def record(
     What `replay` knows to be recorded already is not recorded twice. A checkpoint follows every
     report point, a pause, every clean end and about every two seconds of training; the models
     follow the clean end. Where the disk refuses a write, training waits for `control` to say
-    Resume and the write is tried again; without `control` WriteError is raised.
+    Resume and the write is tried again; without `control`, or once the terminal is gone,
+    WriteError is raised.
     """
     recorder = _Recorder(training, experiment, replay)
     for event in happenings:
+        if isinstance(event, events.Detached):
+            control = None
         for write in recorder.writes(event):
             yield from _insist(write, training, experiment, control)
         yield event

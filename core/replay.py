@@ -78,7 +78,7 @@ def read_events(path: Path, start: int = 0) -> list[Recorded]:
 def _parse(line: bytes) -> Event | None:
     try:
         return events.from_record(json.loads(line))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

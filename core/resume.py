@@ -8,22 +8,25 @@ import socket
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from logreg_tui.core import events, session
+from logreg_tui.core.arrays import describe, inert
 from logreg_tui.core.control import Control, Extend, Stop
-from logreg_tui.core.errors import UserError
+from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.events import Event
 from logreg_tui.core.experiment import (
     CHECKPOINT,
     CONFIG,
     EVENTS,
+    FIRST_LENGTHS,
     FORMAT,
     METRICS,
     PREVIOUS_CHECKPOINT,
     Experiment,
 )
 from logreg_tui.core.files import reason
+from logreg_tui.core.idx import FAMILIES
 from logreg_tui.core.lock import HAND_OVER_SIGNAL, Held, Lock, Owner, wait_until_free
 from logreg_tui.core.past import past_events
 from logreg_tui.core.replay import Replay, TimedRequest, read_events, replay_of
@@ -67,8 +70,9 @@ def read_config(directory: Path) -> Kept:
         raise UserError(
             f"{str(directory)!r} is not an experiment directory: cannot read {CONFIG}: {reason(error)}"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{str(path)!r} is damaged: {type(error).__name__}: {error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
+        kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+        raise UserError(f"{str(path)!r} is damaged: {kind}{describe(error)}") from error
 
 
 def resume_experiment(
@@ -86,17 +90,18 @@ def resume_experiment(
     nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
     kept = read_config(directory)
+    _refuse_links(directory)
     lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
         _check_what_is_left(directory, epochs)
-        ground = session.prepare(kept.settings, control, progress)
+        ground = session.prepare(_reading_only(kept.settings), control, progress)
         _check_data(kept, ground)
         with session.out_of_memory_explained(ground):
             training, lengths = _load(kept, ground)
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
             yield session.started(training, ground, directory)
-            yield from past_events(directory, kept.settings, lengths)
+            yield from past_events(directory, kept.settings, lengths, _beginnings(training))
             replay = replay_of(later, len(training.runs))
             if epochs is not None:
                 # Behind what was done before, at the step where that leaves the training.
@@ -107,6 +112,32 @@ def resume_experiment(
         raise UserError(f"cannot go on with {str(directory)!r}: {reason(error)}") from error
     finally:
         lock.release()
+
+
+def _refuse_links(directory: Path) -> None:
+    """Raise UserError where writing to what lies in the directory would write elsewhere, or block."""
+    for path in sorted(directory.iterdir()):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise UserError(
+                f"{str(path)!r} is a link or no regular file: going on would write to another place; "
+                "copy the experiment with `cp -rL` and go on with the copy"
+            )
+
+
+def _reading_only(settings: ExperimentSettings) -> ExperimentSettings:
+    """Return settings by which no data are downloaded into a folder that only config.json names."""
+    family = FAMILIES.get("mnist" if settings.dataset == "auto" else settings.dataset)
+    if settings.data_dir is None or family is None or not family.missing(Path(settings.data_dir)):
+        return settings
+    return replace(settings, data_dir=os.environ.get("LOGREG_TUI_DATA_DIR") or None)
+
+
+def _beginnings(training: Training) -> list[events.RunStarted]:
+    return [
+        events.RunStarted(run.joined_at, run.number, run.settings, run.epochs)
+        for run in training.runs.values()
+        if run.is_announced
+    ]
 
 
 def _go_on(
@@ -126,7 +157,7 @@ def _go_on(
 def _lock(directory: Path, control: Control, progress: Callable[[str], None], *, has_screen: bool) -> Lock:
     """Return the lock, handed over where a process without a screen has it. Raises Held and Cancelled."""
     try:
-        return Lock(directory, has_screen=has_screen)
+        return _take_lock(directory, has_screen)
     except Held as held:
         owner = held.owner
         if owner is None or owner.has_screen or not owner.is_here or owner.pid == os.getpid():
@@ -135,7 +166,14 @@ def _lock(directory: Path, control: Control, progress: Callable[[str], None], *,
         _ask_to_hand_over(owner, held)
         if not wait_until_free(directory, HAND_OVER_S, lambda: control.is_stopping):
             raise
-    return Lock(directory, has_screen=has_screen)
+    return _take_lock(directory, has_screen)
+
+
+def _take_lock(directory: Path, has_screen: bool) -> Lock:
+    try:
+        return Lock(directory, has_screen=has_screen)
+    except OSError as error:
+        raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
 
 
 def _ask_to_hand_over(owner: Owner, held: Held) -> None:
@@ -185,7 +223,7 @@ def _load(kept: Kept, ground: session.Ground) -> tuple[Training, dict[str, int]]
             engine = Engine(ground.dataset, ground.device, ground.threads)
             training = restore(record, kept.settings, engine)
         except ValueError as error:
-            problems.append(f"{name}: {error}")
+            problems.append(f"{name}: {inert(error)}")
             continue
         if problems:
             # A damaged file must not push out the one before when the next checkpoint is written.
@@ -199,9 +237,20 @@ def _load(kept: Kept, ground: session.Ground) -> tuple[Training, dict[str, int]]
 
 def _check_lengths(directory: Path, lengths: dict[str, int]) -> None:
     for name in (METRICS, EVENTS):
-        size = (directory / name).stat().st_size
-        if size < lengths[name]:
-            raise ValueError(f"{name} is shorter than when it was written")
+        try:
+            with (directory / name).open("rb") as file:
+                _check_length(name, file, lengths[name])
+        except OSError as error:
+            raise ValueError(f"{name} cannot be read: {reason(error)}") from error
+
+
+def _check_length(name: str, file: IO[bytes], length: int) -> None:
+    if file.seek(0, os.SEEK_END) < length:
+        raise ValueError(f"{name} is shorter than when it was written")
+    # Cut there, it must end with a whole line.
+    file.seek(max(length - 1, 0))
+    if length < FIRST_LENGTHS[name] or (length and file.read(1) != b"\n"):
+        raise ValueError(f"{name} was changed since it was written")
 
 
 def repeat_experiment(
@@ -218,7 +267,7 @@ def repeat_experiment(
     ends = [line.event for line in recorded if isinstance(line.event, events.ExperimentEnded)]
     if ends and ends[-1].reason == "stopped":
         replay.requests.append(TimedRequest(ends[-1].step, Stop(), 0))
-    settings = replace(kept.settings, runs_dir=runs_dir)
+    settings = replace(_reading_only(kept.settings), runs_dir=runs_dir)
     happenings = session.run_experiment(settings, control, progress, replay=replay)
     for event in happenings:
         if isinstance(event, events.ExperimentStarted):

@@ -27,6 +27,7 @@ DEFAULT_STEP_SIZE = 1000
 DEFAULT_GAMMA = {"step": 0.1, "exponential": 0.999}
 DEFAULT_EPOCHS = 10_000
 
+DEVICE_PATTERN = re.compile(r"auto|cpu|cuda|cuda:[0-9]{1,4}|mps")
 FLOAT32_MAX = 3.4028234663852886e38
 NAME_PATTERN = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
 
@@ -52,6 +53,8 @@ def check_head(value: str) -> str:
 
 def check_seed(value: int) -> int:
     """Return the seed, or raise UsageError where torch.manual_seed would refuse it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(f"seed is {value!r}: give an integer")
     if not -(2**63) <= value < 2**63:
         raise UsageError(f"seed {value} does not fit 64 bits: give a smaller integer")
     return value
@@ -72,9 +75,14 @@ def _check_choice(what: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
+def _check_text(what: str, value: str | None) -> None:
+    if not isinstance(value, str) or "\0" in value:
+        raise UsageError(f"{what} is {value!r}: give a text")
+
+
 def _check_positive(what: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{what} is {value!r}: give a positive integer")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**63:
+        raise UsageError(f"{what} is {value!r}: give a positive integer that fits 64 bits")
     return value
 
 
@@ -183,6 +191,12 @@ class ExperimentSettings:
     def __post_init__(self) -> None:
         if not self.runs:
             raise UsageError("an experiment needs at least one run")
+        _check_text("dataset", self.dataset)
+        _check_text("--runs-dir", self.runs_dir)
+        if self.data_dir is not None:
+            _check_text("--data-dir", self.data_dir)
+        if not DEVICE_PATTERN.fullmatch(self.device):
+            raise UsageError(f"device {self.device!r} is unknown: use auto, cpu, cuda, cuda:N or mps")
         _check_choice("pixels", self.pixels, PIXELS)
         _check_positive("--epochs", self.epochs)
         _check_positive("--log-every", self.log_every)
@@ -216,12 +230,12 @@ class ExperimentSettings:
             values = dict(record)
             values["runs"] = tuple(run_from_json(run) for run in values["runs"])
             return cls(**values)
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
             raise UsageError(f"settings cannot be read: {error}") from error
 
 
 def run_from_json(record: Mapping[str, Any]) -> RunSettings:
-    """Read one run of `ExperimentSettings.to_json`. Raises TypeError or KeyError on bad values."""
+    """Read one run of `ExperimentSettings.to_json`. Raises a built-in error or UsageError on bad values."""
     return RunSettings(**{**record, "schedule": Schedule(**record["schedule"])})
 
 

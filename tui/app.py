@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
 from textual.widget import Widget
@@ -38,6 +40,7 @@ class LogRegApp(App[None]):
 
     TITLE = "logreg-tui"
     CSS_PATH = Path(__file__).with_name("app.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
     HORIZONTAL_BREAKPOINTS = [
         (0, "-w-tiny"),
         (60, "-w-narrow"),

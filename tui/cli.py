@@ -138,7 +138,7 @@ def _leave(app: LogRegApp, departure: Departure) -> int:
     if departure.is_gone:
         # Nobody is there to read anything; the training goes on to its end.
         app.runner.join()
-        return app.outcome.status
+        return departure.status or app.outcome.status
     # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
     if not app.runner.stop(QUIT_WITHIN_S):
         app.control.send(Leave("quit in the middle of an epoch"))

@@ -77,7 +77,7 @@ class Departure:
         """End the process when the training is done, even where the screen hangs in a dead terminal."""
         self._app.runner.join()
         time.sleep(GRACE_S)
-        os._exit(self._app.outcome.status)
+        os._exit(self.status or self._app.outcome.status)
 
 
 def _cut_off_terminal() -> None:

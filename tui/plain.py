@@ -11,6 +11,7 @@ from contextlib import closing
 from types import FrameType
 
 from logreg_tui.core import events
+from logreg_tui.core.arrays import inert
 from logreg_tui.core.control import Control, Leave
 from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.events import Event
@@ -99,6 +100,7 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """Show what is being prepared."""
+        text = inert(text)
         if self._is_terminal:
             self._draw(text)
         else:
@@ -108,7 +110,7 @@ class Reporter:
         """Print what an event changed, and now and then how far the training is."""
         for line in _tell(event):
             self.clear()
-            _print_error(line)
+            _print_error(inert(line))
         for row in self._history.reports[self._printed :]:
             self.clear()
             print_out(accuracy_line(row))

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from logreg_tui.core.arrays import inert
 from logreg_tui.core.events import RowLogged
 from logreg_tui.core.experiment import METRICS
 from logreg_tui.core.history import History, RunHistory
@@ -71,7 +72,7 @@ def where_it_is(history: History) -> str:
     if history.experiment is None:
         return ""
     metrics = Path(history.experiment.directory) / METRICS
-    return f"{history.rows:,} rows in {short_path(metrics)}"
+    return f"{history.rows:,} rows in {inert(short_path(metrics))}"
 
 
 def short_path(path: Path) -> str:
@@ -82,7 +83,7 @@ def short_path(path: Path) -> str:
 
 def quoted(path: Path) -> str:
     """Return a short path as one word of a shell."""
-    return shlex.quote(short_path(path))
+    return inert(shlex.quote(short_path(path)))
 
 
 def farewell(history: History) -> str:
@@ -113,11 +114,11 @@ def listing(experiments: Sequence[Summary]) -> str:
 
 def _listing_cells(experiment: Summary) -> tuple[str, ...]:
     return (
-        experiment.directory.name,
+        inert(experiment.directory.name),
         experiment.state,
-        experiment.dataset,
+        inert(experiment.dataset),
         str(experiment.runs),
         f"{experiment.rows:,}",
-        experiment.host,
+        inert(experiment.host),
         "" if experiment.pid is None else str(experiment.pid),
     )
