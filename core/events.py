@@ -251,7 +251,7 @@ def from_record(record: Mapping[str, Any]) -> Event:
     """Return the event of a line of events.jsonl, its texts inert. Raises ValueError where it is none."""
     try:
         kind = _TYPES[record["event"]]
-        values = {
+        values: dict[str, Any] = {
             name: inert(value) if isinstance(value, str) else value
             for name, value in record.items()
             if name not in ("event", "time")

@@ -12,6 +12,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from logreg_tui.core.arrays import inert
 from logreg_tui.core.control import Leave
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.tui.options import (
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _command(words[0])(words[1:])
         return _app(words)
     except UserError as error:
-        print(f"{PROGRAM}: {_inert(str(error))}", file=sys.stderr)
+        print(f"{PROGRAM}: {inert(error)}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         return 130
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"details in {path}" if path else "set LOGREG_TUI_TRACEBACK=1 to see where"
         if os.environ.get("LOGREG_TUI_TRACEBACK"):
             traceback.print_exc()
-        text = _inert(f"unexpected error: {type(error).__name__}: {error}; {where}")
+        text = inert(f"unexpected error: {type(error).__name__}: {error}; {where}")
         print(f"{PROGRAM}: {text}", file=sys.stderr)
         return 1
 
@@ -66,11 +67,6 @@ def entry() -> None:
         with suppress(OSError):
             stream.flush()
     os._exit(status)
-
-
-def _inert(text: str) -> str:
-    """Return text without what a terminal would act upon."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
@@ -154,7 +150,7 @@ def _outcome(app: LogRegApp) -> Outcome:
 def _tell_of(outcome: Outcome) -> int:
     """Print what went wrong, if anything did, and return the exit status."""
     if outcome.error:
-        print(f"{PROGRAM}: {_inert(outcome.error)}", file=sys.stderr)
+        print(f"{PROGRAM}: {inert(outcome.error)}", file=sys.stderr)
     return outcome.status
 
 
@@ -251,7 +247,7 @@ def _stop(words: list[str]) -> int:
 
     owner = stop_experiment(directory)
     if owner is None:
-        print(f"nothing trains {_inert(str(directory))}")
+        print(f"nothing trains {inert(str(directory))}")
     else:
         resume = f"{PROGRAM} resume {quote(str(directory))}"
         print(f"process {owner.pid} has checkpointed and left; go on with: {resume}")

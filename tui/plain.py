@@ -18,11 +18,12 @@ from logreg_tui.core.events import Event
 from logreg_tui.core.history import History
 from logreg_tui.core.lock import HAND_OVER_SIGNAL
 from logreg_tui.tui.summary import accuracy_line, final_table, go_on_with, where_it_is
+from logreg_tui.tui.widgets.figures import duration
+from logreg_tui.tui.widgets.speed import SpeedMeter
 
 BAR_WIDTH = 20
 BAR_INTERVAL_S = 0.25
 LINE_INTERVAL_S = 10.0
-SPEED_WINDOW_S = 5.0
 
 
 class Interrupted(BaseException):
@@ -96,7 +97,7 @@ class Reporter:
         self._printed = 0
         self._next = 0.0
         self._bar_length = 0
-        self._speed = Speed()
+        self._meter = SpeedMeter()
 
     def say(self, text: str) -> None:
         """Show what is being prepared."""
@@ -122,8 +123,9 @@ class Reporter:
 
     def _show_progress(self) -> None:
         step, total = self._history.step, last_step(self._history)
-        rate = self._speed.update(step, self._history.elapsed_s)
-        left = f"{rate:.3g} epochs/s  {duration((total - step) / rate)} left" if rate else ""
+        self._meter.add(time.monotonic(), step)
+        rate = self._meter.rate
+        left = f"{rate:.3g} epochs/s  {duration((total - step) / rate).strip()} left" if rate else ""
         if self._is_terminal:
             filled = BAR_WIDTH * step // total
             bar = "#" * filled + "." * (BAR_WIDTH - filled)
@@ -144,33 +146,10 @@ class Reporter:
             self._bar_length = 0
 
 
-class Speed:
-    """Epochs per second over the last few seconds of training."""
-
-    def __init__(self) -> None:
-        self._points: list[tuple[float, int]] = []
-
-    def update(self, step: int, elapsed_s: float) -> float | None:
-        """Add a point and return the speed, or None where there is no telling yet."""
-        self._points.append((elapsed_s, step))
-        while len(self._points) > 2 and self._points[1][0] < elapsed_s - SPEED_WINDOW_S:
-            self._points.pop(0)
-        seconds = elapsed_s - self._points[0][0]
-        return (step - self._points[0][1]) / seconds if seconds > 0 else None
-
-
 def last_step(history: History) -> int:
     """Return the step at which the last run that trains will be done."""
     ends = [run.joined_at + run.epochs for run in history.runs.values() if run.is_training]
     return max(ends, default=max(history.step, 1))
-
-
-def duration(seconds: float) -> str:
-    """Return a time to wait in one or two units."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _tell(event: Event) -> list[str]:
