@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from running import COMMAND, Command
+from running import COMMAND, Command, Uninterrupted, experiments, figures
 
 
 @pytest.fixture
@@ -41,3 +41,18 @@ def command(tmp_path: Path, environment: dict[str, str]) -> Command:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
+    """Return the figures of a training that nothing happens to; the same words are trained once."""
+    known: dict[tuple[str, ...], list[str]] = {}
+
+    def train(*words: str) -> list[str]:
+        if words not in known:
+            folder = tmp_path_factory.mktemp("uninterrupted")
+            subprocess.run([COMMAND, "train", *words], cwd=folder, capture_output=True, check=True)
+            known[words] = figures(experiments(folder)[0])
+        return known[words]
+
+    return train

@@ -1,0 +1,141 @@
+"""Files that only grow: whole lines or nothing, whatever happens to the disk and the directory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from logreg_tui.core.growing import GrowingFile
+
+
+class Disk:
+    """Takes so many bytes of every write, then refuses; 0 refuses at once."""
+
+    def __init__(self, file: IO[bytes], room: int, *, raises: bool) -> None:
+        self._file = file
+        self._room = room
+        self._raises = raises
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def write(self, line: bytes) -> int:
+        written = self._file.write(line[: self._room])
+        if self._raises:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return written
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "folder" / "metrics.csv"
+    path.parent.mkdir()
+    path.write_bytes(b"header\n")
+    return path
+
+
+def refuse(file: GrowingFile, room: int, *, raises: bool) -> IO[bytes]:
+    """Let the disk take only so much from now on; return what to put back."""
+    whole = file._file
+    file._file = Disk(whole, room, raises=raises)  # type: ignore[assignment]
+    return whole
+
+
+def test_lines_are_in_the_file_at_once(path: Path) -> None:
+    file = GrowingFile(path)
+    assert file.size == 7
+    for line in (b"1\n", b"22\n"):
+        file.append(line)
+        assert path.read_bytes().endswith(line)
+        assert file.size == path.stat().st_size
+    file.sync()
+    file.close()
+    assert path.read_bytes() == b"header\n1\n22\n"
+
+
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("room", range(4))
+def test_half_a_line_is_taken_back(path: Path, room: int, raises: bool) -> None:
+    file = GrowingFile(path)
+    file.append(b"1\n")
+    whole = refuse(file, room, raises=raises)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO if raises else errno.ENOSPC)):
+        file.append(b"half\n")
+    assert path.read_bytes() == b"header\n1\n"
+    assert file.size == 9
+    file._file = whole
+    file.append(b"2\n")
+    assert path.read_bytes() == b"header\n1\n2\n"
+    file.close()
+
+
+def test_a_line_for_a_deleted_file_is_refused_and_nothing_is_lost(path: Path) -> None:
+    file = GrowingFile(path)
+    file.append(b"1\n")
+    path.unlink()
+    with pytest.raises(OSError, match="deleted"):
+        file.append(b"2\n")
+    file.heal()
+    assert path.read_bytes() == b"header\n1\n"
+    file.append(b"2\n")
+    assert path.read_bytes() == b"header\n1\n2\n"
+    file.close()
+
+
+def test_what_stands_where_a_deleted_file_was_gives_way_to_it(path: Path) -> None:
+    file = GrowingFile(path)
+    file.append(b"1\n")
+    path.unlink()
+    path.write_bytes(b"something else\n")
+    with pytest.raises(OSError, match="deleted"):
+        file.append(b"2\n")
+    file.heal()
+    file.append(b"2\n")
+    assert path.read_bytes() == b"header\n1\n2\n"
+    file.close()
+
+
+def test_a_file_that_is_in_its_place_is_left_alone(path: Path) -> None:
+    file = GrowingFile(path)
+    before = path.stat().st_ino
+    file.heal()
+    assert path.stat().st_ino == before
+    file.close()
+
+
+def test_a_file_goes_with_its_directory_and_is_written_again_in_its_old_place(path: Path) -> None:
+    moved = path.parent.with_name("moved")
+    file = GrowingFile(path)
+    path.parent.rename(moved)
+    file.append(b"1\n")
+    assert (moved / path.name).read_bytes() == b"header\n1\n"
+    with pytest.raises(OSError, match=os.strerror(errno.ENOENT)):
+        file.heal()
+    file.append(b"2\n")
+    path.parent.mkdir()
+    file.heal()
+    file.append(b"3\n")
+    assert path.read_bytes() == b"header\n1\n2\n3\n"
+    assert (moved / path.name).read_bytes() == b"header\n1\n2\n"
+    file.close()
+
+
+def test_a_deleted_directory_is_filled_again(path: Path) -> None:
+    file = GrowingFile(path)
+    file.append(b"1\n")
+    shutil.rmtree(path.parent)
+    with pytest.raises(OSError, match="deleted"):
+        file.append(b"2\n")
+    path.parent.mkdir()
+    file.heal()
+    assert path.read_bytes() == b"header\n1\n"
+    assert os.listdir(path.parent) == [path.name]
+    file.close()

@@ -1,0 +1,310 @@
+"""The app in a real pseudo-terminal: signals, a terminal that goes away, other processes, job control."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from running import (
+    COMMAND,
+    DEADLINE_S,
+    TRAINING,
+    Command,
+    Uninterrupted,
+    background,
+    begun,
+    experiments,
+    figures,
+    happened,
+    last_event,
+    row_count,
+    wait_for_event,
+    wait_for_rows,
+    wait_until,
+)
+from terminal import CTRL_Z, Terminal
+
+from logreg_tui.core.lock import is_locked
+
+ENDLESS = ("--epochs", "100000000")
+App = Callable[..., Terminal]
+
+
+@pytest.fixture
+def app(tmp_path: Path, environment: dict[str, str]) -> App:
+    """Open the app in a terminal of its own."""
+
+    def start(*words: str, before: Callable[[], object] = lambda: None) -> Terminal:
+        return Terminal([COMMAND, *words], tmp_path, environment, before)
+
+    return start
+
+
+def ignore_hang_up() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def training_under_way(terminal: Terminal, folder: Path) -> Path:
+    """Wait until the app trains and says so; return the directory."""
+    directory = begun(folder, terminal.process)
+    wait_for_rows(directory, 10)
+    return directory
+
+
+def pause(terminal: Terminal, directory: Path) -> None:
+    terminal.wait_for("Pause")
+    terminal.send(" ")
+    wait_for_event(directory, "paused")
+
+
+# Signals
+
+
+def test_sigterm_ends_the_app_with_the_terminal_restored(tmp_path: Path, app: App, command: Command) -> None:
+    with app(*TRAINING, *ENDLESS) as terminal:
+        directory = training_under_way(terminal, tmp_path)
+        terminal.wait_for("Quit")
+        terminal.process.terminate()
+        assert terminal.wait_for_end() == 143
+        assert terminal.is_restored
+        farewell = terminal.last_words
+    assert f"logreg-tui resume runs/{directory.name}" in farewell
+    assert f"{row_count(directory):,} rows in runs/{directory.name}/metrics.csv" in farewell
+    assert "Traceback" not in farewell
+    last = last_event(directory)
+    assert (last["event"], last["cause"]) == ("experiment_left", "SIGTERM")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_training_ended_by_a_signal_goes_on_exactly(
+    tmp_path: Path, environment: dict[str, str], command: Command, uninterrupted: Uninterrupted, name: str
+) -> None:
+    number = signal.Signals[name]
+    with background(tmp_path, environment, "train", *TRAINING) as process:
+        directory = begun(tmp_path, process)
+        wait_for_rows(directory, 40)
+        process.send_signal(number)
+        assert process.wait(DEADLINE_S) == 128 + number
+    assert f"go on with: logreg-tui resume runs/{directory.name}\n" in (tmp_path / "out").read_text()
+    resumed = command("resume", "--no-screen", str(directory))
+    assert resumed.returncode == 0, resumed.stderr
+    assert figures(directory) == uninterrupted(*TRAINING)
+
+
+# A terminal that goes away
+
+
+def processor_time(process_id: int, thread_id: int | None = None) -> int:
+    """Return the ticks of processor time that a process, or one thread of it, has used."""
+    task = "" if thread_id is None else f"task/{thread_id}/"
+    fields = Path(f"/proc/{process_id}/{task}stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@pytest.mark.parametrize("before", [lambda: None, ignore_hang_up], ids=["", "SIGHUP ignored"])
+def test_the_app_trains_on_to_the_end_when_its_terminal_is_gone(
+    tmp_path: Path, app: App, uninterrupted: Uninterrupted, before: Callable[[], object]
+) -> None:
+    with app(*TRAINING, before=before) as terminal:
+        directory = training_under_way(terminal, tmp_path)
+        terminal.hang_up()
+        wait_for_event(directory, "detached")
+        assert terminal.process.wait(DEADLINE_S) == 0
+    assert last_event(directory)["event"] == "experiment_ended"
+    assert figures(directory) == uninterrupted(*TRAINING)
+    assert not (directory / "error.log").exists()
+
+
+def test_without_a_terminal_nothing_but_the_training_uses_the_processor(tmp_path: Path, app: App) -> None:
+    with app(*TRAINING, *ENDLESS, "--threads", "1") as terminal:
+        directory = training_under_way(terminal, tmp_path)
+        terminal.hang_up()
+        wait_for_event(directory, "detached")
+        number = terminal.process.pid
+        wait_for_rows(directory, row_count(directory) + 50)
+        before = processor_time(number), processor_time(number, number)
+        wait_until(lambda: processor_time(number) > before[0] + 100, lambda: "a second of training")
+        main_thread = processor_time(number, number) - before[1]
+        assert main_thread < 10
+        terminal.process.terminate()
+        assert terminal.process.wait(DEADLINE_S) == 143
+
+
+def test_a_paused_app_checkpoints_and_leaves_when_its_terminal_is_gone(
+    tmp_path: Path, app: App, command: Command, uninterrupted: Uninterrupted
+) -> None:
+    with app(*TRAINING) as terminal:
+        directory = training_under_way(terminal, tmp_path)
+        pause(terminal, directory)
+        terminal.hang_up()
+        assert terminal.process.wait(DEADLINE_S) == 0
+    assert last_event(directory)["event"] == "experiment_left"
+    assert command("resume", "--no-screen", str(directory)).returncode == 0
+    assert figures(directory) == uninterrupted(*TRAINING)
+
+
+def test_an_app_whose_runs_have_ended_leaves_when_its_terminal_is_gone(tmp_path: Path, app: App) -> None:
+    with app(*TRAINING, "--epochs", "20") as terminal:
+        directory = begun(tmp_path, terminal.process)
+        wait_for_event(directory, "all_runs_ended")
+        terminal.hang_up()
+        assert terminal.process.wait(DEADLINE_S) == 0
+
+
+def test_a_terminal_gone_before_training_began_leaves_no_process(tmp_path: Path, app: App) -> None:
+    with app(*TRAINING, "--epochs", "20") as terminal:
+        terminal.wait_for("Loading PyTorch")
+        terminal.hang_up()
+        assert terminal.process.wait(DEADLINE_S) == 0
+
+
+def test_train_goes_on_silently_after_a_hang_up(
+    tmp_path: Path, environment: dict[str, str], uninterrupted: Uninterrupted
+) -> None:
+    with Terminal([COMMAND, "train", *TRAINING], tmp_path, environment) as terminal:
+        directory = begun(tmp_path, terminal.process)
+        wait_for_rows(directory, 10)
+        terminal.process.send_signal(signal.SIGHUP)
+        wait_for_rows(directory, 20)
+        terminal.hang_up()
+        assert terminal.process.wait(DEADLINE_S) == 0
+    assert figures(directory) == uninterrupted(*TRAINING)
+
+
+# Other processes
+
+
+def test_a_process_without_a_screen_hands_over_to_the_one_that_resumes(
+    tmp_path: Path, environment: dict[str, str], app: App, uninterrupted: Uninterrupted
+) -> None:
+    with app(*TRAINING) as terminal:
+        directory = training_under_way(terminal, tmp_path)
+        terminal.hang_up()
+        wait_for_event(directory, "detached")
+        # It stands still until the other one asks it, which takes longer to start than this training.
+        terminal.process.send_signal(signal.SIGSTOP)
+        with background(tmp_path, environment, "resume", "--no-screen", str(directory)) as heir:
+            asks = f"Asking process {terminal.process.pid} to hand over"
+            wait_until(lambda: asks in (tmp_path / "err").read_text(), lambda: asks)
+            terminal.process.send_signal(signal.SIGCONT)
+            assert terminal.process.wait(DEADLINE_S) == 0
+            assert heir.wait(DEADLINE_S) == 0, (tmp_path / "err").read_text()
+    assert happened(directory, "experiment_left", cause="handed over")
+    assert happened(directory, "experiment_resumed", pid=heir.pid)
+    assert figures(directory) == uninterrupted(*TRAINING)
+
+
+def test_the_app_takes_over_from_a_process_without_a_screen(
+    tmp_path: Path, environment: dict[str, str], app: App, uninterrupted: Uninterrupted
+) -> None:
+    with background(tmp_path, environment, "train", *TRAINING) as process:
+        directory = begun(tmp_path, process)
+        wait_for_rows(directory, 10)
+        process.send_signal(signal.SIGSTOP)
+        with app("resume", str(directory)) as terminal:
+            terminal.wait_for(f"Asking process {process.pid} to hand over")
+            process.send_signal(signal.SIGCONT)
+            assert process.wait(DEADLINE_S) == 0
+            terminal.wait_for("finished")
+            terminal.send("q")
+            assert terminal.wait_for_end() == 0
+            assert terminal.is_restored
+    assert figures(directory) == uninterrupted(*TRAINING)
+
+
+def test_an_app_with_a_live_screen_is_not_interrupted_but_stop_ends_it(
+    tmp_path: Path, app: App, command: Command
+) -> None:
+    with app(*TRAINING, *ENDLESS) as terminal:
+        directory = training_under_way(terminal, tmp_path)
+        refused = command("resume", "--no-screen", str(directory))
+        assert refused.returncode == 1
+        (line,) = refused.stderr.splitlines()
+        assert f"process {terminal.process.pid}" in line
+        assert "logreg-tui watch" in line
+        assert str(directory) in line
+        rows = row_count(directory)
+        wait_for_rows(directory, rows + 10)
+        stopped = command("stop", str(directory))
+        assert stopped.returncode == 0, stopped.stderr
+        assert f"process {terminal.process.pid} has checkpointed and left" in stopped.stdout
+        assert terminal.wait_for_end() == 143
+        assert terminal.is_restored
+    assert last_event(directory)["event"] == "experiment_left"
+    again = command("stop", str(directory))
+    assert (again.returncode, again.stdout) == (0, f"nothing trains {directory}\n")
+
+
+# The shell
+
+
+def test_ctrl_z_gives_the_shell_back_and_fg_goes_on(tmp_path: Path, environment: dict[str, str]) -> None:
+    shell = ["bash", "--norc", "--noprofile", "-i"]
+    with Terminal(shell, tmp_path, {**environment, "PS1": "ready> "}) as terminal:
+        terminal.wait_for("ready>")
+        terminal.send(" ".join([str(COMMAND), *TRAINING, *ENDLESS]) + "\n")
+        wait_until(lambda: experiments(tmp_path), lambda: f"the experiment in\n{terminal.text}")
+        (directory,) = experiments(tmp_path)
+        wait_for_rows(directory, 10)
+        terminal.wait_for("Quit")
+        terminal.send(CTRL_Z)
+        wait_until(lambda: terminal.is_restored, lambda: "the shell's screen")
+        terminal.send("echo answer $((6 * 7))\n")
+        wait_until(lambda: b"answer 42" in terminal.written, lambda: f"the shell in\n{terminal.text}")
+        rows = row_count(directory)
+        terminal.send("fg\n")
+        wait_for_rows(directory, rows + 10)
+        wait_until(lambda: not terminal.is_restored, lambda: "the app's screen")
+        terminal.send("h")
+        wait_for_event(directory, "setting_changed")
+        terminal.send("q")
+        wait_until(lambda: terminal.is_restored, lambda: "the shell's screen")
+        terminal.send("echo status $?\n")
+        wait_until(lambda: b"status 0" in terminal.written, lambda: f"the status in\n{terminal.text}")
+
+
+def test_an_app_that_was_suspended_when_its_terminal_went_away_trains_on(
+    tmp_path: Path, environment: dict[str, str], uninterrupted: Uninterrupted
+) -> None:
+    shell = ["bash", "--norc", "--noprofile", "-i"]
+    with Terminal(shell, tmp_path, {**environment, "PS1": "ready> "}) as terminal:
+        terminal.wait_for("ready>")
+        terminal.send(" ".join([str(COMMAND), *TRAINING]) + "\n")
+        wait_until(lambda: experiments(tmp_path), lambda: f"the experiment in\n{terminal.text}")
+        (directory,) = experiments(tmp_path)
+        wait_for_rows(directory, 10)
+        terminal.send(CTRL_Z)
+        wait_until(lambda: terminal.is_restored, lambda: "the shell's screen")
+        terminal.wait_for("Stopped")
+        terminal.hang_up()
+        wait_until(lambda: not is_locked(directory), lambda: "the end of the training")
+    assert last_event(directory)["event"] == "experiment_ended"
+    assert figures(directory) == uninterrupted(*TRAINING)
+
+
+# Quitting early
+
+
+def test_quitting_at_the_first_frame_leaves_nothing(tmp_path: Path, app: App) -> None:
+    with app(*TRAINING) as terminal:
+        terminal.wait_for("Quit")
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+        assert terminal.is_restored
+        assert "Traceback" not in terminal.last_words
+    assert not (tmp_path / "runs").exists()
+
+
+def test_quitting_while_the_directory_is_made_leaves_all_of_it_or_nothing(
+    tmp_path: Path, app: App, command: Command
+) -> None:
+    with app(*TRAINING) as terminal:
+        wait_until((tmp_path / "runs").exists, lambda: "the runs directory")
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+    assert not list((tmp_path / "runs").glob(".*"))
+    for directory in experiments(tmp_path):
+        resumed = command("resume", "--no-screen", str(directory), "--epochs", "3001")
+        assert resumed.returncode == 0, resumed.stderr
