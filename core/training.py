@@ -114,6 +114,11 @@ class Training:
         """The runs that train, by number."""
         return [run for run in self.runs.values() if run.is_training]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no run stands between its last row and its leaving."""
+        return not any(run.logged_epoch == self.epoch(run) == run.epochs for run in self.active)
+
     def epoch(self, run: RunState) -> int:
         """Return the epoch of a run that trains."""
         return self.step - run.joined_at

@@ -21,6 +21,7 @@ from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.events import Event
 from logreg_tui.core.experiment import CSV_COLUMNS
 from logreg_tui.core.growing import GrowingFile
+from logreg_tui.core.resume import resume_experiment
 from logreg_tui.core.session import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 
@@ -302,6 +303,30 @@ def test_an_error_nobody_foresaw_goes_to_error_log(tmp_path: Path, monkeypatch: 
     assert log.name == "error.log"
     assert "surprise" in log.read_text()
     assert "Traceback" in log.read_text()
+
+
+def test_after_an_error_nobody_foresaw_the_training_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, count = engine.Engine.advance, 0
+
+    def advance(self: engine.Engine, rates: dict[int, float]) -> None:
+        nonlocal count
+        count += 1
+        if count == 26:
+            raise ZeroDivisionError("surprise")
+        real(self, rates)
+
+    monkeypatch.setattr(engine.Engine, "advance", advance)
+    with pytest.raises(ZeroDivisionError) as caught:
+        run(settings(tmp_path))
+    directory = caught.value.log_path.parent  # type: ignore[attr-defined]
+    assert torch.load(directory / "checkpoint.pt", weights_only=True)["step"] == 25
+    list(resume_experiment(directory, Control(), print))
+    whole = directory_of(run(settings(tmp_path / "whole")))
+    assert [{**line, "elapsed_s": ""} for line in read_rows(directory)] == [
+        {**line, "elapsed_s": ""} for line in read_rows(whole)
+    ]
 
 
 def test_a_full_disk_is_named_and_what_is_written_stays(
