@@ -37,12 +37,23 @@ def record(
     WriteError is raised.
     """
     recorder = _Recorder(training, experiment, replay)
-    for event in happenings:
+    for event in _rescued(happenings, training, recorder):
         if isinstance(event, events.Detached):
             control = None
         for write in recorder.writes(event):
             yield from _insist(write, training, experiment, control)
         yield event
+
+
+def _rescued(happenings: Iterator[Event], training: Training, recorder: _Recorder) -> Iterator[Event]:
+    """Yield the events; where an error that nobody foresaw ends them, keep how far training came."""
+    try:
+        yield from happenings
+    except Exception:
+        if training.is_whole:
+            with suppress(Exception):
+                recorder.save_checkpoint()
+        raise
 
 
 def _insist(
