@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 
 import torch
 
 from logreg_tui.core.errors import UserError
-
-DEVICE_PATTERN = re.compile(r"auto|cpu|cuda|cuda:\d+|mps")
 
 
 def pick_device(name: str) -> torch.device:

@@ -99,12 +99,13 @@ class Experiment:
             replace_file(draft / CHECKPOINT, write_checkpoint)
             lock = Lock(draft, has_screen=has_screen)
             return cls(_rename_to_free_name(draft, f"{_started_at()}-{label}"), lock)
-        except OSError as error:
+        except (OSError, UserError) as error:
             if lock is not None:
                 lock.release()
             shutil.rmtree(draft, ignore_errors=True)
+            cause = reason(error) if isinstance(error, OSError) else str(error)
             raise UserError(
-                f"cannot make an experiment in {str(runs_dir)!r}: {reason(error)}; choose another --runs-dir"
+                f"cannot make an experiment in {str(runs_dir)!r}: {cause}; choose another --runs-dir"
             ) from error
 
     @classmethod

@@ -15,6 +15,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from logreg_tui.core import events
+from logreg_tui.core.arrays import describe, inert
 from logreg_tui.core.control import Control, Detach
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.events import Event, RowLogged
@@ -87,7 +88,7 @@ class _Follower:
         self._newest_step = 0
         """The highest step that an event named."""
         self._beginnings: list[Event] = []
-        self.joins_of: dict[int, list[tuple[int, int]]] = {}
+        self._joins: dict[int, list[tuple[int, int]]] = {}
         self._shown: dict[int, int] = {}
         """The newest epoch of each run that was told."""
         self._waiting: list[_Timed] = []
@@ -150,9 +151,9 @@ class _Follower:
             return None
         if isinstance(event, events.RunStarted | events.RunExtended):
             self._beginnings.append(event)
-            self.joins_of = joins_of(self._beginnings)
+            self._joins = joins_of(self._beginnings)
         if isinstance(event, _CHANGES):
-            return (event.step, 1) if event.run in self.joins_of else None
+            return (event.step, 1) if event.run in self._joins else None
         # After a crash the steps start again at the checkpoint, but what was said later is later.
         self._newest_step = max(self._newest_step, event.step)
         return self._newest_step, 1
@@ -167,7 +168,7 @@ class _Follower:
             run, epoch, _ = line.split(b",", 2)
             if int(epoch) <= self._shown.get(int(run), -1):
                 return None
-            row = row_of(dict(zip(CSV_COLUMNS, line.decode().split(","), strict=True)), self.joins_of)
+            row = row_of(dict(zip(CSV_COLUMNS, line.decode().split(","), strict=True)), self._joins)
         except ValueError:
             return None
         if row is None:
@@ -215,18 +216,18 @@ def _started_from_config(directory: Path, settings: ExperimentSettings) -> event
         return events.ExperimentStarted(
             step=0,
             directory=str(directory),
-            dataset=str(dataset["name"]),
+            dataset=inert(dataset["name"]),
             train_samples=int(dataset["train_samples"]),
             test_samples=int(dataset["test_samples"]),
             features=int(dataset["features"]),
             classes=int(dataset["classes"]),
             image_shape=None if shape is None else (int(shape[0]), int(shape[1])),
-            device=str(config["device"]),
+            device=inert(config["device"]),
             epochs=settings.epochs,
             log_every=settings.log_every,
             report_every=settings.report_every,
         )
     except OSError as error:
         raise UserError(f"cannot read {str(path)!r}: {reason(error)}") from error
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise UserError(f"{str(path)!r} is damaged: {type(error).__name__}: {error}") from error
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        raise UserError(f"{str(path)!r} is damaged: {type(error).__name__}: {describe(error)}") from error

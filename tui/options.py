@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,6 @@ from typing import NoReturn
 
 from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
-
-DEVICES = re.compile(r"auto|cpu|cuda|cuda:[0-9]{1,4}|mps")
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,7 +78,7 @@ def _positive_number(value: object) -> object:
 
 
 def _device(value: object) -> object:
-    if not DEVICES.fullmatch(str(value)):
+    if not s.DEVICE_PATTERN.fullmatch(str(value)):
         raise UsageError(f"device {value!r} is unknown: use auto, cpu, cuda, cuda:N or mps")
     return value
 

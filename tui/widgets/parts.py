@@ -8,12 +8,15 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.core.arrays import inert
+
 Part = tuple[str, Style | None]
 
 
 def strip_of(parts: Iterable[Part], *, ascii_only: bool = False) -> Strip:
     """Return a line of these pieces; `ascii_only` replaces what a plain terminal cannot show by `?`."""
-    return Strip([Segment(plain(text) if ascii_only else text, style) for text, style in parts if text])
+    shown = ((inert(text), style) for text, style in parts)
+    return Strip([Segment(plain(text) if ascii_only else text, style) for text, style in shown if text])
 
 
 def width_of(parts: Iterable[Part]) -> int:
