@@ -136,7 +136,8 @@ def _leave(app: LogRegApp, departure: Departure) -> int:
         app.runner.join()
         return departure.status or app.outcome.status
     # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
-    if not app.runner.stop(QUIT_WITHIN_S):
+    has_begun = app.history.experiment is not None
+    if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
         app.control.send(Leave("quit in the middle of an epoch"))
         app.runner.stop(LEAVE_WITHIN_S)
     print(farewell(app.history), end="")

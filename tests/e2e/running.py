@@ -25,6 +25,8 @@ TRAINING = (
     *("--epochs", "3000", "--report-every", "150"),
 )
 """Two runs of a few seconds, with a knob that time turns, 602 rows and many checkpoints."""
+ENDLESS = ("--epochs", "100000000")
+"""Behind TRAINING: for what a test ends itself."""
 
 
 def wait_until(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from running import (
     COMMAND,
@@ -28,12 +29,12 @@ from running import (
 )
 from terminal import Terminal
 
-KILLS_PER_CHAIN = 7
+KILLS_PER_CHAIN = 8
 MOST_ROWS_BETWEEN_KILLS = 80
 """So few that the kills of a chain are over before its training is."""
 
 
-def kill_at_random(process: subprocess.Popen[str], directory: Path, rng: random.Random) -> None:
+def kill_at_random(process: subprocess.Popen[Any], directory: Path, rng: random.Random) -> None:
     """Send SIGKILL some rows from now, and then anywhere between two of them."""
     target = row_count(directory) + rng.randrange(MOST_ROWS_BETWEEN_KILLS)
     wait_until(lambda: row_count(directory) >= target, lambda: f"{target} rows")

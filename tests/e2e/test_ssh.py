@@ -54,7 +54,7 @@ class Server:
             f"UserKnownHostsFile={self.folder / 'known_hosts'}",
         )
         settings = [word for option in options for word in ("-o", option)]
-        identity = ["-F", "none", "-i", self.folder / "user", "-p", str(self.port)]
+        identity = ["-F", "none", "-i", str(self.folder / "user"), "-p", str(self.port)]
         return ["ssh", "-tt", *identity, *settings, f"{getuser()}@127.0.0.1", remote]
 
 

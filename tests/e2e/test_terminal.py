@@ -1,4 +1,4 @@
-"""The app in a real pseudo-terminal: signals, a terminal that goes away, other processes, job control."""
+"""The app in a real pseudo-terminal: signals, a terminal that goes away, other processes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from running import (
     COMMAND,
     DEADLINE_S,
+    ENDLESS,
     TRAINING,
     Command,
     Uninterrupted,
@@ -24,11 +25,8 @@ from running import (
     wait_for_rows,
     wait_until,
 )
-from terminal import CTRL_Z, Terminal
+from terminal import Terminal
 
-from logreg_tui.core.lock import is_locked
-
-ENDLESS = ("--epochs", "100000000")
 App = Callable[..., Terminal]
 
 
@@ -62,7 +60,7 @@ def pause(terminal: Terminal, directory: Path) -> None:
 # Signals
 
 
-def test_sigterm_ends_the_app_with_the_terminal_restored(tmp_path: Path, app: App, command: Command) -> None:
+def test_sigterm_ends_the_app_with_the_terminal_restored(tmp_path: Path, app: App) -> None:
     with app(*TRAINING, *ENDLESS) as terminal:
         directory = training_under_way(terminal, tmp_path)
         terminal.wait_for("Quit")
@@ -235,53 +233,6 @@ def test_an_app_with_a_live_screen_is_not_interrupted_but_stop_ends_it(
     assert last_event(directory)["event"] == "experiment_left"
     again = command("stop", str(directory))
     assert (again.returncode, again.stdout) == (0, f"nothing trains {directory}\n")
-
-
-# The shell
-
-
-def test_ctrl_z_gives_the_shell_back_and_fg_goes_on(tmp_path: Path, environment: dict[str, str]) -> None:
-    shell = ["bash", "--norc", "--noprofile", "-i"]
-    with Terminal(shell, tmp_path, {**environment, "PS1": "ready> "}) as terminal:
-        terminal.wait_for("ready>")
-        terminal.send(" ".join([str(COMMAND), *TRAINING, *ENDLESS]) + "\n")
-        wait_until(lambda: experiments(tmp_path), lambda: f"the experiment in\n{terminal.text}")
-        (directory,) = experiments(tmp_path)
-        wait_for_rows(directory, 10)
-        terminal.wait_for("Quit")
-        terminal.send(CTRL_Z)
-        wait_until(lambda: terminal.is_restored, lambda: "the shell's screen")
-        terminal.send("echo answer $((6 * 7))\n")
-        wait_until(lambda: b"answer 42" in terminal.written, lambda: f"the shell in\n{terminal.text}")
-        rows = row_count(directory)
-        terminal.send("fg\n")
-        wait_for_rows(directory, rows + 10)
-        wait_until(lambda: not terminal.is_restored, lambda: "the app's screen")
-        terminal.send("h")
-        wait_for_event(directory, "setting_changed")
-        terminal.send("q")
-        wait_until(lambda: terminal.is_restored, lambda: "the shell's screen")
-        terminal.send("echo status $?\n")
-        wait_until(lambda: b"status 0" in terminal.written, lambda: f"the status in\n{terminal.text}")
-
-
-def test_an_app_that_was_suspended_when_its_terminal_went_away_trains_on(
-    tmp_path: Path, environment: dict[str, str], uninterrupted: Uninterrupted
-) -> None:
-    shell = ["bash", "--norc", "--noprofile", "-i"]
-    with Terminal(shell, tmp_path, {**environment, "PS1": "ready> "}) as terminal:
-        terminal.wait_for("ready>")
-        terminal.send(" ".join([str(COMMAND), *TRAINING]) + "\n")
-        wait_until(lambda: experiments(tmp_path), lambda: f"the experiment in\n{terminal.text}")
-        (directory,) = experiments(tmp_path)
-        wait_for_rows(directory, 10)
-        terminal.send(CTRL_Z)
-        wait_until(lambda: terminal.is_restored, lambda: "the shell's screen")
-        terminal.wait_for("Stopped")
-        terminal.hang_up()
-        wait_until(lambda: not is_locked(directory), lambda: "the end of the training")
-    assert last_event(directory)["event"] == "experiment_ended"
-    assert figures(directory) == uninterrupted(*TRAINING)
 
 
 # Quitting early
