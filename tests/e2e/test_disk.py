@@ -65,7 +65,12 @@ class ReadOnly:
 
     def befall(self, directory: Path) -> None:
         mount("--bind", directory, directory)
-        mount("-o", "remount,bind,ro", directory)
+        # Refused while a checkpoint is just being written.
+        remount = ["mount", "-o", "remount,bind,ro", directory]
+        wait_until(
+            lambda: subprocess.run(remount, capture_output=True, check=False).returncode == 0,
+            lambda: "the directory to be read-only",
+        )
 
     def mend(self, directory: Path) -> None:
         subprocess.run(["umount", directory], check=True)
