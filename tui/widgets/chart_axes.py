@@ -73,7 +73,8 @@ def epoch_axis(newest: int, total: int, first: int, is_log: bool, columns: int) 
         return Axis(low, high, True, _label(_decade_ticks(low, high), _count_text))
     # Between two labels there is room for the name of the axis.
     room = max(1, columns // (len(_count_text(high)) + 9))
-    step = max(1, int(nice_step(high / room)))
+    # Fifths wherever they fit: when the axis grows, its grid stays where it was and is not sent again.
+    step = high // 5 if high % 5 == 0 and 5 <= room < 10 else max(1, int(nice_step(high / room)))
     return Axis(0, high, False, _label(range(0, high + 1, step), _count_text))
 
 
