@@ -181,11 +181,16 @@ def test_a_process_without_a_screen_hands_over_to_the_one_that_resumes(
         directory = training_under_way(terminal, tmp_path)
         terminal.hang_up()
         wait_for_event(directory, "detached")
-        # It stands still until the other one asks it, which takes longer to start than this training.
-        terminal.process.send_signal(signal.SIGSTOP)
         with background(tmp_path, environment, "resume", "--no-screen", str(directory)) as heir:
             asks = f"Asking process {terminal.process.pid} to hand over"
-            wait_until(lambda: asks in (tmp_path / "err").read_text(), lambda: asks)
+
+            def is_asked() -> bool:
+                # It stands still until then: the other one takes longer to start than this training.
+                # Again and again, because the kernel's SIGCONT after a hang-up may come late.
+                terminal.process.send_signal(signal.SIGSTOP)
+                return asks in (tmp_path / "err").read_text()
+
+            wait_until(is_asked, lambda: asks)
             terminal.process.send_signal(signal.SIGCONT)
             assert terminal.process.wait(DEADLINE_S) == 0
             assert heir.wait(DEADLINE_S) == 0, (tmp_path / "err").read_text()
