@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from logreg_tui.core.errors import Cancelled
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from logreg_tui.core.shard_source import ShardSource
 
 CHUNK_BYTES = 1 << 20
 CHUNK_VALUES = 1 << 17
@@ -28,21 +31,26 @@ class Arrays:
     """Inputs and labels before `--pixels`."""
 
     name: str
-    train_inputs: np.ndarray
+    train_inputs: np.ndarray | ShardSource
     """Shape (samples, features) or (samples, rows, columns), real numbers of any type."""
     train_labels: np.ndarray
     """Shape (samples,), int64."""
-    test_inputs: np.ndarray
+    test_inputs: np.ndarray | ShardSource
     """Shape as train_inputs but for the samples."""
     test_labels: np.ndarray
     """Shape (samples,), int64."""
     brightest: float | None
     """The value that `unit` pixels call 1, their 0 being 0; None: scale by the training set's own range."""
+    known_fingerprint: str | None = None
+    """Where the inputs lie on disk: it is computed while they are checked, so that they are read once."""
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
         """Rows and columns where the inputs are images."""
-        shape = self.train_inputs.shape
+        import numpy as np
+
+        inputs = self.train_inputs
+        shape = inputs.shape if isinstance(inputs, np.ndarray) else inputs.stored_shape
         return (int(shape[1]), int(shape[2])) if len(shape) == 3 else None
 
     @property
@@ -54,41 +62,66 @@ class Arrays:
 class BadLabels(Exception):
     """Labels that cannot be trained on; the text says why, without the file's name."""
 
-    def __init__(self, is_test: bool, text: str) -> None:
+    def __init__(self, is_test: bool, row: int, text: str) -> None:
         super().__init__(text)
         self.is_test = is_test
+        self.row = row
 
 
 def check_labels(train: np.ndarray, test: np.ndarray) -> None:
     """Raise BadLabels unless int64 labels are 0..C-1 with C = largest training label + 1 >= 2."""
     for is_test, labels in enumerate((train, test)):
-        if labels.min() < 0:
-            raise BadLabels(bool(is_test), f"label {labels.min()} is negative, labels start at 0")
-    largest = int(train.max())
+        row = int(labels.argmin())
+        if labels[row] < 0:
+            raise BadLabels(bool(is_test), row, f"label {labels[row]} is negative, labels start at 0")
+    row = int(train.argmax())
+    largest = int(train[row])
     if largest < 1:
-        raise BadLabels(False, "every label is 0, there must be two classes or more")
+        raise BadLabels(False, row, "every label is 0, there must be two classes or more")
     if largest >= MAX_CLASSES:
-        raise BadLabels(False, f"label {largest} is too large, {MAX_CLASSES - 1} is the largest allowed")
-    if test.max() > largest:
-        raise BadLabels(True, f"label {test.max()} is above {largest}, the largest label of the training set")
+        text = f"label {largest} is too large, {MAX_CLASSES - 1} is the largest allowed"
+        raise BadLabels(False, row, text)
+    row = int(test.argmax())
+    if test[row] > largest:
+        text = f"label {test[row]} is above {largest}, the largest label of the training set"
+        raise BadLabels(True, row, text)
+
+
+Part = tuple["np.dtype", tuple[int, ...], Iterable["np.ndarray"]]
+"""Type and shape of an array, and its values in slices of rows."""
 
 
 def fingerprint(arrays: Arrays) -> str:
     """Return the SHA-256 of types, shapes and bytes of all four arrays, as 64 hexadecimal digits."""
     import numpy as np
 
+    inputs = np.asarray(arrays.train_inputs), np.asarray(arrays.test_inputs)
+    four = (inputs[0], arrays.train_labels, inputs[1], arrays.test_labels)
+    return fingerprint_of_parts(in_memory(array) for array in four)
+
+
+def in_memory(array: np.ndarray) -> Part:
+    """Return an array as a part of a fingerprint."""
+    return array.dtype, array.shape, (array[rows] for rows in row_chunks(array.shape))
+
+
+def fingerprint_of_parts(parts: Iterable[Part]) -> str:
+    """Return the fingerprint of arrays that come slice by slice."""
+    import numpy as np
+
     digest = hashlib.sha256()
-    for array in (arrays.train_inputs, arrays.train_labels, arrays.test_inputs, arrays.test_labels):
-        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    for dtype, shape, slices in parts:
+        digest.update(f"{dtype.str} {shape}\n".encode())
+        for values in slices:
+            digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
-def row_chunks(inputs: np.ndarray) -> Iterator[slice]:
+def row_chunks(shape: tuple[int, ...]) -> Iterator[slice]:
     """Yield slices over the rows, each of about CHUNK_VALUES values: what is temporary stays small."""
-    rows = max(1, CHUNK_VALUES // max(1, inputs[0].size))
-    for start in range(0, len(inputs), rows):
-        yield slice(start, min(start + rows, len(inputs)))
+    rows = max(1, CHUNK_VALUES // max(1, math.prod(shape[1:])))
+    for start in range(0, shape[0], rows):
+        yield slice(start, min(start + rows, shape[0]))
 
 
 class Truncated(Exception):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from logreg_tui.core.arrays import Arrays
     from logreg_tui.core.download import Patience
+    from logreg_tui.core.inputs import Inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,13 @@ class Dataset:
     """Training and test inputs with labels, on the CPU, with `--pixels` applied."""
 
     name: str
-    """The name asked for, or the file name of an .npz without its ending."""
-    train_inputs: np.ndarray
-    """Shape (train samples, features), float32, C-contiguous, finite."""
+    """The name asked for, or that of the .npz file (without its ending) or of the folder."""
+    train_inputs: Inputs
+    """Shape (train samples, features)."""
     train_labels: np.ndarray
     """Shape (train samples,), int64, 0 <= label < classes."""
-    test_inputs: np.ndarray
-    """Shape (test samples, features), float32, C-contiguous, finite."""
+    test_inputs: Inputs
+    """Shape (test samples, features)."""
     test_labels: np.ndarray
     """Shape (test samples,), int64, 0 <= label < classes."""
     classes: int
@@ -51,17 +52,21 @@ def load_dataset(
     pixels: str,
     progress: Callable[[str], None],
     is_cancelled: Callable[[], bool],
+    *,
+    memory_limit: int | None = None,
 ) -> Dataset:
-    """Return the dataset of a name of DATASETS or of an .npz file's path, downloading it if need be.
+    """Return the dataset of a name of DATASETS, downloading it if need be, or of a path.
 
+    A path is that of an .npz file or of a folder of .npy shards, whose inputs stay on disk.
     `data_dir` None is the user's cache folder; `pixels` is one of PIXELS. `progress` is told in
-    short sentences what happens; `is_cancelled` is polled between steps.
+    short sentences what happens; `is_cancelled` is polled between steps. An .npz that needs more
+    than `memory_limit` bytes is refused; None is what the machine has left.
     Raises UsageError on an unknown name, UserError where the data cannot be had, Cancelled.
     """
     from logreg_tui.core.arrays import check_cancelled
 
     check_cancelled(is_cancelled)
-    arrays, notice = _read(name, data_dir, progress, is_cancelled)
+    arrays, notice = _read(name, data_dir, memory_limit, progress, is_cancelled)
     check_cancelled(is_cancelled)
     try:
         return _finished(arrays, pixels, notice, progress, is_cancelled)
@@ -70,7 +75,11 @@ def load_dataset(
 
 
 def _read(
-    name: str, data_dir: str | None, progress: Callable[[str], None], is_cancelled: Callable[[], bool]
+    name: str,
+    data_dir: str | None,
+    memory_limit: int | None,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
 ) -> tuple[Arrays, str | None]:
     """Return the data and a notice where they stand in for others."""
     if name == "auto":
@@ -81,7 +90,12 @@ def _read(
         from logreg_tui.core.download import PATIENT
 
         return _read_family(name, _folder(data_dir), PATIENT, progress, is_cancelled), None
-    return _read_file(name, progress, is_cancelled), None
+    # A folder of any name is one of shards.
+    if os.path.isdir(name):
+        from logreg_tui.core.shards import read_shards
+
+        return read_shards(Path(name), progress, is_cancelled), None
+    return _read_npz(name, memory_limit, progress, is_cancelled), None
 
 
 def _folder(data_dir: str | None) -> Path:
@@ -147,17 +161,24 @@ def _read_digits(progress: Callable[[str], None]) -> Arrays:
     return Arrays("digits", train, labels[0], test, labels[1], brightest=16.0)
 
 
-def _read_file(name: str, progress: Callable[[str], None], is_cancelled: Callable[[], bool]) -> Arrays:
+def _read_npz(
+    name: str,
+    memory_limit: int | None,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
+) -> Arrays:
     from logreg_tui.core.arrays import inert
     from logreg_tui.core.npz import read_npz
 
-    known = f"choose from {', '.join(DATASETS)}, or give the path of an .npz file"
+    known = (
+        f"choose from {', '.join(DATASETS)}, or give the path of an .npz file or of a folder of .npy shards"
+    )
     if not name.endswith(".npz"):
         raise UsageError(f"dataset {name!r} is unknown: {known}")
     if not os.path.isfile(name):
         raise UsageError(f"dataset {name!r} is not a file: {known}")
     progress(f"Reading {inert(os.path.basename(name))}")
-    return read_npz(Path(name), is_cancelled)
+    return read_npz(Path(name), memory_limit, is_cancelled)
 
 
 def _finished(
@@ -170,8 +191,7 @@ def _finished(
     from logreg_tui.core.arrays import check_cancelled, fingerprint
     from logreg_tui.core.pixels import scaled_inputs
 
-    # Before the pixels are scaled, which may overwrite what was read.
-    digest = fingerprint(arrays)
+    digest = arrays.known_fingerprint or fingerprint(arrays)
     check_cancelled(is_cancelled)
     if pixels != "raw":
         progress("Scaling the pixels")

@@ -7,11 +7,13 @@ import os
 import torch
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.ranks import local_rank
 
 
 def pick_device(name: str) -> torch.device:
     """Return the device of that name; `auto` is cuda, then mps, then cpu.
 
+    Processes that train together on one machine take a GPU each.
     Raises UserError where this machine or this build of PyTorch lacks it.
     """
     if name == "auto":
@@ -25,7 +27,7 @@ def pick_device(name: str) -> torch.device:
 
 def _best_device() -> torch.device:
     if torch.cuda.is_available():
-        return torch.device("cuda", 0)
+        return torch.device("cuda", local_rank()[0])
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
@@ -36,9 +38,13 @@ def _cuda_device(name: str) -> torch.device:
             f"device {name}: PyTorch {torch.__version__} finds no CUDA GPU here; use --device cpu, or "
             "check nvidia-smi and that PyTorch is a CUDA build"
         )
-    index = int(name.partition(":")[2] or 0)
+    given, (own, processes) = name.partition(":")[2], local_rank()
+    if given and processes > 1:
+        raise UserError(f"device {name}: each of {processes} processes takes its own GPU; use --device cuda")
+    index = int(given or own)
     if index >= count:
-        raise UserError(f"device {name}: there are {count} GPUs, cuda:0 to cuda:{count - 1}")
+        few = f"; {processes} processes need as many" if processes > 1 else ""
+        raise UserError(f"device {name}: there are {count} GPUs, cuda:0 to cuda:{count - 1}{few}")
     return torch.device("cuda", index)
 
 
@@ -48,7 +54,7 @@ def prepare(device: torch.device, threads: int | None) -> int:
     `torch.set_num_threads` reaches only the thread that calls it, so the thread that trains does:
     the engine has threads of its own, each of which computes alone.
     """
-    threads = threads or _processors()
+    threads = threads or max(1, _processors() // local_rank()[1])
     torch.set_num_threads(1)
     # TF32 would round the inputs of products to 10 bits of mantissa on Ampere and later.
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -63,8 +69,12 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def describe(device: torch.device, threads: int) -> str:
-    """Return the device in words, such as `cuda:0 NVIDIA H200` or `cpu, 2 threads`."""
+def describe(device: torch.device, threads: int, ranks: int = 1) -> str:
+    """Return the device in words, such as `cuda:0 NVIDIA H200` or `cpu, 2 threads, 4 ranks`."""
+    return _describe(device, threads) + (f", {ranks} ranks" if ranks > 1 else "")
+
+
+def _describe(device: torch.device, threads: int) -> str:
     if device.type == "cuda":
         return f"{device} {torch.cuda.get_device_name(device)}"
     if device.type == "mps":

@@ -29,6 +29,7 @@ from logreg_tui.core.files import reason
 from logreg_tui.core.idx import FAMILIES
 from logreg_tui.core.lock import HAND_OVER_SIGNAL, Held, Lock, Owner, wait_until_free
 from logreg_tui.core.past import past_events
+from logreg_tui.core.ranks import ALONE, Ranks
 from logreg_tui.core.replay import Replay, TimedRequest, read_events, replay_of
 from logreg_tui.core.settings import ExperimentSettings
 
@@ -82,6 +83,7 @@ def resume_experiment(
     *,
     stays_open: bool = False,
     epochs: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Generator[Event, None, None]:
     """Go on with an experiment from its last checkpoint, exactly, and yield what happens.
 
@@ -94,7 +96,7 @@ def resume_experiment(
     lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
         _check_what_is_left(directory, epochs)
-        ground = session.prepare(_reading_only(kept.settings), control, progress)
+        ground = session.prepare(_reading_only(kept.settings), control, progress, ranks)
         _check_data(kept, ground)
         with session.out_of_memory_explained(ground):
             training, lengths = _load(kept, ground)
@@ -213,15 +215,13 @@ def _check_data(kept: Kept, ground: session.Ground) -> None:
 def _load(kept: Kept, ground: session.Ground) -> tuple[Training, dict[str, int]]:
     """Return the training of the newest checkpoint that can be used, and the lengths that belong to it."""
     from logreg_tui.core.checkpoint import read_checkpoint, restore
-    from logreg_tui.core.engine import Engine
 
     problems = []
     for name in (CHECKPOINT, PREVIOUS_CHECKPOINT):
         try:
             record = read_checkpoint(kept.directory / name)
             _check_lengths(kept.directory, record["lengths"])
-            engine = Engine(ground.dataset, ground.device, ground.threads)
-            training = restore(record, kept.settings, engine)
+            training = restore(record, kept.settings, ground.engine())
         except ValueError as error:
             problems.append(f"{name}: {inert(error)}")
             continue

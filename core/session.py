@@ -18,11 +18,13 @@ from logreg_tui.core.datasets import Dataset, load_dataset
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.events import Event
 from logreg_tui.core.experiment import FIRST_LENGTHS, Experiment, utc_now
-from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.ranks import ALONE, Ranks
+from logreg_tui.core.settings import DATASETS, ExperimentSettings
 
 if TYPE_CHECKING:
     from torch import device as Device
 
+    from logreg_tui.core.engine import Engine
     from logreg_tui.core.replay import Replay
     from logreg_tui.core.training import Training
 
@@ -35,6 +37,21 @@ class Ground:
     device: Device
     threads: int
     device_text: str
+    settings: ExperimentSettings
+    ranks: Ranks
+
+    def engine(self) -> Engine:
+        """Return an engine without runs."""
+        from logreg_tui.core.engine import Engine
+
+        return Engine(
+            self.dataset,
+            self.device,
+            self.threads,
+            kind=self.settings.engine,
+            memory_limit=self.settings.memory_limit,
+            ranks=self.ranks,
+        )
 
 
 def run_experiment(
@@ -44,21 +61,23 @@ def run_experiment(
     *,
     stays_open: bool = False,
     replay: Replay | None = None,
+    ranks: Ranks = ALONE,
 ) -> Generator[Event, None, None]:
     """Load what is needed, make the experiment directory, train, and yield what happens.
 
     `progress` is told in a line what is being prepared. With `stays_open` the experiment waits
-    for new runs when all have ended; `replay` is carried out again at its steps. Raises UserError
+    for new runs when all have ended; `replay` is carried out again at its steps; `ranks` are the
+    processes that train together, of which this is the first. Raises UserError
     for what a user can mend and Cancelled where Stop came before training began. An error that
     nobody foresaw goes to error.log and carries that path as its attribute `log_path`.
     """
-    ground = prepare(settings, control, progress)
+    ground = prepare(settings, control, progress, ranks)
     with out_of_memory_explained(ground):
         # Heavy, like everything that knows torch: imported on the thread that trains.
         from logreg_tui.core.checkpoint import write_checkpoint
         from logreg_tui.core.training import Training
 
-        training = Training.start(settings, ground.dataset, ground.device, ground.threads)
+        training = Training.start(settings, ground.engine())
         experiment = Experiment.create(
             Path(settings.runs_dir),
             settings.label,
@@ -73,7 +92,12 @@ def run_experiment(
             yield from recorded_training(training, control, experiment, replay, stays_open=stays_open)
 
 
-def prepare(settings: ExperimentSettings, control: Control, progress: Callable[[str], None]) -> Ground:
+def prepare(
+    settings: ExperimentSettings,
+    control: Control,
+    progress: Callable[[str], None],
+    ranks: Ranks = ALONE,
+) -> Ground:
     """Load torch and the data and pick the device. Raises UserError and Cancelled."""
     progress("Loading PyTorch")
     leave_if_stopping(control)
@@ -83,11 +107,18 @@ def prepare(settings: ExperimentSettings, control: Control, progress: Callable[[
     device = devices.pick_device(settings.device)
     threads = devices.prepare(device, settings.threads)
     dataset = load_dataset(
-        settings.dataset, settings.data_dir, settings.pixels, progress, lambda: control.is_stopping
+        settings.dataset,
+        settings.data_dir,
+        settings.pixels,
+        progress,
+        lambda: control.is_stopping,
+        memory_limit=settings.memory_limit,
     )
     leave_if_stopping(control)
+    ranks.share(settings, dataset)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
-    return Ground(dataset, device, threads, devices.describe(device, threads))
+    text = devices.describe(device, threads, ranks.size)
+    return Ground(dataset, device, threads, text, settings, ranks)
 
 
 def leave_if_stopping(control: Control) -> None:
@@ -163,10 +194,10 @@ def _config(settings: ExperimentSettings, ground: Ground) -> dict[str, Any]:
     import torch
 
     dataset = ground.dataset
-    is_file = settings.dataset.endswith(".npz")
+    is_path = settings.dataset not in DATASETS
     resolved = replace(
         settings,
-        dataset=os.path.abspath(settings.dataset) if is_file else dataset.name,
+        dataset=os.path.abspath(settings.dataset) if is_path else dataset.name,
         data_dir=os.path.abspath(settings.data_dir) if settings.data_dir else None,
         device=str(ground.device),
     )

@@ -21,6 +21,9 @@ SCHEDULES = ("constant", "step", "exponential", "cosine")
 PIXELS = ("raw", "unit", "standardized")
 DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "qmnist", "digits")
 
+ENGINES = ("auto", "eager", "graph")
+"""Epoch by epoch, or those between two log points as one CUDA graph; auto is graph on CUDA GPUs."""
+
 DEFAULT_L2 = 0.001
 DEFAULT_LEARNING_RATE = 0.01
 DEFAULT_STEP_SIZE = 1000
@@ -173,7 +176,7 @@ class ExperimentSettings:
 
     runs: tuple[RunSettings, ...] = (RunSettings(),)
     dataset: str = "auto"
-    """One of DATASETS, or the path of an .npz file."""
+    """One of DATASETS, or the path of an .npz file or of a folder of .npy shards."""
     data_dir: str | None = None
     """Folder in torchvision's layout; None is the user's cache folder."""
     pixels: str = "raw"
@@ -184,6 +187,10 @@ class ExperimentSettings:
     device: str = "auto"
     threads: int | None = None
     """Processor threads for training; None is all."""
+    memory_limit: int | None = None
+    """Bytes that the data may take in memory; None is what the machine has left."""
+    engine: str = "auto"
+    """How epochs are computed: one of ENGINES."""
     runs_dir: str = "runs"
     name: str | None = None
     """Label of the experiment; None is the heads joined by '-'."""
@@ -198,11 +205,14 @@ class ExperimentSettings:
         if not DEVICE_PATTERN.fullmatch(self.device):
             raise UsageError(f"device {self.device!r} is unknown: use auto, cpu, cuda, cuda:N or mps")
         _check_choice("pixels", self.pixels, PIXELS)
+        _check_choice("engine", self.engine, ENGINES)
         _check_positive("--epochs", self.epochs)
         _check_positive("--log-every", self.log_every)
         _check_positive("--report-every", self.report_every)
         if self.threads is not None:
             _check_positive("--threads", self.threads)
+        if self.memory_limit is not None:
+            _check_positive("--memory-limit", self.memory_limit)
         if self.name is not None:
             check_name(self.name)
 
@@ -214,6 +224,10 @@ class ExperimentSettings:
     def is_log_point(self, epoch: int) -> bool:
         """Whether a row is logged at this epoch (the last epoch, which is one too, apart)."""
         return epoch % self.log_every == 0 or self.is_report_point(epoch)
+
+    def next_log_point(self, epoch: int) -> int:
+        """Return the first epoch behind this one at which a row is logged (the last epoch apart)."""
+        return min((epoch // every + 1) * every for every in (self.log_every, self.report_every))
 
     def is_report_point(self, epoch: int) -> bool:
         """Whether the accuracy log has a line for this epoch (the last epoch apart)."""

@@ -73,9 +73,7 @@ class _Loop:
                 self.is_stopping = self.is_leaving = True
             if self.is_stopping or not training.active:
                 continue
-            training.engine.advance({run.number: self.rate(run) for run in training.active})
-            training.step += 1
-            yield from self.progress()
+            yield from self.advance()
         if self.is_leaving:
             yield from self.leave()
             return
@@ -86,8 +84,28 @@ class _Loop:
     def leave(self) -> Iterator[events.Event]:
         yield events.ExperimentLeft(self.training.step, self.control.leave_cause or "hang-up")
 
-    def rate(self, run: RunState) -> float:
-        return run.settings.learning_rate_at(self.training.epoch(run))
+    def rate(self, run: RunState, ahead: int = 0) -> float:
+        return run.settings.learning_rate_at(self.training.epoch(run) + ahead)
+
+    def advance(self) -> Iterator[events.Event]:
+        """Update every run once or, where epochs are short, up to where something is due."""
+        training = self.training
+        stride = self.stride() if training.engine.longest_stride > 1 else 1
+        rates = [{run.number: self.rate(run, ahead) for run in training.active} for ahead in range(stride)]
+        training.engine.advance(rates)
+        training.step += stride
+        yield from self.progress()
+
+    def stride(self) -> int:
+        """Return how many epochs lie before the next row or request of the past."""
+        training, settings = self.training, self.training.settings
+        stops = [training.engine.longest_stride]
+        for run in training.active:
+            epoch = training.epoch(run)
+            stops.append(min(settings.next_log_point(epoch), run.epochs) - epoch)
+        if self.replay.requests:
+            stops.append(self.replay.requests[0].step - training.step)
+        return max(1, min(stops))
 
     def progress(self) -> Iterator[events.Event]:
         now = time.monotonic()

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
-from logreg_tui.core.datasets import Dataset
 from logreg_tui.core.engine import Engine
 from logreg_tui.core.model import initial_parameters
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
@@ -76,11 +74,9 @@ class Training:
     is_paused: bool = False
 
     @classmethod
-    def start(
-        cls, settings: ExperimentSettings, dataset: Dataset, device: torch.device, threads: int = 1
-    ) -> Training:
-        """Return a training at step 0 with the runs of the settings."""
-        training = cls(settings, Engine(dataset, device, threads))
+    def start(cls, settings: ExperimentSettings, engine: Engine) -> Training:
+        """Return a training at step 0 with the runs of the settings, on an engine without runs."""
+        training = cls(settings, engine)
         for run in settings.runs:
             training.join(run)
         return training

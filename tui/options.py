@@ -7,11 +7,11 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.memory import parse_size
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,18 +85,22 @@ def _device(value: object) -> object:
 
 def _dataset(value: object) -> object:
     name = str(value)
-    if name in s.DATASETS or (name.endswith(".npz") and Path(name).is_file()):
+    is_there = os.path.isdir(name) or (name.endswith(".npz") and os.path.isfile(name))
+    if name in s.DATASETS or is_there:
         return name
-    if name.endswith(".npz"):
-        raise UsageError(f"dataset {name!r}: there is no such file")
-    raise UsageError(f"dataset {name!r} is unknown: use {', '.join(s.DATASETS)}, or the path of an .npz")
+    if name.endswith(".npz") or os.sep in name:
+        raise UsageError(f"dataset {name!r}: there is no such .npz file or folder")
+    raise UsageError(
+        f"dataset {name!r} is unknown: use {', '.join(s.DATASETS)}, or the path of an .npz or of a folder of "
+        ".npy shards"
+    )
 
 
 POSITIVE = checked(_integer, _positive)
 
 
-def add_training_options(parser: Parser) -> None:
-    """Add the options that the app and `train` share."""
+def add_data_options(parser: Parser) -> None:
+    """Add the options that say what data there are."""
     data = parser.add_argument_group("data")
     data.add_argument(
         "--dataset",
@@ -104,7 +108,8 @@ def add_training_options(parser: Parser) -> None:
         default="auto",
         metavar="NAME",
         help="auto, mnist, fashion-mnist, kmnist, qmnist, digits, or the path of an .npz with X_train, "
-        "y_train, X_test, y_test (default: auto: MNIST where it can be had, else digits)",
+        "y_train, X_test, y_test, or of a folder of .npy files X_train-0.npy ... "
+        "(default: auto: MNIST where it can be had, else digits)",
     )
     data.add_argument(
         "--data-dir",
@@ -115,6 +120,24 @@ def add_training_options(parser: Parser) -> None:
     data.add_argument(
         "--pixels", choices=s.PIXELS, default="raw", help="what is done to the inputs (default: raw)"
     )
+
+
+def add_device_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say what computes."""
+    group.add_argument(
+        "--device",
+        type=checked(str, _device),
+        default="auto",
+        help="auto, cpu, cuda, cuda:N or mps (default: auto)",
+    )
+    group.add_argument(
+        "--threads", type=POSITIVE, metavar="N", help="processor threads for training (default: all)"
+    )
+
+
+def add_training_options(parser: Parser) -> None:
+    """Add the options that the app and `train` share."""
+    add_data_options(parser)
     runs = parser.add_argument_group("runs (several values make a grid: every combination is a run)")
     runs.add_argument("--head", nargs="+", choices=s.HEADS, default=[s.SIGMOID], help="default: sigmoid")
     runs.add_argument(
@@ -163,14 +186,20 @@ def add_training_options(parser: Parser) -> None:
         training.add_argument(
             name, type=POSITIVE, metavar="N", default=default, help=f"{text} (default: {default})"
         )
+    add_device_options(training)
     training.add_argument(
-        "--device",
-        type=checked(str, _device),
-        default="auto",
-        help="auto, cpu, cuda, cuda:N or mps (default: auto)",
+        "--memory-limit",
+        type=checked(parse_size, _positive),
+        metavar="SIZE",
+        help="memory that the data may take, such as 500M or 1.5GB; a folder of .npy files that needs more "
+        "is read from disk in every epoch (default: what is free)",
     )
     training.add_argument(
-        "--threads", type=POSITIVE, metavar="N", help="processor threads for training (default: all)"
+        "--engine",
+        choices=s.ENGINES,
+        default="auto",
+        help="eager: epoch by epoch; graph: the epochs between two rows as one CUDA graph (default: auto: "
+        "graph on CUDA GPUs)",
     )
     kept = parser.add_argument_group("where it is kept")
     kept.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
@@ -215,6 +244,8 @@ def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:
         report_every=values.report_every,
         device=values.device,
         threads=values.threads,
+        memory_limit=values.memory_limit,
+        engine=values.engine,
         runs_dir=values.runs_dir,
         name=values.name,
     )

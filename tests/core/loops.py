@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 
 from logreg_tui.core.control import Control
 from logreg_tui.core.datasets import Dataset
+from logreg_tui.core.engine import Engine
 from logreg_tui.core.events import Event, RowLogged
 from logreg_tui.core.model import LogisticRegression, l2_penalty
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
@@ -19,7 +21,7 @@ CPU = torch.device("cpu")
 
 def start(dataset: Dataset, *runs: RunSettings, epochs: int = 100, **others: int) -> Training:
     """Return a training on the CPU at step 0."""
-    return Training.start(ExperimentSettings(runs=runs, epochs=epochs, **others), dataset, CPU)
+    return Training.start(ExperimentSettings(runs=runs, epochs=epochs, **others), Engine(dataset, CPU))
 
 
 def rows(happenings: Iterable[Event], run: int | None = None) -> list[RowLogged]:
@@ -51,8 +53,8 @@ def plain_loop(dataset: Dataset, settings: RunSettings, epochs: int) -> list[dic
     model = LogisticRegression(dataset.train_inputs.shape[1], dataset.classes, settings.head, settings.seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
     schedule = scheduler(optimizer, settings.schedule)
-    inputs, labels = torch.from_numpy(dataset.train_inputs), torch.from_numpy(dataset.train_labels)
-    test_inputs, test_labels = torch.from_numpy(dataset.test_inputs), torch.from_numpy(dataset.test_labels)
+    inputs, labels = torch.from_numpy(np.asarray(dataset.train_inputs)), torch.from_numpy(dataset.train_labels)
+    test_inputs, test_labels = torch.from_numpy(np.asarray(dataset.test_inputs)), torch.from_numpy(dataset.test_labels)
     figures = []
     for _ in range(epochs + 1):
         optimizer.zero_grad()

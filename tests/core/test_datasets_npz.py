@@ -44,7 +44,7 @@ def test_three_dimensional_inputs_are_images(tmp_path: Path) -> None:
 def test_inputs_of_every_real_type_are_accepted(dtype: str, tmp_path: Path) -> None:
     train = (np.arange(36) % 5).reshape(12, 3).astype(dtype)
     dataset = load(write_npz(tmp_path / "own.npz", X_train=train, X_test=train[:6]))
-    assert dataset.train_inputs.dtype == np.float32
+    assert np.asarray(dataset.train_inputs).dtype == np.float32
     assert np.array_equal(dataset.train_inputs, train.astype(np.float32))
 
 
@@ -59,7 +59,6 @@ def test_labels_of_every_integral_type_are_accepted(dtype: str, tmp_path: Path) 
 def test_arrays_in_fortran_order_are_read_in_their_own_order(tmp_path: Path) -> None:
     train = np.asfortranarray(np.arange(12 * 6).reshape(12, 2, 3))
     dataset = load(write_npz(tmp_path / "own.npz", X_train=train, X_test=train[:6].copy()))
-    assert dataset.train_inputs.flags.c_contiguous
     assert np.array_equal(dataset.train_inputs, np.arange(72).reshape(12, 6))
 
 
@@ -260,3 +259,41 @@ def test_control_characters_in_the_path_are_shown_as_escapes(tmp_path: Path) -> 
     assert str(caught.value).isprintable()
     named = load(write_npz(tmp_path / "c\nd.npz"))
     assert named.name == r"c\nd"
+
+
+# 36 and 18 values: 8 bytes each as they are stored, 4 as float32.
+NEEDED = (36 + 18) * (8 + 4)
+
+
+def test_an_npz_just_within_the_memory_limit_is_read(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "own.npz")
+    assert load_dataset(path, None, "raw", nothing_is_told, never, memory_limit=NEEDED).classes == 3
+
+
+def test_an_npz_beyond_the_memory_limit_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "own.npz")
+    with pytest.raises(UserError) as caught:
+        load_dataset(path, None, "raw", nothing_is_told, never, memory_limit=NEEDED - 1)
+    assert str(caught.value) == (
+        f"{path}: needs 648 B of memory, more than --memory-limit 647 B: raise it, "
+        "or save the data as a folder of .npy shards (see the README)"
+    )
+
+
+@pytest.mark.parametrize(("available", "is_refused"), [(NEEDED, False), (NEEDED - 1, True), (None, False)])
+def test_without_a_limit_an_npz_must_fit_what_is_free(
+    available: int | None, is_refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logreg_tui.core.npz.available_memory", lambda: available)
+    path = write_npz(tmp_path / "own.npz")
+    if not is_refused:
+        assert load(path).classes == 3
+        return
+    with pytest.raises(UserError, match=r"needs 648 B of memory, of which 647 B are free: save .* shards"):
+        load(path)
+
+
+def test_nothing_is_read_of_an_npz_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("logreg_tui.core.npz.fill")
+    with pytest.raises(UserError, match="needs"):
+        load_dataset(write_npz(tmp_path / "own.npz"), None, "raw", nothing_is_told, never, memory_limit=1)

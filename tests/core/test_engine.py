@@ -10,11 +10,11 @@ import pytest
 import torch
 from loops import CPU, plain_loop, rows, train_to_the_end
 
-from logreg_tui.core.blocks import Block, Workers
 from logreg_tui.core.datasets import Dataset
 from logreg_tui.core.engine import Engine
 from logreg_tui.core.model import initial_parameters, loss_floor
 from logreg_tui.core.settings import HEADS, RunSettings, Schedule, grid
+from logreg_tui.core.workers import Workers
 
 SCHEDULES = {
     "constant": Schedule(),
@@ -98,8 +98,8 @@ def test_turning_the_head_discards_the_gradient_of_the_old_one(digits: Dataset) 
         engine.add(1, heads[0], 0.0, *parameters)
         for head in heads:
             engine.set_head(1, head)
-            engine.accumulate()
-        engine.advance({1: 0.01})
+            engine.measure()
+        engine.advance([{1: 0.01}])
         return engine.parameters(1)[0]
 
     assert torch.equal(updated("sigmoid", "logits"), updated("logits"))
@@ -117,7 +117,7 @@ def test_the_number_of_threads_changes_no_bit(digits: Dataset, threads: int) -> 
         engine.add(1, "sigmoid", 0.001, *initial_parameters(64, 10, 0))
         engine.add(2, "logits", 0.001, *initial_parameters(64, 10, 0))
         for _ in range(20):
-            engine.advance({1: 0.01, 2: 0.01})
+            engine.advance([{1: 0.01, 2: 0.01}])
         return engine.measure(), engine.parameters(1)[0], engine.parameters(2)[0]
 
     alone, together = outcome(1), outcome(threads)
@@ -126,21 +126,21 @@ def test_the_number_of_threads_changes_no_bit(digits: Dataset, threads: int) -> 
     assert torch.equal(alone[2], together[2])
 
 
-def test_an_error_in_a_thread_reaches_the_caller(digits: Dataset) -> None:
-    def fail(block: Block) -> None:
+def test_an_error_in_a_thread_reaches_the_caller() -> None:
+    def fail(index: int) -> None:
         raise ZeroDivisionError("in a thread")
 
     with pytest.raises(ZeroDivisionError, match="in a thread"):
-        Workers(3).run(fail, [Block(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64), 2)] * 8)
+        Workers(3).run(fail, 8)
 
 
 def test_kept_parameters_come_back(digits: Dataset) -> None:
     engine = Engine(digits, CPU)
     engine.add(1, "sigmoid", 0.0, *initial_parameters(64, 10, 0))
-    engine.advance({1: 0.01})
+    engine.advance([{1: 0.01}])
     engine.keep(1)
     before = engine.parameters(1)
-    engine.advance({1: 10.0})
+    engine.advance([{1: 10.0}])
     assert not torch.equal(engine.parameters(1)[0], before[0])
     engine.restore_kept(1)
     assert torch.equal(engine.parameters(1)[0], before[0])
@@ -175,6 +175,6 @@ def test_the_gpu_gives_the_losses_of_the_cpu(digits: Dataset) -> None:
         engine.add(1, "sigmoid", 0.001, *initial_parameters(64, 10, 0))
         engine.add(2, "logits", 0.001, *initial_parameters(64, 10, 0))
         for _ in range(50):
-            engine.advance({1: 0.01, 2: 0.01})
+            engine.advance([{1: 0.01, 2: 0.01}])
         losses.append([engine.measure()[run].train_loss for run in (1, 2)])
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)

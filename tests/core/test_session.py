@@ -287,7 +287,7 @@ def test_out_of_memory_names_the_sizes(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(engine.Engine, "_load", fail)
+    monkeypatch.setattr(engine, "survey", fail)
     with pytest.raises(UserError, match=r"out of memory on cpu: .* GiB"):
         run(settings(tmp_path))
 
@@ -310,7 +310,7 @@ def test_after_an_error_nobody_foresaw_the_training_goes_on_where_it_was(
 ) -> None:
     real, count = engine.Engine.advance, 0
 
-    def advance(self: engine.Engine, rates: dict[int, float]) -> None:
+    def advance(self: engine.Engine, rates: list[dict[int, float]]) -> None:
         nonlocal count
         count += 1
         if count == 26:

@@ -33,6 +33,8 @@ BAD: dict[str, Callable[[], object]] = {
     "report_every negative": lambda: ExperimentSettings(report_every=-1),
     "unknown pixels": lambda: ExperimentSettings(pixels="log"),
     "no threads": lambda: ExperimentSettings(threads=0),
+    "no memory": lambda: ExperimentSettings(memory_limit=0),
+    "memory beyond 64 bits": lambda: ExperimentSettings(memory_limit=2**63),
     "request with a bad lambda": lambda: SetL2(1, -1.0),
     "request with a bad rate": lambda: SetLearningRate(1, 0.0),
     "request with a bad head": lambda: SetHead(1, "tanh"),
@@ -100,9 +102,16 @@ def test_settings_survive_json() -> None:
         runs=grid(["sigmoid", "logits"], [0.001], [0.01], [0], Schedule("step", 500, 0.2)),
         dataset="digits",
         threads=2,
+        memory_limit=1 << 30,
         name="first-try",
     )
     assert ExperimentSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+
+
+def test_settings_from_before_there_was_a_memory_limit_can_be_read() -> None:
+    record = ExperimentSettings().to_json()
+    del record["memory_limit"]
+    assert ExperimentSettings.from_json(record) == ExperimentSettings()
 
 
 @pytest.mark.parametrize(

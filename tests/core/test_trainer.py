@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from loops import plain_loop, rows, start, train_to_the_end
@@ -122,7 +123,7 @@ def test_turning_a_knob_keeps_the_parameters_and_changes_what_follows(
     # A plain loop that goes on from the same parameters with the new setting.
     weight = weight.clone().requires_grad_()
     bias = bias.clone().requires_grad_()
-    inputs, labels = torch.from_numpy(digits.train_inputs), torch.from_numpy(digits.train_labels)
+    inputs, labels = torch.from_numpy(np.asarray(digits.train_inputs)), torch.from_numpy(digits.train_labels)
     for _ in range(10):
         outputs = inputs @ weight.T + bias
         outputs = torch.sigmoid(outputs) if turned.head == "sigmoid" else outputs
