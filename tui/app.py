@@ -14,6 +14,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
 from textual.widget import Widget
@@ -21,6 +22,7 @@ from textual.widget import Widget
 from logreg_tui.core.control import Control
 from logreg_tui.core.history import History
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.tui.driver import ThriftyDriver
 from logreg_tui.tui.hangup import TerminalGone
 from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
 from logreg_tui.tui.runner import Runner, StartTraining
@@ -40,7 +42,10 @@ class LogRegApp(App[None]):
 
     TITLE = "logreg-tui"
     CSS_PATH = Path(__file__).with_name("app.tcss")
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+z", "suspend_process", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", show=False),
+        Binding("ctrl+l", "repaint", show=False),
+    ]
     HORIZONTAL_BREAKPOINTS = [
         (0, "-w-tiny"),
         (60, "-w-narrow"),
@@ -91,6 +96,11 @@ class LogRegApp(App[None]):
         """Return the main screen."""
         return MainScreen(fps=self._fps)
 
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver that sends only what changed, unless the environment names another one."""
+        chosen = super().get_driver_class()
+        return ThriftyDriver if issubclass(ThriftyDriver, chosen) else chosen
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters; under NO_COLOR its shades of grey give way to no colour at all."""
         filters = super().get_line_filters()
@@ -122,6 +132,13 @@ class LogRegApp(App[None]):
             self.exit(return_code=message.outcome.status)
         elif screen := self._main:
             screen.end_training(message.outcome)
+
+    @on(Driver.SignalResume)
+    def action_repaint(self) -> None:
+        """Paint everything: after ctrl+z the terminal is empty, or something else has written into it."""
+        if isinstance(self._driver, ThriftyDriver):
+            self._driver.forget()
+        self.refresh(layout=True)
 
     @on(TerminalGone)
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from rich.segment import Segment
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.tui.widgets.loss_chart import LossChart
 from logreg_tui.tui.widgets.run_list import RunList
-from logreg_tui.tui.widgets.status import StatusLines
 
 TWO_RUNS = (RunSettings(), RunSettings("logits", 0.0, 1e-5, 0, Schedule("step", 1000, 0.1)))
 
@@ -130,21 +128,6 @@ async def test_a_key_is_drawn_outside_the_frame_limit() -> None:
         await lab.until(lambda: "run 2" in lab.text())
         await lab.press("h")
         await lab.until(lambda: re.search(r"2 sigmoid", lab.text()))
-
-
-async def test_only_the_changed_cells_of_the_status_are_refreshed(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(fps=50) as lab:
-        counts: list[int] = []
-        refresh = StatusLines.refresh_cells
-
-        def note(self: StatusLines, changed: Sequence[tuple[int, Sequence[int]]]) -> None:
-            counts.extend(len(columns) for _, columns in changed)
-            refresh(self, changed)
-
-        monkeypatch.setattr(StatusLines, "refresh_cells", note)
-        lab.send(More(1))
-        await lab.until(lambda: counts)
-        assert min(counts) <= 2
 
 
 async def test_a_theme_changes_the_colours_of_the_runs() -> None:

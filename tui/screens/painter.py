@@ -23,7 +23,7 @@ CHART_REST = 30
 FIGURES_REST_S = 1.0
 """Seconds between two updates of the figures: losses that change four times a second cannot be read."""
 LINES_REST_S = 0.5
-"""Seconds between two updates of the epoch counter: over SSH it is a fifth of what is sent."""
+"""Seconds between two updates of the epoch counter: faster, nobody could read it, and SSH has to carry it."""
 MOVING = ("training", "stepping", "resuming", "pausing")
 
 

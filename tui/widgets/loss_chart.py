@@ -15,13 +15,13 @@ from logreg_tui.tui.widgets.chart_colors import BLACK, WHITE
 from logreg_tui.tui.widgets.chart_frame import View, draw_frame
 from logreg_tui.tui.widgets.chart_legend import Losses, newest_losses
 from logreg_tui.tui.widgets.chart_look import Look
-from logreg_tui.tui.widgets.chart_tiles import TiledView
+from logreg_tui.tui.widgets.line_view import LineView
 
 if TYPE_CHECKING:
     from logreg_tui.core.history import History
 
 
-class LossChart(TiledView):
+class LossChart(LineView):
     """Shows the losses of a history as curves over the epochs."""
 
     DEFAULT_CSS = "LossChart { width: 1fr; height: 1fr; }"
@@ -54,9 +54,9 @@ class LossChart(TiledView):
         self._redraw()
 
     def draw(self, history: History, selected: int | None, *, keeps_legend: bool = False) -> None:
-        """Show the history as it is now, run number `selected` on top; only changed cells are sent.
+        """Show the history as it is now, run number `selected` on top.
 
-        With `keeps_legend` the losses in the legend stay: most of what a frame sends are their digits.
+        With `keeps_legend` the losses in the legend stay: digits that change in every frame cannot be read.
         """
         self._history, self._selected = history, selected
         if not keeps_legend:

@@ -10,12 +10,14 @@ from rich.style import Style
 from logreg_tui.core.events import RowLogged
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets import figures
-from logreg_tui.tui.widgets.chart_tiles import TILE, TiledView
 from logreg_tui.tui.widgets.header import state_word
+from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.parts import Part, strip_of, width_of
 
 STATE_WIDTH = 9
 LEAST_BAR_WIDTH = 6
+WIDE_GAP = 25
+"""Cells after the state where there is room: the epoch stands below the chart."""
 WIDE = 110
 MEDIUM = 72
 LEAST_PATH_WIDTH = 14
@@ -45,7 +47,7 @@ class Figures:
     path: str
 
 
-class StatusLines(TiledView):
+class StatusLines(LineView):
     """Shows Progress and Figures in fields of fixed width."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -77,8 +79,7 @@ class StatusLines(TiledView):
         label, value = self._style("label"), self._style("value")
         epoch: list[Part] = [(f"{progress.epoch:,}".rjust(len(total)), value), (f" of {total}", label)]
         speed = self._speed_parts(progress)
-        # Where there is room the changing digits stand at the left edge of a tile: only they are sent.
-        gap = TILE * 2 - STATE_WIDTH - len("epoch ") if self.content_size.width >= WIDE else 2
+        gap = WIDE_GAP if self.content_size.width >= WIDE else 2
         head = [state, (" " * gap, None), ("epoch ", label), *epoch]
         room = self.content_size.width - width_of(head) - width_of(speed) - 3
         bar = self._bar(progress, room) if room >= LEAST_BAR_WIDTH else []

@@ -1,0 +1,30 @@
+"""What the app sends to its terminal stays little enough for any SSH connection.
+
+Limits from above only: a slow machine draws fewer frames, never more than `--fps` a second.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bytes_per_second import count, pause, trained
+from running import DIGITS
+
+TRAINING_LIMIT = 1500
+PAUSED_LIMIT = 50
+START_LIMIT = 60_000
+SECONDS = 10.0
+
+
+def test_little_is_sent_while_it_trains_and_next_to_nothing_while_it_is_paused(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    environment |= {"COLORTERM": "truecolor"}
+    with trained(tmp_path, environment, [*DIGITS, "--epochs", "100000000"]) as (terminal, directory):
+        assert len(terminal.written) < START_LIMIT
+        terminal.wait_for("Pause")
+        training = count(terminal, SECONDS)
+        assert 0 < sum(training) / SECONDS < TRAINING_LIMIT, training
+        pause(terminal, directory)
+        paused = count(terminal, SECONDS)
+        assert sum(paused) / SECONDS < PAUSED_LIMIT, paused

@@ -1,0 +1,172 @@
+"""A copy of what the terminal shows, to send it only the cells that differ.
+
+Textual repaints whole widgets and gives every piece of text its full colours; over SSH that is
+several times what has changed. Understands only what Textual paints with: anything else is passed
+on as it is, and what the terminal shows counts as unknown from then on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+
+from rich.cells import cell_len
+
+Cell = tuple[str, str]
+"""A character and its SGR codes."""
+
+RESET = "\x1b[m"
+_TOKEN = re.compile(
+    r"\x1b\[(?P<row>\d+);(?P<column>\d+)H"
+    r"|\x1b\[(?P<style>[\d;]*)m"
+    r"|(?P<line_end>\r?\n)"
+    r"|(?P<aside>\x1b\[\?2026[hl]|\x1b\](?!8;)[^\x07\x1b]*(?:\x07|\x1b\\))"
+    r"|(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
+)
+_CODE = re.compile(r"[34]8;(?:2;\d+;\d+|5);\d+|\d+")
+_FOREGROUND = re.compile(r"38;.*|3[0-79]|9[0-7]")
+_BACKGROUND = re.compile(r"48;.*|4[0-79]|10[0-7]")
+_INVISIBLE_ON_BLANKS = {"1", "2", "3"}
+
+
+class TerminalCopy:
+    """Turns what would be written to a terminal into less that makes it look the same.
+
+    Every write starts and ends with plain style, so that what somebody else writes in between looks right.
+    """
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
+        self._pen = _Pen()
+
+    def forget(self) -> None:
+        """Take nothing for granted: the terminal may show anything, its cursor may be anywhere."""
+        self._rows.clear()
+        self._pen.place = None
+
+    def reduce(self, data: str) -> str:
+        """Return what to write instead of `data`; may be nothing."""
+        tokens = list(_TOKEN.finditer(data))
+        if sum(len(token[0]) for token in tokens) != len(data) or not _places_every_text(tokens):
+            self.forget()
+            return data
+        self._paint(tokens)
+        return self._pen.take()
+
+    def _paint(self, tokens: Iterable[re.Match[str]]) -> None:
+        row = column = 0
+        style = ""
+        for token in tokens:
+            match token.lastgroup:
+                case "column":
+                    row, column = int(token["row"]), int(token["column"])
+                case "style":
+                    style = "" if token["style"] == "0" else token["style"]
+                case "aside":
+                    self._pen.parts.append(token["aside"])
+                case "text":
+                    self._put(row, column, token["text"], style)
+                    column += cell_len(token["text"])
+        if row:
+            self._pen.move(row, column)
+
+    def _put(self, row: int, column: int, text: str, style: str) -> None:
+        if not text.isascii() and any(cell_len(character) != 1 for character in text):
+            self._put_wide(row, column, text, style)
+            return
+        cells = self._rows[row]
+        blank = (" ", _blank_style(style))
+        for at, character in enumerate(text, column):
+            cell = blank if character == " " else (character, style)
+            if cells.get(at) != cell:
+                cells[at] = cell
+                self._pen.move(row, at)
+                self._pen.put(*cell)
+
+    def _put_wide(self, row: int, column: int, text: str, style: str) -> None:
+        """Send a text in full; terminals do not agree on how far it reaches."""
+        self._pen.move(row, column)
+        self._pen.put(text, style)
+        self._pen.place = None
+        cells = self._rows[row]
+        self._rows[row] = {at: cell for at, cell in cells.items() if at < column - 1}
+
+
+class _Pen:
+    """Collects what is to be written; knows the cursor's place and the style of the moment."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.place: tuple[int, int] | None = None
+        self._style = ""
+
+    def move(self, row: int, column: int) -> None:
+        """Go to a cell."""
+        if self.place == (row, column):
+            return
+        if self.place is not None and self.place[0] == row and self.place[1] < column:
+            self.parts.append(f"\x1b[{column - self.place[1]}C")
+        else:
+            self.parts.append(f"\x1b[{row};{column}H")
+        self.place = (row, column)
+
+    def put(self, character: str, style: str) -> None:
+        """Write a character where the cursor is."""
+        if style != (_blank_style(self._style) if character == " " else self._style):
+            self.parts.append(_style_change(self._style, style))
+            self._style = style
+        self.parts.append(character)
+        if self.place is not None:
+            self.place = (self.place[0], self.place[1] + 1)
+
+    def take(self) -> str:
+        """Return what was collected, back in plain style."""
+        if self._style:
+            self.parts.append(RESET)
+            self._style = ""
+        written, self.parts = "".join(self.parts), []
+        return written
+
+
+def _places_every_text(tokens: Iterable[re.Match[str]]) -> bool:
+    """Whether it is known where every text is to stand."""
+    is_placed = False
+    for token in tokens:
+        if token.lastgroup == "text" and not is_placed:
+            return False
+        if token.lastgroup in ("column", "line_end"):
+            is_placed = token.lastgroup == "column"
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _split(style: str) -> tuple[str, str, frozenset[str]]:
+    """Return the codes of foreground and background, '' for none, and all others."""
+    codes = _CODE.findall(style)
+    foreground = "".join(code for code in codes if _FOREGROUND.fullmatch(code))
+    background = "".join(code for code in codes if _BACKGROUND.fullmatch(code))
+    return foreground, background, frozenset(codes) - {foreground, background}
+
+
+@lru_cache(maxsize=1024)
+def _blank_style(style: str) -> str:
+    """Return what is to be seen of a style on a blank."""
+    _, background, marks = _split(style)
+    return background if marks <= _INVISIBLE_ON_BLANKS else style
+
+
+@lru_cache(maxsize=4096)
+def _style_change(before: str, after: str) -> str:
+    """Return the shortest code that leads from one style to another."""
+    (old_ink, old_ground, old_marks), (ink, ground, marks) = _split(before), _split(after)
+    if not after:
+        return RESET
+    if not before:
+        return f"\x1b[{after}m"
+    if old_marks - marks or (old_ink and not ink) or (old_ground and not ground):
+        return f"\x1b[0;{after}m"
+    added = sorted(marks - old_marks)
+    colors = [new for old, new in ((old_ink, ink), (old_ground, ground)) if new != old]
+    return f"\x1b[{';'.join(added + colors)}m"
