@@ -147,13 +147,15 @@ class SparseBlock:
 def _sparse(values: np.ndarray) -> Tensor:
     """Return a matrix of any type as compressed sparse rows, float32 with 32-bit indices."""
     is_nonzero = values != 0
+    counts = np.count_nonzero(is_nonzero, axis=1)
     starts = np.zeros(len(values) + 1, np.int32)
-    np.cumsum(np.count_nonzero(is_nonzero, axis=1), out=starts[1:])
-    columns = np.broadcast_to(np.arange(values.shape[1], dtype=np.int32), values.shape)[is_nonzero]
+    np.cumsum(counts, out=starts[1:])
+    places = np.flatnonzero(is_nonzero)
+    columns = (places - np.repeat(np.arange(len(values)) * values.shape[1], counts)).astype(np.int32)
     return torch.sparse_csr_tensor(
         torch.from_numpy(starts),
         torch.from_numpy(columns),
-        torch.from_numpy(values[is_nonzero].astype(np.float32)),
+        torch.from_numpy(values.reshape(-1).take(places).astype(np.float32)),
         values.shape,
         check_invariants=False,
     )

@@ -199,6 +199,11 @@ class Engine:
             )
         }
 
+    def finish(self) -> None:
+        """Wait until the epochs that `advance` was given are computed."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
     def _squares(self, dtype: torch.dtype) -> Tensor:
         """Return the sum of squared parameters of each run, shape (1, runs).
 
@@ -222,8 +227,13 @@ class Engine:
 
         Each maps runs to learning rates. The gradient of the L2 term, 2 * l2 * parameter, is added here.
         """
-        table = torch.tensor([[-of_epoch[run] for run in self._slots] for of_epoch in rates])
-        negative_rates = table.repeat_interleave(self.classes, 1)[:, :, None].to(self.device)
+        # From pinned memory the copy makes nobody wait for the epochs that are still being computed.
+        table = torch.tensor(
+            [[-of_epoch[run] for run in self._slots] for of_epoch in rates],
+            dtype=torch.float32,
+            pin_memory=self.device.type == "cuda",
+        ).to(self.device, non_blocking=True)
+        negative_rates = table.repeat_interleave(self.classes, 1)[:, :, None]
         if self._graphs is None:
             self.descend(negative_rates)
         else:

@@ -130,6 +130,7 @@ class _Loop:
         if not runs:
             return
         self.last_progress = time.monotonic()
+        self.training.engine.finish()
         elapsed_s = self.training.stopwatch.read()
         measured = self.training.engine.measure()
         for run in runs:

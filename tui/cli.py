@@ -1,20 +1,21 @@
-"""The command line. Imports neither torch nor textual nor numpy until a command needs them."""
+"""The command line. Imports neither torch nor textual nor numpy until a command needs them.
+
+What `--help` does without is imported inside the functions, the slower of the standard library's
+modules too: with all of them the answer takes half as long again.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.arrays import inert
-from logreg_tui.core.control import Leave
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.ranks import launched_rank
 from logreg_tui.tui.options import (
     POSITIVE,
     AppOptions,
@@ -26,6 +27,8 @@ from logreg_tui.tui.options import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from logreg_tui.core.settings import RunSettings
     from logreg_tui.tui.app import LogRegApp, Outcome, StartTraining
     from logreg_tui.tui.hangup import Departure
@@ -42,11 +45,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status; errors of the user's are one line on stderr."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        if launched_rank() is not None:
+            _check_together(words)
         if words and not words[0].startswith("-"):
             return _command(words[0])(words[1:])
         return _app(words)
     except UserError as error:
-        print(f"{PROGRAM}: {inert(error)}", file=sys.stderr)
+        # Of processes that train together the first speaks for all.
+        if not launched_rank():
+            _complain(error)
         return error.exit_status
     except KeyboardInterrupt:
         return 130
@@ -54,9 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         path = getattr(error, "log_path", None)
         where = f"details in {path}" if path else "set LOGREG_TUI_TRACEBACK=1 to see where"
         if os.environ.get("LOGREG_TUI_TRACEBACK"):
-            traceback.print_exc()
-        text = inert(f"unexpected error: {type(error).__name__}: {error}; {where}")
-        print(f"{PROGRAM}: {text}", file=sys.stderr)
+            from traceback import print_exc
+
+            print_exc()
+        _complain(f"unexpected error: {type(error).__name__}: {error}; {where}")
         return 1
 
 
@@ -67,6 +75,27 @@ def entry() -> None:
         with suppress(OSError):
             stream.flush()
     os._exit(status)
+
+
+def _complain(what: object) -> None:
+    """Say on stderr what went wrong, harmless to the terminal."""
+    from logreg_tui.core.arrays import inert
+
+    print(f"{PROGRAM}: {inert(what)}", file=sys.stderr)
+
+
+def _check_together(words: list[str]) -> None:
+    if words[:1] != ["train"] and not (words[:1] == ["resume"] and "--no-screen" in words):
+        raise UsageError(
+            f"RANK and WORLD_SIZE are set, as torchrun does: only `{PROGRAM} train` and `{PROGRAM} resume "
+            "--no-screen` can be started so; `watch` shows it live from another terminal"
+        )
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path
+
+    return Path(text)
 
 
 def _command(name: str) -> Callable[[list[str]], int]:
@@ -114,6 +143,8 @@ def _check_terminal() -> None:
 
 
 def _show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
+    # What an app makes on its way to the first frame is no garbage; `launch` turns the search on again.
+    gc.disable()
     # Textual is imported here only: `--help` and `train` do without.
     from logreg_tui.tui.app import LogRegApp
     from logreg_tui.tui.hangup import Departure
@@ -129,6 +160,7 @@ def _show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> i
 
 def _leave(app: LogRegApp, departure: Departure) -> int:
     """End the training, say where everything is, and return the exit status."""
+    from logreg_tui.core.control import Leave
     from logreg_tui.tui.summary import farewell
 
     if departure.is_gone:
@@ -151,18 +183,20 @@ def _outcome(app: LogRegApp) -> Outcome:
 def _tell_of(outcome: Outcome) -> int:
     """Print what went wrong, if anything did, and return the exit status."""
     if outcome.error:
-        print(f"{PROGRAM}: {inert(outcome.error)}", file=sys.stderr)
+        _complain(outcome.error)
     return outcome.status
 
 
 def _log_crash(error: Exception, app: LogRegApp) -> Outcome:
     """Write the traceback of an error of the screen beside the rows; return what to say."""
+    from traceback import format_exception
+
     from logreg_tui.tui.runner import outcome_of
 
     if app.history.experiment is not None and not app.is_watching:
-        path = Path(app.history.experiment.directory) / ERROR_LOG
+        path = _path(app.history.experiment.directory) / ERROR_LOG
         with suppress(OSError), path.open("a") as file:
-            file.write("".join(traceback.format_exception(error)))
+            file.write("".join(format_exception(error)))
             error.log_path = path  # type: ignore[attr-defined]
     return outcome_of(error)
 
@@ -172,9 +206,9 @@ def _train(words: list[str]) -> int:
     add_training_options(parser)
     settings = to_settings(parser.parse_args(words))
     from logreg_tui.core.session import run_experiment
-    from logreg_tui.tui.plain import train_plainly
+    from logreg_tui.tui.together import train_alone_or_together
 
-    return train_plainly(partial(run_experiment, settings))
+    return train_alone_or_together(partial(run_experiment, settings))
 
 
 def _resume(words: list[str]) -> int:
@@ -186,7 +220,7 @@ def _resume(words: list[str]) -> int:
     parser.add_argument("--epochs", type=POSITIVE, metavar="N", help="let the runs go further than planned")
     add_app_options(parser)
     values = parser.parse_args(words)
-    directory = Path(values.directory)
+    directory = _path(values.directory)
     from logreg_tui.core.resume import read_config, resume_experiment
 
     start = partial(resume_experiment, directory, epochs=values.epochs)
@@ -194,9 +228,9 @@ def _resume(words: list[str]) -> int:
         for option in ("--paused", "--fps", "--ascii"):
             if any(word.partition("=")[0] == option for word in words):
                 raise UsageError(f"{option} concerns the screen: leave it out, or leave out --no-screen")
-        from logreg_tui.tui.plain import train_plainly
+        from logreg_tui.tui.together import train_alone_or_together
 
-        return train_plainly(start)
+        return train_alone_or_together(start)
     _check_terminal()
     options = AppOptions(values.paused, values.fps, values.ascii)
     defaults = read_config(directory).settings.runs[0]
@@ -216,7 +250,7 @@ def _repeat(words: list[str]) -> int:
     from logreg_tui.core.resume import repeat_experiment
     from logreg_tui.tui.plain import train_plainly
 
-    directory = Path(values.directory)
+    directory = _path(values.directory)
     runs_dir = values.runs_dir or str(directory.absolute().parent)
     return train_plainly(partial(repeat_experiment, directory, runs_dir))
 
@@ -227,11 +261,12 @@ def _watch(words: list[str]) -> int:
     add_screen_options(parser)
     values = parser.parse_args(words)
     _check_terminal()
+    gc.disable()
     from logreg_tui.core.follow import follow_experiment
     from logreg_tui.tui.app import LogRegApp
     from logreg_tui.tui.hangup import Departure
 
-    start = partial(follow_experiment, Path(values.directory))
+    start = partial(follow_experiment, _path(values.directory))
     app = LogRegApp(start, fps=values.fps, ascii_only=values.ascii, watching=True)
     departure = Departure(app)
     departure.install()
@@ -243,7 +278,10 @@ def _watch(words: list[str]) -> int:
 def _stop(words: list[str]) -> int:
     parser = Parser(f"{PROGRAM} stop", "End the training of an experiment: it checkpoints and leaves.")
     parser.add_argument("directory", metavar="DIR", help="experiment directory")
-    directory = Path(parser.parse_args(words).directory)
+    directory = _path(parser.parse_args(words).directory)
+    from shlex import quote
+
+    from logreg_tui.core.arrays import inert
     from logreg_tui.core.stop import stop_experiment
 
     owner = stop_experiment(directory)
@@ -262,7 +300,7 @@ def _runs(words: list[str]) -> int:
     from logreg_tui.core.listing import list_experiments
     from logreg_tui.tui.summary import listing
 
-    print(listing(list_experiments(Path(values.runs_dir))))
+    print(listing(list_experiments(_path(values.runs_dir))))
     return 0
 
 
@@ -276,8 +314,8 @@ def _export(words: list[str]) -> int:
     values = parser.parse_args(words)
     from logreg_tui.core.export import join_csv
 
-    target = Path(values.output)
-    rows = join_csv([Path(directory) for directory in values.directories], target)
+    target = _path(values.output)
+    rows = join_csv([_path(directory) for directory in values.directories], target)
     print(f"{rows:,} rows in {target.absolute()}", file=sys.stderr)
     return 0
 

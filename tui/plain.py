@@ -17,6 +17,7 @@ from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.events import Event
 from logreg_tui.core.history import History
 from logreg_tui.core.lock import HAND_OVER_SIGNAL
+from logreg_tui.core.ranks import launched_rank
 from logreg_tui.tui.summary import accuracy_line, final_table, go_on_with, where_it_is
 from logreg_tui.tui.widgets.figures import duration
 from logreg_tui.tui.widgets.speed import SpeedMeter
@@ -24,6 +25,10 @@ from logreg_tui.tui.widgets.speed import SpeedMeter
 BAR_WIDTH = 20
 BAR_INTERVAL_S = 0.25
 LINE_INTERVAL_S = 10.0
+
+
+StartPlainly = Callable[..., Generator[Event, None, None]]
+"""Called with a control and what is told what is being prepared."""
 
 
 class Interrupted(BaseException):
@@ -49,7 +54,9 @@ class Signals:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self.exit_status = 128 + number
-        signal.signal(number, signal.SIG_DFL)
+        # torchrun passes on to each process what a terminal has sent it already.
+        if launched_rank() is None:
+            signal.signal(number, signal.SIG_DFL)
         self._leave(signal.Signals(number).name)
 
     def _hand_over(self, number: int, frame: FrameType | None) -> None:
@@ -61,7 +68,7 @@ class Signals:
             raise Interrupted
 
 
-def train_plainly(start: Callable[[Control, Callable[[str], None]], Generator[Event, None, None]]) -> int:
+def train_plainly(start: StartPlainly) -> int:
     """Train without a screen and return the exit status. Raises UserError."""
     control, history = Control(), History()
     signals = Signals(control)
