@@ -87,6 +87,13 @@ class LogRows:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowParameters:
+    """Show the parameters of one run as they are now; nothing of the training changes."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
 class Detach:
     """The terminal is gone: train on to the end without a screen, or leave where nothing trains."""
 
@@ -105,7 +112,20 @@ class Leave:
 
 
 Knob = SetHead | SetL2 | SetLearningRate
-Request = Pause | Resume | StepOnce | Knob | AddRun | EndRun | Extend | LogRows | Detach | Stop | Leave
+Request = (
+    Pause
+    | Resume
+    | StepOnce
+    | Knob
+    | AddRun
+    | EndRun
+    | Extend
+    | LogRows
+    | ShowParameters
+    | Detach
+    | Stop
+    | Leave
+)
 
 
 class Control:

@@ -13,6 +13,7 @@ from typing import Any
 from logreg_tui.core.arrays import inert
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import RunSettings, run_from_json
+from logreg_tui.core.showing import DataShown, ParametersShown
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,8 @@ Event = (
     | WriteRefused
     | ExperimentEnded
     | ExperimentLeft
+    | DataShown
+    | ParametersShown
 )
 
 RECORD_NAMES: dict[type[Any], str] = {

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core import events
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.showing import DataShown, ParametersShown
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from logreg_tui.core.datasets import Dataset
 
 COLUMNS = (
     "epoch",
@@ -121,11 +124,20 @@ class History:
         """`preparing`, `training`, `stepping`, `paused`, `idle` (no run left), `blocked`
         (a write was refused), `finished`, `stopped` or `interrupted`."""
 
+        self.dataset: Dataset | None = None
+        """The data, where this process has them."""
+        self.parameters: dict[int, ParametersShown] = {}
+        """What was shown last of each run; replaced, never changed in place."""
+
     def apply(self, event: events.Event) -> None:
         """Take in one event; only the thread that consumes the events may call it."""
         match event:
             case events.RowLogged():
                 self._append(event)
+            case ParametersShown(run=run):
+                self.parameters = {**self.parameters, run: event}
+            case DataShown(_, dataset):
+                self.dataset = dataset
             case events.Progressed(step, elapsed_s):
                 self.step, self.elapsed_s = step, elapsed_s
             case events.ExperimentStarted(step):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -39,8 +40,12 @@ class Ranks:
     def add_up(self, tensor: Tensor) -> None:
         """Replace a tensor by the sum over all processes."""
 
-    def announce(self, name: str, *arguments: object) -> None:
+    def announce(self, name: str, *arguments: object, **named: object) -> None:
         """Let the other processes call this method of their engines with these arguments."""
+
+    def calling(self, name: str, *arguments: object, **named: object) -> AbstractContextManager[None]:
+        """Announce a call that is carried out here within the context."""
+        return nullcontext()
 
     def share(self, settings: ExperimentSettings, dataset: Dataset) -> None:
         """Let the other processes load the same data. Raises UserError where one of them cannot."""
@@ -63,8 +68,8 @@ def announced(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E,
 
     @wraps(method)
     def announcing(engine: E, /, *arguments: P.args, **named: P.kwargs) -> R:
-        engine.ranks.announce(method.__name__, *arguments)
-        return method(engine, *arguments, **named)
+        with engine.ranks.calling(method.__name__, *arguments, **named):
+            return method(engine, *arguments, **named)
 
     return announcing
 

@@ -32,6 +32,7 @@ from logreg_tui.core.past import past_events
 from logreg_tui.core.ranks import ALONE, Ranks
 from logreg_tui.core.replay import Replay, TimedRequest, read_events, replay_of
 from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.showing import DataShown
 
 if TYPE_CHECKING:
     from logreg_tui.core.training import Training
@@ -103,6 +104,7 @@ def resume_experiment(
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
             yield session.started(training, ground, directory)
+            yield DataShown(training.step, ground.dataset)
             yield from past_events(directory, kept.settings, lengths, _beginnings(training))
             replay = replay_of(later, len(training.runs))
             if epochs is not None:

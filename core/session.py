@@ -20,6 +20,7 @@ from logreg_tui.core.events import Event
 from logreg_tui.core.experiment import FIRST_LENGTHS, Experiment, utc_now
 from logreg_tui.core.ranks import ALONE, Ranks
 from logreg_tui.core.settings import DATASETS, ExperimentSettings
+from logreg_tui.core.showing import DataShown
 
 if TYPE_CHECKING:
     from torch import device as Device
@@ -89,6 +90,7 @@ def run_experiment(
             begun = started(training, ground, experiment.directory)
             experiment.append_event(begun)
             yield begun
+            yield DataShown(training.step, ground.dataset)
             yield from recorded_training(training, control, experiment, replay, stays_open=stays_open)
 
 

@@ -224,6 +224,9 @@ class _Loop:
                     self.is_stopping = self.is_leaving = True
             case requests.Leave():
                 self.is_stopping = self.is_leaving = True
+            case requests.ShowParameters(number):
+                if number in training.runs:
+                    yield training.shown(training.runs[number])
             case requests.Pause() | requests.Resume() | requests.StepOnce() if not training.active:
                 pass
             case requests.Pause():

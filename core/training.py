@@ -11,6 +11,7 @@ from torch import Tensor
 from logreg_tui.core.engine import Engine
 from logreg_tui.core.model import initial_parameters
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
+from logreg_tui.core.showing import ParametersShown
 
 
 class Stopwatch:
@@ -122,6 +123,12 @@ class Training:
     def parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
         """Return weight (classes, features) and bias (classes,) on the CPU."""
         return run.parameters or self.engine.parameters(run.number)
+
+    def shown(self, run: RunState) -> ParametersShown:
+        """Return the parameters of a run as they are now, for whoever looks at it."""
+        weight, bias = self.parameters(run)
+        epoch = self.epoch(run) if run.is_training else run.logged_epoch
+        return ParametersShown(self.step, run.number, epoch, run.settings.head, weight.numpy(), bias.numpy())
 
     def kept_parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
         """Return the parameters of a run's last finite row, likewise."""

@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _command(words[0])(words[1:])
         return _app(words)
     except UserError as error:
-        # Of processes that train together the first speaks for all.
-        if not launched_rank():
+        # Of processes that train together the first tells for all what is wrong with the command.
+        if not (launched_rank() and isinstance(error, UsageError)):
             _complain(error)
         return error.exit_status
     except KeyboardInterrupt:
@@ -320,6 +320,13 @@ def _export(words: list[str]) -> int:
     return 0
 
 
+def _bench(words: list[str]) -> int:
+    # With a benchmark of its own, so that `--help` need not read it.
+    from logreg_tui.tui.bench_command import bench
+
+    return bench(PROGRAM, words)
+
+
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "train": (_train, "train without a screen"),
     "resume": (_resume, "go on with an experiment"),
@@ -327,6 +334,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "stop": (_stop, "end the training of an experiment"),
     "repeat": (_repeat, "train an experiment again, every knob turned at its step"),
     "runs": (_runs, "list the experiments there are"),
+    "bench": (_bench, "time the engine beside a plain PyTorch loop"),
     "export": (_export, "write the rows of experiments to one CSV"),
 }
 

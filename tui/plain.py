@@ -37,6 +37,7 @@ class Interrupted(BaseException):
 
 class Signals:
     """SIGINT and SIGTERM end the training cleanly, a second one the process at once; SIGHUP is ignored.
+    Processes that train together SIGHUP ends too, and a second signal changes nothing.
 
     HAND_OVER_SIGNAL lets another process take over.
     """
@@ -49,7 +50,8 @@ class Signals:
         """Whether training has begun, so that there is something to end cleanly."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._end)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # torchrun passes that on too, and kills what does not end.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if launched_rank() is None else self._end)
         signal.signal(HAND_OVER_SIGNAL, self._hand_over)
 
     def _end(self, number: int, frame: FrameType | None) -> None:

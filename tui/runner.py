@@ -41,7 +41,13 @@ class Runner:
         """What ended the training, for whoever wants its traceback."""
 
     def launch(self) -> None:
-        """Start the thread, unless the app was asked to stop before its first frame."""
+        """Start the thread, unless the app was asked to stop before its first frame.
+
+        The garbage collector, which the command line turned off for the start, works from here on,
+        without walking through what the start has made.
+        """
+        gc.freeze()
+        gc.enable()
         if not self._control.is_stopping:
             self._thread.start()
 

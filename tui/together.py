@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from logreg_tui.core.errors import UserError
 from logreg_tui.core.ranks import launched_rank
 
 if TYPE_CHECKING:
@@ -12,15 +13,26 @@ if TYPE_CHECKING:
 
 
 def train_alone_or_together(start: StartPlainly) -> int:
-    """Train, or compute for rank 0 which does, and return the exit status. Raises UserError."""
+    """Train, or compute for rank 0 which does, and return the exit status.
+
+    Raises what this process is to say about its end, such as UserError; of several only one says it.
+    """
     from logreg_tui.tui.plain import train_plainly
 
-    rank = launched_rank()
-    if rank is None:
+    if launched_rank() is None:
         return train_plainly(start)
+    # Here torch is imported: a process alone does that where it can show it.
     from logreg_tui.core.together import Group, serve
 
-    if rank > 0:
-        return serve()
-    with Group() as group:
-        return train_plainly(partial(start, ranks=group))
+    group = Group()
+    try:
+        with group:
+            return serve(group) if group.rank else train_plainly(partial(start, ranks=group))
+    except UserError as error:
+        if group.is_silent:
+            return error.exit_status
+        raise
+    except Exception:
+        if group.is_silent:
+            return 1
+        raise

@@ -1,4 +1,6 @@
-"""Who may import whom: core knows no user interface, and the app's first frame loads nothing heavy."""
+"""Who may import whom: core knows no user interface, the app's first frame loads nothing heavy, and
+help loads nothing slow.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,53 @@ for module in pkgutil.iter_modules(logreg_tui.core.__path__):
     importlib.import_module(f"logreg_tui.core.{module.name}")
 """
 
+BEFORE_THE_FIRST_FRAME = """
+import logreg_tui.tui.cli, logreg_tui.core.session, logreg_tui.core.resume, logreg_tui.core.follow
+import logreg_tui.tui.app, logreg_tui.tui.hangup
+"""
+HEAVY = {"torch", "numpy", "plotext", "sklearn", "torchvision", "safetensors"}
+
+ALL_HELP = """
+import contextlib, os, sys
+before = set(sys.modules)
+from logreg_tui.tui.cli import COMMANDS, main
+with contextlib.redirect_stdout(open(os.devnull, "w")):
+    for words in [], *([name] for name in COMMANDS):
+        with contextlib.suppress(SystemExit):
+            main([*words, "--help"])
+print(*(set(sys.modules) - before))
+"""
+SLOW = HEAVY | {
+    "asyncio",
+    "email",
+    "hashlib",
+    "importlib.metadata",
+    "json",
+    "logging",
+    "pathlib",
+    "platformdirs",
+    "queue",
+    "rich",
+    "shlex",
+    "signal",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "textual",
+    "traceback",
+    "zipfile",
+    "logreg_tui.core.arrays",
+    "logreg_tui.core.control",
+    "logreg_tui.core.events",
+}
+"""What help has no use for and would wait for; our own modules of many dataclasses are among it."""
+
 
 @pytest.mark.parametrize(
     ("code", "forbidden"),
     [
         (IMPORT_CORE, {"textual", "plotext", "rich"}),
-        ("import logreg_tui.tui.app", {"torch", "numpy", "plotext", "sklearn", "torchvision"}),
+        (BEFORE_THE_FIRST_FRAME, HEAVY),
         ("import logreg_tui.tui.cli", {"torch", "numpy", "plotext", "textual", "rich"}),
     ],
 )
@@ -26,3 +69,11 @@ def test_an_import_loads_nothing_that_it_must_not(code: str, forbidden: set[str]
     show = f"{code}\nimport sys; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True)
     assert set(result.stdout.split()) & forbidden == set()
+
+
+def test_help_loads_nothing_slow() -> None:
+    # Compared with before: how a package is installed decides what the interpreter itself loads.
+    result = subprocess.run([sys.executable, "-c", ALL_HELP], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "argparse" in loaded
+    assert loaded & SLOW == set()

@@ -72,7 +72,9 @@ class MainScreen(VerbScreen):
             self.wishes.pause()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._repaint_colors())
         self.set_interval(1 / self._fps, self._tick)
-        self.call_after_refresh(self.app.runner.launch)
+        # Textual draws the frames first and what is in them next: what the training's thread imports would
+        # hold that up.
+        self.call_after_refresh(self.call_after_refresh, self.app.runner.launch)
 
     # What the training says
 
