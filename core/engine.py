@@ -118,7 +118,7 @@ class Engine:
     @property
     def longest_stride(self) -> int:
         """Epochs that `advance` is best given at once: where each is short, many."""
-        return LONGEST_STRIDE if self.device.type == "cuda" else 1
+        return LONGEST_STRIDE if self.device.type == "cuda" and not self._form.is_streamed else 1
 
     @property
     def runs(self) -> list[int]:
@@ -217,6 +217,9 @@ class Engine:
     def _set_gradient(self, summed: Tensor) -> None:
         """Take the summed gradient, shape (outputs, K)."""
         mean = summed[:, : len(self._used)] / self._counts[0]
+        if self.ranks.size > 1:
+            # What other ranks gave to features that are zero in this one's part.
+            self._gradient.zero_()
         self._gradient.index_copy_(1, self._used, mean)
         self.ranks.add_up(self._gradient)
         self.is_stale = False
@@ -234,10 +237,24 @@ class Engine:
             pin_memory=self.device.type == "cuda",
         ).to(self.device, non_blocking=True)
         negative_rates = table.repeat_interleave(self.classes, 1)[:, :, None]
-        if self._graphs is None:
-            self.descend(negative_rates)
-        else:
-            self._graphs.descend(negative_rates)
+        with self._whole_or_not_at_all(len(rates)):
+            if self._graphs is None:
+                self.descend(negative_rates)
+            else:
+                self._graphs.descend(negative_rates)
+
+    @contextmanager
+    def _whole_or_not_at_all(self, epochs: int) -> Iterator[None]:
+        """Undo the epochs before the one that was cancelled, or whose data could not be read."""
+        # A single one changes parameters last.
+        before = self._parameters.clone() if epochs > 1 else self._parameters
+        try:
+            yield
+        except BaseException:
+            if epochs > 1:
+                self._parameters.copy_(before)
+                self.is_stale = True
+            raise
 
     def descend(self, negative_rates: Tensor) -> None:
         """Take one step for each of the rates, shape (epochs, runs * classes, 1), negative."""
@@ -253,10 +270,12 @@ class Engine:
     def rehearsing(self) -> Iterator[None]:
         """Undo afterwards what is done to the parameters."""
         before = self._parameters.clone(), self._gradient.clone(), self.is_stale
-        yield
-        self._parameters.copy_(before[0])
-        self._gradient.copy_(before[1])
-        self.is_stale = before[2]
+        try:
+            yield
+        finally:
+            self._parameters.copy_(before[0])
+            self._gradient.copy_(before[1])
+            self.is_stale = before[2]
 
     @announced
     def keep(self, run: int) -> None:

@@ -83,7 +83,10 @@ class Passes:
             def with_outputs(index: int) -> None:
                 batch = batch_of(index)
                 free = self._scratches.setdefault(len(batch.labels), [])
-                scratch = free.pop() if free else Scratch(len(batch.labels), self._layout, self._device)
+                try:
+                    scratch = free.pop()
+                except IndexError:
+                    scratch = Scratch(len(batch.labels), self._layout, self._device)
                 batch.block.set_outputs(self._weights, scratch)
                 scratch.outputs[: self._squashed].sigmoid_()
                 work(index, batch, scratch)
@@ -108,7 +111,7 @@ class Passes:
         outputs = self._by_run(scratch.outputs)
         index = batch.labels.expand(len(outputs), 1, -1)
         of_label = outputs.gather(1, index)[:, 0]
-        losses = torch.logsumexp(outputs, 1).sub_(of_label).sum(1, dtype=self._sum_dtype)
+        losses = torch.log_softmax(outputs, 1).gather(1, index)[:, 0].neg_().sum(1, dtype=self._sum_dtype)
         hits = _hits(outputs, of_label, batch.labels, losses).sum(1)
         return torch.stack([losses, hits.to(self._sum_dtype)])
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from logreg_tui.core.arrays import row_chunks
 from logreg_tui.core.blocks import Block, DenseBlock, SparseBlock
 from logreg_tui.core.inputs import Inputs, padded_width, with_ones
 from logreg_tui.core.memory import available_memory
@@ -27,6 +28,8 @@ BLOCK_ROWS = 2000
 """Rows of a block on a processor, so that what is computed from them stays in its cache."""
 BLOCK_VALUES = 1 << 19
 """Values in a block at least: less is done sooner than handed to another thread."""
+MOST_BLOCK_VALUES = 1 << 23
+"""Values in a block at most that goes through the processor's memory: several are there at once."""
 GPU_BLOCK_ROWS = 1 << 17
 MOST_NONZERO = 0.25
 """Share of values up to which products with sparse rows are the faster ones."""
@@ -125,13 +128,20 @@ def _is_sparse(inputs: Inputs, share_nonzero: float, device: torch.device) -> bo
     )
 
 
-def cuts_of(shape: tuple[int, int], device: torch.device) -> list[tuple[int, int]]:
-    """Return the first row of each block and the one behind its last."""
+def cuts_of(
+    shape: tuple[int, int], device: torch.device, *, is_streamed: bool = False
+) -> list[tuple[int, int]]:
+    """Return the first row of each block and the one behind its last.
+
+    On a processor they do not depend on `is_streamed`, so that the results do not either.
+    """
     samples, features = shape
+    is_bounded = is_streamed or device.type == "cpu"
+    least = math.ceil(samples * features / MOST_BLOCK_VALUES) if is_bounded else 1
     if device.type == "cpu":
-        count = max(1, min(samples // BLOCK_ROWS, samples * features // BLOCK_VALUES))
+        count = max(1, least, min(samples // BLOCK_ROWS, samples * features // BLOCK_VALUES))
     else:
-        count = math.ceil(samples / GPU_BLOCK_ROWS)
+        count = max(least, math.ceil(samples / GPU_BLOCK_ROWS))
     rows = math.ceil(samples / count)
     return [(start, min(start + rows, samples)) for start in range(0, samples, rows)]
 
@@ -151,7 +161,7 @@ class Samples:
         has_gradient: bool,
     ) -> None:
         """Move the samples to the device. Raises torch.OutOfMemoryError where they do not fit."""
-        self.cuts = cuts_of(inputs.shape, device)
+        self.cuts = cuts_of(inputs.shape, device, is_streamed=form.is_streamed)
         self._inputs = inputs
         self._labels = torch.as_tensor(labels).to(device)
         self._classes = classes
@@ -211,14 +221,17 @@ class Samples:
         columns = self._form.columns
         if len(columns) == self._inputs.shape[1]:
             self._inputs.scaled(stored, rows[:, : len(columns)])
-        else:
-            rows[:, : len(columns)] = self._inputs.scaled(stored)[:, columns]
+            return
+        for part in row_chunks(stored.shape):
+            rows[part, : len(columns)] = self._inputs.scaled(stored[part])[:, columns]
 
     def _with_ones(self, stored: np.ndarray) -> np.ndarray:
         """Return the kept features and the ones, in the type they are stored in where that will do."""
-        values = stored if self._inputs.is_raw else self._inputs.scaled(stored)
-        rows = np.ones((len(values), self._form.width), values.dtype)
-        rows[:, :-1] = values[:, self._form.columns]
+        is_raw = self._inputs.is_raw
+        rows = np.ones((len(stored), self._form.width), stored.dtype if is_raw else np.float32)
+        for part in row_chunks(stored.shape):
+            values = stored[part] if is_raw else self._inputs.scaled(stored[part])
+            rows[part, :-1] = values[:, self._form.columns]
         return rows
 
 

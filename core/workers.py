@@ -7,8 +7,9 @@ neighbour takes; OpenMP's threads wait for the slowest of them after every opera
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import torch
 
@@ -30,21 +31,28 @@ class Workers:
         Raises Cancelled where `is_cancelled` says so before the last one was taken.
         """
         counter = itertools.count()
+        has_failed = threading.Event()
 
         def take_turns() -> None:
             # Both hold for the thread that sets them. Saturated heads give gradients so small that
             # products of denormal numbers would take most of the time.
             torch.set_num_threads(1)
             torch.set_flush_denormal(True)
-            while (index := next(counter)) < count:
-                if is_cancelled():
-                    raise Cancelled
-                work(index)
+            try:
+                while not has_failed.is_set() and (index := next(counter)) < count:
+                    if is_cancelled():
+                        raise Cancelled
+                    work(index)
+            except BaseException:
+                has_failed.set()
+                raise
 
         others = [self._pool.submit(take_turns) for _ in range(min(self._others, count - 1))]
         try:
             take_turns()
         finally:
             torch.set_flush_denormal(False)
-            for other in others:
-                other.result()
+            # All of them, before an error of one is raised: nobody may still work on the next pass.
+            wait(others)
+        for other in others:
+            other.result()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import count
-from typing import Any
 
 import pytest
 import torch
@@ -27,17 +26,27 @@ from logreg_tui.core.training import Training
 HEADS = ("sigmoid", "logits")
 
 
+Operation = tuple[Callable[..., torch.Tensor], tuple[object, ...], dict[str, object], torch.Tensor]
+"""A function of PyTorch, what it was called with, and what it returned."""
+
+
 class _Recorder(TorchDispatchMode):
     """Notes every operation with the tensors it worked on; those that wait for the GPU are refused."""
 
-    def __init__(self, done: list[tuple[Any, Any, Any, Any]]) -> None:
+    def __init__(self, done: list[Operation]) -> None:
         super().__init__()
         self._done = done
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., torch.Tensor],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> torch.Tensor:
         if func is torch.ops.aten._local_scalar_dense.default:
             raise RuntimeError("operation not permitted when stream is capturing")
-        result = func(*args, **(kwargs or {}))
+        result: torch.Tensor = func(*args, **(kwargs or {}))
         self._done.append((func, args, kwargs or {}, result))
         return result
 
@@ -48,7 +57,7 @@ class StandInGraph:
     made: list[StandInGraph] = []
 
     def __init__(self) -> None:
-        self.done: list[tuple[Any, Any, Any, Any]] = []
+        self.done: list[Operation] = []
         self.replays = 0
         StandInGraph.made.append(self)
 
@@ -57,9 +66,8 @@ class StandInGraph:
         with torch.no_grad():
             for func, args, kwargs, result in self.done:
                 again = func(*args, **kwargs)
-                is_new = isinstance(result, torch.Tensor) and again is not result
-                # A view sees what was written to what it is a view of.
-                if is_new and again.data_ptr() != result.data_ptr():
+                # A view, or what an operation was given to fill, holds the result already.
+                if isinstance(again, torch.Tensor) and again.data_ptr() != result.data_ptr():
                     result.copy_(again)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from logreg_tui.core.blocks import Layout, Scratch
 from logreg_tui.core.engine import Engine
 from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.inputs import Inputs
-from logreg_tui.core.passes import OrderedSum, Passes
+from logreg_tui.core.passes import Passes
 from logreg_tui.core.ranks import Ranks
 from logreg_tui.core.samples import Batch, Samples, survey
 from logreg_tui.core.workers import Workers
@@ -163,9 +162,7 @@ def test_gradients_are_those_of_autograd_whatever_heads_stand_together(
     exact = parameters.double().requires_grad_()
     outputs = exact @ torch.from_numpy(np.c_[train, np.ones(200)]).T
     by_run = put_out(outputs.view(runs, 3, 200).transpose(1, 2), heads.count("sigmoid"))
-    losses = torch.stack(
-        [functional.cross_entropy(of_run, labels, reduction="sum") for of_run in by_run]
-    )
+    losses = torch.stack([functional.cross_entropy(of_run, labels, reduction="sum") for of_run in by_run])
     losses.sum().backward()
     figures, gradient = passes.measure_and_differentiate(samples)
     assert exact.grad is not None
@@ -222,61 +219,6 @@ def test_a_pass_that_is_cancelled_changes_nothing_and_the_next_is_right(
     engine.advance([rates])
     assert torch.equal(all_parameters(engine), all_parameters(expected))
     assert engine.measure() == expected.measure()
-
-
-def new_parts() -> list[Tensor]:
-    return [torch.zeros(3), torch.zeros(2)]
-
-
-def filled(total: OrderedSum, value: float) -> list[Tensor]:
-    part = total.room()
-    for tensor in part:
-        tensor.fill_(value)
-    return part
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_parts_are_added_in_order_whatever_the_order_of_their_arrival(seed: int) -> None:
-    # In float32 each order of these has a sum of its own.
-    addends = [1e8, 1.0, -1e8, 3.0, 1e-3, 7e7, -7e7, 0.1]
-    expected = torch.zeros(1)
-    for addend in addends:
-        expected += addend
-    order = list(range(len(addends)))
-    random.Random(seed).shuffle(order)
-    total = OrderedSum(new_parts)
-    for _ in range(2):
-        total.begin()
-        for index in order:
-            total.give(index, filled(total, addends[index]))
-        assert [tensor.tolist() for tensor in total.total] == [expected.tolist() * 3, expected.tolist() * 2]
-
-
-def test_parts_of_a_sum_that_was_given_up_do_not_come_into_the_next() -> None:
-    total = OrderedSum(new_parts)
-    for index in (0, 1, 4, 3):
-        total.give(index, filled(total, 100.0))
-    total.begin()
-    assert total.total == []
-    for index in (2, 0, 1):
-        total.give(index, filled(total, float(index)))
-    assert total.total[0].tolist() == [3.0] * 3
-
-
-def test_room_is_used_again() -> None:
-    rooms: list[list[Tensor]] = []
-
-    def new() -> list[Tensor]:
-        rooms.append(new_parts())
-        return rooms[-1]
-
-    total = OrderedSum(new)
-    for _ in range(3):
-        total.begin()
-        for index in range(50):
-            total.give(index, filled(total, 1.0))
-    assert total.total[0].tolist() == [50.0] * 3
-    assert len(rooms) == 2
 
 
 class Pair(Ranks):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import CPU
 from made_data import DiskSource, all_parameters, cut_into_blocks, dataset, values, with_runs
@@ -41,6 +41,7 @@ def kept(inputs: Inputs, form: Form) -> Samples:
     return Samples(inputs, labels, 2, form, CPU, WORKERS, has_gradient=True)
 
 
+@settings(deadline=None)
 @given(rows=st.integers(1, 10**7), features=st.integers(1, 10**6), on_gpu=st.booleans())
 def test_the_cut_covers_every_row_once_in_order(rows: int, features: int, on_gpu: bool) -> None:
     cuts = cuts_of((rows, features), CUDA if on_gpu else CPU)

@@ -52,7 +52,8 @@ def readers() -> list[threading.Thread]:
 
 @pytest.mark.parametrize("share", [0.2, 1.0])
 @pytest.mark.parametrize(
-    "scaling", [None, Scaling(np.zeros(1), np.array([255.0])), Scaling(np.full(7, 3.0), np.array([2.0] * 6 + [0]))]
+    "scaling",
+    [None, Scaling(np.zeros(1), np.array([255.0])), Scaling(np.full(7, 3.0), np.array([2.0] * 6 + [0]))],
 )
 def test_streamed_data_give_the_bits_of_data_in_memory(share: float, scaling: Scaling | None) -> None:
     train, source = on_disk(values(333, 7, share), scaling)
@@ -146,7 +147,9 @@ def test_a_streamed_pass_that_is_cancelled_changes_nothing_and_the_next_is_right
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_only_a_few_blocks_are_ever_held(threads: int) -> None:
     train, source = on_disk(values(2000, 7))
-    engine = with_runs(Engine(dataset(train, on_disk(values(40, 7))[0]), CPU, threads, memory_limit=NOTHING), HEADS)
+    engine = with_runs(
+        Engine(dataset(train, on_disk(values(40, 7))[0]), CPU, threads, memory_limit=NOTHING), HEADS
+    )
     assert source.reads == 0
     engine.advance(RATES[:1])
     assert source.reads == 100
