@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +192,9 @@ def started(training: Training, ground: Ground, directory: Path) -> events.Exper
 
 def _config(settings: ExperimentSettings, ground: Ground) -> dict[str, Any]:
     """Return config.json: what was asked for, and what it came to on this machine."""
+    # Loads the email package, for which the first frame need not wait.
+    from importlib.metadata import version
+
     import torch
 
     dataset = ground.dataset

@@ -59,7 +59,7 @@ def stream():
     test = Inputs(MadeWhereItIsRead(20_000, 100))
     train(Inputs(MadeWhereItIsRead(100_000, 100)), test, 2, 4 << 20)
     yield memory("VmHWM")
-    train(Inputs(MadeWhereItIsRead(500_000, 100)), test, 2, 4 << 20)
+    train(Inputs(MadeWhereItIsRead(1_500_000, 100)), test, 2, 4 << 20)
 
 def keep():
     inputs = sparse_bytes(40_000, 784)
@@ -81,9 +81,8 @@ def peaks(name: str) -> list[int]:
 
 def test_streamed_data_take_the_memory_of_a_few_blocks_however_many_rows_there_are() -> None:
     few, many = peaks("stream")
-    bytes_of_the_others = 400_000 * 100
-    assert many - few < 0.75 * bytes_of_the_others, "labels and noise, not inputs"
-    assert many < 50 * MB + LIBRARIES
+    bytes_of_the_others = 1_400_000 * 100
+    assert many - few < 0.5 * bytes_of_the_others, "labels and noise, not inputs"
 
 
 def test_sparse_bytes_take_at_most_what_float32_takes_and_30_percent() -> None:
