@@ -83,13 +83,13 @@ def _read(
 ) -> tuple[Arrays, str | None]:
     """Return the data and a notice where they stand in for others."""
     if name == "auto":
-        return _read_mnist_or_digits(_folder(data_dir), progress, is_cancelled)
+        return _read_mnist_or_digits(data_folder(data_dir), progress, is_cancelled)
     if name == "digits":
         return _read_digits(progress), None
     if name in DATASETS:
         from logreg_tui.core.download import PATIENT
 
-        return _read_family(name, _folder(data_dir), PATIENT, progress, is_cancelled), None
+        return _read_family(name, data_folder(data_dir), PATIENT, progress, is_cancelled), None
     # A folder of any name is one of shards.
     if os.path.isdir(name):
         from logreg_tui.core.shards import read_shards
@@ -98,7 +98,8 @@ def _read(
     return _read_npz(name, memory_limit, progress, is_cancelled), None
 
 
-def _folder(data_dir: str | None) -> Path:
+def data_folder(data_dir: str | None) -> Path:
+    """Return the folder of `--data-dir`; None is the user's cache folder."""
     if data_dir is not None:
         return Path(data_dir)
     from platformdirs import user_cache_dir

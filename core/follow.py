@@ -1,6 +1,7 @@
 """An experiment watched from outside: what its two growing files say, as the events they were made of.
 
-Writes nothing and loads no torch, so that any number of watchers may look at a training. Rows that a
+Writes nothing, and loads no torch unless somebody looks at the parameters, so that any number of
+watchers may look at a training. Rows that a
 resume computes again are told as they were computed first; what is never recorded, such as a write
 that the disk refused, cannot be seen.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from logreg_tui.core import events
 from logreg_tui.core.arrays import describe, inert
-from logreg_tui.core.control import Control, Detach
+from logreg_tui.core.control import Control, Detach, Request, ShowParameters, Stop
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.events import Event, RowLogged
 from logreg_tui.core.experiment import CONFIG, CSV_COLUMNS, EVENTS, METRICS
@@ -24,6 +25,7 @@ from logreg_tui.core.files import reason
 from logreg_tui.core.history import INTERRUPTED
 from logreg_tui.core.lock import is_locked, read_owner
 from logreg_tui.core.past import joins_of, row_of
+from logreg_tui.core.peek import Peek
 from logreg_tui.core.replay import read_events
 from logreg_tui.core.resume import Kept, read_config
 from logreg_tui.core.settings import ExperimentSettings
@@ -61,24 +63,30 @@ def follow_experiment(
     yield follower.started()
     # A long past must not keep whoever quits.
     yield from takewhile(lambda _: not control.is_stopping, past)
-    while not _is_left_meanwhile(control):
+    peek = Peek(follower.kept)
+    while not isinstance(request := _asked_meanwhile(control), Stop | Detach):
+        if isinstance(request, ShowParameters):
+            yield from peek.look(request.run)
         yield from follower.poll()
 
 
-def _is_left_meanwhile(control: Control) -> bool:
-    """Wait until the next poll; return True at once where nobody watches any more."""
+def _asked_meanwhile(control: Control) -> Request | None:
+    """Wait for a request until the next poll; Stop is returned where nobody watches any more."""
     end = time.monotonic() + POLL_S
     while time.monotonic() < end:
-        if control.is_stopping or isinstance(control.take(), Detach):
-            return True
+        if control.is_stopping:
+            return Stop()
+        if (request := control.take()) is not None:
+            return request
         time.sleep(SLICE_S)
-    return False
+    return None
 
 
 class _Follower:
     """Reads what was appended since the last poll."""
 
     def __init__(self, kept: Kept) -> None:
+        self.kept = kept
         self._directory = kept.directory
         self._settings = kept.settings
         self._started: events.ExperimentStarted | None = None

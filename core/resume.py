@@ -97,7 +97,7 @@ def resume_experiment(
     lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
         _check_what_is_left(directory, epochs)
-        ground = session.prepare(_reading_only(kept.settings), control, progress, ranks)
+        ground = session.prepare(reading_only(kept.settings), control, progress, ranks)
         _check_data(kept, ground)
         with session.out_of_memory_explained(ground):
             training, lengths = _load(kept, ground)
@@ -128,7 +128,7 @@ def _refuse_links(directory: Path) -> None:
             )
 
 
-def _reading_only(settings: ExperimentSettings) -> ExperimentSettings:
+def reading_only(settings: ExperimentSettings) -> ExperimentSettings:
     """Return settings by which no data are downloaded into a folder that only config.json names."""
     family = FAMILIES.get("mnist" if settings.dataset == "auto" else settings.dataset)
     if settings.data_dir is None or family is None or not family.missing(Path(settings.data_dir)):
@@ -269,7 +269,7 @@ def repeat_experiment(
     ends = [line.event for line in recorded if isinstance(line.event, events.ExperimentEnded)]
     if ends and ends[-1].reason == "stopped":
         replay.requests.append(TimedRequest(ends[-1].step, Stop(), 0))
-    settings = replace(_reading_only(kept.settings), runs_dir=runs_dir)
+    settings = replace(reading_only(kept.settings), runs_dir=runs_dir)
     happenings = session.run_experiment(settings, control, progress, replay=replay)
     for event in happenings:
         if isinstance(event, events.ExperimentStarted):

@@ -19,6 +19,7 @@ from logreg_tui.core.datasets import Dataset
 from logreg_tui.core.events import Event
 from logreg_tui.core.model import initial_parameters
 from logreg_tui.core.settings import RunSettings, Schedule
+from logreg_tui.core.showing import ParametersShown
 from logreg_tui.core.trainer import train
 from logreg_tui.core.training import Stopwatch, Training
 
@@ -327,3 +328,27 @@ def test_more_runs_do_not_change_what_a_run_is_given(digits: Dataset) -> None:
     beside = rows(train_to_the_end(digits, LOGITS, SIGMOID, LOGITS.with_other_head(), epochs=50), 2)
     for one, other in zip(alone, beside, strict=True):
         assert other.train_loss == pytest.approx(one.train_loss, rel=1e-5)
+
+
+def test_parameters_are_shown_at_once_and_change_nothing(digits: Dataset) -> None:
+    driver = Driver(start(digits, SIGMOID, LOGITS, epochs=30))
+    driver.send_at(20, requests.ShowParameters(2), requests.ShowParameters(9))
+    shown = driver.until(ParametersShown)
+    assert isinstance(shown, ParametersShown)
+    assert (shown.run, shown.epoch, shown.head) == (2, 20, "logits")
+    assert shown.weight.shape == (10, 64)
+    before = shown.weight.copy()
+    looked_at, alone = driver.finish(), train_to_the_end(digits, SIGMOID, LOGITS, epochs=30)
+    assert np.array_equal(shown.weight, before), "a copy, not what goes on being trained"
+    assert [row.train_loss for row in rows(looked_at, 2)] == [row.train_loss for row in rows(alone, 2)]
+
+
+def test_parameters_of_a_run_that_has_ended_are_those_of_its_last_epoch(digits: Dataset) -> None:
+    driver = Driver(start(digits, SIGMOID, epochs=10), stays_open=True)
+    driver.until(events.AllRunsEnded)
+    driver.control.send(requests.ShowParameters(1))
+    shown = driver.until(ParametersShown)
+    assert isinstance(shown, ParametersShown)
+    assert (shown.epoch, shown.head) == (10, "sigmoid")
+    driver.control.send(requests.Stop())
+    driver.finish()
