@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from logreg_tui.core import control as core_control
 from logreg_tui.core import events
 from logreg_tui.core.control import Control
+from logreg_tui.core.datasets import Dataset
+from logreg_tui.core.inputs import ArraySource, Inputs
 from logreg_tui.core.settings import LOGITS, RunSettings
+from logreg_tui.core.showing import DataShown, ParametersShown
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class FakeTraining:
     log_every: int = 10
     report_every: int = 1000
     notice: str | None = None
+    shows_data: bool = False
+    """Whether there are images to look at."""
     fails_at_start: Exception | None = None
     requests: list[Any] = field(default_factory=list)
     """What was asked for, in order."""
@@ -76,6 +83,8 @@ class FakeTraining:
             0, self.directory, "mnist", 60_000, 10_000, 784, 10, (28, 28), "cuda:0 NVIDIA H200",
             self.epochs, self.log_every, self.report_every, self.notice,
         )  # fmt: skip
+        if self.shows_data:
+            yield DataShown(0, made_data())
         for settings in self.runs:
             yield from self._join(settings)
         yield from self._log_points(self.log_points)
@@ -103,6 +112,8 @@ class FakeTraining:
                 yield from self._change(run, "l2", l2)
             case core_control.SetLearningRate(run, rate):
                 yield from self._change(run, "learning_rate", rate)
+            case core_control.ShowParameters(run):
+                yield self._parameters(run)
             case core_control.AddRun(settings):
                 yield from self._join(settings)
             case core_control.EndRun(run):
@@ -140,6 +151,15 @@ class FakeTraining:
             self._step += self.log_every
             yield from map(self._row, list(self._live))
 
+    def _parameters(self, run: int) -> ParametersShown:
+        """Return weights that look for bright pixels in another band of rows for each class."""
+        epoch = self._step - self._joined[run]
+        rows = np.arange(784).reshape(28, 28) // 28
+        bands = [np.cos((rows - 2.8 * label) / 4) for label in range(10)]
+        weight = np.stack(bands).reshape(10, 784).astype(np.float32) * 1e-3
+        head = self._live[run].head if run in self._live else "sigmoid"
+        return ParametersShown(self._step, run, epoch, head, weight, np.zeros(10, np.float32))
+
     def _row(self, run: int) -> events.RowLogged:
         settings, epoch = self._live[run], self._step - self._joined[run]
         floor, height = (0.27, 2.1) if settings.head == LOGITS else (1.53, 0.8)
@@ -150,3 +170,16 @@ class FakeTraining:
             settings.learning_rate_at(epoch), loss, settings.l2 * 12, loss + 0.01,
             accuracy, accuracy + 0.004, epoch % self.report_every == 0,
         )  # fmt: skip
+
+
+def made_data() -> Dataset:
+    """Return 200 images with a bright band of rows each, at a height that follows from the label."""
+    labels = np.arange(200) % 10
+    rows = np.arange(28)[:, None] * np.ones((1, 28))
+    shifts = np.random.default_rng(0).normal(0, 2.5, len(labels))
+    bands = [
+        255 * np.exp(-(((rows - 2.8 * label - shift) / 3) ** 2))
+        for label, shift in zip(labels, shifts, strict=True)
+    ]
+    inputs = Inputs(ArraySource(np.stack(bands).astype(np.uint8)))
+    return Dataset("mnist", inputs, labels, inputs, labels, 10, (28, 28), "f" * 64)
