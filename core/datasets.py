@@ -42,6 +42,8 @@ class Dataset:
     """Rows and columns where the features of a sample form an image."""
     fingerprint: str
     """SHA-256 of inputs and labels before `--pixels`, as 64 hexadecimal digits."""
+    pixels: str = "raw"
+    """What was made of the inputs."""
     notice: str | None = None
     """Something the user must keep in mind, such as data that stand in for MNIST."""
 
@@ -206,5 +208,6 @@ def _finished(
         arrays.classes,
         arrays.image_shape,
         digest,
+        pixels,
         notice,
     )

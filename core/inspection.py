@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from logreg_tui.core.errors import UserError
 from logreg_tui.core.settings import SIGMOID
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from logreg_tui.core.showing import ParametersShown
 
 CHUNK_ROWS = 4096
+CHUNK_VALUES = 1 << 22
+"""Of inputs or outputs at a time: with very many features, fewer rows."""
+MOST_CLASSES = 1000
+"""A table of more would take more memory than anybody could look at."""
 MOST_ROWS = 60_000
 """Samples that `head_facts` looks at: the first ones where there are more."""
 SATURATED = 1e-3
@@ -48,8 +53,20 @@ class Mistakes:
     def class_accuracies(self) -> np.ndarray:
         """Share of each label's samples that are predicted right (recall); nan where a label has none."""
         totals = self.counts.sum(axis=1)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.diagonal(self.counts) / np.where(totals, totals, np.nan))
+        return np.asarray(np.diagonal(self.counts) / np.where(totals, totals, np.nan))
+
+    @cached_property
+    def precisions(self) -> np.ndarray:
+        """Share of each class's predictions that are right; nan where it is never predicted."""
+        totals = self.counts.sum(axis=0)
+        return np.asarray(np.diagonal(self.counts) / np.where(totals, totals, np.nan))
+
+    @property
+    def worst(self) -> tuple[int, int]:
+        """Label and predicted class of the most frequent mistake, the first of several; 0, 0 without any."""
+        wrong = self.counts * ~np.eye(len(self.counts), dtype=bool)
+        label, predicted = divmod(int(wrong.argmax()), len(wrong))
+        return label, predicted
 
     def samples(self, label: int, predicted: int) -> np.ndarray:
         """Return the numbers of the samples of one cell, ascending."""
@@ -78,7 +95,15 @@ class HeadFacts:
 
 
 def inspect_mistakes(parameters: ParametersShown, inputs: Inputs, labels: np.ndarray) -> Mistakes:
-    """Return what a model predicts for samples with labels of shape (samples,)."""
+    """Return what a model predicts for samples with labels of shape (samples,).
+
+    Raises UserError where there are more than MOST_CLASSES classes.
+    """
+    classes = len(parameters.bias)
+    if classes > MOST_CLASSES:
+        raise UserError(
+            f"{len(parameters.bias):,} classes are too many for a table: {MOST_CLASSES:,} is the most"
+        )
     predicted = np.concatenate([outputs.argmax(1) for _, outputs in _outputs(parameters, inputs)])
     classes = len(parameters.bias)
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
@@ -86,8 +111,11 @@ def inspect_mistakes(parameters: ParametersShown, inputs: Inputs, labels: np.nda
 
 
 def probabilities(parameters: ParametersShown, inputs: Inputs) -> np.ndarray:
-    """Return softmax of what the head puts out, shape (samples, classes), float32."""
-    return np.concatenate([_softmax(outputs) for _, outputs in _outputs(parameters, inputs)])
+    """Return softmax of what the head puts out, shape (samples, classes), float64."""
+    # In float32 most of a certain model's would be 0, and nobody could tell the second likeliest class.
+    return np.concatenate(
+        [_softmax(outputs.astype(np.float64)) for _, outputs in _outputs(parameters, inputs)]
+    )
 
 
 def head_facts(parameters: ParametersShown, inputs: Inputs, labels: np.ndarray) -> HeadFacts:
@@ -122,13 +150,15 @@ def head_facts(parameters: ParametersShown, inputs: Inputs, labels: np.ndarray) 
 
 def _outputs(parameters: ParametersShown, inputs: Inputs) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield rows and what the head puts out for them, shape (rows, classes) float32, part by part."""
-    for start in range(0, len(inputs), CHUNK_ROWS):
-        stop = min(start + CHUNK_ROWS, len(inputs))
+    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(parameters.weight.shape)))
+    for start in range(0, len(inputs), rows):
+        stop = min(start + rows, len(inputs))
         outputs = inputs.read(start, stop) @ parameters.weight.T + parameters.bias
         yield slice(start, stop), _sigmoid(outputs) if parameters.head == SIGMOID else outputs
 
 
 def _sigmoid(outputs: np.ndarray) -> np.ndarray:
+    # In float32, as the training computes it: from about 16.6 on it is 1, and these outputs tie.
     with np.errstate(over="ignore"):
         return np.asarray(1 / (1 + np.exp(-outputs)))
 

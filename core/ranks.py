@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
+from logreg_tui.core.errors import UserError
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 Rows = TypeVar("Rows", "Inputs", "np.ndarray")
+
+
+class LostContact(UserError):
+    """Another of the processes that train together has ended without a word."""
 
 
 class Ranks:

@@ -12,6 +12,7 @@ from logreg_tui.core.checkpoint import write_checkpoint, write_model
 from logreg_tui.core.control import Control, Detach, Leave, Request, Resume, Stop
 from logreg_tui.core.events import Event
 from logreg_tui.core.experiment import EVENTS, Experiment, WriteError
+from logreg_tui.core.ranks import LostContact
 from logreg_tui.core.replay import Replay
 from logreg_tui.core.training import Training
 
@@ -49,6 +50,8 @@ def _rescued(happenings: Iterator[Event], training: Training, recorder: _Recorde
     """Yield the events; where an error that nobody foresaw ends them, keep how far training came."""
     try:
         yield from happenings
+    except LostContact:
+        raise  # What was not added up to its end may be anything; the checkpoint before is not.
     except Exception:
         if training.is_whole:
             with suppress(Exception):

@@ -6,6 +6,7 @@ Loads neither torch nor numpy nor plotext: the first frame does not wait for the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -21,10 +22,12 @@ from textual.widget import Widget
 
 from logreg_tui.core.control import Control
 from logreg_tui.core.history import History
+from logreg_tui.core.machine import Sampler
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.tui.driver import ThriftyDriver
 from logreg_tui.tui.hangup import TerminalGone
 from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
+from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.runner import Runner, StartTraining
 from logreg_tui.tui.screens.main import MainScreen
 from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor, draw_scroll_bar_with_characters
@@ -68,8 +71,14 @@ class LogRegApp(App[None]):
         ascii_only: bool = False,
         watching: bool = False,
         defaults: RunSettings = RunSettings(),  # noqa: B008  frozen
+        preferences: Preferences | None = None,
+        sampler: Sampler | None = None,
     ) -> None:
+        """Take how the user likes to look, None being not to remember it, and what samples the machine."""
         super().__init__()
+        self.sampler = sampler
+        self.preferences = preferences or Preferences()
+        self._remembers = preferences is not None
         self.history = History()
         self.control = Control()
         self.runner = Runner(start, self.control, self.history, self.post_message)
@@ -86,6 +95,20 @@ class LogRegApp(App[None]):
         self._interrupted_at: float | None = None
         self.set_class(ascii_only, "-ascii")
         self._without_color = WithoutColor()
+
+    def on_mount(self) -> None:
+        """Take the remembered theme."""
+        if self.preferences.theme in self.available_themes:
+            self.theme = self.preferences.theme
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+
+    def remember(self, **choices: object) -> None:
+        """Keep choices of view, named as in Preferences, for the next start."""
+        changed = replace(self.preferences, **choices)  # type: ignore[arg-type]
+        if changed != self.preferences:
+            self.preferences = changed
+            if self._remembers:
+                save(changed)
 
     @property
     def outcome(self) -> Outcome:
@@ -170,6 +193,8 @@ class LogRegApp(App[None]):
     def leave(self) -> None:
         """Ask the training to stop and close at once; whoever called `run` waits for the thread."""
         self.runner.request_stop()
+        if self.sampler is not None:
+            self.sampler.stop()
         self.exit(return_code=self.outcome.status)
 
     async def action_quit(self) -> None:

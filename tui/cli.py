@@ -146,11 +146,19 @@ def _show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> i
     # What an app makes on its way to the first frame is no garbage; `launch` turns the search on again.
     gc.disable()
     # Textual is imported here only: `--help` and `train` do without.
+    from logreg_tui.core.machine import Sampler
     from logreg_tui.tui.app import LogRegApp
     from logreg_tui.tui.hangup import Departure
+    from logreg_tui.tui.preferences import load
 
     app = LogRegApp(
-        start, fps=options.fps, paused=options.paused, ascii_only=options.ascii_only, defaults=defaults
+        start,
+        fps=options.fps,
+        paused=options.paused,
+        ascii_only=options.ascii_only,
+        defaults=defaults,
+        preferences=load(),
+        sampler=Sampler(),
     )
     departure = Departure(app)
     departure.install()
@@ -265,9 +273,10 @@ def _watch(words: list[str]) -> int:
     from logreg_tui.core.follow import follow_experiment
     from logreg_tui.tui.app import LogRegApp
     from logreg_tui.tui.hangup import Departure
+    from logreg_tui.tui.preferences import load
 
     start = partial(follow_experiment, _path(values.directory))
-    app = LogRegApp(start, fps=values.fps, ascii_only=values.ascii, watching=True)
+    app = LogRegApp(start, fps=values.fps, ascii_only=values.ascii, watching=True, preferences=load())
     departure = Departure(app)
     departure.install()
     app.run()

@@ -12,6 +12,7 @@ from typing import NoReturn
 from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.memory import parse_size
+from logreg_tui.core.ranks import launched_rank
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,7 +87,8 @@ def _device(value: object) -> object:
 def _dataset(value: object) -> object:
     name = str(value)
     is_there = os.path.isdir(name) or (name.endswith(".npz") and os.path.isfile(name))
-    if name in s.DATASETS or is_there:
+    # Of processes that train together any may lack it: they tell each other once they have met.
+    if name in s.DATASETS or is_there or launched_rank() is not None:
         return name
     if name.endswith(".npz") or os.sep in name:
         raise UsageError(f"dataset {name!r}: there is no such .npz file or folder")

@@ -69,6 +69,10 @@ class Wishes:
         """Ask for one more run."""
         self._inbox.send(control.AddRun(settings))
 
+    def show_parameters(self, run: int) -> None:
+        """Ask for the parameters of a run."""
+        self._inbox.send(control.ShowParameters(run))
+
     def end_run(self, run: RunHistory) -> None:
         """Ask to end a run."""
         self._inbox.send(control.EndRun(run.number))

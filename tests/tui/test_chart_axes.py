@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from logreg_tui.tui.widgets.chart_axes import epoch_axis, epoch_limit, loss_axis, nice_step
+from logreg_tui.tui.widgets.chart_axes import (
+    accuracy_axis,
+    epoch_axis,
+    epoch_limit,
+    loss_axis,
+    nice_step,
+    seconds_axis,
+    span_axis,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +83,39 @@ def test_what_is_not_finite_has_no_place(value: float, is_log: bool) -> None:
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_a_log_axis_has_no_place_for_0_and_below(value: float) -> None:
     assert math.isnan(loss_axis(1, 2, True, 20).place(value))
+
+
+def test_a_window_of_epochs_has_whole_ticks_inside_it() -> None:
+    axis = span_axis(1234, 1240, False, 80, is_whole=True)
+    assert (axis.low, axis.high) == (1234, 1240)
+    assert all(1234 <= value <= 1240 and value == int(value) for value, _ in axis.ticks)
+    assert len(axis.ticks) >= 3
+
+
+def test_seconds_have_decimals_where_they_need_them() -> None:
+    assert [text for _, text in span_axis(15.5, 17.5, False, 80).ticks] == [
+        "15.5",
+        "16.0",
+        "16.5",
+        "17.0",
+        "17.5",
+    ]
+
+
+def test_an_axis_of_seconds_has_room_while_training_and_fits_afterwards() -> None:
+    assert seconds_axis(21, False, 0.1, False, 80).high == 50
+    assert 21 <= seconds_axis(21, True, 0.1, False, 80).high <= 22
+    assert seconds_axis(0, True, 1, True, 80).high > 0
+
+
+@pytest.mark.parametrize("is_log", [False, True])
+def test_a_place_leads_back_to_its_value(is_log: bool) -> None:
+    axis = epoch_axis(1000, 1000, 10, is_log, 80)
+    assert [axis.place(axis.value(place)) for place in (0, 0.3, 1)] == pytest.approx([0, 0.3, 1])
+
+
+def test_an_axis_of_accuracies_ends_at_1() -> None:
+    assert accuracy_axis(1.0, 1.0, False, 20).high == 1
+    axis = accuracy_axis(0.9, 0.9312, False, 20)
+    assert 0.89 < axis.low <= 0.9
+    assert 0.9312 <= axis.high < 0.94

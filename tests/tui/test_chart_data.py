@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from logreg_tui.tui.widgets.chart_data import dashed, decimate, pieces, solid, spaced, thin
+from logreg_tui.tui.widgets.chart_data import dashed, decimate, pieces, solid
 
 
 def line(y: np.ndarray, breaks: list[int] | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,11 +49,6 @@ def test_a_line_of_nan_has_no_points() -> None:
     assert [len(part) for part in dashed(*points, 50, 20)] == [0, 0]
 
 
-def test_a_constant_line_keeps_its_ends_after_thinning() -> None:
-    x, _, _ = thin(*decimate(*line(np.full(100, 0.3)), 50), 80)
-    assert len(x) == 2
-
-
 def test_nan_splits_a_line() -> None:
     y = np.array([0.1, 0.2, np.nan, 0.4, 0.5])
     x, _ = solid(*decimate(*line(y), 100))
@@ -81,9 +76,3 @@ def test_a_dash_is_drawn_between_two_points_that_are_far_apart() -> None:
 def test_single_points_are_drawn_too() -> None:
     x, _ = dashed(*line(np.array([0.5])), 100, 20)
     assert x[0] == 0.0
-
-
-def test_spaced_points_are_one_per_column_unless_far_apart() -> None:
-    x, y = np.array([0.11, 0.15, 0.21, 0.29]), np.array([0.5, 0.5, 0.1, 0.9])
-    assert spaced(x, y, 10, 40, 1)[0].tolist() == [0.11, 0.21, 0.29]
-    assert spaced(x, y, 10, 40, 2)[0].tolist() == [0.21, 0.29]

@@ -69,3 +69,38 @@ def test_marks_stand_in_for_colours(look: Look) -> None:
 def test_twenty_six_runs_have_different_marks() -> None:
     marks = {curve_mark(number, is_test) for number in range(1, 27) for is_test in (False, True)}
     assert len(marks) == 52
+
+
+def test_notes_stand_beside_the_name_of_the_axis_and_shorten() -> None:
+    histories = [RunHistory(1, RunSettings(), 100, 0)]
+    notes = [
+        ("last half", "last half"),
+        ("smoothed 0.9, raw paler", "EMA 0.9"),
+        ("3 points hidden", "3 hidden"),
+    ]
+    for width, text in ((120, "Loss Value  last half · smoothed 0.9, raw paler · 3 points hidden"),
+                        (70, "Loss Value  last half · EMA 0.9 · 3 hidden")):  # fmt: skip
+        cells = Cells(width, 2)
+        draw_header(cells, histories, {}, 1, Look(), 2, notes=notes)
+        assert cells.strips()[1].text.startswith(text)
+
+
+def test_of_many_runs_the_best_follow_the_selected_one_and_thin_ones_have_one_value() -> None:
+    histories = [RunHistory(number, RunSettings(), 100, 0) for number in range(1, 25)]
+    cells = Cells(88, 2)
+    thin = [number for number in range(1, 25) if number not in (7, 9, 2)]
+    draw_header(cells, histories, {}, 7, Look(), 2, best=(9, 2), thin=thin)
+    words = " ".join(strip.text for strip in cells.strips()).replace("nan", "").split()
+    assert [word for word in words if word.isdigit()][:4] == ["7", "9", "2", "1"]
+    assert words[-1] == "more"
+
+
+def test_earlier_experiments_are_named_or_at_least_counted() -> None:
+    histories = [RunHistory(1, RunSettings(), 100, 0)]
+    for width, text in ((120, "e2 1121-1010 logits 1 1.5000"), (58, "2 earlier, test")):
+        cells = Cells(width, 2)
+        draw_header(
+            cells, histories, {}, 1, Look(), 2,
+            earlier=[("1122-1845 sigmoid 1", 1.6), ("1121-1010 logits 1", 1.5)],
+        )  # fmt: skip
+        assert text in "".join(strip.text for strip in cells.strips())

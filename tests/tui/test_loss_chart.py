@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
-from test_loss_chart_frame import decay, history
-from textual.app import App, ComposeResult
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
+from driving import wait_until
+from test_loss_chart_frame import decay, history
+from textual import events
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from logreg_tui.core.experiment import CSV_HEADER
 from logreg_tui.core.history import History
+from logreg_tui.tui.widgets.curve_window import ALL, Window
 from logreg_tui.tui.widgets.loss_chart import LossChart
 
 
@@ -119,3 +130,133 @@ async def test_no_colour_draws_marks(data: History, monkeypatch: pytest.MonkeyPa
         app.chart.draw(data, 1)
         await pilot.pause()
         assert "━2━" in app.text()
+
+
+@asynccontextmanager
+async def drawn(data: History, *, ascii_only: bool = False) -> AsyncIterator[tuple[ChartApp, Pilot[None]]]:
+    app = ChartApp(ascii_only=ascii_only)
+    async with app.run_test(size=(88, 22)) as pilot:
+        app.chart.draw(data, 1)
+        app.chart.focus()
+        await pilot.pause()
+        yield app, pilot
+
+
+async def test_choices_redraw_by_themselves(data: History) -> None:
+    async with drawn(data) as (app, pilot):
+        for choose, text in (
+            (app.chart.toggle_measure, "Accuracy Comparison"),
+            (app.chart.toggle_clock, "Seconds"),
+            (app.chart.cycle_smoothing, "smoothed 0.6"),
+            (app.chart.narrow, "last half"),
+        ):
+            choose()
+            await pilot.pause()
+            assert text in app.text()
+        for _ in range(3):
+            app.chart.cycle_smoothing()
+        app.chart.widen()
+        assert (app.chart.smoothing, app.chart.window) == (0.0, ALL)
+
+
+async def test_arrows_read_values_off_and_escape_from_them_is_known(data: History) -> None:
+    async with drawn(data) as (app, pilot):
+        await pilot.press("left")
+        assert app.chart.cursor == 1990
+        await pilot.press("left", "shift+left")
+        assert app.chart.cursor == 1880
+        await pilot.press("home", "right")
+        assert app.chart.cursor == 10
+        await pilot.press("end")
+        assert app.chart.cursor == 1990
+        await pilot.pause()
+        assert "At epoch 1,990" in app.text()
+        assert app.chart.leave_cursor()
+        await pilot.pause()
+        assert "At epoch" not in app.text()
+        assert not app.chart.leave_cursor()
+
+
+async def test_another_run_is_read_off_at_its_nearest_row(data: History) -> None:
+    async with drawn(data) as (app, _):
+        app.chart.move_cursor(0)
+        app.chart.draw(data, 2)
+        assert app.chart.cursor == 990
+
+
+async def test_with_the_cursor_the_window_narrows_around_it(data: History) -> None:
+    async with drawn(data) as (app, pilot):
+        app.chart.move_cursor(0)
+        app.chart.move_cursor(-100)
+        app.chart.narrow()
+        low, high = app.chart.window.limits or (0, 0)
+        assert low < 990 < high
+        await pilot.press("home")
+        assert app.chart.window.limits is not None
+        assert app.chart.window.limits[0] == pytest.approx(0, abs=high - low)
+
+
+def over(app: ChartApp, epoch: float) -> tuple[int, int]:
+    """Return the cell of the widget where an epoch is, in the middle of the plot."""
+    plot = app.chart.plot
+    assert plot is not None
+    return plot.column(epoch) or 0, plot.top + plot.canvas.rows // 2
+
+
+async def test_the_wheel_zooms_at_the_pointer(data: History) -> None:
+    async with drawn(data) as (app, pilot):
+        x, y = over(app, 500)
+        await pilot._post_mouse_events([events.MouseScrollUp], app.chart, (x, y))
+        low, high = app.chart.window.limits or (0, 0)
+        assert 0 < low < 500 < high < 2000
+        await pilot.pause()
+        assert abs(over(app, 500)[0] - x) <= 1
+        for _ in range(3):
+            await pilot._post_mouse_events([events.MouseScrollDown], app.chart, (x, y))
+        assert app.chart.window == ALL
+
+
+async def test_dragging_moves_the_window_and_a_click_reads_values_off(data: History) -> None:
+    async with drawn(data) as (app, pilot):
+        app.chart.window = Window(limits=(500, 1000))
+        await pilot.pause()
+        x, y = over(app, 750)
+        await pilot.mouse_down(app.chart, (x, y))
+        await pilot.hover(app.chart, (x + 10, y))
+        await pilot.mouse_up(app.chart, (x + 10, y))
+        low, high = app.chart.window.limits or (0, 0)
+        assert low < 500
+        assert high - low == pytest.approx(500)
+        assert app.chart.cursor is None
+        await pilot.pause()
+        x, y = over(app, 800)
+        await pilot.mouse_down(app.chart, (x, y))
+        await pilot.mouse_up(app.chart, (x, y))
+        assert app.chart.cursor == pytest.approx(800, abs=10)
+
+
+async def test_earlier_experiments_come_and_go(data: History, tmp_path: Path) -> None:
+    for name in ("20261122T184530-sigmoid", "20261122T200000-sigmoid"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"dataset": {"fingerprint": "same"}}))
+        rows = "".join(f"1,{at},{at},sigmoid,0,0.1,2,0,1.75,0.8,0.9\n" for at in range(0, 900, 100))
+        (tmp_path / name / "metrics.csv").write_text(CSV_HEADER + rows)
+    assert data.experiment is not None
+    data.experiment = replace(data.experiment, directory=str(tmp_path / "20261122T200000-sigmoid"))
+    async with drawn(data) as (app, pilot):
+        app.chart.toggle_earlier()
+        await wait_until(pilot, lambda: app.chart.earlier)
+        await pilot.pause()
+        assert "1122-1845 sigmoid 1 1.7500" in app.text()
+        app.chart.toggle_earlier()
+        await pilot.pause()
+        assert "1122-1845" not in app.text()
+
+
+def test_the_signature_differs_where_the_picture_does(data: History) -> None:
+    chart = LossChart()
+    before = chart.signature(data, 1)
+    assert before == chart.signature(data, 1)
+    assert before != chart.signature(data, 2)
+    data.runs[1].status = "ended"
+    assert before != chart.signature(data, 1)

@@ -6,15 +6,20 @@ import math
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pytest
+from rich.style import Style
 
 from logreg_tui.core import events
 from logreg_tui.core.history import History, Mark
 from logreg_tui.core.settings import RunSettings
-from logreg_tui.tui.widgets.chart_frame import View, draw_frame
+from logreg_tui.core.underlay import EarlierRun
+from logreg_tui.tui.widgets.chart_colors import ON_DARK
+from logreg_tui.tui.widgets.chart_frame import View, draw_frame, lay_out
 from logreg_tui.tui.widgets.chart_look import Look
+from logreg_tui.tui.widgets.curve_window import ALL, Window
 
 ODD_VALUES = (math.nan, math.inf, -math.inf, 0.0, 1e38, 1e-40, -3.0, 1e308, 5e-324)
 
@@ -37,6 +42,13 @@ def history(runs: Sequence[Sequence[float]], head: str = "sigmoid", total: int =
 
 def decay(rows: int = 200) -> list[float]:
     return [1.547 + 0.76 * math.exp(-at / 20) for at in range(rows)]
+
+
+def earlier(losses: Iterable[float], name: str = "20261122T184530-sigmoid") -> EarlierRun:
+    """Return a run of another experiment with a row every 100 epochs."""
+    values = np.array(list(losses))
+    at = np.arange(len(values)) * 100.0
+    return EarlierRun(name, 1, at, at / 10, values, values, values / 3, values / 3)
 
 
 def frame(data: History, view: View | None = None, look: Look | None = None) -> list[str]:
@@ -153,11 +165,131 @@ def test_any_history_at_any_size_is_drawn(seed: int) -> None:
         )
     look = Look(rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5)
     for size in ((1, 1), (20, 5), (21, 7), (rng.randint(1, 200), rng.randint(1, 50)), (200, 50)):
-        view = View(*size, rng.choice((None, 1, 2, 99)), rng.random() < 0.5, rng.random() < 0.5)
+        view = View(
+            *size,
+            rng.choice((None, 1, 2, 99)),
+            rng.random() < 0.5,
+            rng.random() < 0.5,
+            measure=rng.choice(("loss", "accuracy")),
+            clock=rng.choice(("epochs", "seconds")),
+            window=rng.choice((ALL, Window(0.5), Window(0.01), Window(limits=(3.0, 47.5)))),
+            smoothing=rng.choice((0.0, 0.9)),
+            cursor=rng.choice((None, None, 0, 30, 9999)),
+            earlier=rng.choice(((), [earlier(loss() for _ in range(5))])),
+        )
         strips = draw_frame(data, view, look)
         assert [strip.cell_length for strip in strips] == [size[0]] * size[1]
         assert all(segment.style is None or segment.style.bgcolor is None for s in strips for segment in s)
         assert all(strip.text.isprintable() for strip in strips)
+
+
+def styles(data: History, view: View, look: Look | None = None) -> dict[str, set[Style | None]]:
+    """Return the styles in which each character occurs."""
+    found: dict[str, set[Style | None]] = {}
+    for strip in draw_frame(data, view, look or Look()):
+        for segment in strip:
+            for character in segment.text:
+                found.setdefault(character, set()).add(segment.style)
+    return found
+
+
+def curve_colors(data: History, view: View) -> set[str]:
+    """Return the colours in which braille is drawn."""
+    found = styles(data, view)
+    braille = [kept for character, kept in found.items() if 0x2800 < ord(character) < 0x2900]
+    return {style.color.name for kept in braille for style in kept if style and style.color}
+
+
+def test_accuracies_have_their_own_title_axis_and_legend() -> None:
+    data = history([decay()])
+    text = "\n".join(frame(data, View(88, 22, 1, measure="accuracy")))
+    assert all(name in text for name in ("Accuracy Comparison", "1 train 0.9000", "0.9"))
+    assert "Loss" not in text
+    assert "1.4612" not in text
+
+
+def test_seconds_are_an_axis_too() -> None:
+    lines = frame(history([decay(50)]), View(88, 22, 1, clock="seconds"))
+    assert "Seconds" in lines[-1]
+    assert lines[-1].split()[-1] == "50"
+
+
+def test_the_window_is_named_and_the_y_axis_fits_what_it_shows() -> None:
+    data = history([[9.0] * 10 + decay(190)])
+    assert any(line.startswith("10 ") for line in frame(data))
+    lines = frame(data, View(88, 22, 1, window=Window(0.1)))
+    assert "last tenth" in lines[1]
+    assert all(line.startswith(("1.5", "1.6")) for line in lines if "┤" in line)
+
+
+def test_a_log_axis_says_how_many_points_it_hides() -> None:
+    lines = frame(history([decay()]), View(88, 22, 1, log_x=True))
+    assert "2 points hidden: log axis" in lines[1]
+    lines = frame(history([[1.0, 0.0, -1.0, 0.5]]), View(88, 22, 1, log_y=True))
+    assert "hidden" in lines[1]
+    assert "hidden" not in "".join(frame(history([decay()])))
+
+
+def test_smoothing_keeps_the_raw_curve_paler() -> None:
+    rng = random.Random(0)
+    data = history([[2 + rng.gauss(0, 0.2) for _ in range(200)]], "logits", 2000)
+    raw, smooth = View(88, 22, 1), View(88, 22, 1, smoothing=0.99)
+    assert "smoothed 0.99, raw paler" in frame(data, smooth)[1]
+    assert len(curve_colors(data, raw)) == 2
+    assert len(curve_colors(data, smooth)) == 3
+
+
+def test_the_cursor_reads_every_run_off_at_a_line() -> None:
+    lines = frame(history([decay(), decay(100)]), View(88, 22, 2, cursor=500))
+    assert lines[0].startswith("At epoch 500")
+    assert lines[2].split()[:4] == ["2", "500", "1.609385", "1.709385"]
+    assert lines[3].split()[0] == "1"
+    assert "500" in lines[-1].split()
+    column = lines[-2].index("┷")
+    assert sum(line[column] == "│" for line in lines[4:-2]) > 10
+
+
+def test_many_runs_have_few_colours_and_the_selected_one_is_among_them() -> None:
+    data = history([[loss + 0.01 * number for loss in decay(100)] for number in range(24)])
+    bright = {f"rgb({red},{green},{blue})" for red, green, blue in (ON_DARK[1], ON_DARK[4])}
+    assert bright <= curve_colors(data, View(88, 22, 5, best=(2, 1, 3)))
+    lines = frame(data, View(88, 22, 5, best=(2, 1, 3)))
+    assert "more" in "".join(lines[:3])
+    assert all(len(line) == 88 for line in lines)
+
+
+def test_a_diverged_curve_ends_in_a_cross_and_leaves_the_others_their_axis() -> None:
+    data = history([decay(100), [*decay(50), 1e3, 1e9, 1e30]], total=1000)
+    data.apply(events.RunDiverged(530, 2, 530, "train_loss is nan"))
+    for selected, text in ((1, "2 diverged"), (2, "diverged: train_loss is nan")):
+        lines = frame(data, View(88, 22, selected))
+        assert text in "\n".join(lines)
+        assert "✕" in lines[2]
+        assert any(line.startswith("2.4 ┤") for line in lines)
+    assert "X" in "".join(frame(data, look=Look(ascii_only=True)))
+
+
+def test_earlier_experiments_lie_under_the_curves_and_are_named() -> None:
+    data, other = history([decay(100)]), earlier([2.4, 2.3, 2.2, 2.1, 2.0, 2.0])
+    lines = frame(data, View(120, 22, 1, earlier=[other]))
+    assert "e1 1122-1845 sigmoid 1 2.0000" in "".join(lines[:2])
+    assert any("e1" in line for line in lines[2:])
+    grey = curve_colors(data, View(120, 22, 1, earlier=[other])) - curve_colors(data, View(120, 22, 1))
+    assert len(grey) == 1
+
+
+def test_the_plot_tells_what_its_cells_stand_for() -> None:
+    drawn = lay_out(history([decay()]), View(88, 22, 1), Look())
+    assert drawn.plot is not None
+    lines = [strip.text for strip in drawn.lines]
+    column = drawn.plot.column(800) or 0
+    assert lines[-2][column] == "┬"
+    assert drawn.plot.x_value(column) == pytest.approx(800, abs=15)
+    row = next(y for y, line in enumerate(lines) if line.startswith("2.0"))
+    assert drawn.plot.row(2.0) == row
+    assert drawn.plot.holds(drawn.plot.left, row)
+    assert not drawn.plot.holds(drawn.plot.left - 1, row)
+    assert drawn.plot.column(99_999) is None
 
 
 def test_importing_the_widget_loads_neither_plotext_nor_numpy_nor_torch() -> None:

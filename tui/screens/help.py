@@ -15,6 +15,8 @@ from textual.widgets import Static
 
 from logreg_tui.tui.screens.dialog import Dialog
 from logreg_tui.tui.verbs import VERBS
+from logreg_tui.tui.widgets.panel import Panel
+from logreg_tui.tui.widgets.run_list import RunList
 
 KEY_WIDTH = 12
 MEANINGS = (
@@ -73,6 +75,9 @@ def _focused_lines(screen: Screen[None], bindings: dict[str, ActiveBinding]) -> 
     own = {
         binding.action for binding in getattr(screen.focused, "BINDINGS", ()) if isinstance(binding, Binding)
     }
+    if isinstance(screen.focused, Panel | RunList):
+        for keys, text in screen.focused.KEYS:
+            yield _key_line(keys, text, True)
     for key, active in bindings.items():
         is_own = active.node is screen.focused and active.binding.action in own
         if active.binding.description and (is_own or key in OTHER_KEYS):

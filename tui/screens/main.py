@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from time import monotonic
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.widgets import Static
+from textual.widgets import ContentSwitcher, Static
 
 from logreg_tui.core import events as core_events
+from logreg_tui.core.showing import DataShown
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.screens.painter import Painter, Widgets
 from logreg_tui.tui.screens.verb_screen import VerbScreen
 from logreg_tui.tui.verbs import VERBS
 from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
+from logreg_tui.tui.widgets.banner import Banner
+from logreg_tui.tui.widgets.compare_panel import ComparePanel
 from logreg_tui.tui.widgets.header import HeaderLine, state_word
 from logreg_tui.tui.widgets.key_footer import KeyFooter
 from logreg_tui.tui.widgets.knobs import Knobs
 from logreg_tui.tui.widgets.loss_chart import LossChart
+from logreg_tui.tui.widgets.machine_line import MachineLine
+from logreg_tui.tui.widgets.mistakes_panel import MistakesPanel
+from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.run_list import RunLine, RunList
 from logreg_tui.tui.widgets.status import StatusLines
+from logreg_tui.tui.widgets.tab_line import TabLine
+from logreg_tui.tui.widgets.weights_panel import WeightsPanel
+from logreg_tui.tui.widgets.why_panel import WhyPanel
 from logreg_tui.tui.wishes import Wishes
 
 ALL_ENDED = "all runs finished - add one with n, c or r, or quit with q"
+
+TABS = (
+    ("curves", "Curves"),
+    ("weights", "Weights"),
+    ("mistakes", "Mistakes"),
+    ("compare", "Compare"),
+    ("why", "Why"),
+)
+"""The panels, by id, and what their tabs say."""
+
+GLANCE_REST_S = 1.0
+"""Seconds between two looks at alarms, the machine and the accuracies in the list."""
 
 
 class MainScreen(VerbScreen):
@@ -37,6 +59,7 @@ class MainScreen(VerbScreen):
         self._fps = fps
         self._clock = clock
         self._enabled: tuple[bool, ...] = ()
+        self._glance_at = -math.inf
 
     def compose(self) -> ComposeResult:
         """Yield everything once; the style sheet arranges it by the size of the terminal."""
@@ -45,12 +68,21 @@ class MainScreen(VerbScreen):
         yield HeaderLine(glyphs=glyphs, ascii_only=ascii_only, id="header")
         yield Static(id="notice", markup=False)
         yield Static(id="failure", markup=False)
+        yield Banner(ascii_only=ascii_only, id="banner")
         with Container(id="body"):
-            yield LossChart(ascii_only=ascii_only, id="chart")
+            with Container(id="chart"):
+                yield TabLine([title for _, title in TABS], id="tabs")
+                with ContentSwitcher(initial=TABS[0][0], id="panels"):
+                    yield LossChart(ascii_only=ascii_only, id="curves")
+                    yield WeightsPanel(ascii_only=ascii_only, watching=self.app.is_watching, id="weights")
+                    yield MistakesPanel(ascii_only=ascii_only, watching=self.app.is_watching, id="mistakes")
+                    yield ComparePanel(glyphs=glyphs, ascii_only=ascii_only, id="compare")
+                    yield WhyPanel(id="why")
             with Container(id="side"):
                 yield RunList(glyphs=glyphs, id="runs")
                 yield Knobs(glyphs=glyphs, id="knobs")
             yield AccuracyLog(glyphs=glyphs, id="log")
+        yield MachineLine(ascii_only=ascii_only, id="machine")
         yield StatusLines(glyphs=glyphs, ascii_only=ascii_only, id="status")
         yield KeyFooter()
 
@@ -62,12 +94,17 @@ class MainScreen(VerbScreen):
         self.app.adapt_scroll_bar(self.query_one(RunList))
         widgets = Widgets(
             self.query_one(LossChart),
+            {name: self.query_one(f"#{name}", Panel) for name, _ in TABS},
             self.query_one(AccuracyLog),
             self.query_one(StatusLines),
             self.query_one(Knobs),
         )
-        self.painter = Painter(self.app.history, widgets, self._clock)
+        chart, liked = self.query_one(LossChart), self.app.preferences
+        chart.log_x, chart.log_y = liked.log_x, liked.log_y
+        chart.measure = "accuracy" if liked.accuracy else "loss"
+        chart.clock = "seconds" if liked.by_seconds else "epochs"
         self.wishes = Wishes(self.app.control)
+        self.painter = Painter(self.app.history, widgets, self._clock, self.wishes.show_parameters)
         if self.app.starts_paused:
             self.wishes.pause()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._repaint_colors())
@@ -87,10 +124,14 @@ class MainScreen(VerbScreen):
         """Show what happened; History knows it already."""
         self.wishes.take(event)
         match event:
-            case core_events.ExperimentStarted(notice=notice) if notice:
-                self._show_line("#notice", notice)
+            case core_events.ExperimentStarted():
+                self._begin(event)
+            case DataShown(dataset=dataset):
+                self.query_one(WhyPanel).pixels = dataset.pixels
             case core_events.RunStarted(run=run) if self.selected_number is None or self.expects_run:
                 self.selected_number, self.expects_run = run, False
+            case core_events.RunDiverged():
+                self._glance()
             case core_events.RequestRefused(text=text):
                 self.notify(self.app.shown(text), severity="warning", markup=False)
             case core_events.WriteRefused(text=text):
@@ -100,6 +141,14 @@ class MainScreen(VerbScreen):
             case core_events.AllRunsEnded() if not self.app.is_watching:
                 self.notify(ALL_ENDED, markup=False)
         self.paint()
+
+    def _begin(self, experiment: core_events.ExperimentStarted) -> None:
+        if experiment.notice:
+            self._show_line("#notice", experiment.notice)
+        if self.app.sampler is not None:
+            self.app.sampler.start(experiment.device)
+        if self.app.preferences.tab > 1:
+            self.show_tab(self.app.preferences.tab - 1)
 
     def end_training(self, outcome: Outcome) -> None:
         """Show that the training is over, and loudly why, where it failed."""
@@ -118,6 +167,19 @@ class MainScreen(VerbScreen):
 
     def _tick(self) -> None:
         self.painter.tick(self.state, self.selected_number)
+        if self._clock() - self._glance_at >= GLANCE_REST_S and not self.painter.is_frozen:
+            self._glance()
+
+    def _glance(self) -> None:
+        """Show what changes slowly: alarms, the machine, the accuracies in the list."""
+        self._glance_at = self._clock()
+        self.query_one(Banner).show(self.painter.view, can_restart=self.can("restart_slower"))
+        if self.app.sampler is not None:
+            self.query_one(MachineLine).show(self.app.sampler.samples)
+        if self.selected_number is not None:
+            run_list = self.query_one(RunList)
+            run_list.show(self._run_lines())
+            run_list.select(self.selected_number)
 
     def paint(self) -> None:
         """Show at once what an event or a key changed."""
@@ -132,7 +194,10 @@ class MainScreen(VerbScreen):
 
     def _run_lines(self) -> list[RunLine]:
         runs = self.app.history.runs.values()
-        return [RunLine(run.number, self.wishes.settings(run), run.status) for run in runs]
+        return [
+            RunLine(run.number, self.wishes.settings(run), run.status, run.last and run.last.test_accuracy)
+            for run in runs
+        ]
 
     def _show_runs(self) -> None:
         run = self.selected
@@ -165,6 +230,30 @@ class MainScreen(VerbScreen):
             self.query_one(RunList).focus()
 
     # What the controls ask for
+
+    def show_tab(self, index: int) -> None:
+        """Show one of TABS in place of the others."""
+        name, _ = TABS[index]
+        self.tab = index
+        self.app.remember(tab=index + 1)
+        self.query_one("#panels", ContentSwitcher).current = name
+        self.query_one(TabLine).show(index)
+        panel = self.query_one(f"#{name}", Panel)
+        if panel.can_focus and not isinstance(panel, LossChart):
+            panel.focus()
+        else:
+            self.query_one(RunList).focus()
+        self.refresh_bindings()
+        # Once it has its size.
+        self.call_after_refresh(self.painter.show_panel, name, self.selected_number)
+
+    @on(TabLine.Chosen)
+    def choose_tab(self, event: TabLine.Chosen) -> None:
+        self.show_tab(event.index)
+
+    @on(ComparePanel.ParametersWanted)
+    def show_parameters(self, event: ComparePanel.ParametersWanted) -> None:
+        self.wishes.show_parameters(event.run)
 
     @on(RunList.Selected)
     def select_run(self, event: RunList.Selected) -> None:

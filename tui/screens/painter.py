@@ -6,7 +6,7 @@ The screen calls `tick` on a timer and `paint` when a key or an event must show 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from logreg_tui.core.history import History, RunHistory
@@ -15,6 +15,7 @@ from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
 from logreg_tui.tui.widgets.figures import shown_path, three_digits
 from logreg_tui.tui.widgets.knobs import Knobs
 from logreg_tui.tui.widgets.loss_chart import LossChart
+from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.speed import SpeedMeter
 from logreg_tui.tui.widgets.status import Figures, Progress, StatusLines
 
@@ -22,6 +23,8 @@ CHART_REST = 30
 """The chart rests this many times the duration of its last drawing: training loses about 3 %."""
 FIGURES_REST_S = 1.0
 """Seconds between two updates of the figures: losses that change four times a second cannot be read."""
+PARAMETERS_REST_S = 1.0
+"""Seconds between two looks at the parameters."""
 LINES_REST_S = 0.5
 """Seconds between two updates of the epoch counter: faster, nobody could read it, and SSH has to carry it."""
 MOVING = ("training", "stepping", "resuming", "pausing")
@@ -32,6 +35,8 @@ class Widgets:
     """What is painted."""
 
     chart: LossChart
+    panels: Mapping[str, Panel]
+    """The tabs by their names, the chart among them."""
     log: AccuracyLog
     status: StatusLines
     knobs: Knobs
@@ -40,7 +45,13 @@ class Widgets:
 class Painter:
     """Remembers what is on the screen and draws what differs from it."""
 
-    def __init__(self, history: History, widgets: Widgets, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        history: History,
+        widgets: Widgets,
+        clock: Callable[[], float],
+        ask_for_parameters: Callable[[int], None],
+    ) -> None:
         self.view = history
         """What is shown: the live history, or a copy that stands still while the screen is frozen."""
         self.note = ""
@@ -48,6 +59,10 @@ class Painter:
         self._live = history
         self._widgets = widgets
         self._clock = clock
+        self._ask_for_parameters = ask_for_parameters
+        self._asked_at = -math.inf
+        self._panel: Panel = widgets.chart
+        self._panel_shown: object = None
         self._meter = SpeedMeter()
         self._rate: float | None = None
         self._left_s: float | None = None
@@ -69,6 +84,15 @@ class Painter:
         """Make the view stand still, or follow the training again."""
         self.view = still_view(self._live) if is_frozen else self._live
 
+    def show_panel(self, name: str, selected: int | None) -> None:
+        """Draw another tab from now on."""
+        self._panel = self._widgets.panels[name]
+        self._panel_shown = None
+        self._chart_look_shown = ()
+        self._asked_at = -math.inf
+        self._keep_parameters(selected)
+        self._paint_panel(selected)
+
     def tick(self, state: str, selected: int | None) -> None:
         """Draw what changed since the last time, as often as each part may."""
         if self._live.state in ("training", "stepping"):
@@ -83,8 +107,9 @@ class Painter:
             self._widgets.log.show(self.view.reports)
         if now - self._lines_at >= LINES_REST_S:
             self._paint_lines(state, selected)
-        if now - self._chart_at >= CHART_REST * self._widgets.chart.last_draw_s:
-            self._paint_chart(selected, keeps_legend=now - self._legend_at < FIGURES_REST_S)
+        self._keep_parameters(selected)
+        if now - self._chart_at >= CHART_REST * self._panel.last_draw_s:
+            self._paint_panel(selected, keeps_legend=now - self._legend_at < FIGURES_REST_S)
 
     def paint(self, state: str, selected: int | None) -> None:
         """Draw everything that differs, now."""
@@ -93,7 +118,7 @@ class Painter:
         self._paint_lines(state, selected)
         # While it moves, new rows alone are left to the next tick: a key must not wait for a drawing.
         if state not in MOVING or self._chart_look(selected) != self._chart_look_shown:
-            self._paint_chart(selected)
+            self._paint_panel(selected)
 
     def _run(self, selected: int | None) -> RunHistory | None:
         return self.view.runs.get(selected) if selected is not None else None
@@ -136,10 +161,31 @@ class Painter:
             )
             self._widgets.status.show(progress, self._figures)
 
-    def _paint_chart(self, selected: int | None, *, keeps_legend: bool = False) -> None:
+    def _keep_parameters(self, selected: int | None) -> None:
+        """Ask for the selected run's parameters where the panel shows them and they have changed."""
+        run, now = self._run(selected), self._clock()
+        if not self._panel.NEEDS_PARAMETERS or run is None or now - self._asked_at < PARAMETERS_REST_S:
+            return
+        shown = self._live.parameters.get(run.number)
+        present = (run.epoch_at(self._live.step), run.settings.head)
+        if shown is None or (shown.epoch, shown.head) != present:
+            self._asked_at = now
+            self._ask_for_parameters(run.number)
+
+    def _paint_panel(self, selected: int | None, *, keeps_legend: bool = False) -> None:
         # Before there is an experiment plotext is still being loaded on the other thread.
         if self.view.experiment is None:
             return
+        if self._panel is self._widgets.chart:
+            self._paint_chart(selected, keeps_legend=keeps_legend)
+            return
+        signature = self._panel.signature(self.view, selected)
+        if signature != self._panel_shown:
+            self._panel.draw(self.view, selected)
+            self._panel_shown, self._chart_at = signature, self._clock()
+            self._chart_look_shown = self._chart_look(selected)
+
+    def _paint_chart(self, selected: int | None, *, keeps_legend: bool) -> None:
         rows, look = self.view.rows, self._chart_look(selected)
         keeps_legend = keeps_legend and look == self._chart_look_shown
         shown = self._chart_rows if keeps_legend else min(self._chart_rows, self._legend_rows)

@@ -10,12 +10,14 @@ from textual.screen import Screen
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.history import RunHistory
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.stalls import DIVERGED
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
 from logreg_tui.tui.screens.painter import Painter
 from logreg_tui.tui.verbs import VERBS
+from logreg_tui.tui.widgets.banner import Banner, slower
 from logreg_tui.tui.widgets.knobs import Knobs
 from logreg_tui.tui.widgets.loss_chart import LossChart
 from logreg_tui.tui.widgets.run_list import RunList
@@ -36,9 +38,12 @@ REQUESTS = (
     "new_run",
     "other_head",
     "restart",
+    "restart_slower",
     "end_run",
 )
 """The verbs that ask something of the training."""
+CURVES = tuple(verb.action for verb in VERBS if verb.group == "Curves")
+"""The verbs of the first tab."""
 
 
 class VerbScreen(Screen[None]):
@@ -60,6 +65,8 @@ class VerbScreen(Screen[None]):
         self.expects_run = False
         """Whether a run was asked for, which is to be selected when it starts."""
         self.failure: Outcome | None = None
+        self.tab = 0
+        """The tab that is shown, from 0."""
         self.is_over = False
         """Whether the training thread is done."""
 
@@ -96,9 +103,11 @@ class VerbScreen(Screen[None]):
                 return is_live and run is not None and run.is_training
             case "new_run":
                 return is_live
-            case "other_head" | "restart":
+            case "other_head" | "restart" | "restart_slower":
                 return is_live and run is not None
-            case "toggle_log_y" | "toggle_log_x" | "toggle_freeze" | "export":
+            case _ if action in CURVES:
+                return history.experiment is not None and self.tab == 0
+            case "toggle_freeze" | "export":
                 return history.experiment is not None
             case "select_previous" | "select_next":
                 return run is not None
@@ -172,6 +181,16 @@ class VerbScreen(Screen[None]):
         if run := self.selected:
             self._add_run(self.wishes.settings(run))
 
+    def action_restart_slower(self) -> None:
+        """Add a run that diverged, or else the selected one, once more with a tenth of its learning rate."""
+        banner, run = self.query_one(Banner), self.selected
+        if (run is None or run.status != DIVERGED) and banner.diverged_run is not None:
+            run = self.app.history.runs[banner.diverged_run]
+        if run is not None:
+            settings = self.wishes.settings(run)
+            banner.dismiss(run.number)
+            self._add_run(settings.changed("learning_rate", slower(settings.learning_rate)))
+
     def _add_run(self, settings: RunSettings | None) -> None:
         if settings is not None:
             self.expects_run = True
@@ -190,15 +209,85 @@ class VerbScreen(Screen[None]):
         """Select the run below."""
         self.query_one(RunList).action_cursor_down()
 
+    def show_tab(self, index: int) -> None:
+        """Show one of the tabs, by its number from 0."""
+        raise NotImplementedError
+
+    def action_show_curves(self) -> None:
+        """Show the losses as curves."""
+        self.show_tab(0)
+
+    def action_show_weights(self) -> None:
+        """Show the weights of each class."""
+        self.show_tab(1)
+
+    def action_show_mistakes(self) -> None:
+        """Show the confusion matrix."""
+        self.show_tab(2)
+
+    def action_show_compare(self) -> None:
+        """Show the table of runs."""
+        self.show_tab(3)
+
+    def action_show_why(self) -> None:
+        """Show why the run goes as it goes."""
+        self.show_tab(4)
+
+    def action_toggle_measure(self) -> None:
+        """Draw losses or accuracies."""
+        chart = self.query_one(LossChart)
+        chart.toggle_measure()
+        self.app.remember(accuracy=chart.measure == "accuracy")
+
+    def action_widen(self) -> None:
+        """Show more of the x axis."""
+        self.query_one(LossChart).widen()
+
+    def action_narrow(self) -> None:
+        """Show less of the x axis."""
+        self.query_one(LossChart).narrow()
+
+    def action_toggle_clock(self) -> None:
+        """Let the x axis count epochs or seconds."""
+        chart = self.query_one(LossChart)
+        chart.toggle_clock()
+        self.app.remember(by_seconds=chart.clock == "seconds")
+
+    def action_cycle_smoothing(self) -> None:
+        """Smooth the curves more, or not at all."""
+        self.query_one(LossChart).cycle_smoothing()
+
+    def action_toggle_earlier(self) -> None:
+        """Lay earlier experiments under the curves."""
+        self.query_one(LossChart).toggle_earlier()
+
+    def action_cursor_back(self) -> None:
+        """Read values off one row further back."""
+        self.query_one(LossChart).move_cursor(-1)
+
+    def action_cursor_on(self) -> None:
+        """Read values off one row further on."""
+        self.query_one(LossChart).move_cursor(1)
+
+    def action_cursor_far_back(self) -> None:
+        """Read values off ten rows further back."""
+        self.query_one(LossChart).move_cursor(-10)
+
+    def action_cursor_far_on(self) -> None:
+        """Read values off ten rows further on."""
+        self.query_one(LossChart).move_cursor(10)
+
     def action_toggle_log_y(self) -> None:
         """Switch the loss axis."""
         chart = self.query_one(LossChart)
         chart.log_y = not chart.log_y
+        self.app.remember(log_y=chart.log_y)
 
     def action_toggle_log_x(self) -> None:
         """Switch the epoch axis."""
         chart = self.query_one(LossChart)
         chart.log_x = not chart.log_x
+        self.app.remember(log_x=chart.log_x)
 
     def action_toggle_freeze(self) -> None:
         """Let the screen stand still while training goes on, or follow again."""
@@ -207,6 +296,10 @@ class VerbScreen(Screen[None]):
 
     def action_focus_runs(self) -> None:
         """Return to the list of runs; what was being typed is forgotten."""
+        if self.tab == 0 and self.query_one(LossChart).leave_cursor():
+            return
+        if self.focused is self.query_one(RunList) and self.query_one(Banner).dismiss():
+            return
         self.query_one(Knobs).undo_typing()
         self.query_one(RunList).focus()
 

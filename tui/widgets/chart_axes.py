@@ -1,4 +1,4 @@
-"""Axes of the loss chart: limits that rarely move, round ticks, and places from 0 to 1.
+"""Axes of the chart: limits that rarely move, round ticks, and places from 0 to 1.
 
 plotext's own log axis fails on a second build and at 0, so everything is scaled here and plotext
 draws in the unit square.
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FIRST_LIMIT = 100
 """Epochs on the axis at first; it grows in steps of 1, 2, 5 up to the total."""
+NAME_ROOM = 10
+"""Columns between two tick labels in which the name of the x axis fits."""
 LARGEST = 1e300
 """Values beyond it count as infinite: limits around them would overflow."""
 SMALLEST = 1e-300
@@ -46,6 +48,13 @@ class Axis:
 
         return float(self.places(np.array([value]))[0])
 
+    def value(self, place: float) -> float:
+        """Return what lies at a place, also beyond the ends of the axis."""
+        if not self.is_log:
+            return self.low + (self.high - self.low) * place
+        low, high = math.log10(self.low), math.log10(self.high)
+        return float(10.0 ** max(-300.0, min(300.0, low + (high - low) * place)))
+
 
 def nice_step(least: float) -> float:
     """Return the smallest of 1, 2, 5 times a power of ten that is at least `least` > 0."""
@@ -72,10 +81,46 @@ def epoch_axis(newest: int, total: int, first: int, is_log: bool, columns: int) 
         high = max(high, 2 * low)
         return Axis(low, high, True, _label(_decade_ticks(low, high), _count_text))
     # Between two labels there is room for the name of the axis.
-    room = max(1, columns // (len(_count_text(high)) + 9))
+    room = max(1, columns // (len(_count_text(high)) + NAME_ROOM))
     # Fifths wherever they fit: when the axis grows, its grid stays where it was and is not sent again.
     step = high // 5 if high % 5 == 0 and 5 <= room < 10 else max(1, int(nice_step(high / room)))
     return Axis(0, high, False, _label(range(0, high + 1, step), _count_text))
+
+
+def seconds_axis(newest: float, is_over: bool, first: float, is_log: bool, columns: int) -> Axis:
+    """Return an x axis of seconds; while training goes on, there is room for more of them."""
+    high = nice_step(max(1.0, newest)) if not is_over else max(newest, 1e-3)
+    if not is_over:
+        return span_axis(0, high, is_log, columns, first=first)
+    step = nice_step(high / 20)
+    return span_axis(0, math.ceil(high / step - 1e-9) * step, is_log, columns, first=first)
+
+
+def span_axis(
+    low: float, high: float, is_log: bool, columns: int, *, first: float = 1.0, is_whole: bool = False
+) -> Axis:
+    """Return an x axis from low to high; a log axis that would begin at 0 begins at the decade of `first`.
+
+    With `is_whole` its ticks are whole numbers.
+    """
+    if is_log and low <= 0:
+        low = 10.0 ** math.floor(math.log10(max(SMALLEST, min(first, high))))
+        high = max(high, 2 * low)
+    if is_log and high / low >= 10:
+        return Axis(
+            low, high, True, _label(_decade_ticks(low, high), _count_text if low >= 1 else _loss_text)
+        )
+    label = max(len(_count_text(high)), 6)
+    ticks = _linear_ticks(low, high, max(1, columns // (label + NAME_ROOM)), 1.0 if is_whole else 0.0)
+    return Axis(low, high, is_log, ticks)
+
+
+def accuracy_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
+    """Return the y axis around shares of 1; it ends at 1."""
+    axis = loss_axis(low, high, is_log, rows)
+    if axis.high <= 1 or high > 1:
+        return axis
+    return Axis(axis.low, 1.0, axis.is_log, tuple(tick for tick in axis.ticks if tick[0] <= 1))
 
 
 def loss_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
@@ -90,7 +135,7 @@ def loss_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
     step = nice_step((high - low) / 10)
     start, end = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
     bottom = _nice_below(low) if is_log and start <= 0 else start * step
-    return Axis(bottom, end * step, is_log, _linear_ticks(bottom, end * step, rows))
+    return Axis(bottom, end * step, is_log, _linear_ticks(bottom, end * step, min(8, rows // 3)))
 
 
 def _spread(low: float, high: float) -> tuple[float, float]:
@@ -101,15 +146,17 @@ def _spread(low: float, high: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _linear_ticks(low: float, high: float, rows: int) -> tuple[tuple[float, str], ...]:
-    step = nice_step((high - low) / max(1, min(8, rows // 3)))
-    while math.ceil(low / step - 1e-6) > math.floor(high / step + 1e-6):
+def _linear_ticks(
+    low: float, high: float, most: int, least_step: float = 0.0
+) -> tuple[tuple[float, str], ...]:
+    step = max(least_step, nice_step((high - low) / max(1, most)))
+    while step > least_step and math.ceil(low / step - 1e-6) > math.floor(high / step + 1e-6):
         step = nice_step(step / 2.6)
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
 
     def text(value: float) -> str:
-        return f"{value:,.{digits}f}" if digits <= 5 and high < 1e6 else f"{value:.3g}"
+        return f"{value:,.{digits}f}" if digits <= 5 and (high < 1e6 or least_step) else f"{value:.3g}"
 
     return _label((at * step for at in range(first, last + 1)), text)
 

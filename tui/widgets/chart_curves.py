@@ -1,73 +1,69 @@
-"""The curves of all runs as plotext draws them: train solid, test dashed, the selected run on top.
+"""The curves of a chart as plotext sets them: train solid, test dashed, the selected run on top.
 
-plotext keeps one figure for the whole process: call from the UI thread only.
+plotext keeps one figure for the whole process: call from the UI thread only. It is given one
+character per cell; what that costs does not depend on how many rows there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.history import RunHistory
 from logreg_tui.tui.widgets.chart_axes import Axis
-from logreg_tui.tui.widgets.chart_data import dashed, decimate, pieces, solid, spaced, thin
+from logreg_tui.tui.widgets.chart_data import dashed, decimate, pieces, solid
 from logreg_tui.tui.widgets.chart_look import Look, curve_mark
+from logreg_tui.tui.widgets.curve_dots import Canvas, Cell, Line, compose
+from logreg_tui.tui.widgets.curve_series import Series, within
+from logreg_tui.tui.widgets.curve_smoothing import smooth
 
 if TYPE_CHECKING:
     import numpy as np
 
-BRAILLE = "braille"
-LINE_RUNS = 6
-"""With more runs only the last one is drawn with lines, the others with points: lines take plotext
-several times as long, and nobody could follow so many."""
-FEW_RUNS = 12
-"""With more runs the points stand twice as far apart."""
 MARK_DISTANCE = 14
 """Columns between two marks on a curve."""
+BEYOND = 1.0
+"""By how many heights of the canvas a line may leave it: what lies further is drawn as if there."""
+EARLIER_MARK = "'"
+
+Points = tuple["np.ndarray", "np.ndarray", "np.ndarray"]
+"""Places x and y from 0 to 1, and the number of the unbroken piece each belongs to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Canvas:
-    """The area between the axes."""
-
-    columns: int
-    rows: int
-    is_fine: bool
-    """Whether a cell has two by four dots (braille), or is a dot itself (ASCII)."""
-
-    @property
-    def dots(self) -> int:
-        """Rows of dots that a line can take."""
-        return self.rows * (4 if self.is_fine else 1)
-
-    def row(self, place: float) -> int:
-        """Return the row, 0 at the top, of a place from 0 (bottom) to 1."""
-        return self.rows - 1 - int(0.5 + place * (self.dots - 1)) * self.rows // self.dots
-
-    def column(self, place: float) -> int:
-        """Return the column of a place from 0 (left) to 1."""
-        fine = 2 if self.is_fine else 1
-        return int(0.5 + place * (self.columns * fine - 1)) // fine
-
-    def right_end(self, columns: int) -> float:
-        """Return the place of the last dot of the first `columns` columns."""
-        fine = 2 if self.is_fine else 1
-        return (columns * fine - 1) / max(1, self.columns * fine - 1)
-
-
-def draw_curves(runs: Sequence[RunHistory], canvas: Canvas, look: Look, x_axis: Axis, y_axis: Axis) -> str:
+def draw_curves(
+    series: Sequence[Series],
+    canvas: Canvas,
+    look: Look,
+    x_axis: Axis,
+    y_axis: Axis,
+    *,
+    smoothing: float = 0.0,
+    runs: int = 1,
+) -> str:
     """Return the canvas with all curves, its lines joined by newlines, colours as SGR codes.
 
-    The last run is drawn over the others.
+    The last series is drawn over the others; `runs` says among how many they must be told apart.
     """
-    import numpy as np
+    lines: list[Line] = []
+    marks: list[Cell] = []
+    for one in series:
+        if one.is_thin:
+            lines.append(_thin_line(one, canvas, look, x_axis, y_axis))
+            continue
+        x = x_axis.places(one.x)
+        for is_test, values in zip((False, True), one.drawn, strict=True):
+            curve = _Curve(one, is_test, x, values, canvas, look, x_axis, y_axis)
+            lines += curve.lines(smoothing)
+            if look.marks_curves(runs) and canvas.is_fine:
+                marks += curve.marks()
+    lines.sort(key=lambda line: not line.is_dim)
+    return _set_cells([*compose(lines, canvas), *marks], canvas)
+
+
+def _set_cells(cells: Sequence[Cell], canvas: Canvas) -> str:
     import plotext as plt
 
-    curves = [curve for run in runs for curve in _curves(run, canvas, x_axis, y_axis)]
     # Nothing lies right of the newest point, and plotext's time goes with the area.
-    width = max((canvas.column(float(np.max(curve.x))) for curve in curves), default=0) + 1
-    width = min(max(2, width), canvas.columns)
+    width = min(max(2, *(cell.column + 1 for cell in cells), 2), canvas.columns)
     plt.clear_figure()
     # Without it plotext asks for the size of a terminal that Textual owns.
     plt.limit_size(False, False)
@@ -76,69 +72,116 @@ def draw_curves(runs: Sequence[RunHistory], canvas: Canvas, look: Look, x_axis: 
     plt.frame(False)
     plt.xfrequency(0)
     plt.yfrequency(0)
-    plt.xlim(0, canvas.right_end(width))
-    plt.ylim(0, 1)
-    for curve in curves:
-        is_line = len(runs) <= LINE_RUNS or curve.number == runs[-1].number
-        _draw_curve(curve, canvas, look, None if is_line else _spacing(curve, len(runs)))
-    if look.marks_curves(len(runs)) and canvas.is_fine:
-        for curve in curves:
-            _draw_marks(curve, canvas)
+    plt.xlim(0, width - 1)
+    plt.ylim(0, max(1, canvas.rows - 1))
+    cells = [cell for cell in cells if cell.column < width]
+    if cells:
+        plt.scatter(
+            [cell.column for cell in cells],
+            [canvas.rows - 1 - cell.row for cell in cells],
+            marker=[cell.character for cell in cells],
+            color=[cell.color or "default" for cell in cells],
+        )
     return str(plt.build())
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """The points of one curve that has any: places from 0 to 1, and the piece each belongs to."""
-
-    number: int
-    is_test: bool
-    x: np.ndarray
-    y: np.ndarray
-    piece: np.ndarray
-
-
-def _curves(run: RunHistory, canvas: Canvas, x_axis: Axis, y_axis: Axis) -> list[Curve]:
-    epochs, *losses = run.columns.read("epoch", "train_loss", "test_loss")
-    breaks = [mark.epoch for mark in run.marks if mark.breaks_line]
-    x = x_axis.places(epochs)
-    curves = []
-    for is_test, values in zip((False, True), losses, strict=True):
-        y = y_axis.places(values)
-        points = decimate(x, y, pieces(epochs, x, y, breaks), canvas.columns)
-        curves.append(Curve(run.number, is_test, *points))
-    return [curve for curve in curves if len(curve.x)]
-
-
-def _spacing(curve: Curve, runs: int) -> int:
-    """Return the columns from one point to the next of a curve without lines."""
-    return (3 if curve.is_test else 1) * (2 if runs > FEW_RUNS else 1)
-
-
-def _draw_curve(curve: Curve, canvas: Canvas, look: Look, spacing: int | None) -> None:
-    import plotext as plt
-
-    color = look.color(curve.number, curve.is_test) or "default"
-    marker = BRAILLE if canvas.is_fine else curve_mark(curve.number, curve.is_test)
-    points = thin(curve.x, curve.y, curve.piece, canvas.dots)
-    if spacing is not None and len(curve.x) > canvas.columns // 2:
-        x, y = spaced(curve.x, curve.y, canvas.columns, canvas.dots, spacing)
-        plt.scatter(x.tolist(), y.tolist(), marker=marker, color=color)
-        return
-    x, y = dashed(*points, canvas.columns, canvas.rows) if curve.is_test else solid(*points)
-    plt.plot(x.tolist(), y.tolist(), marker=marker, color=color)
-
-
-def _draw_marks(curve: Curve, canvas: Canvas) -> None:
-    """Put the curve's character on it, at columns that differ from curve to curve."""
+def _thin_line(series: Series, canvas: Canvas, look: Look, x_axis: Axis, y_axis: Axis) -> Line:
+    """Return the test curve, dim and through the first row of each column of dots: there may be many."""
     import numpy as np
-    import plotext as plt
 
-    own = curve.piece == curve.piece[-1]
-    x, y = curve.x[own], curve.y[own]
-    first = (2 * curve.number + curve.is_test) * 5 % MARK_DISTANCE
-    at = (np.arange(first, canvas.columns, MARK_DISTANCE) + 0.5) / canvas.columns
-    at = at[(at >= x[0]) & (at <= x[-1])]
-    at = at if len(at) else x[-1:]
-    mark = curve_mark(curve.number, curve.is_test)
-    plt.scatter(at.tolist(), np.interp(at, x, y).tolist(), marker=mark, color="default")
+    shown = within(series.x, x_axis.low, x_axis.high, beyond=1)
+    xs, x = series.x[shown], x_axis.places(series.x[shown])
+    column = np.floor(np.nan_to_num(x, nan=-1.0) * canvas.dot_columns)
+    kept = np.flatnonzero(np.diff(column, prepend=-np.inf))
+    if len(x) and (not len(kept) or kept[-1] != len(x) - 1):
+        kept = np.append(kept, len(x) - 1)
+    y = np.clip(y_axis.places(series.test[shown][kept]), -BEYOND, 1 + BEYOND)
+    piece = pieces(xs[kept], x[kept], y, series.breaks)
+    x, y, piece = _cut(x[kept], y, piece)
+    drawn = piece >= 0
+    points = solid(x[drawn], y[drawn], piece[drawn])
+    # Without colours dots say that a curve is dim; grey ones that it is of another experiment.
+    is_dotted = not series.number or look.monochrome or look.ascii_only
+    mark = curve_mark(series.number, True) if series.number else EARLIER_MARK
+    return Line(*points, look.dim_color(series.number), mark, is_dim=True, is_dotted=is_dotted)
+
+
+class _Curve:
+    """One curve of a series that is drawn in full."""
+
+    def __init__(
+        self,
+        series: Series,
+        is_test: bool,
+        x: np.ndarray,
+        values: np.ndarray,
+        canvas: Canvas,
+        look: Look,
+        x_axis: Axis,
+        y_axis: Axis,
+    ) -> None:
+        self._series, self._is_test, self._canvas, self._look = series, is_test, canvas, look
+        self._x, self._values = x, values
+        self._piece = pieces(series.x, x, y_axis.places(values), series.breaks)
+        self._shown = within(series.x, x_axis.low, x_axis.high, beyond=1)
+        self._y_axis = y_axis
+
+    def lines(self, smoothing: float) -> list[Line]:
+        """Return the curve, or with smoothing the curve dim and the smoothed one."""
+        if not smoothing:
+            return [self._line(self._values, is_raw=False)] if len(self._values) else []
+        smoothed = smooth(self._values, self._piece, smoothing)
+        return [self._line(self._values, is_raw=True), self._line(smoothed, is_raw=False)]
+
+    def _line(self, values: np.ndarray, is_raw: bool) -> Line:
+        x, y, piece = self._points(values)
+        if self._is_test:
+            x, y = dashed(x, y, piece, self._canvas.columns, self._canvas.rows)
+        else:
+            x, y = solid(x, y, piece)
+        number = self._series.number
+        color = self._look.dim_color(number) if is_raw else self._look.color(number, self._is_test)
+        mark = curve_mark(number, self._is_test)
+        return Line(x, y, color, mark, is_raw, is_raw and (self._look.monochrome or self._look.ascii_only))
+
+    def _points(self, values: np.ndarray) -> Points:
+        import numpy as np
+
+        shown = self._shown
+        y = np.clip(self._y_axis.places(values[shown]), -BEYOND, 1 + BEYOND)
+        points = _cut(self._x[shown], y, self._piece[shown])
+        return decimate(*points, self._canvas.columns)
+
+    def marks(self) -> list[Cell]:
+        """Return the curve's character at columns that differ from curve to curve."""
+        import numpy as np
+
+        x, y, piece = self._points(self._values)
+        if not len(x):
+            return []
+        own = piece == piece[-1]
+        x, y = x[own], y[own]
+        first = (2 * self._series.number + self._is_test) * 5 % MARK_DISTANCE
+        at = (np.arange(first, self._canvas.columns, MARK_DISTANCE) + 0.5) / self._canvas.columns
+        at = at[(at >= x[0]) & (at <= x[-1])]
+        at = at if len(at) else x[-1:]
+        mark = curve_mark(self._series.number, self._is_test)
+        return [
+            Cell(self._canvas.column(place), self._canvas.row(height), mark, None)
+            for place, height in zip(at.tolist(), np.interp(at, x, y).tolist(), strict=True)
+            if 0 <= height <= 1
+        ]
+
+
+def _cut(x: np.ndarray, y: np.ndarray, piece: np.ndarray) -> Points:
+    """Let lines that cross an end of the x axis end there: at most the outermost points lie beyond."""
+    x, y, piece = x.copy(), y.copy(), piece.copy()
+    for outer, inner, edge in ((0, 1, 0.0), (-1, -2, 1.0)):
+        if not len(x) or 0 <= x[outer] <= 1 or piece[outer] < 0:
+            continue
+        if len(x) > 1 and piece[inner] == piece[outer] and (x[inner] - edge) * (x[outer] - edge) <= 0:
+            share = (edge - x[outer]) / (x[inner] - x[outer])
+            x[outer], y[outer] = edge, y[outer] + (y[inner] - y[outer]) * share
+        else:
+            piece[outer] = -1
+    return x, y, piece

@@ -18,7 +18,7 @@ MARGIN = 0.25
 """Columns by which a dash ends inside its own, so that its last dot is not in the gap."""
 
 
-def pieces(epochs: np.ndarray, x: np.ndarray, y: np.ndarray, breaks: Sequence[int]) -> np.ndarray:
+def pieces(epochs: np.ndarray, x: np.ndarray, y: np.ndarray, breaks: Sequence[float]) -> np.ndarray:
     """Return for each row the number of the unbroken piece it belongs to, -1 where it is not drawn.
 
     A line is broken where a place is not finite, and after each epoch in `breaks`.
@@ -60,20 +60,6 @@ def _first_of_each(group: np.ndarray, hit: np.ndarray) -> np.ndarray:
     at = np.flatnonzero(hit)
     first: np.ndarray = at[np.diff(group[at], prepend=-1) != 0]
     return first
-
-
-def thin(
-    x: np.ndarray, y: np.ndarray, piece: np.ndarray, dots: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Drop points inside a stretch that stays within one of `dots` rows of dots: the line covers them."""
-    import numpy as np
-
-    if len(x) < 3:
-        return x, y, piece
-    row = np.floor(0.5 + y * (dots - 1)) + piece * 2.0 * dots
-    inside = (row[1:-1] == row[:-2]) & (row[1:-1] == row[2:])
-    kept = np.concatenate(([True], ~inside, [True]))
-    return x[kept], y[kept], piece[kept]
 
 
 def solid(x: np.ndarray, y: np.ndarray, piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,19 +104,3 @@ def _dashes(x: np.ndarray, y: np.ndarray, columns: int, rows: int) -> np.ndarray
     ends = np.flatnonzero((before & ~after)[kept]) + 1
     points = np.stack((np.interp(knots[kept], way, x), np.interp(knots[kept], way, y)))
     return np.append(np.insert(points, ends, np.nan, axis=1), [[np.nan], [np.nan]], axis=1)
-
-
-def spaced(
-    x: np.ndarray, y: np.ndarray, columns: int, dots: int, every: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the points to draw without lines: one per column, two where they are far apart.
-
-    Only every `every`-th column has any.
-    """
-    import numpy as np
-
-    column = np.floor(x * columns)
-    is_new = np.diff(column, prepend=-1.0) != 0
-    is_far = np.abs(np.diff(y, prepend=0.0)) * dots >= 2
-    kept = (is_new | is_far) & (column % every == 0)
-    return x[kept], y[kept]

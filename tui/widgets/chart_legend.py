@@ -1,4 +1,4 @@
-"""The lines above the plot: title, y axis name, and the current losses of as many runs as fit."""
+"""The lines above the plot: title, y axis name, notes, and the current values of as many runs as fit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from rich.style import Style
 from logreg_tui.core.history import RunHistory
 from logreg_tui.tui.widgets.chart_cells import Cells, ink
 from logreg_tui.tui.widgets.chart_look import Look, curve_mark
+from logreg_tui.tui.widgets.curve_series import ACCURACY, LOSS, newest
 
-TITLE = "Loss Comparison"
-Y_NAME = "Loss Value"
+TITLES = {LOSS: ("Loss Comparison", "Loss Value"), ACCURACY: ("Accuracy Comparison", "Accuracy")}
+"""Title and name of the y axis."""
 VALUE_WIDTH = 6
+NOTES_SHARE = 0.62
+"""Share of the width that long notes may take; beyond, they are said in short."""
 GAP = 2
 NARROW = 32
 
@@ -42,7 +45,7 @@ def header_height(runs: int, height: int) -> int:
 
 def newest_losses(runs: Iterable[RunHistory]) -> dict[int, Losses]:
     """Return train and test loss of each run's newest row, by the number of the run."""
-    return {run.number: (run.last.train_loss, run.last.test_loss) for run in runs if run.last is not None}
+    return newest(runs, LOSS)
 
 
 def draw_header(
@@ -52,17 +55,54 @@ def draw_header(
     selected: int | None,
     look: Look,
     lines: int,
+    *,
+    measure: str = LOSS,
+    notes: Sequence[tuple[str, str]] = (),
+    best: Sequence[int] = (),
+    thin: Sequence[int] = (),
+    earlier: Sequence[tuple[str, float]] = (),
 ) -> None:
-    """Write title, axis name and a legend with these losses into the first `lines` rows."""
-    names = [TITLE, Y_NAME][:lines] if cells.width >= NARROW else []
+    """Write title, axis name, notes (long and short) and a legend into the first `lines` rows.
+
+    `losses` are the values of the measure. Of many runs the selected one and the best are named,
+    the `thin` ones in the colour of their dim curve; of earlier experiments name and last value.
+    """
+    names = [*TITLES[measure]][:lines] if cells.width >= NARROW else [""] * min(2, lines)
     for y, name in enumerate(names):
         cells.put(0, y, name, ink(None, bold=y == 0))
     rooms = [cells.width - (len(names[y]) + 3 if y < len(names) else 0) for y in range(lines)]
-    for y, entries in enumerate(_fitting(runs, losses, selected, look, rooms)):
+    rooms[-1 if lines < 2 else 1] -= draw_notes(cells, len(names) - 1, len(names[-1]), notes, look)
+    fitting = _fitting(runs, losses, selected, look, rooms, best, frozenset(thin), _earlier(earlier, look))
+    for y, entries in enumerate(fitting):
         x = cells.width - _width(entries)
         for text, style in (span for entry in entries for span in [*entry, (" " * GAP, ink(None))]):
             cells.put(x, y, text, style)
             x += len(text)
+
+
+def draw_notes(cells: Cells, y: int, x: int, notes: Sequence[tuple[str, str]], look: Look) -> int:
+    """Write what must be said of the picture from column `x` of a line on; return the columns taken."""
+    if not notes:
+        return 0
+    separator = look.pick(" · ", ", ")
+    texts = [separator.join(note[short] for note in notes) for short in (0, 1)]
+    text = texts[0] if x + len(texts[0]) + GAP <= NOTES_SHARE * cells.width else texts[1]
+    gap = GAP if x else 0
+    cells.put(x + gap, y, text, look.shade(0.85))
+    return len(text) + gap
+
+
+def _earlier(earlier: Sequence[tuple[str, float]], look: Look) -> list[list[Entry]]:
+    """Return the entries of earlier experiments, the most telling first."""
+    if not earlier:
+        return []
+    grey = ink(look.dim_color(0))
+    swatch = look.pick("┈", "'")
+    full: list[Entry] = [
+        [(f"{swatch}e{at} ", grey), (f"{name} {loss_text(value)}", look.muted)]
+        for at, (name, value) in enumerate(earlier, start=1)
+    ]
+    return [full, [[(f"{swatch}e ", grey), (f"{len(earlier)} earlier, test", look.muted)]]]
 
 
 def _fitting(
@@ -71,25 +111,27 @@ def _fitting(
     selected: int | None,
     look: Look,
     rooms: Sequence[int],
+    best: Sequence[int],
+    thin: frozenset[int],
+    earlier: Sequence[list[Entry]],
 ) -> list[list[Entry]]:
     """Return the lines of the most telling legend that fits."""
     has_marks = look.marks_curves(len(runs))
-    full = [entry for run in runs for entry in _full(run, losses, selected, look, has_marks)]
-    lines = _flow(full, rooms)
-    if lines is not None:
-        return lines
+    full = [] if thin else [entry for run in runs for entry in _full(run, losses, selected, look, has_marks)]
     digits = len(str(max(run.number for run in runs)))
-    short = {run.number: _short(run, losses, selected, look, has_marks, digits) for run in runs}
+    short = {run.number: _short(run, losses, selected, look, has_marks, digits, thin) for run in runs}
     key: Entry = [(look.pick("━ train ┅ test", "- train . test"), look.muted)]
-    for entries in ([key, *short.values()], list(short.values())):
-        lines = _flow(entries, rooms)
-        if lines is not None:
-            return lines
-    first = [short.pop(selected)] if selected in short else []
-    ordered = first + list(short.values())
+    for own in filter(None, (full, [key, *short.values()], [*short.values()])):
+        for behind in [*earlier, []]:
+            lines = _flow([*own, *behind], rooms)
+            if lines is not None:
+                return lines
+    first = [number for number in dict.fromkeys([selected, *best]) if number in short]
+    ordered = [short.pop(number) for number in first if number is not None] + list(short.values())
+    few = earlier[-1:] or [[]]
     for count in range(len(ordered) - 1, 0, -1):
         rest: Entry = [(f"+{len(ordered) - count} more", look.muted)]
-        lines = _flow([*ordered[:count], rest], rooms)
+        lines = _flow([*ordered[:count], rest, *few[0]], rooms)
         if lines is not None:
             return lines
     return _flow(ordered[:1], rooms) or []
@@ -133,9 +175,13 @@ def _short(
     look: Look,
     has_marks: bool,
     digits: int,
+    thin: frozenset[int],
 ) -> Entry:
     train, test = (loss_text(value) for value in losses.get(run.number, UNKNOWN))
     text = _text(run, selected)
+    if run.number in thin:
+        dim = ink(look.dim_color(run.number))
+        return [(f"{run.number:{digits}} ", look.muted), (look.pick("┈", "."), dim), (test, look.muted)]
     return [
         (f"{run.number:{digits}} ", text),
         _swatch(run, False, look, has_marks),

@@ -13,6 +13,10 @@ from logreg_tui.tui.widgets.chart_colors import BLACK, WHITE, Rgb, blend, pale_r
 
 DIGITS = "123456789"
 DIM = Style(dim=True)
+DIM_SHARE = 0.6
+"""How far a dim curve's colour has moved to the background."""
+ALARM_ON_DARK: Rgb = (255, 96, 80)
+ALARM_ON_LIGHT: Rgb = (190, 16, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,14 @@ class Look:
         if self.monochrome:
             return None
         return (pale_run_color if is_test else run_color)(number, self.dark)
+
+    def dim_color(self, number: int) -> Rgb | None:
+        """Return the colour of what lies under the curves: of run `number`, or grey for 0."""
+        if self.monochrome:
+            return None
+        if not number:
+            return _shade(self.background, self.dark, 0.38)
+        return blend(run_color(number, self.dark), self.background, DIM_SHARE)
 
     def marks_curves(self, runs: int) -> bool:
         """Whether curves carry characters because their colours do not tell them apart."""
@@ -59,6 +71,11 @@ class Look:
     def floor(self) -> Style:
         """For the loss floor and its label."""
         return self.shade(0.8)
+
+    @property
+    def alarm(self) -> Style:
+        """For what went wrong."""
+        return ink(None if self.monochrome else ALARM_ON_DARK if self.dark else ALARM_ON_LIGHT, bold=True)
 
     def text(self, number: int) -> Style:
         """For remarks about a run."""

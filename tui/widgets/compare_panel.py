@@ -84,7 +84,7 @@ class ComparePanel(LineView, Panel, can_focus=True):
         Binding("escape", "leave", "Back to the table", show=False),
         Binding("ctrl+y", "copy", "Copy the table", show=False),
     ]
-    HELP: ClassVar[tuple[tuple[str, str], ...]] = (  # type: ignore[assignment]
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("up/down", "Another row; page up, page down, home and end too"),
         ("< and >", "Sort by the column before or behind; a click on a title does it too"),
         ("o", "Reverse the order"),

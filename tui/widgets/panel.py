@@ -19,6 +19,8 @@ class Panel(Widget):
     TITLE: ClassVar[str]
     NEEDS_PARAMETERS: ClassVar[bool] = False
     """Whether the painter is to keep `history.parameters` of the selected run fresh."""
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Its own keys and what they do, for the help."""
     last_draw_s = 0.0
     """Seconds that the last drawing took on the UI thread: the painter rests in proportion."""
 

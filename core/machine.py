@@ -1,0 +1,177 @@
+"""What the machine is doing: a sample of the GPU, or of the processor, once a second, while asked for.
+
+Both libraries are optional: where one is missing, or there is nothing to read, there are no samples
+and nothing is said about it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+INTERVAL_S = 1.0
+KEPT_SAMPLES = 60
+TREE_EVERY = 10
+"""Samples between two searches for child processes, which look at every process of the machine."""
+GPU = "GPU"
+PROCESSOR = "CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at the machine; None is what cannot be read there."""
+
+    kind: str
+    """GPU (all that runs on it) or PROCESSOR (this process and its children)."""
+    utilization: float | None = None
+    """Share of the GPU's time, or of all cores' time."""
+    memory_used: int | None = None
+    """Bytes of the GPU's, or of the machine's memory."""
+    memory_total: int | None = None
+    own_memory: int | None = None
+    """Bytes in memory of this process and its children; not for a GPU."""
+    power_w: float | None = None
+    temperature_c: float | None = None
+
+
+Probe = Callable[[], Sample]
+
+
+class Sampler:
+    """Takes samples on a thread of its own, from `start` to `stop`, the newest of which others read."""
+
+    def __init__(
+        self, probe: Callable[[str], Probe | None] | None = None, *, interval_s: float = INTERVAL_S
+    ) -> None:
+        """Take what finds a probe for a device; None is what this machine offers."""
+        self.samples: tuple[Sample, ...] = ()
+        """The newest KEPT_SAMPLES, oldest first; replaced, never changed in place."""
+        self._find = probe or find_probe
+        self._interval_s = interval_s
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, device: str) -> None:
+        """Begin with a device in the words of ExperimentStarted; a second start changes nothing."""
+        if self._thread is None and not self._stopping.is_set():
+            # A daemon: a driver that hangs must not keep the program from ending.
+            self._thread = threading.Thread(target=self._sample, args=(device,), daemon=True, name="machine")
+            self._thread.start()
+
+    def stop(self, wait_s: float = 0.0) -> None:
+        """End, and wait for so many seconds at most until the thread has."""
+        self._stopping.set()
+        if self._thread is not None and wait_s:
+            self._thread.join(wait_s)
+
+    def _sample(self, device: str) -> None:
+        # Whatever a driver raises, the training must not suffer, nor anybody read about it.
+        with suppress(Exception):
+            probe = self._find(device)
+            while probe is not None and not self._stopping.is_set():
+                self.samples = (*self.samples[1 - KEPT_SAMPLES :], probe())
+                self._stopping.wait(self._interval_s)
+        self.samples = ()
+
+
+def find_probe(device: str) -> Probe | None:
+    """Return what reads this device's GPU, or the processor where there is none; None without both."""
+    for find in (_gpu_probe, _processor_probe) if device.startswith("cuda") else (_processor_probe,):
+        with suppress(Exception):
+            return find(device)
+    return None
+
+
+def _gpu_probe(device: str) -> Probe:
+    """Raises an exception of the library's where there is no such GPU, ImportError without the library."""
+    nvml: Any = import_module("pynvml")
+    nvml.nvmlInit()
+    handle = _gpu_handle(nvml, device)
+
+    def read(name: str, *arguments: object) -> Any:  # noqa: ANN401  the library's
+        with suppress(nvml.NVMLError):
+            return getattr(nvml, name)(handle, *arguments)
+        return None
+
+    def probe() -> Sample:
+        rates, memory = read("nvmlDeviceGetUtilizationRates"), read("nvmlDeviceGetMemoryInfo")
+        power = read("nvmlDeviceGetPowerUsage")
+        temperature = read("nvmlDeviceGetTemperature", nvml.NVML_TEMPERATURE_GPU)
+        return Sample(
+            GPU,
+            None if rates is None else rates.gpu / 100,
+            None if memory is None else int(memory.used),
+            None if memory is None else int(memory.total),
+            power_w=None if power is None else power / 1000,
+            temperature_c=None if temperature is None else float(temperature),
+        )
+
+    if probe() == Sample(GPU):
+        raise LookupError("the driver tells nothing of this GPU")
+    return probe
+
+
+def _gpu_handle(nvml: Any, device: str) -> Any:  # noqa: ANN401  the library's
+    """Return the handle of `cuda:N`, which CUDA may number otherwise than the driver does."""
+    found = re.match(r"cuda:(\d+)", device)
+    index = int(found[1]) if found else 0
+    with suppress(Exception):
+        # Loaded by whoever trains; this thread would not load it.
+        uuid = sys.modules["torch"].cuda.get_device_properties(index).uuid
+        return nvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    name = visible[index] if visible else str(index)
+    if name.isdecimal():
+        return nvml.nvmlDeviceGetHandleByIndex(int(name))
+    return nvml.nvmlDeviceGetHandleByUUID(name)
+
+
+def _processor_probe(_: str) -> Probe:
+    """Raises ImportError without the library."""
+    psutil: Any = import_module("psutil")
+    tree = _Tree(psutil)
+
+    def probe() -> Sample:
+        machine = psutil.virtual_memory()
+        used = int(machine.total - machine.available)
+        return Sample(PROCESSOR, tree.utilization(), used, int(machine.total), tree.memory())
+
+    tree.utilization()
+    return probe
+
+
+class _Tree:
+    """This process and its children."""
+
+    def __init__(self, psutil: Any) -> None:  # noqa: ANN401  the library
+        self._psutil = psutil
+        self._own = psutil.Process()
+        self._processes: dict[int, Any] = {}
+        self._looks = 0
+
+    def utilization(self) -> float:
+        """Return the share of all cores' time since the last call; 0 at the first."""
+        if self._looks % TREE_EVERY == 0:
+            found = {process.pid: process for process in (self._own, *self._own.children(recursive=True))}
+            # Known ones are kept: each remembers the times of its last look.
+            self._processes = {pid: self._processes.get(pid, process) for pid, process in found.items()}
+        self._looks += 1
+        return float(sum(self._each("cpu_percent"))) / 100 / (self._psutil.cpu_count() or 1)
+
+    def memory(self) -> int:
+        """Return bytes in memory; what processes share counts for each."""
+        return int(sum(info.rss for info in self._each("memory_info")))
+
+    def _each(self, name: str) -> list[Any]:
+        values = []
+        for process in self._processes.values():
+            with suppress(self._psutil.Error):
+                values.append(getattr(process, name)())
+        return values

@@ -1,0 +1,91 @@
+"""Choices of view that are remembered between starts, in the user's configuration folder.
+
+What is damaged, unknown or impossible is ignored value by value; a folder that cannot be written to
+only means that nothing is remembered. Keys of a newer version are lost at the next save.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from logreg_tui.core.files import replace_file
+
+FILE_NAME = "view.json"
+MOST_BYTES = 65_536
+"""No file of ours is larger."""
+TABS = range(1, 6)
+SIDE_WIDTHS = range(24, 81)
+LOG_HEIGHTS = range(3, 41)
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How the user likes to look; the defaults are how the program starts the first time."""
+
+    theme: str | None = None
+    """Name of a theme, which this version may not have; None is the default one."""
+    tab: int = 1
+    """1 to 5."""
+    log_x: bool = False
+    log_y: bool = False
+    by_seconds: bool = False
+    """Whether the x axis is in seconds rather than epochs."""
+    accuracy: bool = False
+    """Whether accuracy rather than loss is drawn."""
+    side_width: int | None = None
+    """Cells of the column of runs and knobs, one of SIDE_WIDTHS; None is the style sheet's."""
+    log_height: int | None = None
+    """Lines of the accuracy log, one of LOG_HEIGHTS; None is the style sheet's."""
+
+
+def preferences_path() -> Path:
+    """Return where they are kept."""
+    # Loaded when it is needed: it looks around in the system.
+    from platformdirs import user_config_dir
+
+    return Path(user_config_dir("logreg-tui", appauthor=False)) / FILE_NAME
+
+
+def load(path: Path | None = None) -> Preferences:
+    """Return what was saved, with the defaults in place of what is missing or impossible. Never raises."""
+    try:
+        with (path or preferences_path()).open("rb") as file:
+            record = json.loads(file.read(MOST_BYTES))
+    # ValueError: not UTF-8 or not JSON; RecursionError: brackets without end.
+    except (OSError, RuntimeError, ValueError):
+        return Preferences()
+    if not isinstance(record, dict):
+        return Preferences()
+    return Preferences(**{name: value for name, value in record.items() if _is_possible(name, value)})
+
+
+def save(preferences: Preferences, path: Path | None = None) -> None:
+    """Write them so that no other start meets half of a file; where that is refused, nothing happens."""
+    text = json.dumps(asdict(preferences), indent=2) + "\n"
+    with suppress(OSError, RuntimeError):
+        target = path or preferences_path()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, lambda file: file.write(text.encode()))
+
+
+def _is_possible(name: object, value: Any) -> bool:  # noqa: ANN401  whatever the file holds
+    match name:
+        case "theme":
+            return value is None or (isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable())
+        case "tab":
+            return _is_one_of(value, TABS)
+        case "side_width" | "log_height":
+            return value is None or _is_one_of(value, SIDE_WIDTHS if name == "side_width" else LOG_HEIGHTS)
+    return isinstance(value, bool) and name in _NAMES
+
+
+def _is_one_of(value: object, numbers: range) -> bool:
+    # True is an int too.
+    return type(value) is int and value in numbers
+
+
+_NAMES = {field.name for field in fields(Preferences)}

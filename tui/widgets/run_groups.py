@@ -1,0 +1,162 @@
+"""How many runs are arranged in the list: what differs first, grouped by what they share, filtered, pinned.
+
+Pure functions: what is found here is drawn in `run_list.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from logreg_tui.core.settings import RunSettings
+
+FEW = 4
+"""So many runs need no arrangement."""
+MOST_TIED = 2
+"""More runs than this with the same accuracy are not marked as the best."""
+PINNED, OTHERS = "pinned", "others"
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """What the list shows of a run."""
+
+    number: int
+    settings: RunSettings
+    status: str
+    accuracy: float | None = None
+    """Newest test accuracy; None while there is no row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What the runs below share."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run and what is to be said of it."""
+
+    run: RunLine
+    words: tuple[str, ...]
+    rank: int = 0
+    """2: the best test accuracy of all runs; 1: the best of its group; 0: neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How values are written."""
+
+    lambda_: str = "l2"
+    number: Callable[[float], str] = "{:g}".format
+    gap: str = " "
+    """Between the name and the value."""
+    seed: str = "seed"
+
+    def of(self, settings: RunSettings) -> dict[str, str]:
+        """Return each value of a run by its name, in the order in which a grid runs through them."""
+        return {
+            "head": settings.head,
+            "l2": f"{self.lambda_}{self.gap}{self.number(settings.l2)}",
+            "lr": f"lr{self.gap}{self.number(settings.learning_rate)}",
+            "schedule": str(settings.schedule),
+            "seed": f"{self.seed}{self.gap if self.seed == 'seed' else ''}{settings.seed}",
+        }
+
+
+def matcher(text: str) -> Callable[[RunLine], bool]:
+    """Return whether a run matches: all words, or the regular expression that stands as /.../.
+
+    A word with a `=`, such as `l2=0.001`, is one whole value; any other word may be part of one.
+    Case does not matter. Raises ValueError where the expression is none.
+    """
+    if text.startswith("/"):
+        try:
+            # A slash at the end closes it; while it is being typed there is none yet.
+            expression = re.compile(text[1:].removesuffix("/"), re.IGNORECASE)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return lambda run: expression.search(" ".join(_tokens(run))) is not None
+    words = text.lower().split()
+    return lambda run: all(_has(_tokens(run), word) for word in words)
+
+
+def _tokens(run: RunLine) -> list[str]:
+    settings = run.settings
+    return [
+        f"run={run.number}",
+        f"head={settings.head}",
+        f"l2={settings.l2:g}",
+        f"lr={settings.learning_rate:g}",
+        f"seed={settings.seed}",
+        f"schedule={settings.schedule.kind}",
+        run.status,
+    ]
+
+
+def _has(tokens: list[str], word: str) -> bool:
+    if "=" in word:
+        return word in tokens
+    return any(word in token.rpartition("=")[2] for token in tokens)
+
+
+def arrange(
+    runs: Sequence[RunLine],
+    words: Words,
+    short: Words,
+    pinned: Collection[int],
+    matches: Callable[[RunLine], bool],
+) -> list[Heading | Entry]:
+    """Return the lines of the list: pinned runs, then those that match, under headings where that helps.
+
+    `short` writes the lines that no heading relieves of any value.
+    """
+    values = {run.number: words.of(run.settings) for run in runs}
+    differing = _differing(list(values.values()))
+    best = _best(runs)
+
+    def entry(run: RunLine, said: tuple[str, ...], best_of_group: float | None = None) -> Entry:
+        rank = (
+            0 if run.accuracy is None else 2 if run.accuracy == best else int(run.accuracy == best_of_group)
+        )
+        return Entry(run, said, rank)
+
+    def whole(run: RunLine) -> Entry:
+        said = short.of(run.settings)
+        return entry(run, tuple(said[name] for name in differing or ["head"]))
+
+    on_top = [whole(run) for run in runs if run.number in pinned]
+    others = [run for run in runs if run.number not in pinned and matches(run)]
+    groups = _groups(others, values, differing[:-1])
+    lines: list[Heading | Entry] = [Heading((PINNED,)), *on_top] if on_top else []
+    if len(differing) < 2 or 2 * len(groups) > len(others):
+        heading = [Heading((OTHERS,))] if on_top and others else []
+        return [*lines, *heading, *map(whole, others)]
+    for shared, members in groups.items():
+        best_of_group = _best(members) if len(members) > 1 else None
+        last = [entry(run, (values[run.number][differing[-1]],), best_of_group) for run in members]
+        lines += [Heading(shared), *last]
+    return lines
+
+
+def _differing(values: list[dict[str, str]]) -> list[str]:
+    return [name for name in (values[0] if values else {}) if len({each[name] for each in values}) > 1]
+
+
+def _best(runs: Sequence[RunLine]) -> float | None:
+    """Return the highest accuracy; None where nobody stands out."""
+    accuracies = [run.accuracy for run in runs if run.accuracy is not None]
+    best = max(accuracies, default=None)
+    return best if best is not None and accuracies.count(best) <= MOST_TIED else None
+
+
+def _groups(
+    runs: Sequence[RunLine], values: dict[int, dict[str, str]], names: Sequence[str]
+) -> dict[tuple[str, ...], list[RunLine]]:
+    groups: dict[tuple[str, ...], list[RunLine]] = {}
+    for run in runs:
+        groups.setdefault(tuple(values[run.number][name] for name in names), []).append(run)
+    return groups
