@@ -7,7 +7,7 @@ import os
 import torch
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.ranks import local_rank
+from logreg_tui.core.ranks import launched_rank, local_rank
 
 
 def pick_device(name: str) -> torch.device:
@@ -20,6 +20,8 @@ def pick_device(name: str) -> torch.device:
         return _best_device()
     if name.startswith("cuda"):
         return _cuda_device(name)
+    if name == "mps" and launched_rank() is not None:
+        raise UserError("device mps: a single process can train on it, not several; use --device cpu")
     if name == "mps" and not torch.backends.mps.is_available():
         raise UserError("device mps: PyTorch finds no Apple GPU here; use --device cpu")
     return torch.device(name)
@@ -28,7 +30,8 @@ def pick_device(name: str) -> torch.device:
 def _best_device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda", local_rank()[0])
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    has_mps = torch.backends.mps.is_available() and launched_rank() is None
+    return torch.device("mps" if has_mps else "cpu")
 
 
 def _cuda_device(name: str) -> torch.device:

@@ -24,7 +24,7 @@ from logreg_tui.core.inputs import Inputs, padded_width, with_ones
 from logreg_tui.core.memory import available_memory
 from logreg_tui.core.workers import Workers
 
-BLOCK_ROWS = 2000
+BLOCK_ROWS = 3750
 """Rows of a block on a processor, so that what is computed from them stays in its cache."""
 BLOCK_VALUES = 1 << 19
 """Values in a block at least: less is done sooner than handed to another thread."""

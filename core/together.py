@@ -9,6 +9,7 @@ https://docs.pytorch.org/docs/stable/distributed.html
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -26,9 +27,11 @@ from logreg_tui.core import session
 from logreg_tui.core.arrays import describe
 from logreg_tui.core.control import Control, Leave
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
-from logreg_tui.core.ranks import Ranks
+from logreg_tui.core.ranks import LostContact, Ranks
 
 if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
+
     from logreg_tui.core.datasets import Dataset
     from logreg_tui.core.engine import Engine
     from logreg_tui.core.settings import ExperimentSettings
@@ -40,10 +43,6 @@ PATIENCE_S = 2.0
 """How long the ranks wait for each other to find out who says what went wrong."""
 POLL_S = 0.05
 WORDS = torch.device("cpu")
-
-
-class LostContact(UserError):
-    """Another process has ended without a word."""
 
 
 class Refused(UserError):
@@ -78,7 +77,7 @@ class Group(Ranks):
         is_clean = self._is_idle
         if self.rank == 0 and is_clean:
             with suppress(LostContact):
-                self.announce(END)
+                self.announce(END, getattr(error, "exit_status", int(error is not None)))
         if error is not None or not is_clean:
             with suppress(RuntimeError):  # Where the store has gone with rank 0.
                 self.is_silent = not self._claims(error)
@@ -90,10 +89,12 @@ class Group(Ranks):
         if self.rank and isinstance(error, LostContact):
             with suppress(dist.DistStoreError):
                 self._store.wait([CLAIM], timedelta(seconds=PATIENCE_S))
-        return self._store.add(CLAIM, 1) == 1
+        return bool(self._store.add(CLAIM, 1) == 1)
 
     def _wait_for_claims(self) -> None:
         """Let the others see who has claimed: the store may end with this process."""
+        if dist.get_backend() == dist.Backend.GLOO:
+            dist.destroy_process_group()  # Who still waits for this process's part is to notice.
         end = time.monotonic() + PATIENCE_S
         while self._store.add(CLAIM, 0) < self.size - 1 and time.monotonic() < end:
             time.sleep(POLL_S)
@@ -175,8 +176,11 @@ class Group(Ranks):
                 raise Refused(f"rank {rank} {text}")
 
 
-def _meet() -> dist.Store:
+def _meet() -> Store:
     """Wait until all processes are there, and return what they share. Raises UserError."""
+    # Not in every build of PyTorch.
+    from torch.distributed.rendezvous import rendezvous
+
     if _is_loopback(os.environ.get("MASTER_ADDR", "")):
         # Else gloo asks for this machine's own name, which not every machine knows.
         for name in {name for _, name in socket.if_nameindex()} & {"lo", "lo0"}:
@@ -186,7 +190,8 @@ def _meet() -> dist.Store:
     # Tensors of the processor go through gloo even where GPUs have nccl.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        store, rank, size = next(dist.rendezvous("env://"))
+        store: Store
+        store, rank, size = next(rendezvous("env://"))
         dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     except ValueError as error:
         raise UsageError(f"RANK and WORLD_SIZE are set, but {_cause(error)}: use torchrun") from error
@@ -206,11 +211,9 @@ def _is_loopback(address: str) -> bool:
 
 
 def _cause(error: Exception) -> str:
-    """Return what torch.distributed says, without the place in its source and its advice."""
-    text = describe(error)
-    if text.startswith("["):
-        text = text.partition("] ")[2]
-    return text.partition(". ")[0]
+    """Return what torch.distributed says, without the places in its source and its advice."""
+    text = re.sub(r"^\[.*?\] |^Error initializing .* rendezvous: ", "", str(error))
+    return describe(RuntimeError(text.partition(". ")[0]))
 
 
 def serve(group: Group) -> int:
@@ -236,14 +239,11 @@ def serve(group: Group) -> int:
 
 def _serve(group: Group, control: Control) -> int:
     name, arguments, _ = group.heard()
-    if name == END:
-        return 0
-    ground = _prepared(group, control, *arguments)
-    engine: Engine | None = None
-    with session.out_of_memory_explained(ground):
-        while (call := group.heard())[0] != END:
-            engine = _obeyed(ground, engine, *call)
-    return 0
+    if name == BEGIN:
+        ground = _prepared(group, control, *arguments)
+        with session.out_of_memory_explained(ground):
+            arguments = _obey(group, ground)
+    return int(arguments[0])
 
 
 def _prepared(
@@ -263,15 +263,14 @@ def _prepared(
     return ground
 
 
-def _obeyed(
-    ground: session.Ground,
-    engine: Engine | None,
-    name: str,
-    arguments: tuple[Any, ...],
-    named: dict[str, Any],
-) -> Engine:
-    """Do what rank 0 does, and return the engine."""
-    if engine is None or name == "__init__":
-        return ground.engine()
-    getattr(engine, name)(*arguments, **named)
-    return engine
+def _obey(group: Group, ground: session.Ground) -> tuple[Any, ...]:
+    """Do what rank 0 does, and return what it says at the end."""
+    engine: Engine | None = None
+    while True:
+        name, arguments, named = group.heard()
+        if name == END:
+            return arguments
+        if name == "__init__":
+            engine = ground.engine()
+        else:
+            getattr(engine, name)(*arguments, **named)

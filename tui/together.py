@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,15 +21,19 @@ def train_alone_or_together(start: StartPlainly) -> int:
     """
     from logreg_tui.tui.plain import train_plainly
 
-    if launched_rank() is None:
+    rank = launched_rank()
+    if rank is None:
         return train_plainly(start)
-    # Here torch is imported: a process alone does that where it can show it.
+    if rank == 0:
+        print("Waiting for the other ranks", file=sys.stderr, flush=True)
+    # Before torch is imported; what goes wrong between processes is said once, and without C++ frames.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from logreg_tui.core.together import Group, serve
 
     group = Group()
     try:
         with group:
-            return serve(group) if group.rank else train_plainly(partial(start, ranks=group))
+            return serve(group) if rank else train_plainly(partial(start, ranks=group))
     except UserError as error:
         if group.is_silent:
             return error.exit_status
