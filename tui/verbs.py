@@ -110,6 +110,10 @@ VERBS = (
     Verb("shift+right", "cursor_far_on", "", "Curves", "Read values off, ten rows on", "Escape leaves"),
     Verb("y", "toggle_log_y", "", "Curves", "Switch loss axis to log or linear", "Shows small losses"),
     Verb("x", "toggle_log_x", "", "Curves", "Switch epoch axis to log or linear", "For early epochs"),
+    Verb("left_curly_bracket", "narrow_side", "", "View", "Narrow the column of runs", "On wide screens"),
+    Verb("right_curly_bracket", "widen_side", "", "View", "Widen the column of runs", "On wide screens"),
+    Verb("left_parenthesis", "lower_log", "", "View", "Lower the accuracy log", "On wide screens"),
+    Verb("right_parenthesis", "raise_log", "", "View", "Raise the accuracy log", "On wide screens"),
     Verb("f", "toggle_freeze", "Freeze", "View", "Freeze or thaw the screen", "Training goes on meanwhile"),
     Verb("escape", "focus_runs", "", "View", "Return to the list of runs", "From a control or the log"),
     Verb("e", "export", "Export", "File", "Export metrics as CSV", "Asks for the path"),
@@ -118,6 +122,10 @@ VERBS = (
 )
 
 _SHOWN_KEYS = {
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "full_stop": ".",

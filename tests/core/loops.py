@@ -53,8 +53,14 @@ def plain_loop(dataset: Dataset, settings: RunSettings, epochs: int) -> list[dic
     model = LogisticRegression(dataset.train_inputs.shape[1], dataset.classes, settings.head, settings.seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
     schedule = scheduler(optimizer, settings.schedule)
-    inputs, labels = torch.from_numpy(np.asarray(dataset.train_inputs)), torch.from_numpy(dataset.train_labels)
-    test_inputs, test_labels = torch.from_numpy(np.asarray(dataset.test_inputs)), torch.from_numpy(dataset.test_labels)
+    inputs, labels = (
+        torch.from_numpy(np.asarray(dataset.train_inputs)),
+        torch.from_numpy(dataset.train_labels),
+    )
+    test_inputs, test_labels = (
+        torch.from_numpy(np.asarray(dataset.test_inputs)),
+        torch.from_numpy(dataset.test_labels),
+    )
     figures = []
     for _ in range(epochs + 1):
         optimizer.zero_grad()

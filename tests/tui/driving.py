@@ -29,6 +29,11 @@ async def wait_until(pilot: Pilot[None], condition: Callable[[], object]) -> Non
         await asyncio.sleep(0.005)
 
 
+def text_of(app: LogRegApp) -> str:
+    """Return what is on the screen, line by line."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
 @dataclass
 class Lab:
     """The app over a fake training, with short names for what tests look at."""
@@ -62,8 +67,7 @@ class Lab:
 
     def text(self) -> str:
         """Return what is on the screen, line by line."""
-        lines = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text for strip in lines)
+        return text_of(self.app)
 
     def line(self, selector: str) -> str:
         return str(self.screen.query_one(selector, Static).content)

@@ -166,7 +166,7 @@ def export_message(lab: Lab) -> str:
 
 
 async def test_the_help_lists_keys_and_meanings_and_closes() -> None:
-    async with running(size=(120, 60)) as lab:
+    async with running(size=(120, 90)) as lab:
         await lab.press("question_mark")
         await lab.until(lambda: isinstance(lab.app.screen, HelpScreen))
         text = lab.text()

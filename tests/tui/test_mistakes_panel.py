@@ -416,7 +416,7 @@ async def test_what_cannot_be_read_is_said_and_tried_again() -> None:
     [
         (True, False, False, "Waiting for the parameters of run 1."),
         (False, True, False, "The test set is not in this process"),
-        (False, False, True, "The parameters are in the process that trains"),
+        (False, False, True, "Reading run 1 from the newest"),
     ],
 )
 async def test_it_says_what_it_waits_for(

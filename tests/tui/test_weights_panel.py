@@ -204,7 +204,7 @@ async def test_the_theme_decides_the_colours() -> None:
     ("panel", "expected"),
     [
         (WeightsPanel(), "Waiting for the parameters of run 1."),
-        (WeightsPanel(watching=True), "The parameters are in the process that trains"),
+        (WeightsPanel(watching=True), "Reading run 1 from the newest"),
     ],
 )
 async def test_it_says_what_it_waits_for(panel: WeightsPanel, expected: str) -> None:

@@ -15,7 +15,7 @@ from logreg_tui.core import events as core_events
 from logreg_tui.core.showing import DataShown
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.screens.painter import Painter, Widgets
-from logreg_tui.tui.screens.verb_screen import VerbScreen
+from logreg_tui.tui.screens.verb_screen import WIDE, VerbScreen
 from logreg_tui.tui.verbs import VERBS
 from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
 from logreg_tui.tui.widgets.banner import Banner
@@ -194,8 +194,9 @@ class MainScreen(VerbScreen):
 
     def _run_lines(self) -> list[RunLine]:
         runs = self.app.history.runs.values()
+        accuracies = {run.number: run.last.test_accuracy for run in runs if run.last is not None}
         return [
-            RunLine(run.number, self.wishes.settings(run), run.status, run.last and run.last.test_accuracy)
+            RunLine(run.number, self.wishes.settings(run), run.status, accuracies.get(run.number))
             for run in runs
         ]
 
@@ -216,8 +217,19 @@ class MainScreen(VerbScreen):
         self.query_one(RunList).refresh_colors(self._run_lines())
         self.paint()
 
+    def apply_sizes(self) -> None:
+        """Give side column and accuracy log the sizes that the user likes, where there is room for them."""
+        is_wide = self.size.width >= WIDE
+        for selector, name, liked in (
+            ("#side", "width", self.app.preferences.side_width),
+            ("#log", "height", self.app.preferences.log_height),
+        ):
+            setattr(self.query_one(selector).styles, name, liked if is_wide else None)
+        self.call_after_refresh(self.paint)
+
     def on_resize(self, _: events.Resize) -> None:
         """Draw the lines for the new width once the widgets have it."""
+        self.apply_sizes()
         self.call_after_refresh(self._after_resize)
 
     def on_screen_resume(self) -> None:
@@ -250,6 +262,13 @@ class MainScreen(VerbScreen):
     @on(TabLine.Chosen)
     def choose_tab(self, event: TabLine.Chosen) -> None:
         self.show_tab(event.index)
+
+    @on(ComparePanel.Pinned)
+    def pin_run(self, event: ComparePanel.Pinned) -> None:
+        """Keep the run that others are compared with on top of the list too."""
+        if event.run is not None:
+            self.query_one(RunList).pinned |= {event.run}
+            self._show_runs()
 
     @on(ComparePanel.ParametersWanted)
     def show_parameters(self, event: ComparePanel.ParametersWanted) -> None:

@@ -12,6 +12,7 @@ from logreg_tui.core.history import RunHistory
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.stalls import DIVERGED
 from logreg_tui.tui.messages import Outcome
+from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
@@ -26,6 +27,8 @@ from logreg_tui.tui.wishes import Wishes
 if TYPE_CHECKING:
     from logreg_tui.tui.app import LogRegApp
 
+WIDE = 104
+"""Columns from which the runs stand beside the tabs."""
 OVER = ("finished", "stopped")
 ACTIVE = ("training", "stepping", "paused")
 REQUESTS = (
@@ -109,6 +112,8 @@ class VerbScreen(Screen[None]):
                 return history.experiment is not None and self.tab == 0
             case "toggle_freeze" | "export":
                 return history.experiment is not None
+            case "narrow_side" | "widen_side" | "lower_log" | "raise_log":
+                return self.size.width >= WIDE
             case "select_previous" | "select_next":
                 return run is not None
         return True
@@ -288,6 +293,37 @@ class VerbScreen(Screen[None]):
         chart = self.query_one(LossChart)
         chart.log_x = not chart.log_x
         self.app.remember(log_x=chart.log_x)
+
+    def apply_sizes(self) -> None:
+        """Arrange the screen by the sizes that are remembered."""
+        raise NotImplementedError
+
+    def action_narrow_side(self) -> None:
+        """Give the runs less room."""
+        self._resize("#side", -2)
+
+    def action_widen_side(self) -> None:
+        """Give the runs more room."""
+        self._resize("#side", 2)
+
+    def action_lower_log(self) -> None:
+        """Give the accuracy log less room."""
+        self._resize("#log", -1)
+
+    def action_raise_log(self) -> None:
+        """Give the accuracy log more room."""
+        self._resize("#log", 1)
+
+    def _resize(self, selector: str, change: int) -> None:
+        size = self.query_one(selector).size
+        if selector == "#side":
+            side_width = min(max(size.width + change, SIDE_WIDTHS.start), SIDE_WIDTHS.stop - 1)
+            self.app.remember(side_width=min(side_width, self.size.width // 2))
+        else:
+            # The size is that of the content; the border takes two lines.
+            log_height = min(max(size.height + 2 + change, LOG_HEIGHTS.start), LOG_HEIGHTS.stop - 1)
+            self.app.remember(log_height=min(log_height, self.size.height // 2))
+        self.apply_sizes()
 
     def action_toggle_freeze(self) -> None:
         """Let the screen stand still while training goes on, or follow again."""

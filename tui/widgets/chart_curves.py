@@ -56,7 +56,9 @@ def draw_curves(
             if look.marks_curves(runs) and canvas.is_fine:
                 marks += curve.marks()
     lines.sort(key=lambda line: not line.is_dim)
-    return _set_cells([*compose(lines, canvas), *marks], canvas)
+    # One per place: of several plotext draws whichever its sets of characters bring last.
+    placed = {(cell.column, cell.row): cell for cell in (*compose(lines, canvas), *marks)}
+    return _set_cells(list(placed.values()), canvas)
 
 
 def _set_cells(cells: Sequence[Cell], canvas: Canvas) -> str:

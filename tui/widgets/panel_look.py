@@ -27,13 +27,10 @@ def look_of(widget: Widget, ascii_only: bool) -> Look:
 
 def waiting_for(history: History, selected: int | None, watching: bool) -> str:
     """Return what the parameters of the selected run wait for."""
-    if watching:
-        return (
-            "The parameters are in the process that trains, so they cannot be watched from here: "
-            "look at them in that process, or resume the experiment once it has ended."
-        )
     if history.experiment is None or selected is None:
         return "Waiting for the training to begin."
+    if watching:
+        return f"Reading run {selected} from the newest checkpoint: the first time takes some seconds."
     return f"Waiting for the parameters of run {selected}."
 
 

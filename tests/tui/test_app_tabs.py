@@ -1,0 +1,116 @@
+"""The tabs in the whole app: keys and mouse open them, what they show of, what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from driving import running
+from fake_training import Emit, FakeTraining, More
+
+from logreg_tui.core import events
+from logreg_tui.core.control import AddRun, ShowParameters
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.tui import preferences
+from logreg_tui.tui.preferences import Preferences
+from logreg_tui.tui.widgets.loss_chart import LossChart
+from logreg_tui.tui.widgets.run_list import RunList
+from logreg_tui.tui.widgets.tab_line import TabLine
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("1", "Loss Comparison"),
+        ("2", "bias"),
+        ("3", "recall"),
+        ("4", "test acc"),
+        ("5", "The floor"),
+    ],
+)
+async def test_each_tab_is_one_key_away(key: str, words: str) -> None:
+    async with running(FakeTraining(shows_data=True)) as lab:
+        await lab.press("4", key)
+        await lab.until(lambda: words in lab.text())
+
+
+async def test_a_click_opens_a_tab() -> None:
+    async with running(FakeTraining(shows_data=True)) as lab:
+        line = lab.screen.query_one(TabLine)
+        await lab.pilot.click(TabLine, offset=(line._texts()[0].__len__() + 3, 0))
+        await lab.until(lambda: "bias" in lab.text())
+
+
+async def test_parameters_are_asked_for_only_where_they_are_shown() -> None:
+    async with running(FakeTraining(shows_data=True)) as lab:
+        lab.send(More(3))
+        await lab.until(lambda: lab.history.rows == 7)
+        assert ShowParameters(1) not in lab.training.requests
+        await lab.press("2")
+        await lab.request(ShowParameters(1))
+
+
+async def test_tabs_follow_the_selected_run() -> None:
+    runs = (RunSettings(), RunSettings("logits"))
+    async with running(FakeTraining(runs=runs, shows_data=True)) as lab:
+        await lab.press("2")
+        await lab.until(lambda: "Run 1 sigmoid" in lab.text())
+        lab.screen.query_one(RunList).focus()
+        await lab.press("down")
+        await lab.until(lambda: "Run 2 logits" in lab.text())
+
+
+async def test_without_data_the_tabs_say_what_they_wait_for() -> None:
+    async with running() as lab:
+        await lab.press("3")
+        await lab.until(lambda: "The test set is not in this process" in lab.text())
+
+
+async def test_a_run_that_diverged_is_restarted_with_a_tenth_of_its_rate() -> None:
+    runs = (RunSettings(), RunSettings("logits", learning_rate=0.5))
+    async with running(FakeTraining(runs=runs)) as lab:
+        lab.send(Emit(events.RunDiverged(30, 2, 30, "train_loss is nan")))
+        await lab.until(lambda: "run 2 diverged at epoch 30: train_loss is nan" in lab.text())
+        await lab.press("R")
+        await lab.request(AddRun(RunSettings("logits", learning_rate=0.05)))
+        await lab.until(lambda: "diverged at epoch" not in lab.text())
+
+
+async def test_keys_of_the_curves_do_nothing_on_other_tabs() -> None:
+    async with running(FakeTraining(shows_data=True)) as lab:
+        await lab.press("5", "a", "y")
+        chart = lab.screen.query_one(LossChart)
+        assert (chart.measure, chart.log_y) == ("loss", False)
+        await lab.press("1", "a", "y")
+        assert (chart.measure, chart.log_y) == ("accuracy", True)
+
+
+async def test_choices_of_view_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "view.json"
+    monkeypatch.setattr(preferences, "preferences_path", lambda: path)
+    async with running(FakeTraining(shows_data=True), preferences=Preferences()) as lab:
+        lab.app.theme = "textual-light"
+        await lab.press("y", "a", "t", "right_curly_bracket", "right_parenthesis", "4")
+        await lab.until(lambda: preferences.load().tab == 4)
+    kept = preferences.load()
+    assert (kept.theme, kept.log_y, kept.accuracy, kept.by_seconds) == ("textual-light", True, True, True)
+    assert (kept.side_width, kept.log_height) == (38, 12)
+    async with running(FakeTraining(shows_data=True), preferences=kept) as lab:
+        await lab.until(lambda: "test acc" in lab.text())
+        chart = lab.screen.query_one(LossChart)
+        assert (chart.log_y, chart.measure, chart.clock) == (True, "accuracy", "seconds")
+        assert lab.app.theme == "textual-light"
+        assert lab.screen.query_one("#side").size.width == 38
+
+
+async def test_without_preferences_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[Preferences] = []
+    keep: Callable[[Preferences], None] = saved.append
+    monkeypatch.setattr("logreg_tui.tui.app.save", keep)
+    async with running() as lab:
+        await lab.press("y", "2")
+        await lab.pilot.pause()
+    assert saved == []
