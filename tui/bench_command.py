@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.control import Control
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.history import History
 from logreg_tui.core.settings import ENGINES, ExperimentSettings
 from logreg_tui.tui.options import POSITIVE, Parser, add_data_options, add_device_options
 
@@ -38,8 +34,11 @@ def bench(program: str, words: Sequence[str]) -> int:
         threads=values.threads,
         engine=values.engine,
     )
-    # Loads torch, as does what else is imported here.
+    # Not above: `--help` waits for none of these, of which some load torch.
+    import json
+
     from logreg_tui.core.bench_processes import ended_by_signals
+    from logreg_tui.core.history import History
     from logreg_tui.tui.plain import Reporter, print_out
 
     reporter = Reporter(History())
@@ -108,6 +107,7 @@ def _measured(
 ) -> BenchResult:
     from logreg_tui.core.bench import Bench, Plan
     from logreg_tui.core.bench_processes import measure_screen, measure_start_up
+    from logreg_tui.core.control import Control
     from logreg_tui.core.session import prepare
 
     start_up = () if values.no_startup else measure_start_up(command, values.pairs, progress)
@@ -138,5 +138,7 @@ def same_training(ground: Ground) -> list[str]:
 
 def own_command(program: str) -> list[str]:
     """Return the words that start this program again: the installed command, or its module."""
+    from pathlib import Path
+
     script = Path(sys.executable).with_name(program)
     return [str(script)] if script.is_file() else [sys.executable, "-m", "logreg_tui.tui"]
