@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher, Static
 from logreg_tui.core import events as core_events
 from logreg_tui.core.showing import DataShown
 from logreg_tui.tui.messages import Outcome
-from logreg_tui.tui.screens.painter import Painter, Widgets
+from logreg_tui.tui.screens.painter import MOVING, Painter, Widgets
 from logreg_tui.tui.screens.verb_screen import WIDE, VerbScreen
 from logreg_tui.tui.verbs import VERBS
 from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
@@ -174,7 +174,8 @@ class MainScreen(VerbScreen):
         """Show what changes slowly: alarms, the machine, the accuracies in the list."""
         self._glance_at = self._clock()
         self.query_one(Banner).show(self.painter.view, can_restart=self.can("restart_slower"))
-        if self.app.sampler is not None:
+        # While nothing trains nothing is sent to the terminal.
+        if self.app.sampler is not None and self.state in MOVING:
             self.query_one(MachineLine).show(self.app.sampler.samples)
         if self.selected_number is not None:
             run_list = self.query_one(RunList)
