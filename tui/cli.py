@@ -6,7 +6,6 @@ modules too: with all of them the answer takes half as long again.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,16 +28,7 @@ from logreg_tui.tui.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from logreg_tui.core.settings import RunSettings
-    from logreg_tui.tui.app import LogRegApp, Outcome, StartTraining
-    from logreg_tui.tui.hangup import Departure
-
 PROGRAM = "logreg-tui"
-ERROR_LOG = "error.log"
-QUIT_WITHIN_S = 0.6
-"""How long the command waits for the last row of a training after the screen has gone."""
-LEAVE_WITHIN_S = 0.3
-"""How long it then waits for the training to give up the epoch under way."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         # Of processes that train together the first tells for all what is wrong with the command.
         if not (launched_rank() and isinstance(error, UsageError)):
-            _complain(error)
+            complain(error)
         return error.exit_status
     except KeyboardInterrupt:
         return 130
@@ -64,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from traceback import print_exc
 
             print_exc()
-        _complain(f"unexpected error: {type(error).__name__}: {error}; {where}")
+        complain(f"unexpected error: {type(error).__name__}: {error}; {where}")
         return 1
 
 
@@ -77,7 +67,7 @@ def entry() -> None:
     os._exit(status)
 
 
-def _complain(what: object) -> None:
+def complain(what: object) -> None:
     """Say on stderr what went wrong, harmless to the terminal."""
     from logreg_tui.core.arrays import inert
 
@@ -122,9 +112,10 @@ def _app(words: list[str]) -> int:
     settings = to_settings(values)
     _check_terminal()
     from logreg_tui.core.session import run_experiment
+    from logreg_tui.tui.opening import show
 
     options = AppOptions(values.paused, values.fps, values.ascii)
-    return _show(partial(run_experiment, settings, stays_open=True), options, settings.runs[0])
+    return show(partial(run_experiment, settings, stays_open=True), options, settings.runs[0])
 
 
 def _print_version() -> int:
@@ -140,73 +131,6 @@ def _check_terminal() -> None:
         or os.environ.get("TERM") == "dumb"
     ):
         raise UsageError(f"the screen needs a terminal: use {PROGRAM} train to train without one")
-
-
-def _show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
-    # What an app makes on its way to the first frame is no garbage; `launch` turns the search on again.
-    gc.disable()
-    # Textual is imported here only: `--help` and `train` do without.
-    from logreg_tui.core.machine import Sampler
-    from logreg_tui.tui.app import LogRegApp
-    from logreg_tui.tui.hangup import Departure
-    from logreg_tui.tui.preferences import load
-
-    app = LogRegApp(
-        start,
-        fps=options.fps,
-        paused=options.paused,
-        ascii_only=options.ascii_only,
-        defaults=defaults,
-        preferences=load(),
-        sampler=Sampler(),
-    )
-    departure = Departure(app)
-    departure.install()
-    app.run()
-    return _leave(app, departure)
-
-
-def _leave(app: LogRegApp, departure: Departure) -> int:
-    """End the training, say where everything is, and return the exit status."""
-    from logreg_tui.core.control import Leave
-    from logreg_tui.tui.summary import farewell
-
-    if departure.is_gone:
-        # Nobody is there to read anything; the training goes on to its end.
-        app.runner.join()
-        return departure.status or app.outcome.status
-    # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
-    has_begun = app.history.experiment is not None
-    if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
-        app.control.send(Leave("quit in the middle of an epoch"))
-        app.runner.stop(LEAVE_WITHIN_S)
-    print(farewell(app.history), end="")
-    return departure.status or _tell_of(_outcome(app))
-
-
-def _outcome(app: LogRegApp) -> Outcome:
-    return app.outcome if app.crash is None else _log_crash(app.crash, app)
-
-
-def _tell_of(outcome: Outcome) -> int:
-    """Print what went wrong, if anything did, and return the exit status."""
-    if outcome.error:
-        _complain(outcome.error)
-    return outcome.status
-
-
-def _log_crash(error: Exception, app: LogRegApp) -> Outcome:
-    """Write the traceback of an error of the screen beside the rows; return what to say."""
-    from traceback import format_exception
-
-    from logreg_tui.tui.runner import outcome_of
-
-    if app.history.experiment is not None and not app.is_watching:
-        path = _path(app.history.experiment.directory) / ERROR_LOG
-        with suppress(OSError), path.open("a") as file:
-            file.write("".join(format_exception(error)))
-            error.log_path = path  # type: ignore[attr-defined]
-    return outcome_of(error)
 
 
 def _train(words: list[str]) -> int:
@@ -240,9 +164,11 @@ def _resume(words: list[str]) -> int:
 
         return train_alone_or_together(start)
     _check_terminal()
+    from logreg_tui.tui.opening import show
+
     options = AppOptions(values.paused, values.fps, values.ascii)
     defaults = read_config(directory).settings.runs[0]
-    return _show(partial(start, stays_open=True), options, defaults)
+    return show(partial(start, stays_open=True), options, defaults)
 
 
 def _repeat(words: list[str]) -> int:
@@ -269,19 +195,11 @@ def _watch(words: list[str]) -> int:
     add_screen_options(parser)
     values = parser.parse_args(words)
     _check_terminal()
-    gc.disable()
     from logreg_tui.core.follow import follow_experiment
-    from logreg_tui.tui.app import LogRegApp
-    from logreg_tui.tui.hangup import Departure
-    from logreg_tui.tui.preferences import load
+    from logreg_tui.tui.opening import show_what_others_train
 
     start = partial(follow_experiment, _path(values.directory))
-    app = LogRegApp(start, fps=values.fps, ascii_only=values.ascii, watching=True, preferences=load())
-    departure = Departure(app)
-    departure.install()
-    app.run()
-    app.runner.stop(QUIT_WITHIN_S)
-    return departure.status or _tell_of(_outcome(app))
+    return show_what_others_train(start, AppOptions(False, values.fps, values.ascii))
 
 
 def _stop(words: list[str]) -> int:

@@ -15,7 +15,8 @@ from logreg_tui.core import events as core_events
 from logreg_tui.core.showing import DataShown
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.screens.painter import MOVING, Painter, Widgets
-from logreg_tui.tui.screens.verb_screen import WIDE, VerbScreen
+from logreg_tui.tui.screens.verb_screen import VerbScreen
+from logreg_tui.tui.screens.view_verbs import WIDE
 from logreg_tui.tui.verbs import VERBS
 from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
 from logreg_tui.tui.widgets.banner import Banner
