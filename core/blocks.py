@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from logreg_tui.core.arrays import row_chunks
+
 # PyTorch calls the layout beta. Its products are tested here against dense ones.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
@@ -146,16 +148,20 @@ class SparseBlock:
 
 def _sparse(values: np.ndarray) -> Tensor:
     """Return a matrix of any type as compressed sparse rows, float32 with 32-bit indices."""
-    is_nonzero = values != 0
-    counts = np.count_nonzero(is_nonzero, axis=1)
+    counts = np.count_nonzero(values, axis=1)
     starts = np.zeros(len(values) + 1, np.int32)
     np.cumsum(counts, out=starts[1:])
-    places = np.flatnonzero(is_nonzero)
-    columns = (places - np.repeat(np.arange(len(values)) * values.shape[1], counts)).astype(np.int32)
+    columns, kept = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    # Part by part: the places of all would take several times what is kept of them.
+    for rows in row_chunks(values.shape):
+        part, found = values[rows], slice(starts[rows.start], starts[rows.stop])
+        places = np.flatnonzero(part)
+        columns[found] = places - np.repeat(np.arange(len(part)) * part.shape[1], counts[rows])
+        kept[found] = part.reshape(-1).take(places)
     return torch.sparse_csr_tensor(
         torch.from_numpy(starts),
         torch.from_numpy(columns),
-        torch.from_numpy(values.reshape(-1).take(places).astype(np.float32)),
+        torch.from_numpy(kept),
         values.shape,
         check_invariants=False,
     )

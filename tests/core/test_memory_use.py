@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 MB = 1 << 20
-LIBRARIES = 32 * MB
+LIBRARIES = 48 * MB
 """What PyTorch and NumPy take at their first use, beside what importing them takes: code, threads."""
 
 PROGRAM = """
