@@ -5,6 +5,7 @@ Importing it is cheap: numpy, scikit-learn and what reads files are imported whe
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from logreg_tui.core.arrays import Arrays
     from logreg_tui.core.download import Patience
     from logreg_tui.core.inputs import Inputs
+
+FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,27 @@ def load_dataset(
     check_cancelled(is_cancelled)
     arrays, notice = _read(name, data_dir, memory_limit, progress, is_cancelled)
     check_cancelled(is_cancelled)
+    _check_size(arrays, memory_limit)
     try:
         return _finished(arrays, pixels, notice, progress, is_cancelled)
     except MemoryError as error:
         raise UserError(f"dataset {name!r} does not fit into memory: use a smaller one") from error
+
+
+def _check_size(arrays: Arrays, memory_limit: int | None) -> None:
+    """Raise UserError where data that are not read from disk pass by pass take more than they may."""
+    import numpy as np
+
+    from logreg_tui.core.memory import size_text
+
+    values = sum(math.prod(split.shape) for split in (arrays.train_inputs, arrays.test_inputs))
+    needed = FLOAT32_BYTES * values
+    is_read_whole = isinstance(arrays.train_inputs, np.ndarray)
+    if memory_limit is not None and needed > memory_limit and is_read_whole:
+        raise UserError(
+            f"dataset {arrays.name!r} takes {size_text(needed)} of memory, --memory-limit allows "
+            f"{size_text(memory_limit)}: raise it, or save the data as a folder of .npy shards"
+        )
 
 
 def _read(

@@ -165,6 +165,8 @@ class Engine:
         self._parameters = matrix
         self._gradient = torch.zeros_like(matrix)
         self._decay = torch.zeros(rows, 1, device=self.device)
+        self._table: list[list[float]] = []
+        """The learning rates of the last call of `advance`, negative: most often those of the next."""
         layout = Layout(rows, self._form.width, is_sparse=self._form.is_sparse, device=self.device)
         squashed = sum(slot.head == SIGMOID for slot in self._slots.values())
         self._passes = Passes(layout, squashed, self.classes, self.device, self._workers)
@@ -230,18 +232,20 @@ class Engine:
 
         Each maps runs to learning rates. The gradient of the L2 term, 2 * l2 * parameter, is added here.
         """
-        # From pinned memory the copy makes nobody wait for the epochs that are still being computed.
-        table = torch.tensor(
-            [[-of_epoch[run] for run in self._slots] for of_epoch in rates],
-            dtype=torch.float32,
-            pin_memory=self.device.type == "cuda",
-        ).to(self.device, non_blocking=True)
-        negative_rates = table.repeat_interleave(self.classes, 1)[:, :, None]
+        table = [[-of_epoch[run] for run in self._slots] for of_epoch in rates]
+        if table != self._table:
+            self._table, self._negative_rates = table, self._per_row(table)
         with self._whole_or_not_at_all(len(rates)):
             if self._graphs is None:
-                self.descend(negative_rates)
+                self.descend(self._negative_rates)
             else:
-                self._graphs.descend(negative_rates)
+                self._graphs.descend(self._negative_rates)
+
+    def _per_row(self, table: list[list[float]]) -> Tensor:
+        """Return values of each epoch and run on the device, shape (epochs, runs * classes, 1)."""
+        # From pinned memory the copy makes nobody wait for the epochs that are still being computed.
+        values = torch.tensor(table, dtype=torch.float32, pin_memory=self.device.type == "cuda")
+        return values.to(self.device, non_blocking=True).repeat_interleave(self.classes, 1)[:, :, None]
 
     @contextmanager
     def _whole_or_not_at_all(self, epochs: int) -> Iterator[None]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.settings import ENGINES, ExperimentSettings
+from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.tui.options import POSITIVE, Parser, add_data_options, add_device_options
 
 if TYPE_CHECKING:
@@ -66,7 +66,6 @@ def _parsed(program: str, words: Sequence[str]) -> argparse.Namespace:
     add_data_options(parser)
     group = parser.add_argument_group("what is measured")
     add_device_options(group)
-    group.add_argument("--engine", choices=ENGINES, default="auto", help="as for training (default: auto)")
     counts = " ".join(map(str, RUN_COUNTS))
     group.add_argument(
         "--runs",

@@ -9,6 +9,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.control import Leave
+from logreg_tui.core.experiment import ERROR_LOG
 from logreg_tui.tui.cli import complain
 from logreg_tui.tui.preferences import load
 from logreg_tui.tui.summary import farewell
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from logreg_tui.tui.hangup import Departure
     from logreg_tui.tui.options import AppOptions
 
-ERROR_LOG = "error.log"
 QUIT_WITHIN_S = 0.6
 """How long the command waits for the last row of a training after the screen has gone."""
 LEAVE_WITHIN_S = 0.3

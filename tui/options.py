@@ -135,6 +135,13 @@ def add_device_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--threads", type=POSITIVE, metavar="N", help="processor threads for training (default: all)"
     )
+    group.add_argument(
+        "--engine",
+        choices=s.ENGINES,
+        default="auto",
+        help="eager: epoch by epoch; graph: the epochs between two rows as one CUDA graph (default: auto: "
+        "graph on CUDA GPUs)",
+    )
 
 
 def add_training_options(parser: Parser) -> None:
@@ -195,13 +202,6 @@ def add_training_options(parser: Parser) -> None:
         metavar="SIZE",
         help="memory that the data may take, such as 500M or 1.5GB; a folder of .npy files that needs more "
         "is read from disk in every epoch (default: what is free)",
-    )
-    training.add_argument(
-        "--engine",
-        choices=s.ENGINES,
-        default="auto",
-        help="eager: epoch by epoch; graph: the epochs between two rows as one CUDA graph (default: auto: "
-        "graph on CUDA GPUs)",
     )
     kept = parser.add_argument_group("where it is kept")
     kept.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")

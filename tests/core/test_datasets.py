@@ -22,6 +22,13 @@ def load(name: str, data_dir: str | Path | None = None, pixels: str = "raw") -> 
     return load_dataset(name, folder, pixels, nothing_is_told, never)
 
 
+def test_data_that_are_read_whole_and_take_more_than_they_may_are_refused() -> None:
+    needed = 4 * 1797 * 64
+    assert load_dataset("digits", None, "raw", nothing_is_told, never, memory_limit=needed).classes == 10
+    with pytest.raises(UserError, match=r"'digits' takes 449 KB of memory, --memory-limit allows 449 KB"):
+        load_dataset("digits", None, "raw", nothing_is_told, never, memory_limit=needed - 1)
+
+
 def check_promises(dataset: Dataset) -> None:
     for inputs, labels in (
         (np.asarray(dataset.train_inputs), dataset.train_labels),

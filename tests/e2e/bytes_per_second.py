@@ -3,8 +3,8 @@
     python tests/e2e/bytes_per_second.py [--size 120x40] [--seconds 40] [--paused] [-- logreg-tui options]
 
 Opens the installed `logreg-tui` in a pseudo-terminal, in an empty folder of its own, waits until it
-trains (and with `--paused` until it has paused, by the space key), and counts for so many seconds.
-Prints the bytes sent before that, then the bytes of every second, their median, mean, 95th percentile
+has trained for six seconds (with `--paused` until it has paused, by the space key), and counts for so
+many seconds. Prints the bytes sent before that, then the bytes of every second, their median, mean, 95th percentile
 and total. The default run trains on what `--dataset auto` finds; to count with MNIST:
 
     python tests/e2e/bytes_per_second.py -- --dataset mnist --data-dir FOLDER
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 20
 """Rows after which the screen is complete: the first ones still widen its figures."""
+SETTLED_S = 6.0
+"""Training after which the axis of epochs grows rarely: it does with every doubling of this time."""
 REST_S = 2.0
 """Seconds without a byte after which the screen has said all it has to say."""
 
@@ -52,6 +54,17 @@ def trained(
         directory = begun(folder, terminal.process)
         wait_for_rows(directory, LEAST_ROWS)
         yield terminal, directory
+
+
+def settle(directory: Path) -> None:
+    """Wait until the training has lasted SETTLED_S."""
+    wait_until(lambda: elapsed(directory) > SETTLED_S, lambda: f"{SETTLED_S} s of training")
+
+
+def elapsed(directory: Path) -> float:
+    """Return the seconds of training in the last whole row of metrics.csv."""
+    lines = (directory / "metrics.csv").read_text().rpartition("\n")[0].splitlines()
+    return float(lines[-1].split(",")[lines[0].split(",").index("elapsed_s")])
 
 
 def pause(terminal: Terminal, directory: Path) -> None:
@@ -102,6 +115,8 @@ def main(words: Sequence[str]) -> None:
     ):
         if arguments.paused:
             pause(terminal, directory)
+        else:
+            settle(directory)
         print(f"{len(terminal.written):,} bytes so far")
         print(summary(count(terminal, arguments.seconds)))
         terminal.send("q")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bytes_per_second import count, pause, trained
+from bytes_per_second import count, pause, settle, trained
 from running import DIGITS
 
 TRAINING_LIMIT = 1500
@@ -23,6 +23,7 @@ def test_little_is_sent_while_it_trains_and_next_to_nothing_while_it_is_paused(
     with trained(tmp_path, environment, [*DIGITS, "--epochs", "100000000"]) as (terminal, directory):
         assert len(terminal.written) < START_LIMIT
         terminal.wait_for("Pause")
+        settle(directory)
         training = count(terminal, SECONDS)
         assert 0 < sum(training) / SECONDS < TRAINING_LIMIT, training
         pause(terminal, directory)

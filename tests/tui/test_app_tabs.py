@@ -11,6 +11,7 @@ from fake_training import Emit, FakeTraining, More
 
 from logreg_tui.core import events
 from logreg_tui.core.control import AddRun, ShowParameters
+from logreg_tui.core.machine import GPU, Sample, Sampler
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.tui import preferences
 from logreg_tui.tui.preferences import Preferences
@@ -75,6 +76,44 @@ async def test_a_run_that_diverged_is_restarted_with_a_tenth_of_its_rate() -> No
         await lab.press("R")
         await lab.request(AddRun(RunSettings("logits", learning_rate=0.05)))
         await lab.until(lambda: "diverged at epoch" not in lab.text())
+
+
+async def test_a_run_that_is_pinned_in_the_comparison_stays_on_top_of_the_list() -> None:
+    runs = tuple(RunSettings(seed=seed) for seed in range(6))
+    async with running(FakeTraining(runs=runs, shows_data=True)) as lab:
+        await lab.press("4", "end", "p")
+        await lab.until(lambda: lab.screen.query_one(RunList).pinned == {6})
+
+
+class MadeSampler(Sampler):
+    """One sample that does not depend on the machine; remembers what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.device = ""
+        self.is_stopped = False
+
+    def start(self, device: str) -> None:
+        self.device = device
+        self.samples = (Sample(GPU, 0.31),)
+
+    def stop(self, wait_s: float = 0.0) -> None:
+        self.is_stopped = True
+
+
+async def test_the_machine_is_sampled_on_the_device_that_trains_and_shown_while_it_does() -> None:
+    sampler = MadeSampler()
+    async with running(FakeTraining(), sampler=sampler) as lab:
+        await lab.until(lambda: "31%" in lab.text())
+        assert sampler.device == "cuda:0 NVIDIA H200"
+        await lab.press("space")
+        await lab.until(lambda: lab.screen.state == "paused")
+        sampler.samples = (Sample(GPU, 0.77),)
+        lab.screen._glance()
+        await lab.pilot.pause()
+        assert "31%" in lab.text(), "while nothing trains nothing is sent to the terminal"
+        await lab.press("q")
+        assert sampler.is_stopped
 
 
 async def test_keys_of_the_curves_do_nothing_on_other_tabs() -> None:

@@ -16,7 +16,7 @@ from logreg_tui.core.showing import DataShown
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.screens.painter import MOVING, Painter, Widgets
 from logreg_tui.tui.screens.verb_screen import VerbScreen
-from logreg_tui.tui.screens.view_verbs import WIDE
+from logreg_tui.tui.screens.view_verbs import TABS
 from logreg_tui.tui.verbs import VERBS
 from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
 from logreg_tui.tui.widgets.banner import Banner
@@ -36,15 +36,6 @@ from logreg_tui.tui.widgets.why_panel import WhyPanel
 from logreg_tui.tui.wishes import Wishes
 
 ALL_ENDED = "all runs finished - add one with n, c or r, or quit with q"
-
-TABS = (
-    ("curves", "Curves"),
-    ("weights", "Weights"),
-    ("mistakes", "Mistakes"),
-    ("compare", "Compare"),
-    ("why", "Why"),
-)
-"""The panels, by id, and what their tabs say."""
 
 GLANCE_REST_S = 1.0
 """Seconds between two looks at alarms, the machine and the accuracies in the list."""
@@ -219,19 +210,9 @@ class MainScreen(VerbScreen):
         self.query_one(RunList).refresh_colors(self._run_lines())
         self.paint()
 
-    def apply_sizes(self) -> None:
-        """Give side column and accuracy log the sizes that the user likes, where there is room for them."""
-        is_wide = self.size.width >= WIDE
-        for selector, name, liked in (
-            ("#side", "width", self.app.preferences.side_width),
-            ("#log", "height", self.app.preferences.log_height),
-        ):
-            setattr(self.query_one(selector).styles, name, liked if is_wide else None)
-        self.call_after_refresh(self.paint)
-
     def on_resize(self, _: events.Resize) -> None:
         """Draw the lines for the new width once the widgets have it."""
-        self.apply_sizes()
+        self._apply_sizes()
         self.call_after_refresh(self._after_resize)
 
     def on_screen_resume(self) -> None:
@@ -244,22 +225,6 @@ class MainScreen(VerbScreen):
             self.query_one(RunList).focus()
 
     # What the controls ask for
-
-    def show_tab(self, index: int) -> None:
-        """Show one of TABS in place of the others."""
-        name, _ = TABS[index]
-        self.tab = index
-        self.app.remember(tab=index + 1)
-        self.query_one("#panels", ContentSwitcher).current = name
-        self.query_one(TabLine).show(index)
-        panel = self.query_one(f"#{name}", Panel)
-        if panel.can_focus and not isinstance(panel, LossChart):
-            panel.focus()
-        else:
-            self.query_one(RunList).focus()
-        self.refresh_bindings()
-        # Once it has its size.
-        self.call_after_refresh(self.painter.show_panel, name, self.selected_number)
 
     @on(TabLine.Chosen)
     def choose_tab(self, event: TabLine.Chosen) -> None:

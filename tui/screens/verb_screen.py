@@ -14,7 +14,6 @@ from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
-from logreg_tui.tui.screens.painter import Painter
 from logreg_tui.tui.screens.view_verbs import WIDE, ViewVerbs
 from logreg_tui.tui.verbs import VERBS
 from logreg_tui.tui.widgets.banner import Banner, slower
@@ -24,7 +23,7 @@ from logreg_tui.tui.widgets.run_list import RunList
 from logreg_tui.tui.wishes import Wishes
 
 if TYPE_CHECKING:
-    from logreg_tui.tui.app import LogRegApp
+    pass
 
 OVER = ("finished", "stopped")
 ACTIVE = ("training", "stepping", "paused")
@@ -49,8 +48,6 @@ CURVES = tuple(verb.action for verb in VERBS if verb.group == "Curves")
 class VerbScreen(ViewVerbs):
     """The verbs, and what they depend on; a subclass puts the widgets on the screen and paints them."""
 
-    app: LogRegApp
-    painter: Painter
     wishes: Wishes
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,18 +58,11 @@ class VerbScreen(ViewVerbs):
 
     def __init__(self) -> None:
         super().__init__()
-        self.selected_number: int | None = None
         self.expects_run = False
         """Whether a run was asked for, which is to be selected when it starts."""
         self.failure: Outcome | None = None
-        self.tab = 0
-        """The tab that is shown, from 0."""
         self.is_over = False
         """Whether the training thread is done."""
-
-    def paint(self) -> None:
-        """Show at once what changed."""
-        raise NotImplementedError
 
     @property
     def state(self) -> str:

@@ -5,25 +5,61 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.screen import Screen
+from textual.widgets import ContentSwitcher
 
 from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS
+from logreg_tui.tui.screens.painter import Painter
 from logreg_tui.tui.widgets.loss_chart import LossChart
+from logreg_tui.tui.widgets.panel import Panel
+from logreg_tui.tui.widgets.run_list import RunList
+from logreg_tui.tui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from logreg_tui.tui.app import LogRegApp
 
+TABS = (
+    ("curves", "Curves"),
+    ("weights", "Weights"),
+    ("mistakes", "Mistakes"),
+    ("compare", "Compare"),
+    ("why", "Why"),
+)
+"""The panels, by id, and what their tabs say."""
 WIDE = 104
 """Columns from which the runs stand beside the tabs."""
 
 
 class ViewVerbs(Screen[None]):
-    """One method per verb; a subclass has the tabs and remembers which one is open."""
+    """One method per verb; a subclass puts the widgets on the screen and paints them."""
 
     app: LogRegApp
+    painter: Painter
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.selected_number: int | None = None
+        self.tab = 0
+        """The tab that is shown, from 0."""
+
+    def paint(self) -> None:
+        """Show at once what changed."""
+        raise NotImplementedError
 
     def show_tab(self, index: int) -> None:
-        """Show one of the tabs, by its number from 0."""
-        raise NotImplementedError
+        """Show one of TABS in place of the others."""
+        name, _ = TABS[index]
+        self.tab = index
+        self.app.remember(tab=index + 1)
+        self.query_one("#panels", ContentSwitcher).current = name
+        self.query_one(TabLine).show(index)
+        panel = self.query_one(f"#{name}", Panel)
+        if panel.can_focus and not isinstance(panel, LossChart):
+            panel.focus()
+        else:
+            self.query_one(RunList).focus()
+        self.refresh_bindings()
+        # Once it has its size.
+        self.call_after_refresh(self.painter.show_panel, name, self.selected_number)
 
     def action_show_curves(self) -> None:
         """Show the losses as curves."""
@@ -101,9 +137,15 @@ class ViewVerbs(Screen[None]):
         chart.log_x = not chart.log_x
         self.app.remember(log_x=chart.log_x)
 
-    def apply_sizes(self) -> None:
-        """Arrange the screen by the sizes that are remembered."""
-        raise NotImplementedError
+    def _apply_sizes(self) -> None:
+        """Give side column and accuracy log the sizes that the user likes, where there is room for them."""
+        is_wide = self.size.width >= WIDE
+        for selector, name, liked in (
+            ("#side", "width", self.app.preferences.side_width),
+            ("#log", "height", self.app.preferences.log_height),
+        ):
+            setattr(self.query_one(selector).styles, name, liked if is_wide else None)
+        self.call_after_refresh(self.paint)
 
     def action_narrow_side(self) -> None:
         """Give the runs less room."""
@@ -130,4 +172,4 @@ class ViewVerbs(Screen[None]):
             # The size is that of the content; the border takes two lines.
             log_height = min(max(size.height + 2 + change, LOG_HEIGHTS.start), LOG_HEIGHTS.stop - 1)
             self.app.remember(log_height=min(log_height, self.size.height // 2))
-        self.apply_sizes()
+        self._apply_sizes()

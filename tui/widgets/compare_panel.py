@@ -9,64 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.style import Style
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
 
 from logreg_tui.core.comparison_table import as_tsv
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.compare_chooser import Chooser, Included, Listed, list_others, read_experiment
-from logreg_tui.tui.widgets.compare_lines import Look, Table, method_note
-from logreg_tui.tui.widgets.compare_state import Comparison
-from logreg_tui.tui.widgets.figures import shown_path
-from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.compare_view import CompareView
 from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.parts import strip_of
 
 if TYPE_CHECKING:
     from logreg_tui.core.history import History
 
-LINES_PER_NOTE = 3
-"""Lines of the table for each note under it."""
 WHEEL_LINES = 3
 MOVING = ("training", "stepping")
-HINTS = (
-    "</> sort by  o reverse  p pin  g fold seeds  i include experiments  ctrl+y copy",
-    "</> sort  o reverse  p pin  g seeds  i include  ctrl+y copy",
-    "</> sort  p pin  g seeds  i include  ctrl+y copy",
-)
-DEVIATION_NOTE = "± standard deviation over the seeds (n - 1)"
 COPIED = (
     "Copied {rows}, tab-separated. If the clipboard has not changed, the terminal refuses OSC 52 "
     "(in tmux: set -g set-clipboard on)"
 )
 
 
-class ComparePanel(LineView, Panel, can_focus=True):
+class ComparePanel(CompareView, Panel, can_focus=True):
     """Shows the runs of the history and of chosen experiments as rows."""
 
     TITLE = "Compare"
-    DEFAULT_CSS = """
-    ComparePanel { width: 1fr; height: 1fr; }
-    ComparePanel > .compare--header, ComparePanel > .compare--note { color: $text-muted; }
-    ComparePanel > .compare--sorted { text-style: bold; color: $text-primary; }
-    ComparePanel > .compare--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
-    ComparePanel > .compare--cursor-blurred { background: $block-cursor-blurred-background; }
-    """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "compare--header",
-        "compare--note",
-        "compare--sorted",
-        "compare--cursor",
-        "compare--cursor-blurred",
-    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Row above", show=False),
         Binding("down", "move(1)", "Row below", show=False),
@@ -111,28 +82,9 @@ class ComparePanel(LineView, Panel, can_focus=True):
         run: int
 
     def __init__(self, *, glyphs: Glyphs, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._glyphs = glyphs
-        self._ascii_only = ascii_only
-        self._comparison = Comparison()
+        super().__init__(glyphs=glyphs, ascii_only=ascii_only, id=id)
         self._history: History | None = None
         self._selected: int | None = None
-        self._top = 0
-        self._table: Table | None = None
-        self._chooser: Chooser | None = None
-
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._paint())
-
-    # Textual calls the handlers of the base classes too.
-    def on_resize(self, _: events.Resize) -> None:
-        self._paint()
-
-    def on_focus(self) -> None:
-        self._paint()
-
-    def on_blur(self) -> None:
-        self._paint()
 
     # What the painter asks for
 
@@ -171,70 +123,6 @@ class ComparePanel(LineView, Panel, can_focus=True):
         event.stop()
         self._comparison.predictions.take(event.result)
         self._arrange()
-
-    # What is shown
-
-    def _arrange(self) -> None:
-        self._comparison.arrange()
-        self._paint()
-
-    def _paint(self) -> None:
-        width, height = self.content_size if self.is_mounted else (0, 0)
-        if not width or not height:
-            return
-        if self._chooser is not None:
-            self.show_lines(self._chooser_lines(self._chooser, width, height))
-        elif self._comparison.rows:
-            self.show_lines(self._table_lines(width, height))
-        else:
-            self.show_lines([strip_of([("Waiting for the first run.", self._style("note"))])])
-
-    def _table_lines(self, width: int, height: int) -> list[Strip]:
-        comparison = self._comparison
-        rows, cursor = comparison.rows, comparison.cursor
-        pinned, here = comparison.pinned, comparison.directory
-        table = self._table = Table(rows, comparison.order, pinned, here, width, self._look())
-        notes = self._notes(width)[: (height - 1) // LINES_PER_NOTE]
-        shown = self._window(cursor, max(1, height - 1 - len(notes)), len(rows))
-        lines = [self._with_cursor(table.line(index), index == cursor, width) for index in shown]
-        lines += [Strip.blank(0)] * (height - 1 - len(notes) - len(lines))
-        return [table.header(self._style("header"), self._style("sorted")), *lines, *notes]
-
-    def _notes(self, width: int) -> list[Strip]:
-        comparison = self._comparison
-        texts = [method_note(comparison.rows, comparison.reference, width)] if comparison.reference else []
-        if comparison.folds_seeds:
-            texts.append(DEVIATION_NOTE)
-        texts.append(next((hint for hint in HINTS if len(hint) <= width), HINTS[-1]))
-        return [strip_of([(self._look().shown(text), self._style("note"))]) for text in texts]
-
-    def _chooser_lines(self, chooser: Chooser, width: int, height: int) -> list[Strip]:
-        title = chooser.title(shown_path(str(self._runs_dir())))
-        lines = chooser.lines(set(self._comparison.included), width, self._glyphs)
-        strips = [strip_of(line, ascii_only=self._ascii_only) for line in lines]
-        shown = self._window(chooser.cursor, max(1, height - 1), len(strips))
-        header = strip_of([(self._look().shown(title), self._style("header"))])
-        return [header, *(self._with_cursor(strips[at], at == chooser.cursor, width) for at in shown)]
-
-    def _window(self, cursor: int, page: int, lines: int) -> range:
-        """Return the lines in view, scrolled as little as brings the cursor into it."""
-        self._top = max(min(self._top, cursor, max(0, lines - page)), cursor - page + 1)
-        return range(self._top, min(self._top + page, lines))
-
-    def _with_cursor(self, strip: Strip, is_current: bool, width: int) -> Strip:
-        if not is_current:
-            return strip
-        if self.app.no_color:
-            style = Style(reverse=True) if self.has_focus else Style(underline=True)
-        else:
-            style = self._style("cursor" if self.has_focus else "cursor-blurred")
-        return strip.adjust_cell_length(width).apply_style(style)
-
-    def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"compare--{name}")
-
-    def _look(self) -> Look:
-        return Look(self._glyphs, self._ascii_only, self.app.current_theme.dark)
 
     # What the user asks for
 
@@ -321,9 +209,6 @@ class ComparePanel(LineView, Panel, can_focus=True):
             chooser.waiting.add(directory)
             self._in_background(partial(read_experiment, directory))
         self._arrange()
-
-    def _runs_dir(self) -> Path:
-        return Path(self._comparison.directory).parent
 
     def _in_background(self, read: Callable[[], Message]) -> None:
         """Read on another thread: a disk may be slow."""
