@@ -1,4 +1,4 @@
-"""Parameters and data of an experiment that another process trains, for whoever watches it.
+"""Parameters and data of an experiment as its directory has them, for whoever looks but does not train.
 
 Both are read only when somebody looks at them: the checkpoint needs torch, the data need time.
 """
@@ -6,12 +6,17 @@ Both are read only when somebody looks at them: the checkpoint needs torch, the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.events import Event
 from logreg_tui.core.experiment import CHECKPOINT
 from logreg_tui.core.resume import Kept, reading_only
 from logreg_tui.core.showing import DataShown, ParametersShown
+
+if TYPE_CHECKING:
+    from logreg_tui.core.datasets import Dataset
 
 
 class Peek:
@@ -28,37 +33,49 @@ class Peek:
         """
         if not self._has_looked_for_data:
             self._has_looked_for_data = True
-            yield from self._data()
-        yield from self._parameters(run)
+            dataset = data_at_hand(self._kept)
+            if dataset is not None:
+                yield DataShown(0, dataset)
+        parameters = saved_parameters(self._kept.directory).get(run)
+        if parameters is not None:
+            yield parameters
 
-    def _data(self) -> Iterator[Event]:
-        from logreg_tui.core.datasets import data_folder, load_dataset
-        from logreg_tui.core.idx import FAMILIES
 
-        settings = reading_only(self._kept.settings)
-        family = FAMILIES.get(settings.dataset)
-        if family is not None and family.missing(data_folder(settings.data_dir)):
-            # Watching downloads nothing.
-            return
-        try:
-            dataset = load_dataset(
-                settings.dataset, settings.data_dir, settings.pixels, lambda text: None, lambda: False
-            )
-        except UserError:
-            return
-        if dataset.fingerprint == self._kept.fingerprint:
-            yield DataShown(0, dataset)
+def data_at_hand(kept: Kept) -> Dataset | None:
+    """Return the data of an experiment, None where this machine does not have the very same.
 
-    def _parameters(self, number: int) -> Iterator[Event]:
-        from logreg_tui.core.checkpoint import read_checkpoint
+    Nothing is downloaded.
+    """
+    from logreg_tui.core.datasets import data_folder, load_dataset
+    from logreg_tui.core.idx import FAMILIES
 
-        try:
-            record = read_checkpoint(self._kept.directory / CHECKPOINT)
-            runs = {run["number"]: run for run in record["runs"]}
-            run = runs[number]
-            is_training = run["status"] == "training"
-            epoch = record["step"] - run["joined_at"] if is_training else run["logged_epoch"]
-            weight, bias = run["weight"].numpy(), run["bias"].numpy()
-            yield ParametersShown(record["step"], number, epoch, run["settings"]["head"], weight, bias)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return
+    settings = reading_only(kept.settings)
+    family = FAMILIES.get(settings.dataset)
+    if family is not None and family.missing(data_folder(settings.data_dir)):
+        return None
+    try:
+        dataset = load_dataset(
+            settings.dataset, settings.data_dir, settings.pixels, lambda text: None, lambda: False
+        )
+    except UserError:
+        return None
+    return dataset if dataset.fingerprint == kept.fingerprint else None
+
+
+def saved_parameters(directory: Path) -> dict[int, ParametersShown]:
+    """Return the parameters of the newest checkpoint by run; without those that cannot be read."""
+    from logreg_tui.core.checkpoint import read_checkpoint
+
+    try:
+        record = read_checkpoint(directory / CHECKPOINT)
+        return {run["number"]: _parameters(record["step"], run) for run in record["runs"]}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _parameters(step: int, run: Any) -> ParametersShown:  # noqa: ANN401  of a file
+    is_training = run["status"] == "training"
+    epoch = step - run["joined_at"] if is_training else run["logged_epoch"]
+    weight, bias = run["weight"].numpy(), run["bias"].numpy()
+    head = run["settings"]["head"]
+    return ParametersShown(step, run["number"], epoch, head, weight, bias)

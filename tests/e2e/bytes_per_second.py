@@ -4,8 +4,8 @@
 
 Opens the installed `logreg-tui` in a pseudo-terminal, in an empty folder of its own, waits until it
 has trained for six seconds (with `--paused` until it has paused, by the space key), and counts for so
-many seconds. Prints the bytes sent before that, then the bytes of every second, their median, mean, 95th percentile
-and total. The default run trains on what `--dataset auto` finds; to count with MNIST:
+many seconds. Prints the bytes sent before that, then those of every second, their median, mean, 95th
+percentile and total. The default run trains on what `--dataset auto` finds; to count with MNIST:
 
     python tests/e2e/bytes_per_second.py -- --dataset mnist --data-dir FOLDER
 
