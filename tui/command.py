@@ -6,12 +6,15 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from logreg_tui.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROGRAM = "logreg-tui"
 INDENT = 4
@@ -56,7 +59,7 @@ class Parser(argparse.ArgumentParser):
             ("NAME", f"{self.prog} - {self._summary}"),
             ("SYNOPSIS", self._synopsis()),
             ("DESCRIPTION", _filled(self.description or "")),
-            ("OPTIONS", "\n\n".join(self._groups())),
+            ("OPTIONS", self._options()),
             ("COMMANDS", self.epilog or ""),
             ("EXAMPLE", f"{PROGRAM} {self._example}".rstrip()),
             ("EXIT STATUS", EXIT_STATUS),
@@ -70,17 +73,17 @@ class Parser(argparse.ArgumentParser):
     def _synopsis(self) -> str:
         formatter = self._formatter()
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups, prefix="")
-        return formatter.format_help().strip()
+        own = formatter.format_help().strip()
+        return f"{own}\n{self.prog} COMMAND ..." if self.epilog else own
 
-    def _groups(self) -> Iterable[str]:
+    def _options(self) -> str:
+        """Return all groups, with one column of explanations."""
+        formatter = self._formatter()
         for group in self._action_groups:
-            actions = [action for action in group._group_actions if action.help != argparse.SUPPRESS]
-            if actions:
-                formatter = self._formatter()
-                formatter.start_section(group.title)
-                formatter.add_arguments(actions)
-                formatter.end_section()
-                yield formatter.format_help().strip("\n")
+            formatter.start_section(None if group in (self._positionals, self._optionals) else group.title)
+            formatter.add_arguments(group._group_actions)
+            formatter.end_section()
+        return formatter.format_help().strip("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,13 @@ def add_directory(parser: Parser) -> None:
 def add_directories(parser: Parser, count: str = "+") -> None:
     """Add the experiment directories that a command is about."""
     parser.add_argument("directories", nargs=count, metavar="DIR", help="experiment directories")
+
+
+def to_path(text: str) -> Path:
+    """Return a path; `--help` need not load pathlib."""
+    from pathlib import Path
+
+    return Path(text)
 
 
 def check_terminal() -> None:

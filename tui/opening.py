@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.control import Leave
 from logreg_tui.core.experiment import ERROR_LOG
-from logreg_tui.tui.cli import complain
+from logreg_tui.tui.command import complain
 from logreg_tui.tui.preferences import load
 from logreg_tui.tui.summary import farewell
 

@@ -7,28 +7,14 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.memory import parse_size
 from logreg_tui.core.ranks import launched_rank
+from logreg_tui.tui.command import Parser
 
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line and whose options cannot be abbreviated."""
-
-    def __init__(self, prog: str, description: str, epilog: str = "") -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            epilog=epilog,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
+DEFAULT_FPS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +24,11 @@ class AppOptions:
     paused: bool
     fps: float
     ascii_only: bool
+
+    @classmethod
+    def of(cls, values: argparse.Namespace) -> AppOptions:
+        """Return what the parsed options say; what only watches is never paused."""
+        return cls(getattr(values, "paused", False), values.fps or DEFAULT_FPS, values.ascii)
 
 
 def checked(convert: Callable[[str], object], check: Callable[[object], object]) -> Callable[[str], object]:
@@ -225,8 +216,7 @@ def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
         "--fps",
         type=checked(_number, _positive_number),
         metavar="N",
-        default=4.0,
-        help="redraws per second at most (default: 4)",
+        help=f"redraws per second at most (default: {DEFAULT_FPS:g})",
     )
     screen.add_argument("--ascii", action="store_true", help="no braille or box characters")
     return screen

@@ -23,9 +23,10 @@ from logreg_tui.core.bench_figures import (
     Work,
 )
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.tui import bench_command
-from logreg_tui.tui.bench_command import bench, own_command
 from logreg_tui.tui.bench_report import bench_text, figure, spread
+from logreg_tui.tui.command import run_command
+from logreg_tui.tui.commands import bench
+from logreg_tui.tui.commands.bench import own_command
 
 WORK = Work(60_000, 784, 10)
 LIMITS = Limits(41.0, "sum", 158.0, 2048)
@@ -115,20 +116,20 @@ def test_the_cost_of_the_screen_and_the_start_are_told_as_ratios() -> None:
 
 def measured(monkeypatch: pytest.MonkeyPatch, result: BenchResult) -> None:
     """Let the command take these figures for measured."""
-    monkeypatch.setattr(bench_command, "_measured", lambda *arguments: result)
+    monkeypatch.setattr(bench, "_measured", lambda *arguments: result)
 
 
 def test_the_command_prints_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     measured(monkeypatch, RESULT)
-    assert bench("logreg-tui", []) == 0
+    assert run_command("bench", []) == 0
     assert capsys.readouterr().out == bench_text(RESULT) + "\n"
 
 
 def test_the_command_prints_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     measured(monkeypatch, RESULT)
-    assert bench("logreg-tui", ["--format", "json"]) == 0
+    assert run_command("bench", ["--format", "json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["contests"][1]["engine"]["ms_per_run"]["median"] == pytest.approx(10)
 
@@ -139,7 +140,7 @@ def test_losses_that_disagree_are_an_error_behind_the_figures(
 ) -> None:
     measured(monkeypatch, replace(RESULT, agreement=Agreement(10, 9, math.inf)))
     with pytest.raises(UserError, match="disagree"):
-        bench("logreg-tui", ["--format", form])
+        run_command("bench", ["--format", form])
     out = capsys.readouterr().out
     assert "THEY DISAGREE" in out if form == "plain" else json.loads(out)["agreement"]["is_close"] is False
 
@@ -149,7 +150,7 @@ def test_losses_that_disagree_are_an_error_behind_the_figures(
 )
 def test_options_that_make_no_sense_are_refused(words: list[str]) -> None:
     with pytest.raises(UsageError):
-        bench("logreg-tui", words)
+        run_command("bench", words)
 
 
 def test_a_program_that_is_not_installed_is_started_as_a_module() -> None:

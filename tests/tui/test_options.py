@@ -8,7 +8,8 @@ import pytest
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings
-from logreg_tui.tui.options import Parser, add_training_options, to_settings
+from logreg_tui.tui.command import Parser
+from logreg_tui.tui.options import add_training_options, to_settings
 
 
 def parsed(*words: str) -> ExperimentSettings:

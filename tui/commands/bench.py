@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings
-from logreg_tui.tui.options import POSITIVE, Parser, add_data_options, add_device_options
+from logreg_tui.tui.command import PROGRAM, Command, Parser
+from logreg_tui.tui.options import POSITIVE, add_data_options, add_device_options
 
 if TYPE_CHECKING:
     from logreg_tui.core.bench_figures import BenchResult
@@ -20,49 +21,8 @@ RUN_COUNTS = (1, 2, 4, 8, 16)
 PAIRS = 7
 
 
-def bench(program: str, words: Sequence[str]) -> int:
-    """Measure, print the figures on stdout, and return the exit status.
-
-    Raises UserError, after the figures, where engine and plain loop do not compute the same.
-    """
-    values = _parsed(program, words)
-    settings = ExperimentSettings(
-        dataset=values.dataset,
-        data_dir=values.data_dir,
-        pixels=values.pixels,
-        device=values.device,
-        threads=values.threads,
-        engine=values.engine,
-    )
-    # Not above: `--help` waits for none of these, of which some load torch.
-    import json
-
-    from logreg_tui.core.bench_processes import ended_by_signals
-    from logreg_tui.core.history import History
-    from logreg_tui.tui.plain import Reporter, print_out
-
-    reporter = Reporter(History())
-    try:
-        with ended_by_signals():
-            result = _measured(values, settings, own_command(program), reporter.say)
-    finally:
-        reporter.clear()
-    if values.format == "json":
-        print_out(json.dumps(result.to_json(), indent=2, allow_nan=False))
-    else:
-        from logreg_tui.tui.bench_report import bench_text
-
-        print_out(bench_text(result))
-    result.agreement.check()
-    return 0
-
-
-def _parsed(program: str, words: Sequence[str]) -> argparse.Namespace:
-    parser = Parser(
-        f"{program} bench",
-        "Time the engine beside a plain PyTorch loop, and beside what this machine can do at most.",
-        "Run it while nothing else is busy. Exit status 1 where the losses of the two are not the same.",
-    )
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
     add_data_options(parser)
     group = parser.add_argument_group("what is measured")
     add_device_options(group)
@@ -91,11 +51,45 @@ def _parsed(program: str, words: Sequence[str]) -> argparse.Namespace:
     group.add_argument("--no-startup", action="store_true", help="leave out the start-up times")
     group.add_argument("--no-screen", action="store_true", help="leave out what the screen costs")
     parser.add_argument("--format", choices=("plain", "json"), default="plain", help="default: plain")
-    values = parser.parse_args(words)
+
+
+def run(values: argparse.Namespace) -> int:
+    """Measure, print the figures on stdout, and return the exit status.
+
+    Raises UserError, after the figures, where engine and plain loop do not compute the same.
+    """
     for count in values.runs:
         if values.runs.count(count) > 1:
             raise UsageError(f"--runs {count} is given twice")
-    return values
+    settings = ExperimentSettings(
+        dataset=values.dataset,
+        data_dir=values.data_dir,
+        pixels=values.pixels,
+        device=values.device,
+        threads=values.threads,
+        engine=values.engine,
+    )
+    # Not above: `--help` waits for none of these, of which some load torch.
+    import json
+
+    from logreg_tui.core.bench_processes import ended_by_signals
+    from logreg_tui.core.history import History
+    from logreg_tui.tui.plain import Reporter, print_out
+
+    reporter = Reporter(History())
+    try:
+        with ended_by_signals():
+            result = _measured(values, settings, own_command(PROGRAM), reporter.say)
+    finally:
+        reporter.clear()
+    if values.format == "json":
+        print_out(json.dumps(result.to_json(), indent=2, allow_nan=False))
+    else:
+        from logreg_tui.tui.bench_report import bench_text
+
+        print_out(bench_text(result))
+    result.agreement.check()
+    return 0
 
 
 def _measured(
@@ -141,3 +135,13 @@ def own_command(program: str) -> list[str]:
 
     script = Path(sys.executable).with_name(program)
     return [str(script)] if script.is_file() else [sys.executable, "-m", "logreg_tui.tui"]
+
+
+COMMAND = Command(
+    description="Times the engine beside a plain PyTorch loop, in turn and in one process, and beside what "
+    "this machine can read and compute at most. Run it while nothing else is busy. Exit status 1 "
+    "where the losses of the two are not the same.",
+    example="bench --runs 1 8 --no-screen",
+    add_options=add_options,
+    run=run,
+)
