@@ -160,7 +160,8 @@ def test_a_dumb_terminal_is_told_of_train(command: Command) -> None:
 def test_help_is_on_stdout_and_version_too(command: Command, words: list[str]) -> None:
     result = command(*words)
     assert result.returncode == 0
-    assert result.stdout.startswith("usage: logreg-tui")
+    name = " ".join(["logreg-tui", *words[:-1]])
+    assert result.stdout.startswith(f"NAME\n    {name} - ")
     assert command("--version").stdout.startswith("logreg-tui 0.")
 
 
