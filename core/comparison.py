@@ -142,7 +142,7 @@ def origin_of(directory: Path) -> Origin:
     try:
         dataset = json.loads((directory / CONFIG).read_text())["dataset"]
         name, samples = inert(dataset["name"]), dataset["test_samples"]
-        if type(samples) is not int or samples < 1:
+        if type(samples) is not int or not 1 <= samples < 2**63:
             raise ValueError(f"test_samples is {samples!r}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{str(directory / CONFIG)!r} is damaged: {describe(error)}") from error

@@ -79,12 +79,13 @@ class Row:
 
 def _mean(values: Sequence[float]) -> float:
     # From the first value on: equal values have exactly that mean.
-    return values[0] + math.fsum(value - values[0] for value in values) / len(values)
+    return values[0] + sum(value - values[0] for value in values) / len(values)
 
 
 def _deviation(values: Sequence[float]) -> float:
     mean = _mean(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    # Squares of what somebody wrote into a file may be too large for a float, which raises.
+    return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
 
 
 AVERAGED = frozenset(
@@ -160,14 +161,15 @@ def _difference(row: Row, reference: Row, pairs: Mapping[RunKey, Pairs]) -> Diff
     points = 100 * (accuracy - other)
     if len(row.runs) > 1 or len(reference.runs) > 1:
         return Difference(points, None, MEANS)
-    if not _share_a_test_set(row.first.origin, reference.first.origin):
+    if not share_a_test_set(row.first.origin, reference.first.origin):
         return Difference(points, None, NO_COMMON_TEST_SET)
     known = pairs.get(row.first.key)
     interval = paired_difference(*known) if known else _unpaired(row.first, reference.first)
     return Difference(points, Interval(*(100 * end for end in interval)), PAIRED if known else UNPAIRED)
 
 
-def _share_a_test_set(one: Origin, other: Origin) -> bool:
+def share_a_test_set(one: Origin, other: Origin) -> bool:
+    """Whether two experiments are tested on the same samples."""
     return one.data == other.data and one.test_samples == other.test_samples
 
 

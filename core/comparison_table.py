@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,32 @@ COLUMNS = {
 }
 """By name, in the order in which they stand beside each other."""
 
+IMPORTANCE = (
+    "run",
+    "head",
+    "l2",
+    "learning_rate",
+    "seed",
+    "test_accuracy",
+    "difference_pp",
+    "interval_low_pp",
+    "epochs",
+    "best_test_accuracy",
+    "best_epoch",
+    "test_loss",
+    "train_loss",
+    "gap",
+    "seconds",
+    "epochs_per_s",
+    "train_accuracy",
+    "schedule",
+    "state",
+    "pixels",
+    "dataset",
+    "l2_penalty",
+)
+"""The columns by how much it matters that they are seen where there is no room for all."""
+
 _VALUES = (
     "experiment",
     *(name for name in COLUMNS if not name.startswith("interval")),
@@ -98,6 +124,15 @@ _VALUES = (
 _DEVIATIONS = tuple(name for name in COLUMNS if name in AVERAGED)
 FIELDS = (*_VALUES, "changes", "seeds", *(f"{name}_sd" for name in _DEVIATIONS))
 """What `record` holds, in this order."""
+
+
+def columns_of(rows: Iterable[Row]) -> list[str]:
+    """Return the columns that these rows have, in their order."""
+    differences = [row.difference for row in rows if row.difference is not None]
+    missing = set() if differences else {"difference_pp"}
+    if not any(difference.interval for difference in differences):
+        missing.add("interval_low_pp")
+    return [name for name in COLUMNS if name not in missing]
 
 
 def cell_text(row: Row, name: str) -> str:
@@ -146,7 +181,8 @@ def record(row: Row) -> dict[str, Any]:
     """Return a row as plain values in full precision, by the names of FIELDS; None where there is none."""
     values = {name: row.value(name) for name in _VALUES}
     if len(row.runs) > 1:
-        values["run"] = cell_text(row, "run")
+        # Not as ranges: a spreadsheet takes 1-3 for a day.
+        values["run"] = " ".join(str(run.run) for run in row.runs)
     values["changes"] = "; ".join(row.first.changes) or None
     values["seeds"] = len(row.runs)
     return values | {f"{name}_sd": row.deviation(name) for name in _DEVIATIONS}
@@ -159,11 +195,11 @@ def as_tsv(rows: Sequence[Row]) -> str:
     """
     records = [record(row) for row in rows]
     names = [name for name in FIELDS if any(values[name] is not None for values in records)]
-    lines = [names, *([_plain(values[name]) for name in names] for values in records)]
+    lines = [names, *([plain_cell(values[name]) for name in names] for values in records)]
     return "".join("\t".join(line) + "\n" for line in lines)
 
 
-def _plain(value: object) -> str:
+def plain_cell(value: object) -> str:
     """Return a value as a cell that a spreadsheet does not take for a formula."""
     if value is None:
         return ""

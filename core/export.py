@@ -1,21 +1,28 @@
-"""Figures out of experiment directories into files of the user's."""
+"""Rows of experiment directories into one file of the user's: CSV, or JSON Lines.
+
+`export_tensorboard.py` writes a folder of TensorBoard's.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
+from logreg_tui.core.arrays import inert
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment import METRICS
+from logreg_tui.core.experiment import CSV_COLUMNS
+from logreg_tui.core.export_rows import Exported, Row, named, read_rows, whole_lines
 from logreg_tui.core.files import reason, replace_file
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a cell a formula; the last four are the same, as wide as a Chinese character."""
-_PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*|)"
+_PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|-inf|[A-Za-z_][A-Za-z0-9_]*|)"
 _PLAIN_LINE = re.compile(rb"%b(?:,%b)*\n" % (_PLAIN_CELL, _PLAIN_CELL))
 """Numbers and words: what this program writes, and nothing that a spreadsheet would run."""
 
@@ -25,40 +32,52 @@ def export_csv(directory: Path, target: Path) -> int:
 
     An existing file is replaced, by a rename at the end. Raises UserError; nothing is lost then.
     """
-    header, rows = _read(directory)
-    _write(target, [header, *rows], directory)
-    return len(rows)
+    lines = [_inert_line(line) for line in whole_lines(directory)]
+    _write(target, lines, directory)
+    return len(lines) - 1
 
 
 def join_csv(directories: Sequence[Path], target: Path) -> int:
     """Write the rows of several experiments to `target`, with a column `experiment` in front.
 
-    The column holds the name of the experiment directory. Returns the number of rows; raises
+    The column holds the name of the experiment directory. A directory named twice is written once;
+    where two have the same name, the second has -2 behind it. Returns the number of rows; raises
     UserError.
     """
     lines: list[bytes] = []
-    for directory in directories:
-        header, rows = _read(directory)
+    for name, directory in named(directories).items():
+        header, *rows = [_inert_line(line) for line in whole_lines(directory)]
         lines = lines or [b"experiment," + header]
-        name = _cell(directory.resolve().name)
-        lines += [name + b"," + row for row in rows]
+        lines += [_cell(name) + b"," + row for row in rows]
     _write(target, lines, *directories)
     return len(lines) - 1
 
 
-def _read(directory: Path) -> tuple[bytes, list[bytes]]:
-    """Return header and rows of metrics.csv; a last line still being written is left out."""
-    path = directory / METRICS
-    try:
-        with path.open("rb") as file:
-            lines = [_inert_line(line) for line in file if line.endswith(b"\n")]
-    except OSError as error:
-        raise UserError(
-            f"{str(directory)!r} is not an experiment directory: cannot read {METRICS}: {reason(error)}"
-        ) from error
-    if not lines or not lines[0].startswith(b"run,epoch,"):
-        raise UserError(f"{str(path)!r} has no header of metrics.csv: name an experiment directory")
-    return lines[0], lines[1:]
+def export_jsonl(directories: Sequence[Path], target: Path) -> Exported:
+    """Write the rows of experiments to `target`, one JSON object a line: `experiment`, then the columns.
+
+    Numbers have the digits of metrics.csv, null is "not measured". JSON has no number for a value
+    that diverged: it is the text "nan", "inf" or "-inf", which float() reads. Experiments are named
+    as by `join_csv`. A line of metrics.csv that somebody has edited, so that it is no row, is left
+    out and counted. Raises UserError.
+    """
+    lines: list[bytes] = []
+    left_out = 0
+    for name, directory in named(directories).items():
+        rows, bad = read_rows(directory)
+        lines += [_json_line(inert(name), row) for row in rows]
+        left_out += bad
+    _write(target, lines, *directories)
+    return Exported(len(lines), left_out)
+
+
+def _json_line(experiment: str, row: Row) -> bytes:
+    record = {"experiment": experiment, **{name: _json_value(row.value(name)) for name in CSV_COLUMNS}}
+    return json.dumps(record, allow_nan=False).encode() + b"\n"
+
+
+def _json_value(value: float | str | None) -> float | str | None:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _inert_line(line: bytes) -> bytes:
@@ -78,7 +97,7 @@ def _cell(text: str) -> bytes:
     return out.getvalue().encode(errors="replace")
 
 
-def _write(target: Path, lines: Sequence[bytes], *directories: Path) -> None:
+def _write(target: Path, lines: Iterable[bytes], *directories: Path) -> None:
     resolved = target.resolve()
     if any(resolved.parent == directory.resolve() for directory in directories):
         raise UserError(f"{str(target)!r} lies in the experiment's own directory: choose another place")

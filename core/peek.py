@@ -5,7 +5,7 @@ Both are read only when somebody looks at them: the checkpoint needs torch, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,9 @@ def data_at_hand(kept: Kept) -> Dataset | None:
 
     settings = reading_only(kept.settings)
     family = FAMILIES.get(settings.dataset)
-    if family is not None and family.missing(data_folder(settings.data_dir)):
+    is_absent = family is not None and family.missing(data_folder(settings.data_dir))
+    # An experiment names the data it took; a file that says "auto" is not of this program.
+    if is_absent or settings.dataset == "auto":
         return None
     try:
         dataset = load_dataset(
@@ -64,18 +66,36 @@ def data_at_hand(kept: Kept) -> Dataset | None:
 
 def saved_parameters(directory: Path) -> dict[int, ParametersShown]:
     """Return the parameters of the newest checkpoint by run; without those that cannot be read."""
+    return _of_checkpoint(directory, _newest)
+
+
+def logged_parameters(directory: Path) -> dict[int, ParametersShown]:
+    """Return, likewise, those of the newest row that the newest checkpoint knows of.
+
+    A training that was stopped has gone on from that row.
+    """
+    return _of_checkpoint(directory, _logged)
+
+
+def _of_checkpoint(
+    directory: Path, read: Callable[[int, Any], ParametersShown]
+) -> dict[int, ParametersShown]:
     from logreg_tui.core.checkpoint import read_checkpoint
 
     try:
         record = read_checkpoint(directory / CHECKPOINT)
-        return {run["number"]: _parameters(record["step"], run) for run in record["runs"]}
+        return {run["number"]: read(record["step"], run) for run in record["runs"]}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _parameters(step: int, run: Any) -> ParametersShown:  # noqa: ANN401  of a file
+def _newest(step: int, run: Any) -> ParametersShown:  # noqa: ANN401  of a file
     is_training = run["status"] == "training"
     epoch = step - run["joined_at"] if is_training else run["logged_epoch"]
-    weight, bias = run["weight"].numpy(), run["bias"].numpy()
-    head = run["settings"]["head"]
+    weight, bias, head = run["weight"].numpy(), run["bias"].numpy(), run["settings"]["head"]
     return ParametersShown(step, run["number"], epoch, head, weight, bias)
+
+
+def _logged(step: int, run: Any) -> ParametersShown:  # noqa: ANN401
+    weight, bias, head = run["kept_weight"].numpy(), run["kept_bias"].numpy(), run["settings"]["head"]
+    return ParametersShown(step, run["number"], run["logged_epoch"], head, weight, bias)

@@ -10,38 +10,13 @@ from textual.strip import Strip
 
 from logreg_tui.core.comparison import RunKey
 from logreg_tui.core.comparison_rows import PAIRED, UNPAIRED, Row
-from logreg_tui.core.comparison_table import COLUMNS, PLUS_MINUS, cell_text
+from logreg_tui.core.comparison_table import COLUMNS, IMPORTANCE, PLUS_MINUS, cell_text, columns_of
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.chart_cells import ink, plain_text
 from logreg_tui.tui.widgets.chart_colors import run_color
 from logreg_tui.tui.widgets.figures import shorten
 from logreg_tui.tui.widgets.parts import Part, strip_of
 
-FIRST = (
-    "run",
-    "head",
-    "l2",
-    "learning_rate",
-    "seed",
-    "test_accuracy",
-    "difference_pp",
-    "interval_low_pp",
-    "epochs",
-    "best_test_accuracy",
-    "best_epoch",
-    "test_loss",
-    "train_loss",
-    "gap",
-    "seconds",
-    "epochs_per_s",
-    "train_accuracy",
-    "schedule",
-    "state",
-    "pixels",
-    "dataset",
-    "l2_penalty",
-)
-"""The columns by how much it matters that they are seen."""
 OF_PINNED = ("difference_pp", "interval_low_pp")
 NARROW = 80
 """Cells below which one space parts the columns."""
@@ -85,15 +60,6 @@ class Order:
     def by(cls, name: str) -> Order:
         """Return the order of a column that has the best at the top."""
         return cls(name, COLUMNS[name].descends)
-
-
-def columns_of(rows: Sequence[Row]) -> list[str]:
-    """Return the columns that these rows have, in their order."""
-    differences = [row.difference for row in rows if row.difference is not None]
-    missing = set() if differences else {"difference_pp"}
-    if not any(difference.interval for difference in differences):
-        missing.add("interval_low_pp")
-    return [name for name in COLUMNS if name not in missing]
 
 
 class Table:
@@ -159,7 +125,7 @@ class Table:
         return fitting
 
     def _rank(self, name: str, alike: set[str]) -> tuple[bool, bool, int]:
-        return name not in ("run", self._order.name), name in alike, FIRST.index(name)
+        return name not in ("run", self._order.name), name in alike, IMPORTANCE.index(name)
 
     def header(self, style: Style, sorted_style: Style) -> Strip:
         """Return the line of titles."""

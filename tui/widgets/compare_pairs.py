@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from logreg_tui.core.comparison import ComparedRun, RunKey
 from logreg_tui.core.comparison_rows import Pairs
+from logreg_tui.core.pairs import agrees, overlap, rests
 
 if TYPE_CHECKING:
     import numpy as np
 
     from logreg_tui.core.datasets import Dataset
     from logreg_tui.core.showing import ParametersShown
-
-MOST_SAMPLES = 200_000
-"""Test sets beyond that are left unpaired: going through them would take too long."""
-TOLERANCE = 0.001
-"""Share of samples by which the accuracy found here may differ from the row's: rounding decides ties."""
 
 
 class _Moment(NamedTuple):
@@ -54,7 +50,7 @@ class Predictions:
         """Return what is to be had where the pinned run and others rest; nothing is asked for twice."""
         wanted = Wanted()
         resting = {
-            run.run: _Moment(run.run, run.epochs) for run in runs if _rests(run) and run.epochs is not None
+            run.run: _Moment(run.run, run.epochs) for run in runs if rests(run) and run.epochs is not None
         }
         if pinned not in resting:
             return wanted
@@ -101,23 +97,12 @@ class Predictions:
         for run in runs:
             own = right[run.run]
             if own is not None:
-                found[run.key] = _pairs(own, reference)
+                found[run.key] = overlap(own, reference)
         return found
 
     def _right_of(self, run: ComparedRun) -> np.ndarray | None:
         """Return what is known of the run's newest row."""
-        if run.epochs is None or run.test_accuracy is None:
+        if run.epochs is None:
             return None
         right = self._right.get(_Moment(run.run, run.epochs))
-        if right is None or abs(float(right.mean()) - run.test_accuracy) > TOLERANCE:
-            return None
-        return right
-
-
-def _rests(run: ComparedRun) -> bool:
-    return run.state != "training" and run.origin.test_samples <= MOST_SAMPLES
-
-
-def _pairs(first: np.ndarray, second: np.ndarray) -> Pairs:
-    both, one, other = int((first & second).sum()), int(first.sum()), int(second.sum())
-    return Pairs(both, one - both, other - both, len(first) - one - other + both)
+        return right if right is not None and agrees(right, run) else None

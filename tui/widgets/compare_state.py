@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.comparison import ComparedRun, Origin, RunKey, RunReader, origin_of_history
 from logreg_tui.core.comparison_rows import Row, find_row, rows_of, sort_rows, with_differences
-from logreg_tui.core.comparison_table import cell_text
-from logreg_tui.tui.widgets.compare_lines import Order, columns_of
+from logreg_tui.core.comparison_table import cell_text, columns_of
+from logreg_tui.tui.widgets.compare_lines import Order
 from logreg_tui.tui.widgets.compare_pairs import Predictions, Wanted
 
 if TYPE_CHECKING:
