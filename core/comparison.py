@@ -174,17 +174,16 @@ def read_runs(directory: Path) -> list[ComparedRun]:
     from logreg_tui.core.listing import summarize
 
     origin = origin_of(directory)
-    try:
-        history = _history(directory)
-    except OSError as error:
-        raise UserError(
-            f"{str(directory)!r} is damaged: cannot read {METRICS} or {EVENTS}: {reason(error)}"
-        ) from error
+    history = read_history(directory)
     history.state = summarize(directory).state
     return RunReader(origin).read(history)
 
 
-def _history(directory: Path) -> History:
+def read_history(directory: Path) -> History:
+    """Return all that an experiment directory tells of its runs.
+
+    Rows that cannot be read are left out. Raises UserError where the directory is none, or damaged.
+    """
     from logreg_tui.core.past import past_events
     from logreg_tui.core.resume import read_config
 
@@ -192,12 +191,17 @@ def _history(directory: Path) -> History:
     beginnings = [
         events.RunStarted(0, number, run, settings.epochs) for number, run in enumerate(settings.runs, 1)
     ]
-    lengths = {name: _whole_lines(directory / name) for name in (METRICS, EVENTS)}
-    if not lengths[METRICS]:
-        raise UserError(f"{str(directory / METRICS)!r} is damaged: it has no header")
     history = History()
-    for event in past_events(directory, settings, lengths, beginnings):
-        history.apply(event)
+    try:
+        lengths = {name: _whole_lines(directory / name) for name in (METRICS, EVENTS)}
+        if not lengths[METRICS]:
+            raise UserError(f"{str(directory / METRICS)!r} is damaged: it has no header")
+        for event in past_events(directory, settings, lengths, beginnings):
+            history.apply(event)
+    except OSError as error:
+        raise UserError(
+            f"{str(directory)!r} is damaged: cannot read {METRICS} or {EVENTS}: {reason(error)}"
+        ) from error
     return history
 
 
