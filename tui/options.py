@@ -43,14 +43,14 @@ def checked(convert: Callable[[str], object], check: Callable[[object], object])
     return parse
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a number") from None
 
 
-def _integer(text: str) -> int:
+def integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
@@ -89,7 +89,7 @@ def _dataset(value: object) -> object:
     )
 
 
-POSITIVE = checked(_integer, _positive)
+POSITIVE = checked(integer, _positive)
 
 
 def add_data_options(parser: Parser) -> None:
@@ -144,7 +144,7 @@ def add_training_options(parser: Parser) -> None:
         "--l2",
         nargs="+",
         metavar="X",
-        type=checked(_number, s.check_l2),  # type: ignore[arg-type]
+        type=checked(number, s.check_l2),  # type: ignore[arg-type]
         default=[s.DEFAULT_L2],
         help="lambda of the L2 term, 0 or more (default: 0.001)",
     )
@@ -152,7 +152,7 @@ def add_training_options(parser: Parser) -> None:
         "--lr",
         nargs="+",
         metavar="X",
-        type=checked(_number, s.check_learning_rate),  # type: ignore[arg-type]
+        type=checked(number, s.check_learning_rate),  # type: ignore[arg-type]
         default=[s.DEFAULT_LEARNING_RATE],
         help="learning rate, above 0 (default: 0.01)",
     )
@@ -160,7 +160,7 @@ def add_training_options(parser: Parser) -> None:
         "--seed",
         nargs="+",
         metavar="N",
-        type=checked(_integer, s.check_seed),  # type: ignore[arg-type]
+        type=checked(integer, s.check_seed),  # type: ignore[arg-type]
         default=[0],
         help="seed of the initial parameters (default: 0)",
     )
@@ -173,7 +173,7 @@ def add_training_options(parser: Parser) -> None:
     )
     runs.add_argument(
         "--gamma",
-        type=checked(_number, _positive_number),
+        type=checked(number, _positive_number),
         metavar="X",
         help="factor of the step (default: 0.1) or exponential (default: 0.999) schedule",
     )
@@ -214,7 +214,7 @@ def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
     screen = parser.add_argument_group("screen")
     screen.add_argument(
         "--fps",
-        type=checked(_number, _positive_number),
+        type=checked(number, _positive_number),
         metavar="N",
         help=f"redraws per second at most (default: {DEFAULT_FPS:g})",
     )

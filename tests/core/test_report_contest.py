@@ -17,7 +17,7 @@ from logreg_tui.core.comparison_rows import (
     with_differences,
 )
 from logreg_tui.core.intervals import Interval
-from logreg_tui.core.report_contest import (
+from logreg_tui.core.report.contest import (
     LOGITS_BETTER,
     NO_DIFFERENCE,
     SIGMOID_BETTER,

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from reporting import HEADINGS, both_heads, draw_nothing, rewritten, trained, written
 
-from logreg_tui.core import report_data, report_head
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.events import SettingChanged, to_record
 from logreg_tui.core.report import check_target, write_report
+from logreg_tui.core.report import data as report_data
+from logreg_tui.core.report import head as report_head
 from logreg_tui.core.settings import Schedule, grid
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from logreg_tui.core.report_text import (
+from logreg_tui.core.report.text import (
     code,
     exact,
     fenced,

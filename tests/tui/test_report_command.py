@@ -17,8 +17,8 @@ from logreg_tui.core import report, session
 from logreg_tui.core.control import Control
 from logreg_tui.core.events import ExperimentStarted, RowLogged
 from logreg_tui.core.lock import HAND_OVER_SIGNAL
-from logreg_tui.core.report_data import read_experiments
-from logreg_tui.core.report_repeat import command_again, command_for_both_heads
+from logreg_tui.core.report.data import read_experiments
+from logreg_tui.core.report.repeat import command_again, command_for_both_heads
 from logreg_tui.core.resume import read_config
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.tui import cli

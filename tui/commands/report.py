@@ -13,11 +13,11 @@ from logreg_tui.core.errors import UsageError
 from logreg_tui.tui.command import PROGRAM, Command, Parser, to_path
 from logreg_tui.tui.options import (
     POSITIVE,
-    _integer,
-    _number,
     add_data_options,
     add_device_options,
     checked,
+    integer,
+    number,
 )
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def _add_training_options(parser: Parser) -> None:
     add_data_options(parser)
     group = parser.add_argument_group("training (with --run)")
     types: list[tuple[str, Callable[[str], object], str, object, str]] = [
-        ("--l2", checked(_number, s.check_l2), "X", s.DEFAULT_L2, "lambda of the L2 term"),  # type: ignore[arg-type]
-        ("--lr", checked(_number, s.check_learning_rate), "X", s.DEFAULT_LEARNING_RATE, "learning rate"),  # type: ignore[arg-type]
-        ("--seed", checked(_integer, s.check_seed), "N", 0, "seed of the initial parameters"),  # type: ignore[arg-type]
+        ("--l2", checked(number, s.check_l2), "X", s.DEFAULT_L2, "lambda of the L2 term"),  # type: ignore[arg-type]
+        ("--lr", checked(number, s.check_learning_rate), "X", s.DEFAULT_LEARNING_RATE, "learning rate"),  # type: ignore[arg-type]
+        ("--seed", checked(integer, s.check_seed), "N", 0, "seed of the initial parameters"),  # type: ignore[arg-type]
         ("--epochs", POSITIVE, "N", s.DEFAULT_EPOCHS, "epochs that each run trains"),
         ("--log-every", POSITIVE, "N", 10, "epochs between two rows of metrics.csv"),
         ("--report-every", POSITIVE, "N", 1000, "epochs between two lines of the log"),
@@ -104,7 +104,7 @@ def run(values: argparse.Namespace) -> int:
 
 
 def _settings(values: argparse.Namespace) -> s.ExperimentSettings:
-    from logreg_tui.core.report_repeat import runs_of_report
+    from logreg_tui.core.report.repeat import runs_of_report
 
     asked = {name: getattr(values, name, default) for name, (_, default) in values.training.items()}
     l2, rate, seed, step_size = (asked.pop(name) for name in ("l2", "lr", "seed", "step_size"))
@@ -167,7 +167,7 @@ def _default_signals() -> None:
 def _report(directories: Sequence[Path], target: Path) -> int:
     from logreg_tui.core.arrays import inert
     from logreg_tui.core.report import write_report
-    from logreg_tui.core.report_text import counted
+    from logreg_tui.core.report.text import counted
 
     figures = write_report(directories, target)
     print(

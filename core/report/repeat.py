@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from logreg_tui.core import settings as s
-from logreg_tui.core.report_data import Setup, Told
+from logreg_tui.core.report.data import Setup, Told
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 
 PROGRAM = "logreg-tui"

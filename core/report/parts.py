@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from logreg_tui.core.events import RowLogged
 from logreg_tui.core.floor import loss_floor
 from logreg_tui.core.markdown import markdown_table
-from logreg_tui.core.report_contest import Contest, accuracy_words
-from logreg_tui.core.report_data import Setup, Told
-from logreg_tui.core.report_study import Study, tally
-from logreg_tui.core.report_text import (
+from logreg_tui.core.report.contest import Contest, accuracy_words
+from logreg_tui.core.report.data import Setup, Told
+from logreg_tui.core.report.study import Study, tally
+from logreg_tui.core.report.text import (
     accuracy_text,
     capital,
     code,

@@ -10,8 +10,8 @@ from logreg_tui.core.advice import Case, case_of
 from logreg_tui.core.floor import loss_floor
 from logreg_tui.core.inspection import SATURATED, HeadFacts, head_facts
 from logreg_tui.core.peek import data_at_hand
-from logreg_tui.core.report_data import Told
-from logreg_tui.core.report_text import accuracy_text, listed, loss_text, percent, rounded
+from logreg_tui.core.report.data import Told
+from logreg_tui.core.report.text import accuracy_text, listed, loss_text, percent, rounded
 from logreg_tui.core.settings import SIGMOID
 from logreg_tui.core.stalls import DIVERGED
 

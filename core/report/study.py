@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from logreg_tui.core.comparison_rows import rows_of, with_differences
 from logreg_tui.core.pairs import pairs_of
-from logreg_tui.core.report_contest import LOGITS_BETTER, NO_DIFFERENCE, SIGMOID_BETTER, Contest, opponents
-from logreg_tui.core.report_data import Setup, Told, setups_of
-from logreg_tui.core.report_head import Insight, look
+from logreg_tui.core.report.contest import LOGITS_BETTER, NO_DIFFERENCE, SIGMOID_BETTER, Contest, opponents
+from logreg_tui.core.report.data import Setup, Told, setups_of
+from logreg_tui.core.report.head import Insight, look
 from logreg_tui.core.settings import HEADS
 
 MOST_PAIRS = 24

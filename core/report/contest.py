@@ -12,7 +12,7 @@ from itertools import product
 
 from logreg_tui.core.comparison import ComparedRun
 from logreg_tui.core.comparison_rows import PAIRED, UNDERWAY, Difference
-from logreg_tui.core.report_text import accuracy_text, capital, exact, listed, points_text, sentence
+from logreg_tui.core.report.text import accuracy_text, capital, exact, listed, points_text, sentence
 from logreg_tui.core.settings import LOGITS, SIGMOID
 from logreg_tui.core.stalls import DIVERGED
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from logreg_tui.core.floor import loss_floor
-from logreg_tui.core.report_data import Told
-from logreg_tui.core.report_study import Study
-from logreg_tui.core.report_text import capital, foreign, listed, loss_text, rounded
+from logreg_tui.core.report.data import Told
+from logreg_tui.core.report.study import Study
+from logreg_tui.core.report.text import capital, foreign, listed, loss_text, rounded
 from logreg_tui.core.settings import SIGMOID
 from logreg_tui.core.stalls import DIVERGED
 

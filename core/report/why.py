@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from logreg_tui.core.advice import Case
 from logreg_tui.core.inspection import SATURATED, HeadFacts
-from logreg_tui.core.report_contest import SIGMOID_BETTER, Contest
-from logreg_tui.core.report_head import Insight
-from logreg_tui.core.report_text import accuracy_text, capital, exact, loss_text, percent, rounded
+from logreg_tui.core.report.contest import SIGMOID_BETTER, Contest
+from logreg_tui.core.report.head import Insight
+from logreg_tui.core.report.text import accuracy_text, capital, exact, loss_text, percent, rounded
 from logreg_tui.core.settings import SIGMOID
 
 

@@ -7,19 +7,19 @@ from statistics import fmean, stdev
 
 from logreg_tui.core.comparison_rows import PAIRED
 from logreg_tui.core.markdown import markdown_table
-from logreg_tui.core.report_contest import (
+from logreg_tui.core.report.contest import (
     Contest,
     accuracy_words,
     ends,
     fairness_words,
     method_words,
 )
-from logreg_tui.core.report_data import Told
-from logreg_tui.core.report_head import figures, notes
-from logreg_tui.core.report_repeat import command_again, command_for_both_heads
-from logreg_tui.core.report_study import Study, tally
-from logreg_tui.core.report_text import accuracy_text, capital, code, exact, fenced, foreign, points_text
-from logreg_tui.core.report_why import explain, in_short, nevertheless, penalties, scales
+from logreg_tui.core.report.data import Told
+from logreg_tui.core.report.head import figures, notes
+from logreg_tui.core.report.repeat import command_again, command_for_both_heads
+from logreg_tui.core.report.study import Study, tally
+from logreg_tui.core.report.text import accuracy_text, capital, code, exact, fenced, foreign, points_text
+from logreg_tui.core.report.why import explain, in_short, nevertheless, penalties, scales
 from logreg_tui.core.settings import SIGMOID
 
 DOCUMENTATION = "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html"

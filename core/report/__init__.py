@@ -16,11 +16,11 @@ from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment import CONFIG, METRICS
 from logreg_tui.core.figures import draw_curves, draw_weights
 from logreg_tui.core.files import reason, replace_file
-from logreg_tui.core.report_change import change_section, repeat_section, right_section
-from logreg_tui.core.report_data import Told, read_experiments
-from logreg_tui.core.report_parts import answer, log_section, settings_section, title
-from logreg_tui.core.report_pictures import loss_section, weights_section
-from logreg_tui.core.report_study import Study, study
+from logreg_tui.core.report.change import change_section, repeat_section, right_section
+from logreg_tui.core.report.data import Told, read_experiments
+from logreg_tui.core.report.parts import answer, log_section, settings_section, title
+from logreg_tui.core.report.pictures import loss_section, weights_section
+from logreg_tui.core.report.study import Study, study
 
 ENDING = ".md"
 
