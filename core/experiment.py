@@ -53,6 +53,14 @@ FIRST_LENGTHS = {METRICS: len(CSV_HEADER), EVENTS: 0}
 """Bytes in the two growing files of a new directory."""
 
 
+def check_outside(target: Path) -> None:
+    """Raise UserError where a file or folder to be written would lie in an experiment's directory."""
+    resolved = Path(os.path.realpath(target))
+    for place in resolved, *resolved.parents:
+        if (place / CONFIG).is_file() and (place / METRICS).is_file():
+            raise UserError(f"{str(target)!r} lies in an experiment's own directory: choose another place")
+
+
 def csv_line(row: events.RowLogged) -> str:
     """Return a row of metrics.csv: floats in full precision, nan and inf as such."""
     return ",".join(str(getattr(row, name)) for name in CSV_COLUMNS) + "\n"

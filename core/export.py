@@ -16,7 +16,7 @@ from typing import IO
 
 from logreg_tui.core.arrays import inert
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment import CSV_COLUMNS
+from logreg_tui.core.experiment import CSV_COLUMNS, check_outside
 from logreg_tui.core.export_rows import Exported, Row, named, read_rows, whole_lines
 from logreg_tui.core.files import reason, replace_file
 
@@ -33,7 +33,7 @@ def export_csv(directory: Path, target: Path) -> int:
     An existing file is replaced, by a rename at the end. Raises UserError; nothing is lost then.
     """
     lines = [_inert_line(line) for line in whole_lines(directory)]
-    _write(target, lines, directory)
+    _write(target, lines)
     return len(lines) - 1
 
 
@@ -49,7 +49,7 @@ def join_csv(directories: Sequence[Path], target: Path) -> int:
         header, *rows = [_inert_line(line) for line in whole_lines(directory)]
         lines = lines or [b"experiment," + header]
         lines += [_cell(name) + b"," + row for row in rows]
-    _write(target, lines, *directories)
+    _write(target, lines)
     return len(lines) - 1
 
 
@@ -67,7 +67,7 @@ def export_jsonl(directories: Sequence[Path], target: Path) -> Exported:
         rows, bad = read_rows(directory)
         lines += [_json_line(inert(name), row) for row in rows]
         left_out += bad
-    _write(target, lines, *directories)
+    _write(target, lines)
     return Exported(len(lines), left_out)
 
 
@@ -97,10 +97,8 @@ def _cell(text: str) -> bytes:
     return out.getvalue().encode(errors="replace")
 
 
-def _write(target: Path, lines: Iterable[bytes], *directories: Path) -> None:
-    resolved = target.resolve()
-    if any(resolved.parent == directory.resolve() for directory in directories):
-        raise UserError(f"{str(target)!r} lies in the experiment's own directory: choose another place")
+def _write(target: Path, lines: Iterable[bytes]) -> None:
+    check_outside(target)
 
     def write(file: IO[bytes]) -> None:
         file.writelines(lines)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,7 +20,7 @@ from typing import IO, Any
 from logreg_tui.core.comparison import ComparedRun, read_runs
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.events import RunStarted, from_record
-from logreg_tui.core.experiment import CONFIG, EVENTS, METRICS
+from logreg_tui.core.experiment import CONFIG, EVENTS, check_outside
 from logreg_tui.core.export_rows import Exported, Row, named, read_rows
 from logreg_tui.core.files import reason, replace_file
 
@@ -87,9 +86,7 @@ def _check_installed() -> None:
     try:
         import tensorboard.compat.proto.event_pb2  # noqa: F401
     except ImportError as error:
-        raise UserError(
-            'writing for TensorBoard needs its package: pip install "logreg-tui[tensorboard]"'
-        ) from error
+        raise UserError("writing for TensorBoard needs its package: pip install tensorboard") from error
 
 
 def _folder_name(name: str) -> str:
@@ -102,12 +99,7 @@ def _check_folder(target: Path, folder: Path) -> None:
     """Raise UserError where a folder to be written cannot be one, or belongs to an experiment."""
     if target.exists() and not target.is_dir():
         raise UserError(f"{str(target)!r} is a file: TensorBoard's format is a folder, name another")
-    real = Path(os.path.realpath(folder))
-    for place in (real, *real.parents):
-        if (place / CONFIG).is_file() and (place / METRICS).is_file():
-            raise UserError(
-                f"{str(folder)!r} would lie in the experiment {str(place)!r}: choose another place"
-            )
+    check_outside(folder)
 
 
 def _read(directory: Path) -> tuple[list[_Run], int]:

@@ -106,7 +106,7 @@ def _draw(target: Path, paint: Callable[[Figure], None]) -> None:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UserError('figures need matplotlib: `pip install "logreg-tui[plot]"`') from error
+        raise UserError("figures need matplotlib: pip install matplotlib") from error
     with matplotlib.rc_context(), warnings.catch_warnings():
         # Such as for a character that no font has: the figure shows a box.
         warnings.simplefilter("ignore")

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from logreg_tui.core.curves import read_curves
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.experiment import CONFIG, METRICS
+from logreg_tui.core.experiment import check_outside
 from logreg_tui.core.figures import draw_curves, draw_weights
 from logreg_tui.core.files import reason, replace_file
 from logreg_tui.core.report.change import change_section, repeat_section, right_section
@@ -31,9 +31,8 @@ def check_target(target: Path) -> None:
         raise UsageError(f"{str(target)!r} is no name of a report: let it end in {ENDING}")
     if os.path.isdir(target):
         raise UserError(f"{str(target)!r} is a folder: name a file in it")
+    check_outside(target)
     resolved = target.resolve()
-    if any(all(os.path.exists(folder / name) for name in (CONFIG, METRICS)) for folder in resolved.parents):
-        raise UserError(f"{str(target)!r} lies in an experiment's own directory: choose another place")
     try:
         # What a permission is worth on this file system shows only when something is written.
         replace_file(resolved.with_name(f".{resolved.name}.try"), lambda file: file.write(b""))

@@ -157,7 +157,7 @@ COMMAND = Command(
     "that of one run and its 95 % interval (Newcombe 1998: paired where the parameters of both runs and the "
     "data are at hand), and means with standard deviations over seeds. What still trains is compared as it "
     "is now.",
-    example="compare runs/20261122T184530-sigmoid --sort test_accuracy --format markdown",
+    example="compare runs/20261122T184530-sigmoid --sort test_accuracy",
     add_options=add_options,
     run=run,
 )

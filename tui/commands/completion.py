@@ -52,7 +52,7 @@ COMMAND = Command(
     f'For bash: eval "$({PROGRAM} completion bash)" in ~/.bashrc. For zsh: {PROGRAM} completion zsh > '
     f'"${{fpath[1]}}/_{PROGRAM}". For fish: {PROGRAM} completion fish > '
     f"~/.config/fish/completions/{PROGRAM}.fish.",
-    example="completion bash > ~/.local/share/bash-completion/completions/logreg-tui",
+    example="completion fish > ~/.config/fish/completions/logreg-tui.fish",
     add_options=add_options,
     run=run,
 )

@@ -74,7 +74,7 @@ def _shown(target: Path) -> str:
 COMMAND = Command(
     description="Writes the rows of experiments for other programs: csv joins them into one table with a "
     "column `experiment` in front, jsonl writes one JSON object per row, tensorboard a log folder with one "
-    'folder per run for TensorBoard (needs its package: pip install "logreg-tui[tensorboard]").',
+    "folder per run for TensorBoard (needs its package: pip install tensorboard).",
     example="export runs/20261122T184530-sigmoid -o rows.csv",
     add_options=add_options,
     run=run,

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.errors import UsageError
 from logreg_tui.tui.command import Command, Parser, add_directories, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rich.console import Console
 
 HEIGHT_SHARE = 0.3
 """Lines of the chart per column of the terminal."""
@@ -52,27 +49,22 @@ def run(values: argparse.Namespace) -> int:
 def _draw(directories: Sequence[Path], target: Path, metric: str) -> None:
     from logreg_tui.core.arrays import inert
     from logreg_tui.core.curves import read_curves
+    from logreg_tui.core.experiment import check_outside
     from logreg_tui.core.figures import draw_curves, image_format
 
     image_format(target)
-    _check_outside(target, directories)
+    check_outside(target)
     curves = read_curves(directories, metric)
     draw_curves(curves, target, metric)
     runs = "run" if len(curves) == 1 else "runs"
     print(f"{len(curves)} {runs} in {inert(target.absolute())}", file=sys.stderr)
 
 
-def _check_outside(target: Path, directories: Sequence[Path]) -> None:
-    """Raise UserError where a file would lie in one of the experiments."""
-    above = target.resolve().parents
-    if any(directory.resolve() in above for directory in directories):
-        raise UserError(f"{str(target)!r} lies in the experiment's own directory: choose another place")
-
-
 def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:
     from shutil import get_terminal_size
 
     from logreg_tui.core.curves import read_named_runs
+    from logreg_tui.tui.output import can_show, terminal_colors
     from logreg_tui.tui.plain import print_out
     from logreg_tui.tui.terminal_plot import draw
 
@@ -80,34 +72,16 @@ def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:
     # The last line is the shell's.
     height = min(round(HEIGHT_SHARE * width), lines - 1) if sys.stdout.isatty() else HEIGHT_SHARE * width
     encoding = sys.stdout.encoding or "ascii"
-    is_ascii = is_ascii or not _can_show(NEEDED, encoding)
+    is_ascii = is_ascii or not can_show(NEEDED, encoding)
     runs = read_named_runs(directories)
-    text = draw(runs, metric, width, round(height), colors=_colors(), ascii_only=is_ascii)
+    text = draw(runs, metric, width, round(height), colors=terminal_colors(), ascii_only=is_ascii)
     print_out(text.encode(encoding, "replace").decode(encoding))
-
-
-def _colors() -> Console | None:
-    """Return what knows the colours of the terminal, where stdout is one that has and may show them."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return None
-    from rich.console import Console
-
-    console = Console(force_terminal=True)
-    return None if console.color_system is None else console
-
-
-def _can_show(text: str, encoding: str) -> bool:
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 COMMAND = Command(
     description="Draws the losses of all runs of the experiments over their epochs, train solid and test "
     "dashed, with the loss below which no sigmoid head gets. With -o into a figure for print, by "
-    'matplotlib (pip install "logreg-tui[plot]"), without it into the terminal, as wide as that is. A loss '
+    "matplotlib (pip install matplotlib), without it into the terminal, as wide as that is. A loss "
     "axis is logarithmic where a linear one would press a run's curve flat.",
     example="plot runs/20261122T184530-sigmoid -o loss.png",
     add_options=add_options,

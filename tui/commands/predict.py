@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -54,11 +53,12 @@ def _samples(predictor: Predictor, images: Sequence[str]) -> Iterator[tuple[str,
 
 def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool) -> None:
     from logreg_tui.core.settings import SIGMOID
+    from logreg_tui.tui.output import can_show, terminal_colors
     from logreg_tui.tui.plain import print_out
     from logreg_tui.tui.prediction_text import sigmoid_note
 
-    console, encoding = _colors(), sys.stdout.encoding or "ascii"
-    look = _look(console, is_ascii or not _can_show(encoding))
+    console, encoding = terminal_colors(), sys.stdout.encoding or "ascii"
+    look = _look(console, is_ascii or not can_show(NEEDED, encoding))
     encoding = "ascii" if look.is_ascii else encoding
     predicted = predictor.predict(list(samples.values()))
     for at, (name, sample) in enumerate(samples.items()):
@@ -92,24 +92,6 @@ def _look(console: Console | None, is_ascii: bool) -> Look:
     from logreg_tui.tui.prediction_text import Look
 
     return Look(get_terminal_size().columns, console is not None, is_ascii)
-
-
-def _colors() -> Console | None:
-    """Return what knows the colours of the terminal, where stdout is one that has and may show them."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return None
-    from rich.console import Console
-
-    console = Console(force_terminal=True)
-    return None if console.color_system is None else console
-
-
-def _can_show(encoding: str) -> bool:
-    try:
-        NEEDED.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 COMMAND = Command(

@@ -182,7 +182,7 @@ COMMAND = Command(
     "run, the loss comparison and the weights as figures, what removing the sigmoid changed and why, with "
     "the interval of the difference, whether code without the sigmoid is right, and how to repeat it. With "
     "--run it first trains the two runs of the original experiment. Figures need matplotlib: "
-    'pip install "logreg-tui[plot]".',
+    "pip install matplotlib.",
     example="report runs/20261122T184530-sigmoid-logits -o report.md",
     add_options=add_options,
     run=run,
