@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from logreg_tui.core.datasets import Dataset, load_dataset
+
+if not torch.cuda.is_available():
+    # PyTorch's optimizers would load it for nothing, and it writes about leaks behind pytest's last line.
+    sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
 
 
 def _load(name: str, data_dir: Path | None) -> Dataset:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from logreg_tui.core.control import Control
 from logreg_tui.core.datasets import Dataset
@@ -48,8 +49,10 @@ def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule) -> torch.opt
             return kinds.LambdaLR(optimizer, lambda epoch: 1.0)
 
 
-def plain_loop(dataset: Dataset, settings: RunSettings, epochs: int) -> list[dict[str, float]]:
-    """Train as a user would type it in PyTorch; return the figures of every epoch from 0."""
+def plain_loop(
+    dataset: Dataset, settings: RunSettings, epochs: int, every: int = 1
+) -> dict[int, dict[str, float]]:
+    """Train as a user would type it in PyTorch; return the figures of every so many epochs, from 0."""
     model = LogisticRegression(dataset.train_inputs.shape[1], dataset.classes, settings.head, settings.seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
     schedule = scheduler(optimizer, settings.schedule)
@@ -61,21 +64,22 @@ def plain_loop(dataset: Dataset, settings: RunSettings, epochs: int) -> list[dic
         torch.from_numpy(np.asarray(dataset.test_inputs)),
         torch.from_numpy(dataset.test_labels),
     )
-    figures = []
-    for _ in range(epochs + 1):
+    figures = {}
+    for epoch in range(epochs + 1):
         optimizer.zero_grad()
-        loss, penalty = model.loss(inputs, labels), l2_penalty(model, settings.l2)
-        with torch.no_grad():
-            figures.append(
-                {
-                    "learning_rate": optimizer.param_groups[0]["lr"],
-                    "train_loss": loss.item(),
-                    "l2_penalty": penalty.item(),
-                    "test_loss": model.loss(test_inputs, test_labels).item(),
-                    "train_accuracy": (model(inputs).argmax(1) == labels).float().mean().item(),
-                    "test_accuracy": (model(test_inputs).argmax(1) == test_labels).float().mean().item(),
-                }
-            )
+        outputs = model(inputs)
+        loss, penalty = functional.cross_entropy(outputs, labels), l2_penalty(model, settings.l2)
+        if epoch % every == 0:
+            with torch.no_grad():
+                test_outputs = model(test_inputs)
+            figures[epoch] = {
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "train_loss": loss.item(),
+                "l2_penalty": penalty.item(),
+                "test_loss": functional.cross_entropy(test_outputs, test_labels).item(),
+                "train_accuracy": (outputs.argmax(1) == labels).float().mean().item(),
+                "test_accuracy": (test_outputs.argmax(1) == test_labels).float().mean().item(),
+            }
         (loss + penalty).backward()
         optimizer.step()
         schedule.step()

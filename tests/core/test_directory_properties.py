@@ -145,15 +145,25 @@ def _lengths(directory: Path, checkpoint: bytes) -> dict[str, int]:
     return lengths
 
 
-@pytest.fixture(autouse=True)
-def data_read_once(monkeypatch: pytest.MonkeyPatch, digits: Dataset) -> None:
-    """Reading the digits takes longer than training on them."""
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that every example makes anew."""
+    return tmp_path_factory.mktemp("example") / "experiment"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little_to_wait_for(digits: Dataset) -> Iterator[None]:
+    """Train on a few digits, read once, and sync nothing: it need not outlive the machine."""
     real = datasets.load_dataset
+    few = replace(digits, train_inputs=digits.train_inputs[:200], train_labels=digits.train_labels[:200])
 
     def load(name: str, *others: Any, **named: Any) -> Dataset:  # noqa: ANN401  as the real one
-        return digits if name == "digits" and others[1] == "raw" else real(name, *others, **named)
+        return few if name == "digits" and others[1] == "raw" else real(name, *others, **named)
 
-    monkeypatch.setattr(session, "load_dataset", load)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "load_dataset", load)
+        patch.setattr("os.fsync", lambda descriptor: None)
+        yield
 
 
 def check_is_one_inert_line(error: UserError) -> None:
@@ -224,9 +234,8 @@ def test_the_recording_has_what_the_properties_are_about(recorded: Recorded) -> 
 @profile(FEW, max_examples=60)
 @given(data=st.data())
 def test_any_prefix_of_the_writes_goes_on_to_the_rows_of_the_whole(
-    recorded: Recorded, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    recorded: Recorded, directory: Path, data: st.DataObject
 ) -> None:
-    directory = tmp_path_factory.mktemp("prefix") / "experiment"
     moment = data.draw(st.sampled_from(recorded.moments))
     recorded.restore(directory, moment)
     deeds = cut(data, recorded, moment, directory)
@@ -265,9 +274,8 @@ Damage = Callable[[bytes, st.DataObject], bytes | None]
 @profile(FEW, max_examples=25)
 @given(data=st.data())
 def test_a_damaged_checkpoint_never_changes_a_row(
-    recorded: Recorded, tmp_path_factory: pytest.TempPathFactory, damage: Damage, data: st.DataObject
+    recorded: Recorded, directory: Path, damage: Damage, data: st.DataObject
 ) -> None:
-    directory = tmp_path_factory.mktemp("damaged") / "experiment"
     moment = data.draw(st.sampled_from(recorded.moments))
     recorded.restore(directory, moment)
     deeds = cut(data, recorded, moment, directory)
@@ -314,12 +322,11 @@ def edit(path: Path, changes: list[tuple[int, int, bytes]]) -> None:
 @given(data=st.data(), changes=st.lists(edits(), min_size=1, max_size=3))
 def test_no_bytes_in_a_file_do_more_than_refuse_in_one_line(
     recorded: Recorded,
-    tmp_path_factory: pytest.TempPathFactory,
+    directory: Path,
     name: str,
     data: st.DataObject,
     changes: list[tuple[int, int, bytes]],
 ) -> None:
-    directory = tmp_path_factory.mktemp("fuzzed") / "experiment"
     recorded.restore(directory, data.draw(st.sampled_from(recorded.moments)))
     edit(directory / name, changes)
     look(directory)
@@ -334,9 +341,8 @@ def tokens(line: bytes) -> list[object]:
 @profile(FEW, max_examples=100)
 @given(data=st.data())
 def test_no_value_in_an_event_does_more_than_refuse_in_one_line(
-    recorded: Recorded, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    recorded: Recorded, directory: Path, data: st.DataObject
 ) -> None:
-    directory = tmp_path_factory.mktemp("values") / "experiment"
     recorded.restore(directory, data.draw(st.sampled_from(recorded.moments)))
     path = directory / EVENTS
     lines = path.read_bytes().splitlines() or [b'{"event": "paused", "step": 0}']
@@ -352,9 +358,7 @@ def test_no_value_in_an_event_does_more_than_refuse_in_one_line(
 
 @profile(FEW, max_examples=200)
 @given(data=st.binary(max_size=300), start=st.integers(0, 300))
-def test_any_bytes_can_be_read_as_events(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, start: int
-) -> None:
-    path = tmp_path_factory.mktemp("bytes") / EVENTS
+def test_any_bytes_can_be_read_as_events(directory: Path, data: bytes, start: int) -> None:
+    path = directory.with_name(EVENTS)
     path.write_bytes(data)
     assert all(line.offset >= start for line in read_events(path, start))

@@ -11,16 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from small_data import NAME
+
 COMMAND = Path(sys.executable).with_name("logreg-tui")
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Uninterrupted = Callable[..., list[str]]
 
 DEADLINE_S = 90.0
 """How long a test waits for what must come; nothing is measured with it."""
-POLL_S = 0.002
-DIGITS = ("--dataset", "digits", "--device", "cpu")
+POLL_S = 0.005
+SMALL = ("--dataset", NAME, "--device", "cpu")
 TRAINING = (
-    *DIGITS,
+    *SMALL,
     *("--head", "sigmoid", "logits", "--schedule", "step", "--step-size", "300"),
     *("--epochs", "3000", "--report-every", "150"),
 )

@@ -47,6 +47,8 @@ class Terminal:
         self._is_open = True
         self.written = b""
         """All that the program wrote."""
+        self._text = (-1, "")
+        """What the screen showed after so many bytes: reading it off takes long."""
 
         def take_terminal() -> None:
             os.login_tty(slave)
@@ -82,7 +84,10 @@ class Terminal:
     def text(self) -> str:
         """What the screen shows now, a line per row."""
         with self._lock:
-            return "\n".join(line.rstrip() for line in self._screen.display)
+            if self._text[0] != len(self.written):
+                lines = [line.rstrip() for line in self._screen.display]
+                self._text = len(self.written), "\n".join(lines)
+            return self._text[1]
 
     @property
     def is_restored(self) -> bool:

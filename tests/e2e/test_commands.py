@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import COMMAND, Command
+from running import COMMAND, SMALL, Command
 
 DIGITS = ("--dataset", "digits", "--device", "cpu")
 
@@ -47,7 +47,7 @@ def test_train_prints_the_accuracy_log_and_keeps_the_rows(tmp_path: Path, comman
 
 def test_a_grid_trains_every_combination_in_the_documented_order(tmp_path: Path, command: Command) -> None:
     grid = ("--head", "sigmoid", "logits", "--l2", "0", "0.01", "--seed", "1", "2")
-    result = command("train", *DIGITS, *grid, "--epochs", "10")
+    result = command("train", *SMALL, *grid, "--epochs", "10")
     assert result.returncode == 0, result.stderr
     first = [row for row in read_rows(experiments(tmp_path)[0]) if row["epoch"] == "0"]
     assert [(row["run"], row["head"], row["l2"]) for row in first] == [
@@ -65,9 +65,9 @@ def test_a_grid_trains_every_combination_in_the_documented_order(tmp_path: Path,
 
 def test_export_joins_experiments_and_runs_lists_them(tmp_path: Path, command: Command) -> None:
     for name in ("first", "second"):
-        assert command("train", *DIGITS, "--epochs", "10", "--name", name).returncode == 0
+        assert command("train", *SMALL, "--epochs", "10", "--name", name).returncode == 0
     listed = command("runs")
-    assert [line.split()[1:4] for line in listed.stdout.splitlines()[1:]] == [["finished", "digits", "1"]] * 2
+    assert [line.split()[1:4] for line in listed.stdout.splitlines()[1:]] == [["finished", "kmnist", "1"]] * 2
     folders = [str(path.relative_to(tmp_path)) for path in experiments(tmp_path)]
     result = command("export", *folders, "-o", "all.csv")
     assert result.returncode == 0
@@ -115,7 +115,7 @@ WRONG = {
     "bad name": (["train", "--name", "../up"], 2, "../up"),
     "an app option without a screen": (["train", "--paused"], 2, "--paused"),
     "runs directory that is a file": (
-        ["train", *DIGITS, "--runs-dir", "bad.npz", "--epochs", "1"],
+        ["train", *SMALL, "--runs-dir", "bad.npz", "--epochs", "1"],
         1,
         "--runs-dir",
     ),
@@ -144,7 +144,7 @@ def test_wrong_input_is_answered_in_one_line_that_names_it(
 
 
 def test_a_device_that_is_missing_is_an_error(tmp_path: Path, command: Command) -> None:
-    result = command("train", *DIGITS[:2], "--device", "cuda:7", env={"CUDA_VISIBLE_DEVICES": ""})
+    result = command("train", *SMALL[:2], "--device", "cuda:7", env={"CUDA_VISIBLE_DEVICES": ""})
     assert result.returncode == 1
     assert "cuda:7" in result.stderr.splitlines()[-1]
     assert not (tmp_path / "runs").exists()
@@ -200,7 +200,7 @@ def test_a_signal_ends_train_cleanly(
     tmp_path: Path, environment: dict[str, str], number: int, status: int
 ) -> None:
     process = subprocess.Popen(
-        [str(COMMAND), "train", *DIGITS, "--epochs", "10000000"],
+        [str(COMMAND), "train", *SMALL, "--epochs", "10000000"],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -225,7 +225,7 @@ def test_a_signal_ends_train_cleanly(
 
 def test_a_signal_before_training_began_leaves_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
     process = subprocess.Popen(
-        [str(COMMAND), "train", *DIGITS],
+        [str(COMMAND), "train", *SMALL],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -247,7 +247,7 @@ def test_a_reader_that_goes_away_does_not_end_the_training(
     read_end, write_end = os.pipe()
     os.close(read_end)
     process = subprocess.run(
-        [str(COMMAND), "train", *DIGITS, "--epochs", "50"],
+        [str(COMMAND), "train", *SMALL, "--epochs", "50"],
         cwd=tmp_path,
         env=environment,
         stdout=write_end,

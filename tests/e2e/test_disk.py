@@ -107,11 +107,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", directory], check=False, capture_output=True)
 
 
-TROUBLES = pytest.mark.parametrize("trouble", [Full(), ReadOnly()], ids=["full", "read-only"])
+def the_line(errors: str, trouble: Trouble) -> str:
+    """Return the only line that says what is wrong."""
+    (line,) = [line for line in errors.splitlines() if "logreg-tui:" in line]
+    assert trouble.says in line
+    assert "Traceback" not in errors
+    return line
 
 
-@TROUBLES
-def test_train_fails_in_one_line_loses_nothing_and_goes_on_when_that_is_mended(
+@pytest.mark.parametrize("trouble", [Full(), ReadOnly()], ids=["full", "read-only"])
+def test_train_fails_in_one_line_is_not_resumed_loses_nothing_and_goes_on_when_that_is_mended(
     small_disk: Path,
     tmp_path: Path,
     environment: dict[str, str],
@@ -125,12 +130,13 @@ def test_train_fails_in_one_line_loses_nothing_and_goes_on_when_that_is_mended(
         wait_for_rows(directory, 60)
         trouble.befall(directory)
         assert process.wait(DEADLINE_S) == 1
-    (line,) = [line for line in (tmp_path / "err").read_text().splitlines() if "logreg-tui:" in line]
+    line = the_line((tmp_path / "err").read_text(), trouble)
     assert line.startswith(f"logreg-tui: cannot write '{directory}/")
-    assert trouble.says in line
-    assert "Traceback" not in (tmp_path / "err").read_text()
     rows = figures(directory)
     assert rows == uninterrupted(*TRAINING)[: len(rows)]
+    refused = command("resume", "--no-screen", str(directory))
+    assert refused.returncode == 1
+    the_line(refused.stderr, trouble)
     trouble.mend(directory)
     resumed = command("resume", "--no-screen", str(directory))
     assert resumed.returncode == 0, resumed.stderr
@@ -170,23 +176,4 @@ def test_an_app_whose_terminal_is_gone_leaves_when_the_disk_is_full(
         assert terminal.process.wait(DEADLINE_S) == 1
     full.mend(directory)
     assert command("resume", "--no-screen", str(directory)).returncode == 0
-    assert figures(directory) == uninterrupted(*TRAINING)
-
-
-@TROUBLES
-def test_what_cannot_be_written_to_is_not_resumed_and_not_harmed(
-    small_disk: Path, tmp_path: Path, command: Command, uninterrupted: Uninterrupted, trouble: Trouble
-) -> None:
-    short = (*TRAINING, "--epochs", "300")
-    assert command("train", *short, "--runs-dir", str(small_disk / "runs")).returncode == 0
-    (directory,) = (small_disk / "runs").iterdir()
-    trouble.befall(directory)
-    refused = command("resume", "--no-screen", "--epochs", "3000", str(directory))
-    assert refused.returncode == 1
-    (line,) = [line for line in refused.stderr.splitlines() if "logreg-tui:" in line]
-    assert trouble.says in line
-    assert "Traceback" not in refused.stderr
-    trouble.mend(directory)
-    resumed = command("resume", "--no-screen", "--epochs", "3000", str(directory))
-    assert resumed.returncode == 0, resumed.stderr
     assert figures(directory) == uninterrupted(*TRAINING)

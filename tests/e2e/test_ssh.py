@@ -108,7 +108,7 @@ def is_alive(process_id: int) -> bool:
 
 def remote_line(folder: Path, environment: dict[str, str], words: tuple[str, ...]) -> str:
     """Return what the shell on the other side runs; its process id is left in the file `pid`."""
-    names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+    names = ("HOME", "LOGREG_TUI_DATA_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
     variables = " ".join(f"{name}={quote(environment[name])}" for name in names)
     program = " ".join(quote(word) for word in (str(COMMAND), *words))
     return f"cd {quote(str(folder))} && echo $$ > pid && exec env {variables} {program}"

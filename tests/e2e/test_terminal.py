@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,18 +76,26 @@ def test_sigterm_ends_the_app_with_the_terminal_restored(tmp_path: Path, app: Ap
     assert (last["event"], last["cause"]) == ("experiment_left", "SIGTERM")
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_training_ended_by_a_signal_goes_on_exactly(
-    tmp_path: Path, environment: dict[str, str], command: Command, uninterrupted: Uninterrupted, name: str
+def end(process: subprocess.Popen[str], directory: Path, number: signal.Signals) -> str:
+    """End a training by a signal some rows from now; return what it printed."""
+    wait_for_rows(directory, row_count(directory) + 40)
+    process.send_signal(number)
+    assert process.wait(DEADLINE_S) == 128 + number
+    return (directory.parents[1] / "out").read_text()
+
+
+def test_a_training_ended_by_signals_goes_on_exactly(
+    tmp_path: Path, environment: dict[str, str], command: Command, uninterrupted: Uninterrupted
 ) -> None:
-    number = signal.Signals[name]
     with background(tmp_path, environment, "train", *TRAINING) as process:
         directory = begun(tmp_path, process)
-        wait_for_rows(directory, 40)
-        process.send_signal(number)
-        assert process.wait(DEADLINE_S) == 128 + number
-    assert f"go on with: logreg-tui resume runs/{directory.name}\n" in (tmp_path / "out").read_text()
-    resumed = command("resume", "--no-screen", str(directory))
+        printed = end(process, directory, signal.SIGTERM)
+    assert f"go on with: logreg-tui resume runs/{directory.name}\n" in printed
+    resume = ("resume", "--no-screen", str(directory))
+    with background(tmp_path, environment, *resume) as process:
+        printed = end(process, directory, signal.SIGINT)
+    assert f"go on with: logreg-tui resume runs/{directory.name}\n" in printed
+    resumed = command(*resume)
     assert resumed.returncode == 0, resumed.stderr
     assert figures(directory) == uninterrupted(*TRAINING)
 
@@ -251,11 +260,11 @@ def test_quitting_at_the_first_frame_leaves_nothing(tmp_path: Path, app: App) ->
 def test_quitting_while_the_directory_is_made_leaves_all_of_it_or_nothing(
     tmp_path: Path, app: App, command: Command
 ) -> None:
-    with app(*TRAINING) as terminal:
+    with app(*TRAINING, "--epochs", "100") as terminal:
         wait_until((tmp_path / "runs").exists, lambda: "the runs directory")
         terminal.send("q")
         assert terminal.wait_for_end() == 0
     assert not list((tmp_path / "runs").glob(".*"))
     for directory in experiments(tmp_path):
-        resumed = command("resume", "--no-screen", str(directory), "--epochs", "3001")
+        resumed = command("resume", "--no-screen", str(directory), "--epochs", "101")
         assert resumed.returncode == 0, resumed.stderr

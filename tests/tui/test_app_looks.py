@@ -60,24 +60,19 @@ async def test_ascii_means_ascii_everywhere() -> None:
             assert {c for c in lab.text() if ord(c) > 0x7E} == set()
 
 
-@pytest.mark.parametrize("keys", [(), ("n",), ("question_mark",), ("tab",)])
-async def test_no_color_means_no_colour(monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...]) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    async with running(FakeTraining(runs=TWO_RUNS)) as lab:
-        await lab.press(*keys)
-        await lab.pilot.pause()
-        strips = lab.app.screen._compositor.render_strips()
-        styles = [segment.style for strip in strips for segment in strip if segment.style]
-        assert all(style.color is None and style.bgcolor is None for style in styles)
-        assert any(style.reverse for style in styles)
-
-
-async def test_the_highlighted_run_is_reversed_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_color_means_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with running(FakeTraining(runs=TWO_RUNS)) as lab:
         strips = lab.app.screen._compositor.render_strips()
-        assert is_reversed(strips, "1 sigmoid")
+        assert is_reversed(strips, "1 sigmoid"), "the highlighted run"
         assert not is_reversed(strips, "2 logits")
+        for keys in ((), ("n",), ("escape", "question_mark"), ("escape", "tab")):
+            await lab.press(*keys)
+            await lab.pilot.pause()
+            strips = lab.app.screen._compositor.render_strips()
+            styles = [segment.style for strip in strips for segment in strip if segment.style]
+            assert all(style.color is None and style.bgcolor is None for style in styles)
+            assert any(style.reverse for style in styles)
 
 
 def is_reversed(strips: list[list[Segment]], text: str) -> bool:

@@ -90,13 +90,17 @@ STATES = [
 ]
 
 
-@pytest.mark.parametrize(("happening", "words"), STATES)
-async def test_the_first_line_says_that_somebody_else_trains(happening: object, words: str) -> None:
+async def test_the_first_line_says_that_somebody_else_trains() -> None:
     async with running(watching=True, size=(80, 24)) as lab:
-        if happening is not None:
-            lab.send(happening)
-        await lab.until(lambda: lab.text().splitlines()[0].rstrip().endswith(words))
-        assert ALL_ENDED not in lab.notes()
+        for happening, words in STATES:
+            if happening is not None:
+                lab.send(happening)
+            await lab.until(partial(lambda words: first_line(lab).endswith(words), words))
+            assert ALL_ENDED not in lab.notes()
+
+
+def first_line(lab: Lab) -> str:
+    return lab.text().splitlines()[0].rstrip()
 
 
 async def test_leaving_is_no_failure() -> None:

@@ -292,9 +292,8 @@ async def test_pages_of_samples_turn_forth_and_back_and_end(digits: Dataset) -> 
         await pilot.press("pageup")
         await settle(pilot)
         assert app.lines()[0] == first
-        for _ in range(20):
-            await pilot.press("pagedown")
-            await settle(pilot)
+        await pilot.press(*["pagedown"] * 20)
+        await settle(pilot)
         shown, _, total = app.lines()[0].split()[5:8]
         assert shown.split("-")[1] == total
 
