@@ -57,6 +57,16 @@ async def test_a_history_drawn_is_on_the_screen(data: History) -> None:
         assert app.chart.last_draw_s > 0
 
 
+async def test_a_legend_that_is_kept_learns_of_runs_that_had_no_row(data: History) -> None:
+    app = ChartApp()
+    async with app.run_test(size=(88, 22)) as pilot:
+        app.chart.draw(history([decay()]), 1)
+        app.chart.draw(data, 1, keeps_legend=True)
+        await pilot.pause()
+        assert "2 train 1.5524" in app.text()
+        assert "nan" not in app.text()
+
+
 async def test_a_history_drawn_before_the_first_layout_appears_with_it(data: History) -> None:
     app = ChartApp()
     app.chart.draw(data, 1)

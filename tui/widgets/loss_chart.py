@@ -147,7 +147,7 @@ class LossChart(LineView, Panel):
         """
         has_new_run = selected != self._selected
         self._history, self._selected = history, selected
-        if not keeps_legend:
+        if not keeps_legend or self._has_unknown_run(history):
             self._update_legend()
         if has_new_run and self.cursor is not None and (run := self._run) is not None:
             self.set_reactive(LossChart.cursor, nearest_epoch(run, self.cursor))
@@ -158,6 +158,10 @@ class LossChart(LineView, Panel):
         """The selected run, once it has rows."""
         run = self._history.runs.get(self._selected or 0) if self._history is not None else None
         return run if run is not None and run.last is not None else None
+
+    def _has_unknown_run(self, history: History) -> bool:
+        """Whether a run has got its first row since the legend was made."""
+        return any(run.last and run.number not in self._values for run in history.runs.values())
 
     def _update_legend(self) -> None:
         if self._history is not None:
