@@ -1,5 +1,5 @@
 """`python -m logreg_tui.tui` is the same as the command `logreg-tui`."""
 
-from logreg_tui.tui.cli import entry
+from logreg_tui.tui.cli.main import entry
 
 entry()

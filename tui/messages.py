@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from logreg_tui.core.events import Event
+from logreg_tui.core.training.events import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import fmean, stdev
 
-from logreg_tui.core.comparison_rows import PAIRED
-from logreg_tui.core.markdown import markdown_table
-from logreg_tui.core.report.contest import (
+from logreg_tui.core.analysis.comparison import PAIRED
+from logreg_tui.core.export.markdown import markdown_table
+from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
+from logreg_tui.core.report.head_facts import figures, notes
+from logreg_tui.core.report.heads import (
     Contest,
     accuracy_words,
     ends,
     fairness_words,
     method_words,
 )
-from logreg_tui.core.report.data import Told
-from logreg_tui.core.report.head import figures, notes
-from logreg_tui.core.report.repeat import command_again, command_for_both_heads
+from logreg_tui.core.report.runs import Told
 from logreg_tui.core.report.study import Study, tally
-from logreg_tui.core.report.text import accuracy_text, capital, code, exact, fenced, foreign, points_text
+from logreg_tui.core.report.text import (
+    accuracy_text,
+    capital,
+    code,
+    exact,
+    fenced,
+    foreign,
+    points_text,
+)
 from logreg_tui.core.report.why import explain, in_short, nevertheless, penalties, scales
 from logreg_tui.core.settings import SIGMOID
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from logreg_tui.core.events import RowLogged
-from logreg_tui.core.floor import loss_floor
-from logreg_tui.core.markdown import markdown_table
-from logreg_tui.core.report.contest import Contest, accuracy_words
-from logreg_tui.core.report.data import Setup, Told
+from logreg_tui.core.export.markdown import markdown_table
+from logreg_tui.core.heads import loss_floor
+from logreg_tui.core.report.heads import Contest, accuracy_words
+from logreg_tui.core.report.runs import Setup, Told
 from logreg_tui.core.report.study import Study, tally
 from logreg_tui.core.report.text import (
     accuracy_text,
@@ -21,6 +20,7 @@ from logreg_tui.core.report.text import (
     loss_text,
 )
 from logreg_tui.core.settings import LOGITS, SIGMOID
+from logreg_tui.core.training.events import RowLogged
 
 FEW_RUNS = 2
 """Of more, the last figures stand beside each other too."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from logreg_tui.core.comparison_rows import rows_of, with_differences
-from logreg_tui.core.pairs import pairs_of
-from logreg_tui.core.report.contest import LOGITS_BETTER, NO_DIFFERENCE, SIGMOID_BETTER, Contest, opponents
-from logreg_tui.core.report.data import Setup, Told, setups_of
-from logreg_tui.core.report.head import Insight, look
+from logreg_tui.core.analysis.comparison import rows_of, with_differences
+from logreg_tui.core.analysis.paired_answers import pairs_of
+from logreg_tui.core.report.head_facts import Insight, look
+from logreg_tui.core.report.heads import LOGITS_BETTER, NO_DIFFERENCE, SIGMOID_BETTER, Contest, opponents
+from logreg_tui.core.report.runs import Setup, Told, setups_of
 from logreg_tui.core.settings import HEADS
 
 MOST_PAIRS = 24

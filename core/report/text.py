@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from logreg_tui.core.arrays import inert
+from logreg_tui.core.data.arrays import inert
 
 MOST_CHARACTERS = 120
 """Of a text from a file."""

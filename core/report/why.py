@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from logreg_tui.core.advice import Case
-from logreg_tui.core.inspection import SATURATED, HeadFacts
-from logreg_tui.core.report.contest import SIGMOID_BETTER, Contest
-from logreg_tui.core.report.head import Insight
+from logreg_tui.core.analysis.advice import Case
+from logreg_tui.core.analysis.inspection import SATURATED, HeadFacts
+from logreg_tui.core.report.head_facts import Insight
+from logreg_tui.core.report.heads import SIGMOID_BETTER, Contest
 from logreg_tui.core.report.text import accuracy_text, capital, exact, loss_text, percent, rounded
 from logreg_tui.core.settings import SIGMOID
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from logreg_tui.core.datasets import Dataset, load_dataset
+from logreg_tui.core.data.dataset import Dataset, load_dataset
 
 if not torch.cuda.is_available():
     # PyTorch's optimizers would load it for nothing, and it writes about leaks behind pytest's last line.

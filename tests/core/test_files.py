@@ -10,13 +10,13 @@ from typing import IO
 
 import pytest
 
-from logreg_tui.core.control import Control
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.export import export_csv, join_csv
+from logreg_tui.core.experiment.listing import list_experiments, summarize
+from logreg_tui.core.export.files import export_csv, join_csv
 from logreg_tui.core.files import replace_file
-from logreg_tui.core.listing import list_experiments, summarize
-from logreg_tui.core.session import run_experiment
+from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.training.requests import Control
 
 HEADER = (
     "run,epoch,elapsed_s,head,l2,learning_rate,train_loss,l2_penalty,test_loss,train_accuracy,test_accuracy"

@@ -11,20 +11,20 @@ import pytest
 
 IMPORT_CORE = """
 import importlib, pkgutil, logreg_tui.core
-for module in pkgutil.iter_modules(logreg_tui.core.__path__):
-    importlib.import_module(f"logreg_tui.core.{module.name}")
+for module in pkgutil.walk_packages(logreg_tui.core.__path__, "logreg_tui.core."):
+    importlib.import_module(module.name)
 """
 
 BEFORE_THE_FIRST_FRAME = """
-import logreg_tui.tui.cli, logreg_tui.core.session, logreg_tui.core.resume, logreg_tui.core.follow
-import logreg_tui.tui.app, logreg_tui.tui.hangup
+import logreg_tui.tui.cli.main, logreg_tui.core.session.start, logreg_tui.core.session.resume
+import logreg_tui.core.session.follow, logreg_tui.tui.app.app, logreg_tui.tui.app.signals
 """
 HEAVY = {"torch", "numpy", "plotext", "sklearn", "torchvision", "safetensors"}
 
 ALL_HELP = """
 import contextlib, os, sys
 before = set(sys.modules)
-from logreg_tui.tui.cli import COMMANDS, main
+from logreg_tui.tui.cli.main import COMMANDS, main
 with contextlib.redirect_stdout(open(os.devnull, "w")):
     for words in [], *([name] for name in COMMANDS):
         with contextlib.suppress(SystemExit):
@@ -50,9 +50,9 @@ SLOW = HEAVY | {
     "textual",
     "traceback",
     "zipfile",
-    "logreg_tui.core.arrays",
-    "logreg_tui.core.control",
-    "logreg_tui.core.events",
+    "logreg_tui.core.data.arrays",
+    "logreg_tui.core.training.requests",
+    "logreg_tui.core.training.events",
 }
 """What help has no use for and would wait for; our own modules of many dataclasses are among it."""
 
@@ -62,7 +62,7 @@ SLOW = HEAVY | {
     [
         (IMPORT_CORE, {"textual", "plotext", "rich"}),
         (BEFORE_THE_FIRST_FRAME, HEAVY),
-        ("import logreg_tui.tui.cli", {"torch", "numpy", "plotext", "textual", "rich"}),
+        ("import logreg_tui.tui.cli.main", {"torch", "numpy", "plotext", "textual", "rich"}),
     ],
 )
 def test_an_import_loads_nothing_that_it_must_not(code: str, forbidden: set[str]) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from loops import scheduler
+from helpers.loops import scheduler
 
-from logreg_tui.core.control import SetHead, SetL2, SetLearningRate
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, check_name, grid
+from logreg_tui.core.training.requests import SetHead, SetL2, SetLearningRate
 
 BAD: dict[str, Callable[[], object]] = {
     "negative lambda": lambda: RunSettings(l2=-1e-9),

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from running import COMMAND, Command, Uninterrupted, experiments, figures
-from small_data import write_data
+from helpers.running import COMMAND, Command, Uninterrupted, experiments, figures
+from helpers.small_data import write_data
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bytes_per_second import count, pause, settle, trained
+from helpers.bytes_per_second import count, pause, settle, trained
 
 DIGITS = ("--dataset", "digits", "--device", "cpu")
 TRAINING_LIMIT = 1500

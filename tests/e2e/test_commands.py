@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import COMMAND, SMALL, Command
+from helpers.running import COMMAND, SMALL, Command
 
 DIGITS = ("--dataset", "digits", "--device", "cpu")
 
@@ -167,7 +167,7 @@ def test_help_is_on_stdout_and_version_too(command: Command, words: list[str]) -
 
 def test_help_loads_neither_torch_nor_textual_nor_numpy() -> None:
     code = (
-        "import sys; from logreg_tui.tui.cli import main\n"
+        "import sys; from logreg_tui.tui.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "print([name for name in ('torch', 'textual', 'numpy', 'rich', 'sklearn') if name in sys.modules])"

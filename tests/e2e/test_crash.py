@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from running import (
+from helpers.running import (
     COMMAND,
     TRAINING,
     Command,
@@ -27,7 +27,7 @@ from running import (
     wait_for_rows,
     wait_until,
 )
-from terminal import Terminal
+from helpers.terminal import Terminal
 
 KILLS_PER_CHAIN = 8
 MOST_ROWS_BETWEEN_KILLS = 80

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from running import (
+from helpers.running import (
     COMMAND,
     DEADLINE_S,
     TRAINING,
@@ -25,7 +25,7 @@ from running import (
     wait_for_rows,
     wait_until,
 )
-from terminal import Terminal
+from helpers.terminal import Terminal
 
 SMALL = "size=512k"
 """Room for an experiment of 602 rows with its checkpoints."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from running import (
+from helpers.running import (
     COMMAND,
     ENDLESS,
     TRAINING,
@@ -18,9 +18,9 @@ from running import (
     wait_for_rows,
     wait_until,
 )
-from terminal import CTRL_Z, Terminal
+from helpers.terminal import CTRL_Z, Terminal
 
-from logreg_tui.core.lock import is_locked
+from logreg_tui.core.experiment.lock import is_locked
 
 SHELL = ["bash", "--norc", "--noprofile", "-i"]
 

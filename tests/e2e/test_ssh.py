@@ -15,7 +15,7 @@ from pathlib import Path
 from shlex import quote
 
 import pytest
-from running import (
+from helpers.running import (
     COMMAND,
     TRAINING,
     Uninterrupted,
@@ -27,7 +27,7 @@ from running import (
     wait_for_rows,
     wait_until,
 )
-from terminal import Terminal
+from helpers.terminal import Terminal
 
 SSHD = Path("/usr/sbin/sshd")
 PRIVILEGE_FOLDER = Path("/run/sshd")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import (
+from helpers.running import (
     COMMAND,
     DEADLINE_S,
     ENDLESS,
@@ -26,7 +26,7 @@ from running import (
     wait_for_rows,
     wait_until,
 )
-from terminal import Terminal
+from helpers.terminal import Terminal
 
 App = Callable[..., Terminal]
 

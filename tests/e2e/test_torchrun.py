@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import (
+from helpers.running import (
     COMMAND,
     DEADLINE_S,
     Command,
@@ -30,9 +30,9 @@ from running import (
     wait_for_rows,
 )
 
-from logreg_tui.core.control import Control, Leave
-from logreg_tui.core.events import RowLogged
-from logreg_tui.core.follow import follow_experiment
+from logreg_tui.core.session.follow import follow_experiment
+from logreg_tui.core.training.events import RowLogged
+from logreg_tui.core.training.requests import Control, Leave
 
 TRAINING = ("--device", "cpu", "--lr", "0.1", "--report-every", "50")
 GRID = (*TRAINING, "--head", "sigmoid", "logits", "--l2", "0.001", "0.1", "--epochs", "1000")

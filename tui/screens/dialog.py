@@ -9,7 +9,7 @@ from textual.screen import ModalScreen, ScreenResultType
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from logreg_tui.tui.app import LogRegApp
+    from logreg_tui.tui.app.app import LogRegApp
 
 
 class Dialog(ModalScreen[ScreenResultType]):

@@ -13,10 +13,10 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
+from logreg_tui.tui.actions import VERBS
 from logreg_tui.tui.screens.dialog import Dialog
-from logreg_tui.tui.verbs import VERBS
 from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.run_list import RunList
+from logreg_tui.tui.widgets.runs.run_list import RunList
 
 KEY_WIDTH = 12
 MEANINGS = (

@@ -11,29 +11,29 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import ContentSwitcher, Static
 
-from logreg_tui.core import events as core_events
-from logreg_tui.core.showing import DataShown
+from logreg_tui.core.training import events as core_events
+from logreg_tui.core.training.snapshots import DataShown
+from logreg_tui.tui.actions import VERBS
 from logreg_tui.tui.messages import Outcome
+from logreg_tui.tui.pending_requests import Wishes
 from logreg_tui.tui.screens.painter import MOVING, Painter, Widgets
 from logreg_tui.tui.screens.verb_screen import VerbScreen
 from logreg_tui.tui.screens.view_verbs import TABS
-from logreg_tui.tui.verbs import VERBS
-from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
-from logreg_tui.tui.widgets.banner import Banner
-from logreg_tui.tui.widgets.compare_panel import ComparePanel
-from logreg_tui.tui.widgets.header import HeaderLine, state_word
-from logreg_tui.tui.widgets.key_footer import KeyFooter
-from logreg_tui.tui.widgets.knobs import Knobs
-from logreg_tui.tui.widgets.loss_chart import LossChart
-from logreg_tui.tui.widgets.machine_line import MachineLine
-from logreg_tui.tui.widgets.mistakes_panel import MistakesPanel
+from logreg_tui.tui.widgets.compare.panel import ComparePanel
+from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
+from logreg_tui.tui.widgets.frame.banner import Banner
+from logreg_tui.tui.widgets.frame.header import HeaderLine, state_word
+from logreg_tui.tui.widgets.frame.key_footer import KeyFooter
+from logreg_tui.tui.widgets.frame.machine_line import MachineLine
+from logreg_tui.tui.widgets.frame.status import StatusLines
+from logreg_tui.tui.widgets.frame.tab_line import TabLine
+from logreg_tui.tui.widgets.mistakes.panel import MistakesPanel
 from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.run_list import RunLine, RunList
-from logreg_tui.tui.widgets.status import StatusLines
-from logreg_tui.tui.widgets.tab_line import TabLine
-from logreg_tui.tui.widgets.weights_panel import WeightsPanel
-from logreg_tui.tui.widgets.why_panel import WhyPanel
-from logreg_tui.tui.wishes import Wishes
+from logreg_tui.tui.widgets.runs.knobs import Knobs
+from logreg_tui.tui.widgets.runs.run_list import RunLine, RunList
+from logreg_tui.tui.widgets.weights.panel import WeightsPanel
+from logreg_tui.tui.widgets.why.panel import WhyPanel
 
 ALL_ENDED = "all runs finished - add one with n, c or r, or quit with q"
 

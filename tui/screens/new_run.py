@@ -25,7 +25,7 @@ from logreg_tui.core.settings import (
 from logreg_tui.tui.screens.dialog import Dialog
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.controls import Choice, NumberInput
-from logreg_tui.tui.widgets.knobs import parse_number
+from logreg_tui.tui.widgets.runs.knobs import parse_number
 
 
 class NewRunScreen(Dialog[RunSettings | None]):

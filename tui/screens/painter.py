@@ -9,15 +9,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from logreg_tui.core.history import History, RunHistory
-from logreg_tui.tui.view import still_view
-from logreg_tui.tui.widgets.accuracy_log import AccuracyLog
-from logreg_tui.tui.widgets.figures import shown_path, three_digits
-from logreg_tui.tui.widgets.knobs import Knobs
-from logreg_tui.tui.widgets.loss_chart import LossChart
+from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.tui.number_format import shown_path, three_digits
+from logreg_tui.tui.speed import SpeedMeter
+from logreg_tui.tui.still_view import still_view
+from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
+from logreg_tui.tui.widgets.frame.status import Figures, Progress, StatusLines
 from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.speed import SpeedMeter
-from logreg_tui.tui.widgets.status import Figures, Progress, StatusLines
+from logreg_tui.tui.widgets.runs.knobs import Knobs
 
 CHART_REST = 30
 """The chart rests this many times the duration of its last drawing: training loses about 3 %."""

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.history import RunHistory
 from logreg_tui.core.settings import RunSettings
-from logreg_tui.core.stalls import DIVERGED
+from logreg_tui.core.training.history import RunHistory
+from logreg_tui.tui.actions import VERBS
 from logreg_tui.tui.messages import Outcome
+from logreg_tui.tui.pending_requests import Wishes
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
 from logreg_tui.tui.screens.view_verbs import WIDE, ViewVerbs
-from logreg_tui.tui.verbs import VERBS
-from logreg_tui.tui.widgets.banner import Banner, slower
-from logreg_tui.tui.widgets.knobs import Knobs
-from logreg_tui.tui.widgets.loss_chart import LossChart
-from logreg_tui.tui.widgets.run_list import RunList
-from logreg_tui.tui.wishes import Wishes
+from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.frame.banner import Banner, slower
+from logreg_tui.tui.widgets.runs.knobs import Knobs
+from logreg_tui.tui.widgets.runs.run_list import RunList
 
 if TYPE_CHECKING:
     pass

@@ -9,13 +9,13 @@ from textual.widgets import ContentSwitcher
 
 from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS
 from logreg_tui.tui.screens.painter import Painter
-from logreg_tui.tui.widgets.loss_chart import LossChart
+from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.run_list import RunList
-from logreg_tui.tui.widgets.tab_line import TabLine
+from logreg_tui.tui.widgets.runs.run_list import RunList
 
 if TYPE_CHECKING:
-    from logreg_tui.tui.app import LogRegApp
+    from logreg_tui.tui.app.app import LogRegApp
 
 TABS = (
     ("curves", "Curves"),

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from logreg_tui.core.history import History
+    from logreg_tui.core.training.history import History
 
 
 class Panel(Widget):

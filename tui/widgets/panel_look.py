@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from textual.strip import Strip
 from textual.widget import Widget
 
-from logreg_tui.tui.widgets.chart_colors import BLACK, WHITE
-from logreg_tui.tui.widgets.chart_look import Look
-from logreg_tui.tui.widgets.parts import strip_of
+from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.palette import BLACK, WHITE
+from logreg_tui.tui.widgets.spans import strip_of
 
 if TYPE_CHECKING:
-    from logreg_tui.core.history import History
+    from logreg_tui.core.training.history import History
 
 
 def look_of(widget: Widget, ascii_only: bool) -> Look:

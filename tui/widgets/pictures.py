@@ -17,7 +17,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from logreg_tui.tui.widgets.chart_colors import BLACK, WHITE, Rgb, blend
+from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend
 
 if TYPE_CHECKING:
     import numpy as np

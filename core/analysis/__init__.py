@@ -1,0 +1,1 @@
+"""What the rows and parameters say: diagnoses, advice, comparisons, curves."""

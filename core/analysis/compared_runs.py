@@ -1,0 +1,290 @@
+"""Runs to compare: what each came to, out of a training that is watched or out of a directory.
+
+`comparison_rows.py` puts them side by side, `comparison_table.py` makes text of them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from logreg_tui.core.data.arrays import describe, inert
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.directory import CONFIG, CSV_HEADER, EVENTS, METRICS
+from logreg_tui.core.files import reason
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training.history import History, RunHistory
+
+BLOCK_BYTES = 1 << 16
+FIGURES = ("train_loss", "test_loss", "l2_penalty", "train_accuracy", "test_accuracy")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The experiment a run belongs to, and the data it is tested on."""
+
+    directory: str
+    """Absolute path."""
+    experiment: str
+    """The directory's name."""
+    dataset: str
+    pixels: str
+    """One of PIXELS; empty where it is not known."""
+    fingerprint: str
+    """SHA-256 of the data before `--pixels`; empty where it is not known."""
+    test_samples: int
+
+    @property
+    def data(self) -> str:
+        """What two origins share that are tested on the same samples."""
+        return self.fingerprint or self.directory
+
+
+class RunKey(NamedTuple):
+    """Tells a run from all others."""
+
+    directory: str
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """One run. Its figures are those of its newest row in which everything is finite, as the kept
+    parameters are; None where there is no such row."""
+
+    origin: Origin
+    run: int
+    settings: RunSettings
+    """As they are now."""
+    changes: tuple[str, ...]
+    """The knobs that were turned, with their epochs: the settings did not hold from epoch 0 on then."""
+    state: str
+    """`finished`, `ended` or `diverged`, else the experiment's: `training`, `paused`, `stopped` ..."""
+    epochs: int | None = None
+    train_loss: float | None = None
+    test_loss: float | None = None
+    l2_penalty: float | None = None
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
+    best_test_accuracy: float | None = None
+    """Highest test accuracy of all rows. Chosen on the test set, so it flatters the run."""
+    best_epoch: int | None = None
+    """The first epoch that had it."""
+    seconds: float | None = None
+    """Of training, up to the newest row."""
+
+    @property
+    def key(self) -> RunKey:
+        """Tells the run from all others."""
+        return RunKey(self.origin.directory, self.run)
+
+    @property
+    def gap(self) -> float | None:
+        """Test loss - train loss."""
+        if self.test_loss is None or self.train_loss is None:
+            return None
+        return self.test_loss - self.train_loss
+
+    @property
+    def epochs_per_s(self) -> float | None:
+        """Epochs per second of training."""
+        return self.epochs / self.seconds if self.epochs and self.seconds else None
+
+    @property
+    def correct(self) -> int | None:
+        """How many test samples are predicted right."""
+        return None if self.test_accuracy is None else round(self.test_accuracy * self.origin.test_samples)
+
+    # The settings, under the names they have in the table.
+
+    @property
+    def experiment(self) -> str:
+        return self.origin.experiment
+
+    @property
+    def head(self) -> str:
+        return self.settings.head
+
+    @property
+    def l2(self) -> float:
+        return self.settings.l2
+
+    @property
+    def learning_rate(self) -> float:
+        return self.settings.learning_rate
+
+    @property
+    def schedule(self) -> str:
+        return str(self.settings.schedule)
+
+    @property
+    def seed(self) -> int:
+        return self.settings.seed
+
+    @property
+    def dataset(self) -> str:
+        return self.origin.dataset
+
+    @property
+    def pixels(self) -> str:
+        return self.origin.pixels
+
+
+def origin_of(directory: Path) -> Origin:
+    """Return what config.json says of an experiment. Raises UserError where it cannot be read."""
+    # Imports much, and numpy only where it is needed: not before the first frame of the app.
+    from logreg_tui.core.session.resume import read_config
+
+    kept = read_config(directory)
+    try:
+        dataset = json.loads((directory / CONFIG).read_text())["dataset"]
+        name, samples = inert(dataset["name"]), dataset["test_samples"]
+        if type(samples) is not int or not 1 <= samples < 2**63:
+            raise ValueError(f"test_samples is {samples!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{str(directory / CONFIG)!r} is damaged: {describe(error)}") from error
+    path = directory.absolute()
+    return Origin(
+        str(path), inert(path.resolve().name), name, kept.settings.pixels, kept.fingerprint, samples
+    )
+
+
+def origin_of_history(history: History) -> Origin | None:
+    """Return where a training belongs that has begun, from its directory where that can be read."""
+    started = history.experiment
+    if started is None:
+        return None
+    directory = Path(started.directory)
+    try:
+        return origin_of(directory)
+    except UserError:
+        fingerprint = "" if history.dataset is None else history.dataset.fingerprint
+        name = inert(directory.name)
+        return Origin(str(directory), name, inert(started.dataset), "", fingerprint, started.test_samples)
+
+
+def read_runs(directory: Path) -> list[ComparedRun]:
+    """Return the runs of an experiment directory.
+
+    Rows that cannot be read are left out. Raises UserError where the directory is none, or damaged.
+    """
+    from logreg_tui.core.experiment.listing import summarize
+
+    origin = origin_of(directory)
+    history = read_history(directory)
+    history.state = summarize(directory).state
+    return RunReader(origin).read(history)
+
+
+def read_history(directory: Path) -> History:
+    """Return all that an experiment directory tells of its runs.
+
+    Rows that cannot be read are left out. Raises UserError where the directory is none, or damaged.
+    """
+    from logreg_tui.core.experiment.event_log import past_events
+    from logreg_tui.core.session.resume import read_config
+
+    settings = read_config(directory).settings
+    beginnings = [
+        events.RunStarted(0, number, run, settings.epochs) for number, run in enumerate(settings.runs, 1)
+    ]
+    history = History()
+    try:
+        lengths = {name: _whole_lines(directory / name) for name in (METRICS, EVENTS)}
+        if not lengths[METRICS]:
+            raise UserError(f"{str(directory / METRICS)!r} is damaged: it has no header")
+        for event in past_events(directory, settings, lengths, beginnings):
+            history.apply(event)
+    except OSError as error:
+        raise UserError(
+            f"{str(directory)!r} is damaged: cannot read {METRICS} or {EVENTS}: {reason(error)}"
+        ) from error
+    return history
+
+
+def _whole_lines(path: Path) -> int:
+    """Return the bytes up to the last end of a line; 0 for a metrics.csv without its header."""
+    with path.open("rb") as file:
+        if path.name == METRICS and file.readline() != CSV_HEADER.encode():
+            return 0
+        end = file.seek(0, 2)
+        while end:
+            start = max(0, end - BLOCK_BYTES)
+            file.seek(start)
+            at = file.read(end - start).rfind(b"\n")
+            if at >= 0:
+                return start + at + 1
+            end = start
+    return 0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the rows came to that were looked at."""
+
+    rows: int = 0
+    last: int | None = None
+    """The newest row of which all figures are sound."""
+    best: int | None = None
+    """The first of those rows that has the highest test accuracy."""
+
+
+class RunReader:
+    """Reads the runs of a History as they are now; however often, each row is looked at once."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._seen: dict[int, _Seen] = {}
+
+    def read(self, history: History) -> list[ComparedRun]:
+        """Return the runs, by number."""
+        return [self._read(run, history.state) for run in history.runs.values()]
+
+    def _read(self, run: RunHistory, state: str) -> ComparedRun:
+        seen = self._look(run)
+        changes = tuple(
+            f"{mark.epoch}: {mark.text}" for mark in run.marks if not mark.text.startswith("diverged")
+        )
+        state = run.status if not run.is_training else _STATES.get(state, state)
+        if seen.last is None or seen.best is None:
+            return ComparedRun(self._origin, run.number, run.settings, changes, state)
+        epochs, seconds, accuracies, *figures = run.columns.read(
+            "epoch", "elapsed_s", "test_accuracy", *FIGURES
+        )
+        return ComparedRun(
+            self._origin,
+            run.number,
+            run.settings,
+            changes,
+            state,
+            int(epochs[seen.last]),
+            **{name: float(values[seen.last]) for name, values in zip(FIGURES, figures, strict=True)},
+            best_test_accuracy=float(accuracies[seen.best]),
+            best_epoch=int(epochs[seen.best]),
+            seconds=float(seconds[seen.last]),
+        )
+
+    def _look(self, run: RunHistory) -> _Seen:
+        import numpy as np
+
+        seen = self._seen.get(run.number, _Seen())
+        # Fewer rows than before: another History, such as the one of a frozen screen.
+        if len(run.columns) < seen.rows:
+            seen = _Seen()
+        *figures, train, test = (column[seen.rows :] for column in run.columns.read(*FIGURES))
+        sound = np.isfinite(figures).all(0) & (train >= 0) & (train <= 1) & (test >= 0) & (test <= 1)
+        at = np.flatnonzero(sound)
+        if len(at):
+            best = seen.rows + int(at[test[at].argmax()])
+            accuracies = run.columns.read("test_accuracy")[0]
+            is_better = seen.best is None or accuracies[best] > accuracies[seen.best]
+            seen = _Seen(seen.rows, seen.rows + int(at[-1]), best if is_better else seen.best)
+        self._seen[run.number] = seen = _Seen(seen.rows + len(sound), seen.last, seen.best)
+        return seen
+
+
+_STATES = {"stepping": "training", "blocked": "training", "preparing": "training"}
+"""How a run is that has not ended, where the experiment's state is no word for it."""

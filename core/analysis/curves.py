@@ -1,0 +1,231 @@
+"""The curves of runs as numbers to draw: how the runs are called, where lines are broken, what is in sight.
+
+Reads experiment directories and trusts nothing in them; draws nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from logreg_tui.core.analysis.compared_runs import Origin, origin_of, read_history
+from logreg_tui.core.data.arrays import MAX_CLASSES, describe, inert
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.directory import CONFIG
+from logreg_tui.core.heads import loss_floor
+from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.training.history import Mark, RunHistory
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LOSS, ACCURACY = "loss", "accuracy"
+METRICS = {LOSS: ("train_loss", "test_loss"), ACCURACY: ("train_accuracy", "test_accuracy")}
+"""What can be drawn, with its columns."""
+TITLES = {LOSS: ("Loss Comparison", "Loss Value"), ACCURACY: ("Accuracy Comparison", "Accuracy")}
+"""Title of the figure and name of its y axis."""
+LARGEST = 1e300
+"""Values beyond it count as infinite: limits around them would overflow."""
+CEILING = 4.0
+"""Losses of a diverged run count up to this many times the largest first loss of the others: beyond,
+they would press everybody else's curve flat."""
+FLAT = 20.0
+"""A curve whose highest loss is that many times below another's is flat on a linear axis."""
+BUCKETS = 2000
+"""Intervals of epochs that can be told apart in a figure."""
+LONGEST_NAME = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The rows of one run, float64, shape (rows,) each."""
+
+    label: str
+    """Tells the run from those that are drawn with it."""
+    epochs: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    head: str
+    """As it is now."""
+    marks: tuple[Mark, ...]
+    classes: int
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The epoch at which something stopped being finite."""
+        return next((mark.epoch for mark in self.marks if mark.text.startswith("diverged")), None)
+
+    @property
+    def knobs(self) -> tuple[Mark, ...]:
+        """Where knobs were turned."""
+        return tuple(mark for mark in self.marks if not mark.text.startswith("diverged"))
+
+    @property
+    def floor(self) -> float | None:
+        """The loss that the run could not get below while its head was a sigmoid."""
+        had_sigmoid = self.head == SIGMOID or any(mark.breaks_line for mark in self.marks)
+        return loss_floor(self.classes) if had_sigmoid else None
+
+    def line(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return epochs and values of `train` or `test` with a NaN wherever the line is interrupted.
+
+        That is where a value is not finite, and where the head was switched. Of many rows those are
+        left out that are not to be seen.
+        """
+        import numpy as np
+
+        finite = np.where(np.abs(values) <= LARGEST, values, np.nan)
+        breaks = sorted(mark.epoch for mark in self.marks if mark.breaks_line)
+        at = np.searchsorted(self.epochs, breaks, side="right")
+        return _thinned(np.insert(self.epochs, at, np.nan), np.insert(finite, at, np.nan))
+
+    def place(self, epoch: float) -> tuple[float, float] | None:
+        """Return epoch and train value of the last drawn row up to an epoch; None where there is none."""
+        import numpy as np
+
+        drawn = np.flatnonzero((self.epochs <= epoch) & (np.abs(self.train) <= LARGEST))
+        return (float(self.epochs[drawn[-1]]), float(self.train[drawn[-1]])) if len(drawn) else None
+
+
+def _thinned(epochs: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keep the lowest and the highest value of each of BUCKETS intervals, and a NaN of each gap."""
+    import numpy as np
+
+    if len(epochs) <= 2 * BUCKETS:
+        return epochs, values
+    bucket, is_gap = np.floor(epochs / np.nanmax(epochs) * BUCKETS), np.isnan(values)
+    is_new = (bucket[1:] != bucket[:-1]) | (is_gap[1:] != is_gap[:-1])
+    group = np.concatenate(([0], np.cumsum(is_new)))
+    ascending = np.lexsort((values, group))
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    kept = np.union1d(ascending[first], ascending[np.append(first[1:] - 1, len(group) - 1)])
+    return epochs[kept], values[kept]
+
+
+class NamedRun(NamedTuple):
+    """A run that has rows, and what it is called among others."""
+
+    label: str
+    run: RunHistory
+    classes: int
+
+    def curve(self, metric: str) -> Curve:
+        """Return its rows; `metric` is one of METRICS."""
+        epochs, train, test = self.run.columns.read("epoch", *METRICS[metric])
+        return Curve(self.label, epochs, train, test, self.run.settings.head, self.run.marks, self.classes)
+
+
+def read_curves(directories: Sequence[Path], metric: str = LOSS) -> list[Curve]:
+    """Return the curves of all runs of these experiments; `metric` is one of METRICS.
+
+    Raises UserError where a directory is no experiment, is damaged, or has no rows yet.
+    """
+    return [named.curve(metric) for named in read_named_runs(directories)]
+
+
+def read_named_runs(directories: Sequence[Path]) -> list[NamedRun]:
+    """Return all runs of these experiments that have rows, each experiment once. Raises UserError."""
+    found: list[tuple[Origin, RunHistory, int]] = []
+    for directory in {path.resolve(): path for path in reversed(directories)}.values():
+        found[:0] = _read(directory)
+    labels = _labels([(origin, run) for origin, run, _ in found])
+    return [NamedRun(label, run, classes) for label, (_, run, classes) in zip(labels, found, strict=True)]
+
+
+def _read(directory: Path) -> list[tuple[Origin, RunHistory, int]]:
+    origin, classes = origin_of(directory), _classes(directory)
+    runs = [run for run in read_history(directory).runs.values() if len(run.columns)]
+    if not runs:
+        raise UserError(f"{str(directory)!r} has no rows yet: let it train first")
+    return [(origin, run, classes) for run in runs]
+
+
+def _classes(directory: Path) -> int:
+    try:
+        classes = json.loads((directory / CONFIG).read_text())["dataset"]["classes"]
+        if type(classes) is not int or not 1 < classes <= MAX_CLASSES:
+            raise ValueError(f"classes is {classes!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{str(directory / CONFIG)!r} is damaged: {describe(error)}") from error
+    return classes
+
+
+def _labels(runs: Sequence[tuple[Origin, RunHistory]]) -> list[str]:
+    """Name each run by its head, by what else of its settings is not the same in all, and by no more
+    of its origin than it takes."""
+    words = [_words(*each) for each in runs]
+    differing = [name for name in words[0] if len({each[name] for each in words}) > 1]
+    labels = [", ".join(each[name] for name in dict.fromkeys(["head", *differing])) for each in words]
+    for details in zip(*(_details(*each) for each in enumerate(runs, 1)), strict=True):
+        labels = list(_told_apart(labels, details))
+    return labels
+
+
+def _words(origin: Origin, run: RunHistory) -> dict[str, str]:
+    settings = run.settings
+    return {
+        "head": settings.head,
+        "l2": f"λ {settings.l2:g}",
+        "learning_rate": f"lr {settings.learning_rate:g}",
+        "schedule": str(settings.schedule),
+        "seed": f"seed {settings.seed}",
+        "dataset": _shortened(inert(origin.dataset)),
+        "pixels": f"{origin.pixels} pixels",
+    }
+
+
+def _details(at: int, named: tuple[Origin, RunHistory]) -> tuple[str, str, str]:
+    origin, run = named
+    return _shortened(origin.experiment), f"run {run.number}", f"no. {at}"
+
+
+def _shortened(name: str) -> str:
+    kept = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[: kept - 1]}…{name[-kept:]}"
+
+
+def _told_apart(labels: Sequence[str], details: Sequence[str]) -> Iterator[str]:
+    """Add its detail to every label that others have too, unless theirs is the same."""
+    alike = defaultdict(set)
+    for label, detail in zip(labels, details, strict=True):
+        alike[label].add(detail)
+    times = Counter(labels)
+    for label, detail in zip(labels, details, strict=True):
+        yield f"{label}, {detail}" if times[label] > 1 and len(alike[label]) > 1 else label
+
+
+def limits(curves: Iterable[Curve]) -> tuple[float, float]:
+    """Return the lowest and the highest value to be seen; (0, 1) where there is none."""
+    import numpy as np
+
+    curves = list(curves)
+    firsts = [each for curve in curves if curve.diverged_at is None for each in _finite(curve)[:1]]
+    # Accuracies reach 1 from any beginning.
+    most = max(1.0, CEILING * max(firsts)) if firsts else LARGEST
+    seen = [
+        values[values <= (LARGEST if curve.diverged_at is None else most)]
+        for curve in curves
+        for values in [_finite(curve)]
+    ]
+    drawn = np.concatenate([np.empty(0), *seen])
+    return (float(drawn.min()), float(drawn.max())) if len(drawn) else (0.0, 1.0)
+
+
+def needs_log(curves: Iterable[Curve]) -> bool:
+    """Whether a linear axis would show one of the curves as a flat line at the bottom."""
+    values = [each for each in map(_finite, (c for c in curves if c.diverged_at is None)) if len(each)]
+    tops = [float(each.max()) for each in values]
+    return bool(tops) and max(tops) > FLAT * min(tops) and all(each.min() > 0 for each in values)
+
+
+def _finite(curve: Curve) -> np.ndarray:
+    """Return the values that can be drawn, the first row's first."""
+    import numpy as np
+
+    values = np.stack((curve.train, curve.test), axis=1).reshape(-1)
+    kept: np.ndarray = values[np.abs(values) <= LARGEST]
+    return kept

@@ -1,0 +1,148 @@
+"""What earlier experiments on the same data were like, for curves under those of a running one.
+
+Reads config.json and metrics.csv of the newest experiments beside a directory; of a long file only
+parts. Never raises because of them: what is damaged is left out. Meant for a thread of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.data.arrays import inert
+from logreg_tui.core.experiment.directory import CONFIG, CSV_COLUMNS, METRICS
+from logreg_tui.core.experiment.lock import is_locked
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EXPERIMENTS = 5
+RUNS_EACH = 2
+"""Of each experiment those with the lowest newest test loss."""
+LOOKED_AT = 100
+"""Directories whose config.json is read in search of the same data."""
+POINTS = 512
+"""Rows that are kept of a run, evenly among those read."""
+CONFIG_BYTES = 1 << 20
+WHOLE_BYTES = 4 << 20
+"""A longer metrics.csv is read in parts only, of this size together."""
+PARTS = 128
+NAMES = ("epoch", "elapsed_s", "train_loss", "test_loss", "train_accuracy", "test_accuracy")
+PLACES = tuple(CSV_COLUMNS.index(name) for name in NAMES)
+STAMP = re.compile(r"\d{4}(\d{4})T(\d{4})\d{2}-(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EarlierRun:
+    """One run of an earlier experiment, thinned: the columns of metrics.csv, shape (rows,) each."""
+
+    experiment: str
+    """The name of its directory, inert."""
+    number: int
+    epoch: np.ndarray
+    elapsed_s: np.ndarray
+    train_loss: np.ndarray
+    test_loss: np.ndarray
+    train_accuracy: np.ndarray
+    test_accuracy: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """The experiment's month, day, time and label, and the number of the run."""
+        match = STAMP.fullmatch(self.experiment)
+        return f"{'{}-{} {}'.format(*match.groups()) if match else self.experiment} {self.number}"
+
+
+def earlier_runs(directory: Path, most: int = EXPERIMENTS) -> list[EarlierRun]:
+    """Return the best runs of the `most` newest experiments beside `directory` on the same data.
+
+    The newest first. Experiments that are being trained are left out.
+    """
+    fingerprint = _fingerprint(directory)
+    if fingerprint is None:
+        return []
+    found: list[EarlierRun] = []
+    experiments = 0
+    for other in _beside(directory)[:LOOKED_AT]:
+        if experiments == most:
+            break
+        if _fingerprint(other) == fingerprint and not is_locked(other):
+            runs = _runs_of(other)
+            experiments += bool(runs)
+            found += runs
+    return found
+
+
+def _beside(directory: Path) -> list[Path]:
+    """Return the other folders, those with the newest name first: names begin with the time."""
+    try:
+        own = directory.resolve()
+        folders = [path for path in own.parent.iterdir() if path != own and not path.name.startswith(".")]
+    except OSError:
+        return []
+    return sorted(folders, key=lambda path: path.name, reverse=True)
+
+
+def _fingerprint(directory: Path) -> str | None:
+    """Return what tells the data of an experiment, where it can be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        path = directory / CONFIG
+        if path.is_file() and path.stat().st_size <= CONFIG_BYTES:
+            return str(json.loads(path.read_bytes())["dataset"]["fingerprint"])
+    return None
+
+
+def _runs_of(directory: Path) -> list[EarlierRun]:
+    """Return the runs with the lowest newest test loss, of those with at least two rows."""
+    rows: dict[int, list[tuple[float, ...]]] = {}
+    with suppress(OSError):
+        for number, row in _rows(_lines(directory / METRICS)):
+            kept = rows.setdefault(number, [])
+            if not kept or row[0] > kept[-1][0]:
+                kept.append(row)
+    runs = [_thinned(directory.name, number, kept) for number, kept in rows.items() if len(kept) > 1]
+    return sorted(runs, key=_final_loss)[:RUNS_EACH]
+
+
+def _final_loss(run: EarlierRun) -> float:
+    last = float(run.test_loss[-1])
+    return last if math.isfinite(last) else math.inf
+
+
+def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """Yield number and values of the lines that are whole rows."""
+    for line in lines:
+        values = line.split(b",")
+        if len(values) != len(CSV_COLUMNS):
+            continue
+        with suppress(ValueError):
+            number, row = int(values[0]), tuple(float(values[place]) for place in PLACES)
+            if number > 0 and 0 <= row[0] < math.inf and math.isfinite(row[1]):
+                yield number, row
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the whole lines of a file; of a long one those of its end and of parts spread over it."""
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        if size <= WHOLE_BYTES:
+            # A last line without its end is being written, or was cut.
+            yield from file.read(WHOLE_BYTES).split(b"\n")[:-1]
+            return
+        length = WHOLE_BYTES // PARTS
+        for at in range(PARTS):
+            file.seek(at * (size - length) // (PARTS - 1))
+            yield from file.read(length).split(b"\n")[1 if at else 0 : -1]
+
+
+def _thinned(experiment: str, number: int, rows: list[tuple[float, ...]]) -> EarlierRun:
+    import numpy as np
+
+    kept = np.unique(np.linspace(0, len(rows) - 1, min(POINTS, len(rows))).astype(int))
+    return EarlierRun(inert(experiment), number, *np.array(rows)[kept].T)

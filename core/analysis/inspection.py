@@ -1,0 +1,168 @@
+"""What a model makes of samples, for whoever looks inside: outputs, mistakes, and why a head stalls.
+
+Computed with numpy from a copy of the parameters, away from the training and without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.settings import SIGMOID
+
+if TYPE_CHECKING:
+    from logreg_tui.core.data.inputs import Inputs
+    from logreg_tui.core.training.snapshots import ParametersShown
+
+CHUNK_ROWS = 4096
+CHUNK_VALUES = 1 << 22
+"""Of inputs or outputs at a time: with very many features, fewer rows."""
+MOST_CLASSES = 1000
+"""A table of more would take more memory than anybody could look at."""
+MOST_ROWS = 60_000
+"""Samples that `head_facts` looks at: the first ones where there are more."""
+SATURATED = 1e-3
+"""An output of a sigmoid that is closer to 0 or 1 than this is saturated: its slope is below 1e-3 too."""
+CERTAIN = 0.999
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """What a model predicts for a set of samples."""
+
+    run: int
+    epoch: int
+    counts: np.ndarray
+    """Samples by label (row) and predicted class (column), shape (classes, classes), int64."""
+    labels: np.ndarray
+    """Shape (samples,)."""
+    predicted: np.ndarray
+    """The first class with the largest output of the head, shape (samples,)."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples whose label is predicted."""
+        return float(np.trace(self.counts) / self.counts.sum())
+
+    @cached_property
+    def class_accuracies(self) -> np.ndarray:
+        """Share of each label's samples that are predicted right (recall); nan where a label has none."""
+        totals = self.counts.sum(axis=1)
+        return np.asarray(np.diagonal(self.counts) / np.where(totals, totals, np.nan))
+
+    @cached_property
+    def precisions(self) -> np.ndarray:
+        """Share of each class's predictions that are right; nan where it is never predicted."""
+        totals = self.counts.sum(axis=0)
+        return np.asarray(np.diagonal(self.counts) / np.where(totals, totals, np.nan))
+
+    @property
+    def worst(self) -> tuple[int, int]:
+        """Label and predicted class of the most frequent mistake, the first of several; 0, 0 without any."""
+        wrong = self.counts * ~np.eye(len(self.counts), dtype=bool)
+        label, predicted = divmod(int(wrong.argmax()), len(wrong))
+        return label, predicted
+
+    def samples(self, label: int, predicted: int) -> np.ndarray:
+        """Return the numbers of the samples of one cell, ascending."""
+        return np.flatnonzero((self.labels == label) & (self.predicted == predicted))
+
+
+@dataclass(frozen=True, slots=True)
+class HeadFacts:
+    """Figures at the head of a model, over training samples."""
+
+    run: int
+    epoch: int
+    head: str
+    samples: int
+    """How many samples were looked at."""
+    mean_gradient: float
+    """Mean of |dL/dz| over samples and classes, z the linear outputs, L the loss of one sample."""
+    mean_gradient_without_head: float
+    """Mean of |dL/ds| where s is what the head puts out: what arrives before the head's slope."""
+    saturated: float | None
+    """Share of a sigmoid's outputs closer than SATURATED to 0 or 1; None for logits."""
+    tied: float
+    """Share of samples whose largest output several classes share."""
+    certain: float
+    """Share of samples to whose label the model gives a probability above CERTAIN."""
+
+
+def inspect_mistakes(parameters: ParametersShown, inputs: Inputs, labels: np.ndarray) -> Mistakes:
+    """Return what a model predicts for samples with labels of shape (samples,).
+
+    Raises UserError where there are more than MOST_CLASSES classes.
+    """
+    classes = len(parameters.bias)
+    if classes > MOST_CLASSES:
+        raise UserError(
+            f"{len(parameters.bias):,} classes are too many for a table: {MOST_CLASSES:,} is the most"
+        )
+    predicted = np.concatenate([outputs.argmax(1) for _, outputs in _outputs(parameters, inputs)])
+    classes = len(parameters.bias)
+    counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return Mistakes(parameters.run, parameters.epoch, counts.reshape(classes, classes), labels, predicted)
+
+
+def probabilities(parameters: ParametersShown, inputs: Inputs) -> np.ndarray:
+    """Return softmax of what the head puts out, shape (samples, classes), float64."""
+    # In float32 most of a certain model's would be 0, and nobody could tell the second likeliest class.
+    return np.concatenate(
+        [_softmax(outputs.astype(np.float64)) for _, outputs in _outputs(parameters, inputs)]
+    )
+
+
+def head_facts(parameters: ParametersShown, inputs: Inputs, labels: np.ndarray) -> HeadFacts:
+    """Return figures at the head over the first MOST_ROWS samples."""
+    count = min(len(inputs), MOST_ROWS)
+    is_sigmoid = parameters.head == SIGMOID
+    gradients = bare = saturated = tied = certain = 0.0
+    for rows, outputs in _outputs(parameters, inputs[:count]):
+        gradient = _softmax(outputs)
+        of_label = np.arange(len(outputs)), labels[rows]
+        certain += np.count_nonzero(gradient[of_label] > CERTAIN)
+        gradient[of_label] -= 1
+        bare += np.abs(gradient).sum(dtype=np.float64)
+        tied += np.count_nonzero((outputs == outputs.max(1, keepdims=True)).sum(1) > 1)
+        if is_sigmoid:
+            gradient *= outputs * (1 - outputs)
+            saturated += np.count_nonzero((outputs < SATURATED) | (outputs > 1 - SATURATED))
+        gradients += np.abs(gradient).sum(dtype=np.float64)
+    values = count * len(parameters.bias)
+    return HeadFacts(
+        parameters.run,
+        parameters.epoch,
+        parameters.head,
+        count,
+        float(gradients / values),
+        float(bare / values),
+        saturated / values if is_sigmoid else None,
+        tied / count,
+        certain / count,
+    )
+
+
+def _outputs(parameters: ParametersShown, inputs: Inputs) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield rows and what the head puts out for them, shape (rows, classes) float32, part by part."""
+    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(parameters.weight.shape)))
+    for start in range(0, len(inputs), rows):
+        stop = min(start + rows, len(inputs))
+        outputs = inputs.read(start, stop) @ parameters.weight.T + parameters.bias
+        yield slice(start, stop), _sigmoid(outputs) if parameters.head == SIGMOID else outputs
+
+
+def _sigmoid(outputs: np.ndarray) -> np.ndarray:
+    # In float32, as the training computes it: from about 16.6 on it is 1, and these outputs tie.
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-outputs)))
+
+
+def _softmax(outputs: np.ndarray) -> np.ndarray:
+    exponentials = np.exp(outputs - outputs.max(1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(1, keepdims=True))

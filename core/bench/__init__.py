@@ -1,0 +1,1 @@
+"""The benchmark: the engine beside a plain PyTorch loop."""

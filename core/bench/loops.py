@@ -1,0 +1,173 @@
+"""What the benchmark times: a plain PyTorch loop, the engine, `train`, and the limits of the machine.
+
+Nothing here looks at a clock. Every function returns only when its device has finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from logreg_tui.core.data.dataset import Dataset
+from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.engine.model import initial_parameters
+from logreg_tui.core.settings import SIGMOID, RunSettings
+from logreg_tui.core.training.events import RowLogged
+from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.state import Training
+from logreg_tui.core.training.trainer import train
+
+PRODUCT_SIZES = {"cpu": 2048}
+"""Rows and columns of the square product that shows what the device can compute."""
+GPU_PRODUCT_SIZE = 8192
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until a device has finished what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+class PlainData:
+    """A dataset as a user would hold it: float32 tensors on the device."""
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        self.device = device
+        self.classes = dataset.classes
+        self.inputs = torch.from_numpy(np.asarray(dataset.train_inputs)).to(device)
+        self.labels = torch.from_numpy(dataset.train_labels).to(device)
+        self.test_inputs = torch.from_numpy(np.asarray(dataset.test_inputs)).to(device)
+        self.test_labels = torch.from_numpy(dataset.test_labels).to(device)
+
+
+class PlainLoop:
+    """Full-batch gradient descent of one run, as a user would type it in PyTorch."""
+
+    def __init__(self, data: PlainData, run: RunSettings) -> None:
+        self.data = data
+        self.run = run
+        torch.manual_seed(run.seed)
+        self.model = nn.Linear(data.inputs.shape[1], data.classes).to(data.device)
+        self.criterion = nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=run.learning_rate)
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """Return what the head puts out, shape (samples, classes)."""
+        outputs: Tensor = self.model(inputs)
+        return torch.sigmoid(outputs) if self.run.head == SIGMOID else outputs
+
+    def train(self, epochs: int) -> None:
+        """Train for some epochs."""
+        for _ in range(epochs):
+            self._step()
+        synchronize(self.data.device)
+
+    def train_and_log(self, epochs: int, log_every: int) -> None:
+        """Train for some epochs, computing both losses before every `log_every`th."""
+        for epoch in range(epochs):
+            if epoch % log_every == 0:
+                self.losses()
+            self._step()
+        synchronize(self.data.device)
+
+    def _step(self) -> None:
+        self.optimizer.zero_grad()
+        loss = self.criterion(self.outputs(self.data.inputs), self.data.labels)
+        loss = loss + self.run.l2 * sum(p.pow(2).sum() for p in self.model.parameters())
+        loss.backward()
+        self.optimizer.step()
+
+    def losses(self) -> tuple[float, float]:
+        """Return the cross entropy on the training and on the test set."""
+        with torch.no_grad():
+            train_loss = self.criterion(self.outputs(self.data.inputs), self.data.labels)
+            test_loss = self.criterion(self.outputs(self.data.test_inputs), self.data.test_labels)
+            return train_loss.item(), test_loss.item()
+
+
+class EngineLoop:
+    """The engine training some runs together, without anything around it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._rates: dict[int, float] = {}
+
+    def begin(self, runs: Sequence[RunSettings]) -> None:
+        """Train these runs, numbered from 1 and with their initial parameters, instead of any others."""
+        engine = self.engine
+        for number in list(engine.runs):
+            engine.remove(number)
+        for number, run in enumerate(runs, 1):
+            weight, bias = initial_parameters(engine.features, engine.classes, run.seed)
+            engine.add(number, run.head, run.l2, weight, bias)
+        self._rates = {number: run.learning_rate for number, run in enumerate(runs, 1)}
+
+    def train(self, epochs: int) -> None:
+        """Train for some epochs, as many at a time as the engine takes."""
+        stride = self.engine.longest_stride
+        for start in range(0, epochs, stride):
+            self.engine.advance([self._rates] * min(stride, epochs - start))
+        synchronize(self.engine.device)
+
+    def losses(self) -> list[tuple[float, float]]:
+        """Return the cross entropy on the training and on the test set of each run."""
+        measured = self.engine.measure()
+        return [(measured[run].train_loss, measured[run].test_loss) for run in self._rates]
+
+
+class TrainerLoop:
+    """`train` with its control inbox, its rows and its events; nothing is recorded.
+
+    `epochs` of the training's settings must not be reached.
+    """
+
+    def __init__(self, training: Training) -> None:
+        self._happenings = train(training, Control())
+        self._epoch = 0
+        self.train(0)
+
+    def train(self, epochs: int) -> None:
+        """Train until the row of an epoch so much later is there; it must be a log point."""
+        self._epoch += epochs
+        for event in self._happenings:
+            if isinstance(event, RowLogged) and event.epoch >= self._epoch:
+                return
+
+
+def largest_difference(ours: Iterable[tuple[float, float]], theirs: Iterable[tuple[float, float]]) -> float:
+    """Return the largest difference of two lists of losses; infinity where one is not a number."""
+    pairs = zip(ours, theirs, strict=True)
+    differences = [abs(a - b) for own, other in pairs for a, b in zip(own, other, strict=True)]
+    return max(difference if difference < torch.inf else torch.inf for difference in differences)
+
+
+def reads(data: PlainData) -> dict[str, Callable[[], None]]:
+    """Return operations that read the training inputs once and do as good as nothing else, by name."""
+    inputs = data.inputs
+    ones = torch.ones(inputs.shape[1], device=data.device)
+    return {
+        "sum": _finished(inputs.sum, data.device),
+        "maximum": _finished(inputs.amax, data.device),
+        "matrix times vector": _finished(lambda: inputs.mv(ones), data.device),
+    }
+
+
+def square_product(device: torch.device) -> tuple[int, Callable[[], None]]:
+    """Return a size, and the product of two float32 matrices of that many rows and columns."""
+    size = PRODUCT_SIZES.get(device.type, GPU_PRODUCT_SIZE)
+    left, right = torch.rand(2, size, size, device=device)
+    product = torch.empty(size, size, device=device)
+    return size, _finished(lambda: torch.mm(left, right, out=product), device)
+
+
+def _finished(work: Callable[[], object], device: torch.device) -> Callable[[], None]:
+    def both() -> None:
+        work()
+        synchronize(device)
+
+    return both

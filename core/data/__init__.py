@@ -1,0 +1,1 @@
+"""Files to arrays in memory: datasets, their formats, downloads and scaling."""

@@ -1,0 +1,173 @@
+"""A dataset as it was read, and what every reader of files needs: checks, fingerprint, inert text.
+
+Numpy is imported inside the functions: the command line imports this before it needs data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from logreg_tui.core.errors import Cancelled
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from logreg_tui.core.data.shard_source import ShardSource
+
+CHUNK_BYTES = 1 << 20
+CHUNK_VALUES = 1 << 17
+MAX_CLASSES = 100_000
+"""A stray label of a billion must not make a model of a billion outputs."""
+MAX_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """Inputs and labels before `--pixels`."""
+
+    name: str
+    train_inputs: np.ndarray | ShardSource
+    """Shape (samples, features) or (samples, rows, columns), real numbers of any type."""
+    train_labels: np.ndarray
+    """Shape (samples,), int64."""
+    test_inputs: np.ndarray | ShardSource
+    """Shape as train_inputs but for the samples."""
+    test_labels: np.ndarray
+    """Shape (samples,), int64."""
+    brightest: float | None
+    """The value that `unit` pixels call 1, their 0 being 0; None: scale by the training set's own range."""
+    known_fingerprint: str | None = None
+    """Where the inputs lie on disk: it is computed while they are checked, so that they are read once."""
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """Rows and columns where the inputs are images."""
+        import numpy as np
+
+        inputs = self.train_inputs
+        shape = inputs.shape if isinstance(inputs, np.ndarray) else inputs.stored_shape
+        return (int(shape[1]), int(shape[2])) if len(shape) == 3 else None
+
+    @property
+    def classes(self) -> int:
+        """Largest training label + 1."""
+        return int(self.train_labels.max()) + 1
+
+
+class BadLabels(Exception):
+    """Labels that cannot be trained on; the text says why, without the file's name."""
+
+    def __init__(self, is_test: bool, row: int, text: str) -> None:
+        super().__init__(text)
+        self.is_test = is_test
+        self.row = row
+
+
+def check_labels(train: np.ndarray, test: np.ndarray) -> None:
+    """Raise BadLabels unless int64 labels are 0..C-1 with C = largest training label + 1 >= 2."""
+    for is_test, labels in enumerate((train, test)):
+        row = int(labels.argmin())
+        if labels[row] < 0:
+            raise BadLabels(bool(is_test), row, f"label {labels[row]} is negative, labels start at 0")
+    row = int(train.argmax())
+    largest = int(train[row])
+    if largest < 1:
+        raise BadLabels(False, row, "every label is 0, there must be two classes or more")
+    if largest >= MAX_CLASSES:
+        text = f"label {largest} is too large, {MAX_CLASSES - 1} is the largest allowed"
+        raise BadLabels(False, row, text)
+    row = int(test.argmax())
+    if test[row] > largest:
+        text = f"label {test[row]} is above {largest}, the largest label of the training set"
+        raise BadLabels(True, row, text)
+
+
+Part = tuple["np.dtype", tuple[int, ...], Iterable["np.ndarray"]]
+"""Type and shape of an array, and its values in slices of rows."""
+
+
+def fingerprint(arrays: Arrays) -> str:
+    """Return the SHA-256 of types, shapes and bytes of all four arrays, as 64 hexadecimal digits."""
+    import numpy as np
+
+    inputs = np.asarray(arrays.train_inputs), np.asarray(arrays.test_inputs)
+    four = (inputs[0], arrays.train_labels, inputs[1], arrays.test_labels)
+    return fingerprint_of_parts(in_memory(array) for array in four)
+
+
+def in_memory(array: np.ndarray) -> Part:
+    """Return an array as a part of a fingerprint."""
+    return array.dtype, array.shape, (array[rows] for rows in row_chunks(array.shape))
+
+
+def fingerprint_of_parts(parts: Iterable[Part]) -> str:
+    """Return the fingerprint of arrays that come slice by slice."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for dtype, shape, slices in parts:
+        digest.update(f"{dtype.str} {shape}\n".encode())
+        for values in slices:
+            digest.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def row_chunks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield slices over the rows, each of about CHUNK_VALUES values: what is temporary stays small."""
+    rows = max(1, CHUNK_VALUES // max(1, math.prod(shape[1:])))
+    for start in range(0, shape[0], rows):
+        yield slice(start, min(start + rows, shape[0]))
+
+
+class Truncated(Exception):
+    """A file ends before the values that its header announces, or goes on after them."""
+
+
+def fill(array: np.ndarray, file: IO[bytes] | io.BufferedIOBase, is_cancelled: Callable[[], bool]) -> None:
+    """Read a contiguous array's values from a file that must end with them.
+
+    Raises Truncated, Cancelled, and whatever the file raises.
+    """
+    import numpy as np
+
+    target = array.reshape(-1, order="A").view(np.uint8).data
+    filled = 0
+    while filled < len(target):
+        check_cancelled(is_cancelled)
+        chunk = file.read(min(CHUNK_BYTES, len(target) - filled))
+        if not chunk:
+            raise Truncated(f"it ends after {filled:,} of {len(target):,} bytes of values")
+        target[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
+    # Reading on to the end is also what makes gzip and zip compare their checksums.
+    if file.read(1):
+        raise Truncated(f"it goes on after the {len(target):,} bytes of values that its header announces")
+
+
+def check_cancelled(is_cancelled: Callable[[], bool]) -> None:
+    """Raise Cancelled if the user asked to stop."""
+    if is_cancelled():
+        raise Cancelled
+
+
+def inert(text: object) -> str:
+    """Return text as one line in which control characters are escaped, as repr() does."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(text))
+
+
+def quoted(name: str) -> str:
+    """Return a name found in a file, quoted, shortened, and harmless to a terminal and to markup."""
+    shown = name if len(name) <= MAX_SHOWN else name[: MAX_SHOWN - 3] + "..."
+    return inert(repr(shown)).replace("[", r"\x5b")
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception as a few inert words on one line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    line = inert(text.strip().split("\n")[0])
+    return line if len(line) <= 2 * MAX_SHOWN else line[: 2 * MAX_SHOWN - 3] + "..."

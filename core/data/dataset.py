@@ -1,0 +1,233 @@
+"""Names to data.
+
+Importing it is cheap: numpy, scikit-learn and what reads files are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.settings import DATASETS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from logreg_tui.core.data.arrays import Arrays
+    from logreg_tui.core.data.download import Patience
+    from logreg_tui.core.data.inputs import Inputs
+
+FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Training and test inputs with labels, on the CPU, with `--pixels` applied."""
+
+    name: str
+    """The name asked for, or that of the .npz file (without its ending) or of the folder."""
+    train_inputs: Inputs
+    """Shape (train samples, features)."""
+    train_labels: np.ndarray
+    """Shape (train samples,), int64, 0 <= label < classes."""
+    test_inputs: Inputs
+    """Shape (test samples, features)."""
+    test_labels: np.ndarray
+    """Shape (test samples,), int64, 0 <= label < classes."""
+    classes: int
+    """Largest training label + 1."""
+    image_shape: tuple[int, int] | None
+    """Rows and columns where the features of a sample form an image."""
+    fingerprint: str
+    """SHA-256 of inputs and labels before `--pixels`, as 64 hexadecimal digits."""
+    pixels: str = "raw"
+    """What was made of the inputs."""
+    notice: str | None = None
+    """Something the user must keep in mind, such as data that stand in for MNIST."""
+
+
+def load_dataset(
+    name: str,
+    data_dir: str | None,
+    pixels: str,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
+    *,
+    memory_limit: int | None = None,
+) -> Dataset:
+    """Return the dataset of a name of DATASETS, downloading it if need be, or of a path.
+
+    A path is that of an .npz file or of a folder of .npy shards, whose inputs stay on disk.
+    `data_dir` None is the user's cache folder; `pixels` is one of PIXELS. `progress` is told in
+    short sentences what happens; `is_cancelled` is polled between steps. An .npz that needs more
+    than `memory_limit` bytes is refused; None is what the machine has left.
+    Raises UsageError on an unknown name, UserError where the data cannot be had, Cancelled.
+    """
+    from logreg_tui.core.data.arrays import check_cancelled
+
+    check_cancelled(is_cancelled)
+    arrays, notice = _read(name, data_dir, memory_limit, progress, is_cancelled)
+    check_cancelled(is_cancelled)
+    _check_size(arrays, memory_limit)
+    try:
+        return _finished(arrays, pixels, notice, progress, is_cancelled)
+    except MemoryError as error:
+        raise UserError(f"dataset {name!r} does not fit into memory: use a smaller one") from error
+
+
+def _check_size(arrays: Arrays, memory_limit: int | None) -> None:
+    """Raise UserError where data that are not read from disk pass by pass take more than they may."""
+    import numpy as np
+
+    from logreg_tui.core.memory import size_text
+
+    values = sum(math.prod(split.shape) for split in (arrays.train_inputs, arrays.test_inputs))
+    needed = FLOAT32_BYTES * values
+    is_read_whole = isinstance(arrays.train_inputs, np.ndarray)
+    if memory_limit is not None and needed > memory_limit and is_read_whole:
+        raise UserError(
+            f"dataset {arrays.name!r} takes {size_text(needed)} of memory, --memory-limit allows "
+            f"{size_text(memory_limit)}: raise it, or save the data as a folder of .npy shards"
+        )
+
+
+def _read(
+    name: str,
+    data_dir: str | None,
+    memory_limit: int | None,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
+) -> tuple[Arrays, str | None]:
+    """Return the data and a notice where they stand in for others."""
+    if name == "auto":
+        return _read_mnist_or_digits(data_folder(data_dir), progress, is_cancelled)
+    if name == "digits":
+        return _read_digits(progress), None
+    if name in DATASETS:
+        from logreg_tui.core.data.download import PATIENT
+
+        return _read_family(name, data_folder(data_dir), PATIENT, progress, is_cancelled), None
+    # A folder of any name is one of shards.
+    if os.path.isdir(name):
+        from logreg_tui.core.data.shards import read_shards
+
+        return read_shards(Path(name), progress, is_cancelled), None
+    return _read_npz(name, memory_limit, progress, is_cancelled), None
+
+
+def data_folder(data_dir: str | None) -> Path:
+    """Return the folder of `--data-dir`; None is the user's cache folder."""
+    if data_dir is not None:
+        return Path(data_dir)
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("logreg-tui"))
+
+
+def _read_family(
+    name: str,
+    folder: Path,
+    patience: Patience,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
+) -> Arrays:
+    """Read one of the MNIST family, after downloading what is missing of it."""
+    from logreg_tui.core.data.download import download
+    from logreg_tui.core.data.mnist_files import FAMILIES, read_family
+
+    family = FAMILIES[name]
+    missing = family.missing(folder)
+    if missing:
+        raw = family.raw_folder(folder)
+        download(family.title, family.folder, missing, raw, patience, progress, is_cancelled)
+    progress(f"Reading {family.title}")
+    return read_family(name, folder, is_cancelled)
+
+
+def _read_mnist_or_digits(
+    folder: Path, progress: Callable[[str], None], is_cancelled: Callable[[], bool]
+) -> tuple[Arrays, str | None]:
+    from logreg_tui.core.data.download import HASTY, DownloadError
+
+    try:
+        return _read_family("mnist", folder, HASTY, progress, is_cancelled), None
+    except DownloadError as error:
+        notice = (
+            f"MNIST is not on disk and could not be downloaded ({error.reason}): "
+            "training on scikit-learn's 1,797 digits instead"
+        )
+        return _read_digits(progress), notice
+
+
+def _read_digits(progress: Callable[[str], None]) -> Arrays:
+    """Return scikit-learn's embedded digits, 8 by 8, 0..16, in a fixed stratified split."""
+    from logreg_tui.core.data.arrays import Arrays, describe
+
+    progress("Reading scikit-learn's digits")
+    try:
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+    # Broken binary wheels raise more than ImportError.
+    except Exception as error:
+        reason = describe(error)
+        raise UserError(f"scikit-learn cannot be imported ({reason}): reinstall scikit-learn") from error
+    digits = load_digits()
+    train, test, train_labels, test_labels = train_test_split(
+        digits.images, digits.target, test_size=0.2, stratify=digits.target, random_state=0
+    )
+    labels = train_labels.astype("<i8"), test_labels.astype("<i8")
+    return Arrays("digits", train, labels[0], test, labels[1], brightest=16.0)
+
+
+def _read_npz(
+    name: str,
+    memory_limit: int | None,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
+) -> Arrays:
+    from logreg_tui.core.data.arrays import inert
+    from logreg_tui.core.data.npz import read_npz
+
+    known = (
+        f"choose from {', '.join(DATASETS)}, or give the path of an .npz file or of a folder of .npy shards"
+    )
+    if not name.endswith(".npz"):
+        raise UsageError(f"dataset {name!r} is unknown: {known}")
+    if not os.path.isfile(name):
+        raise UsageError(f"dataset {name!r} is not a file: {known}")
+    progress(f"Reading {inert(os.path.basename(name))}")
+    return read_npz(Path(name), memory_limit, is_cancelled)
+
+
+def _finished(
+    arrays: Arrays,
+    pixels: str,
+    notice: str | None,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
+) -> Dataset:
+    from logreg_tui.core.data.arrays import check_cancelled, fingerprint
+    from logreg_tui.core.data.scaling import scaled_inputs
+
+    digest = arrays.known_fingerprint or fingerprint(arrays)
+    check_cancelled(is_cancelled)
+    if pixels != "raw":
+        progress("Scaling the pixels")
+    train, test = scaled_inputs(arrays, pixels)
+    return Dataset(
+        arrays.name,
+        train,
+        arrays.train_labels,
+        test,
+        arrays.test_labels,
+        arrays.classes,
+        arrays.image_shape,
+        digest,
+        pixels,
+        notice,
+    )

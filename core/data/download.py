@@ -1,0 +1,264 @@
+"""Files of the MNIST family from torchvision's mirrors, with progress, cancelling and limits on waiting.
+
+A thread of its own reads from the network, so that waiting can be cancelled and ends when it should.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from secrets import token_hex
+from typing import IO
+from urllib.parse import urlsplit
+
+from logreg_tui.core.data.arrays import check_cancelled, describe, inert
+from logreg_tui.core.data.mirrors import NoTorchvision, Resource, find_resources
+from logreg_tui.core.errors import UserError
+
+CHUNK_BYTES = 1 << 16
+LARGEST_BYTES = 200_000_000
+"""No file is larger than 12 MB: a server that sends without end must not fill the disk."""
+POLL_S = 0.05
+MESSAGE_INTERVAL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a download, in seconds."""
+
+    silence_s: float
+    """From one byte to the next, and for the first byte of one mirror."""
+    first_byte_s: float
+    """For the first byte of a file, over all mirrors."""
+    total_s: float
+    """For all files."""
+
+
+PATIENT = Patience(silence_s=10, first_byte_s=30, total_s=math.inf)
+HASTY = Patience(silence_s=5, first_byte_s=5, total_s=30)
+"""Where there is a substitute."""
+
+
+class DownloadError(UserError):
+    """Files are neither on disk nor could they be downloaded; `reason` says why in a few words."""
+
+    def __init__(self, title: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{title} is not on disk and could not be downloaded ({reason}): {remedy}")
+        self.reason = reason
+
+
+def download(
+    title: str,
+    class_name: str,
+    names: Sequence[str],
+    folder: Path,
+    patience: Patience,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
+) -> None:
+    """Download and unpack the named files of one of torchvision's datasets into a folder.
+
+    A file is there whole or not at all. Raises DownloadError, Cancelled.
+    """
+    by_hand = f"put the files into {inert(folder)}, or use --dataset digits"
+    progress(f"{title} is not on disk: preparing to download it")
+    try:
+        wanted = find_resources(class_name, names)
+        check_cancelled(is_cancelled)
+        folder.mkdir(parents=True, exist_ok=True)
+        job = _Job(folder, patience, _throttled(progress), is_cancelled)
+        for resource in wanted:
+            job.fetch(resource)
+    except NoTorchvision as error:
+        remedy = f"install the torchvision that matches the installed torch, or {by_hand}"
+        raise DownloadError(title, str(error), remedy) from error
+    except _Failed as error:
+        raise DownloadError(title, str(error), f"check the network, or {by_hand}") from error
+    except OSError as error:
+        reason = f"{inert(folder)} cannot be written to: {describe(error)}"
+        remedy = (
+            "choose with --data-dir a folder that has room and may be written to, or use --dataset digits"
+        )
+        raise DownloadError(title, reason, remedy) from error
+
+
+class _Failed(Exception):
+    """A file, or one mirror of it, could not be had; the text says why."""
+
+
+def _throttled(progress: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a progress function that drops messages which follow another too soon."""
+    last = -math.inf
+
+    def tell(text: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= MESSAGE_INTERVAL_S:
+            last = now
+            progress(text)
+
+    return tell
+
+
+class _Source(threading.Thread):
+    """Reads one address: a name server or a silent host then holds up this thread and nobody else."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        super().__init__(daemon=True, name="download")
+        self.items: SimpleQueue[bytes | Exception] = SimpleQueue()
+        """Bytes as they come, then b"" at the end or the error that ended it."""
+        self.length: int | None = None
+        """What the server announced; set before the first item."""
+        self.is_abandoned = False
+        self._url = url
+        self._timeout_s = timeout_s
+
+    def run(self) -> None:
+        """Put what comes into `items`."""
+        try:
+            self._read()
+        except Exception as error:
+            self.items.put(error)
+
+    def _read(self) -> None:
+        # A tenth of a second that only a download needs.
+        from urllib.request import Request, urlopen
+
+        request = Request(self._url, headers={"User-Agent": "logreg-tui"})
+        with urlopen(request, timeout=self._timeout_s) as response:
+            self.length = response.length
+            # read1 returns what is there; read would wait for a whole chunk.
+            while not self.is_abandoned and (chunk := response.read1(CHUNK_BYTES)):
+                self.items.put(chunk)
+        self.items.put(b"")
+
+
+@dataclass
+class _Job:
+    """Fetches files one after the other; what one mirror refused is asked of another first."""
+
+    folder: Path
+    patience: Patience
+    tell: Callable[[str], None]
+    is_cancelled: Callable[[], bool]
+
+    def __post_init__(self) -> None:
+        self._deadline = time.monotonic() + self.patience.total_s
+        self._first_byte_deadline = math.inf
+        self._failed_hosts: set[str] = set()
+
+    def fetch(self, resource: Resource) -> None:
+        """Try the mirrors of a file until one gives it. Raises _Failed with all their reasons."""
+        self._first_byte_deadline = time.monotonic() + self.patience.first_byte_s
+        reasons: list[str] = []
+        for url in sorted(resource.urls, key=lambda url: _host(url) in self._failed_hosts):
+            if reasons and time.monotonic() >= min(self._first_byte_deadline, self._deadline):
+                break
+            try:
+                return self._fetch_from(url, resource)
+            except _Failed as error:
+                reasons.append(str(error))
+                self._failed_hosts.add(_host(url))
+        raise _Failed("; ".join(dict.fromkeys(reasons)))
+
+    def _fetch_from(self, url: str, resource: Resource) -> None:
+        with _temporary(self.folder, resource.name) as packed:
+            if self._copy(url, resource.name, packed) != resource.md5:
+                raise _Failed(f"{resource.name}.gz came with a wrong checksum")
+            packed.seek(0)
+            self._unpack(packed, self.folder / resource.name)
+
+    def _unpack(self, packed: IO[bytes], path: Path) -> None:
+        with _temporary(self.folder, path.name) as unpacked, gzip.open(packed) as source:
+            shutil.copyfileobj(source, unpacked, CHUNK_BYTES)
+            unpacked.flush()
+            os.fsync(unpacked.fileno())
+            os.replace(unpacked.name, path)
+
+    def _copy(self, url: str, name: str, file: IO[bytes]) -> str:
+        """Write what the address gives into the file and return its MD5."""
+        self.tell(f"Connecting to {inert(_host(url))} for {name}.gz")
+        source = _Source(url, self.patience.silence_s)
+        source.start()
+        digest, received = hashlib.md5(usedforsecurity=False), 0
+        try:
+            for chunk in self._chunks(source):
+                received += len(chunk)
+                if received > LARGEST_BYTES:
+                    raise _Failed(f"{name}.gz is larger than it should be")
+                file.write(chunk)
+                digest.update(chunk)
+                self.tell(f"Downloading {name}.gz: {_megabytes(received, source.length)}")
+        finally:
+            source.is_abandoned = True
+        if source.length is not None and received < source.length:
+            raise _Failed("the connection broke off")
+        return digest.hexdigest()
+
+    def _chunks(self, source: _Source) -> Iterator[bytes]:
+        while chunk := self._next_chunk(source):
+            self._first_byte_deadline = math.inf
+            yield chunk
+
+    def _next_chunk(self, source: _Source) -> bytes:
+        silent_at = time.monotonic() + self.patience.silence_s
+        while True:
+            check_cancelled(self.is_cancelled)
+            self._check_deadlines(silent_at)
+            try:
+                item = source.items.get(timeout=POLL_S)
+            except Empty:
+                continue
+            if isinstance(item, Exception):
+                raise _Failed(_network_reason(item)) from item
+            return item
+
+    def _check_deadlines(self, silent_at: float) -> None:
+        now = time.monotonic()
+        if now >= self._deadline:
+            raise _Failed(f"it takes longer than {self.patience.total_s:g} s")
+        if now >= min(silent_at, self._first_byte_deadline):
+            raise _Failed("the server does not answer")
+
+
+@contextmanager
+def _temporary(folder: Path, name: str) -> Iterator[IO[bytes]]:
+    """Give a new file in the folder; whatever is left of it at the end is removed."""
+    # Not tempfile, whose files only their owner may read: data folders are shared.
+    path = folder / f".{name}.{token_hex(4)}.part"
+    try:
+        with path.open("x+b") as file:
+            yield file
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _network_reason(error: Exception) -> str:
+    from urllib.error import HTTPError, URLError
+
+    if isinstance(error, HTTPError):
+        return f"the server answers with HTTP status {error.code}"
+    if isinstance(error, URLError) and isinstance(error.reason, Exception):
+        return _network_reason(error.reason)
+    if isinstance(error, TimeoutError):
+        return "the server does not answer"
+    return describe(error)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _megabytes(received: int, length: int | None) -> str:
+    total = f" of {length / 1e6:.1f}" if length else ""
+    return f"{received / 1e6:.1f}{total} MB"

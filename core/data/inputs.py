@@ -1,0 +1,174 @@
+"""Inputs as they were read, and the values that `--pixels` makes of them when they are used.
+
+Bytes stay bytes until a part of them is read as float32: the engine chooses what it keeps, and
+data that lie on disk need never be in memory as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from logreg_tui.core.data.arrays import row_chunks
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CACHE_LINE = 64
+
+
+class Source(Protocol):
+    """Where values come from: an array, or files."""
+
+    shape: tuple[int, int]
+    """Samples and features."""
+    dtype: np.dtype
+    is_on_disk: bool
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return the values of rows start to stop, shape (stop - start, features); any thread may ask."""
+        ...
+
+
+class ArraySource:
+    """Values in memory."""
+
+    is_on_disk = False
+
+    def __init__(self, values: np.ndarray, padded: np.ndarray | None = None) -> None:
+        """Take values of shape (samples, features) or (samples, rows, columns), which are not copied.
+
+        `padded`, as `with_ones` returns it, is what they are a view of.
+        """
+        self.values = values.reshape(len(values), -1)
+        self.padded = padded
+        self.shape = (int(self.values.shape[0]), int(self.values.shape[1]))
+        self.dtype = values.dtype
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return a view of the rows start to stop."""
+        return self.values[start:stop]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """(value - shift) / divisor for each feature, or 0 where the divisor is 0."""
+
+    shift: np.ndarray
+    """Shape (features,) or (1,), float64."""
+    divisor: np.ndarray
+    """Likewise."""
+
+    def apply(self, values: np.ndarray, out: np.ndarray) -> None:
+        """Fill out, float32, from values of the same shape; the two may be one."""
+        import numpy as np
+
+        # Small integers lose nothing in float32, which is several times as fast.
+        dtype = np.float32 if values.dtype.kind in "biu" and values.dtype.itemsize <= 2 else np.float64
+        is_constant = self.divisor == 0
+        shift, divisor = self.shift.astype(dtype), np.where(is_constant, 1.0, self.divisor).astype(dtype)
+        for rows in row_chunks(values.shape):
+            scaled = values[rows] - shift
+            scaled /= divisor
+            if is_constant.any():
+                scaled *= ~is_constant
+            with np.errstate(over="ignore"):
+                out[rows] = scaled
+
+
+class Inputs:
+    """Inputs of some samples: shape (samples, features), float32 and finite once read."""
+
+    def __init__(
+        self, source: Source, scaling: Scaling | None = None, start: int = 0, stop: int | None = None
+    ) -> None:
+        self.source = source
+        self._scaling = scaling
+        self._start = start
+        self._stop = source.shape[0] if stop is None else stop
+        self.shape = (self._stop - start, source.shape[1])
+
+    @classmethod
+    def of(cls, inputs: Inputs | np.ndarray) -> Inputs:
+        """Return inputs as they are, or an array (samples, features) as inputs."""
+        return inputs if isinstance(inputs, Inputs) else cls(ArraySource(inputs))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        """Return all values, float32, as NumPy asks for them."""
+        values = self.read(0, len(self))
+        return values if dtype is None else values.astype(dtype)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the values are those that are stored, but for their type."""
+        return self._scaling is None
+
+    @property
+    def stored_bytes_per_value(self) -> int:
+        """How much of memory each value takes while nothing is read: 0 where it lies on disk."""
+        return 0 if self.source.is_on_disk else self.source.dtype.itemsize
+
+    def __getitem__(self, rows: slice) -> Inputs:
+        """Return the inputs of some rows next to each other."""
+        start, stop, _ = rows.indices(len(self))
+        return Inputs(self.source, self._scaling, self._start + start, self._start + stop)
+
+    def stored(self, start: int, stop: int) -> np.ndarray:
+        """Return rows start to stop as they are stored, before any scaling."""
+        return self.source.read(self._start + start, self._start + stop)
+
+    def ready(self, start: int, stop: int) -> np.ndarray | None:
+        """Return rows start to stop as `with_ones` lays them out, where they are stored so."""
+        padded = self.source.padded if isinstance(self.source, ArraySource) and self.is_raw else None
+        return None if padded is None else padded[self._start + start : self._start + stop]
+
+    def is_nonzero(self, start: int, stop: int) -> np.ndarray:
+        """Return which values of the rows start to stop are not 0."""
+        import numpy as np
+
+        if self._scaling is None or not np.any(self._scaling.shift):
+            return np.asarray(self.stored(start, stop) != 0)
+        return np.asarray(self.read(start, stop) != 0)
+
+    def read(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the rows start to stop as float32, in `out` where it is given, shape (rows, features)."""
+        return self.scaled(self.stored(start, stop), out)
+
+    def scaled(self, stored: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Return rows that `stored` gave as float32, in `out` where it is given."""
+        import numpy as np
+
+        if out is None:
+            if self._scaling is None and stored.dtype == np.float32:
+                return stored
+            out = np.empty((len(stored), self.shape[1]), np.float32)
+        if self._scaling is None:
+            out[:] = stored
+        else:
+            self._scaling.apply(stored, out)
+        return out
+
+
+def with_ones(rows: int, features: int) -> np.ndarray:
+    """Return rows of zeros for so many features, a 1 behind them, and padding, float32.
+
+    They start at a cache line, because where they start decides bits of products.
+    """
+    import numpy as np
+
+    width = padded_width(features + 1)
+    memory = np.zeros(4 * rows * width + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    values = memory[start : start + 4 * rows * width].view(np.float32).reshape(rows, width)
+    values[:, features] = 1
+    return values
+
+
+def padded_width(values: int) -> int:
+    """Return so many values, or more, that fill whole cache lines as float32."""
+    line = CACHE_LINE // 4
+    return math.ceil(values / line) * line

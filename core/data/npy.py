@@ -1,0 +1,113 @@
+"""What an array in a file of one's own must be: header, type, shape, values.
+
+Shared by .npz files and folders of .npy shards. `name` is always the key or file that an error names.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from logreg_tui.core.data.arrays import quoted
+from logreg_tui.core.settings import FLOAT32_MAX
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KEYS = ("X_train", "y_train", "X_test", "y_test")
+LARGEST_EXACT = 2**53
+
+
+class Unusable(Exception):
+    """What is wrong and what would be right, without the name of the file or folder."""
+
+
+class Header(NamedTuple):
+    """What stands in front of an array's values."""
+
+    shape: tuple[int, ...]
+    is_fortran: bool
+    dtype: np.dtype
+
+    @property
+    def values(self) -> int:
+        """The number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the values."""
+        return self.values * self.dtype.itemsize
+
+
+def read_header(file: IO[bytes]) -> Header:
+    """Read up to the first value. Damaged headers raise exceptions of a dozen types."""
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    return Header(*read(file))
+
+
+def check_header(name: str, header: Header) -> None:
+    """Raise Unusable unless inputs (names with an X) or labels may have this type and shape."""
+    is_input = name.startswith("X")
+    shape, dtype = header.shape, header.dtype
+    if dtype.hasobject:
+        raise Unusable(f"{name} holds Python objects: save an array of numbers")
+    if dtype.kind not in ("biuf" if is_input else "iuf"):
+        wanted = "numbers" if is_input else "integers"
+        raise Unusable(f"{name} holds values of type {quoted(str(dtype))}: it must hold {wanted}")
+    if len(shape) not in ((2, 3) if is_input else (1,)):
+        wanted = "(samples, features) or (samples, rows, columns)" if is_input else "(samples,)"
+        raise Unusable(f"{name} has shape {shape}: it must be {wanted}")
+    if min(shape) < 1:
+        raise Unusable(f"{name} is empty: its shape is {shape}")
+
+
+def check_counts(name: str, samples: int, labels_name: str, labels: int) -> None:
+    """Raise Unusable unless there are as many labels as samples."""
+    if samples != labels:
+        raise Unusable(
+            f"{name} has {samples:,} samples, {labels_name} {labels:,} labels: they must be as many"
+        )
+
+
+def check_sample_shapes(name: str, shape: tuple[int, ...], other: str, other_shape: tuple[int, ...]) -> None:
+    """Raise Unusable unless two shapes are equal but for the samples."""
+    if shape[1:] != other_shape[1:]:
+        raise Unusable(
+            f"{name} has shape {shape}, {other} {other_shape}: they must be equal but for the samples"
+        )
+
+
+def check_finite(name: str, values: np.ndarray, first_row: int) -> None:
+    """Raise Unusable unless every value, shape (samples, features), is finite also as float32."""
+    import numpy as np
+
+    if values.dtype.kind != "f":
+        return
+    # A float64, not a Python float: that would become infinity beside float16.
+    # Written so that NaN, which compares as false, counts as too large.
+    is_bad = ~(abs(values) <= np.float64(FLOAT32_MAX))
+    if is_bad.any():
+        row, column = (int(index) for index in divmod(int(is_bad.argmax()), values.shape[1]))
+        value = f"{values[row, column]:g}"
+        raise Unusable(
+            f"{name} holds {value} in row {first_row + row} (the first is 0): "
+            "values must be finite and within float32"
+        )
+
+
+def as_integers(name: str, labels: np.ndarray) -> np.ndarray:
+    """Return labels as int64, or raise Unusable where one is not an integer."""
+    import numpy as np
+
+    if labels.dtype.kind == "f":
+        is_bad = ~((abs(labels) <= np.float64(LARGEST_EXACT)) & (np.trunc(labels) == labels))
+        if is_bad.any():
+            row = int(is_bad.argmax())
+            raise Unusable(f"{name} holds {labels[row]:g} in row {row} (the first is 0): labels are integers")
+    elif labels.max() >= LARGEST_EXACT:
+        raise Unusable(f"{name} holds label {labels.max()}: labels are 0..C-1, C the number of classes")
+    return labels.astype("<i8")

@@ -1,0 +1,112 @@
+"""What `--pixels` makes of the values: raw, unit or standardized, with the training set's statistics.
+
+Works in slices of rows: beside the values themselves only a few MB are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.data.arrays import Arrays, row_chunks
+from logreg_tui.core.data.inputs import ArraySource, Inputs, Scaling, Source, with_ones
+from logreg_tui.core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
+    """Return training and test inputs. Statistics are the training set's alone.
+
+    Raises UserError where a test value is too far from the training set's for float32.
+    """
+    train, test = _source(arrays.train_inputs), _source(arrays.test_inputs)
+    scaling = _scaling(train, pixels, arrays.brightest)
+    if scaling is not None and test.dtype.kind == "f":
+        _check_range(test, scaling, pixels)
+    return _inputs(train, scaling), _inputs(test, scaling)
+
+
+def _source(values: np.ndarray | Source) -> Source:
+    """Return where values come from; what is neither bytes nor on disk is kept as float32."""
+    import numpy as np
+
+    if not isinstance(values, np.ndarray):
+        return values
+    if values.dtype.itemsize == 1:
+        return ArraySource(values)
+    features = values[0].size
+    padded = with_ones(len(values), features)
+    kept = padded[:, :features]
+    kept[:] = values.reshape(kept.shape)
+    return ArraySource(kept, padded)
+
+
+def _inputs(source: Source, scaling: Scaling | None) -> Inputs:
+    if scaling is not None and isinstance(source, ArraySource) and source.dtype.itemsize > 1:
+        # Already float32 of our own: scaled once instead of at every reading.
+        scaling.apply(source.values, source.values)
+        return Inputs(source)
+    return Inputs(source, scaling)
+
+
+def _scaling(train: Source, pixels: str, brightest: float | None) -> Scaling | None:
+    import numpy as np
+
+    if pixels == "raw":
+        return None
+    if pixels == "standardized":
+        return _standardization(train)
+    if brightest is not None:
+        return Scaling(np.zeros(1), np.array([brightest]))
+    low, high = _ranges(train)
+    return Scaling(low.min(keepdims=True), high.max(keepdims=True) - low.min(keepdims=True))
+
+
+def _slices(source: Source) -> Iterator[np.ndarray]:
+    for rows in row_chunks(source.shape):
+        yield source.read(rows.start, rows.stop)
+
+
+def _ranges(source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest value of every feature, float64."""
+    import numpy as np
+
+    low, high = np.full(source.shape[1], np.inf), np.full(source.shape[1], -np.inf)
+    for values in _slices(source):
+        np.minimum(low, values.min(axis=0), out=low)
+        np.maximum(high, values.max(axis=0), out=high)
+    return low, high
+
+
+def _standardization(train: Source) -> Scaling:
+    """Mean 0 and standard deviation 1 for every feature; what is constant in training becomes 0."""
+    import numpy as np
+
+    samples, features = train.shape
+    mean = np.zeros(features)
+    for values in _slices(train):
+        mean += values.sum(axis=0, dtype=np.float64)
+    mean /= samples
+    # A second pass: the difference of large sums would lose a small deviation.
+    variance = np.zeros(features)
+    for values in _slices(train):
+        difference = values - mean
+        variance += np.square(difference, out=difference).sum(axis=0)
+    deviation = np.sqrt(variance / samples)
+    low, high = _ranges(train)
+    # A rounded mean gives a constant a deviation that is tiny but not zero.
+    deviation[low == high] = 0
+    return Scaling(mean, deviation)
+
+
+def _check_range(test: Source, scaling: Scaling, pixels: str) -> None:
+    import numpy as np
+
+    inputs = Inputs(test, scaling)
+    for rows in row_chunks(inputs.shape):
+        if not np.isfinite(inputs.read(rows.start, rows.stop)).all():
+            raise UserError(
+                f"test inputs are too far from the training inputs for --pixels {pixels}: use --pixels raw"
+            )

@@ -1,0 +1,254 @@
+"""Datasets of one's own that need not fit into memory: a folder of .npy files.
+
+The folder holds `X_train-N.npy` and `X_test-N.npy` with inputs, `y_train-N.npy` and `y_test-N.npy`
+with the labels of the inputs of the same number, N being digits, such as `X_train-00000.npy`; the
+samples stand in the order of the numbers. A split that is one file may be called `X_train.npy`. Inputs
+are (samples, features) or (samples, rows, columns) of any real type, in C order; type and shape are the
+same in all files of a split but for the samples. Labels are integers 0..C-1. Other files do not matter.
+
+Labels are read whole, inputs once, slice by slice, to check them; then they stay where they are.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import stat
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from logreg_tui.core.data.arrays import (
+    Arrays,
+    BadLabels,
+    Truncated,
+    check_cancelled,
+    check_labels,
+    describe,
+    fill,
+    fingerprint_of_parts,
+    in_memory,
+    inert,
+    quoted,
+    row_chunks,
+)
+from logreg_tui.core.data.npy import (
+    KEYS,
+    Header,
+    Unusable,
+    as_integers,
+    check_counts,
+    check_finite,
+    check_header,
+    check_sample_shapes,
+    read_header,
+)
+from logreg_tui.core.data.shard_source import Shard, ShardSource, open_file, version_of
+from logreg_tui.core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FILE_PATTERN = re.compile(r"([Xy]_(?:train|test))(?:-([0-9]+))?\.npy")
+LEAST_STEP_BYTES = 1 << 26
+"""Less than this is read too soon to be told of."""
+MOST_STEPS = 20
+
+
+def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Callable[[], bool]) -> Arrays:
+    """Read the labels of a folder of shards, and its inputs once, to check them and for the fingerprint.
+
+    `progress` is told how far it is. Raises UserError, naming folder and file, where something in it
+    cannot be used; Cancelled.
+    """
+    import numpy as np
+
+    name = inert(os.path.basename(os.path.abspath(folder)))
+    progress(f"Reading {name}")
+    try:
+        files = _find(folder)
+        train, train_labels = _read_split(folder, files, "train", is_cancelled)
+        test, test_labels = _read_split(folder, files, "test", is_cancelled)
+        check_sample_shapes(files["X_train"][0], train.stored_shape, files["X_test"][0], test.stored_shape)
+        _check_labels(files, (train, test), (train_labels, test_labels))
+        meter = _Meter(name, _size(train) + _size(test), progress)
+        digest = fingerprint_of_parts(
+            [
+                (train.dtype, train.stored_shape, _checked(train, meter, is_cancelled)),
+                in_memory(train_labels),
+                (test.dtype, test.stored_shape, _checked(test, meter, is_cancelled)),
+                in_memory(test_labels),
+            ]
+        )
+    except Unusable as error:
+        raise UserError(f"{inert(folder)}: {error}") from error
+    brightest = 255.0 if train.dtype == np.uint8 else None
+    return Arrays(name, train, train_labels, test, test_labels, brightest, digest)
+
+
+def _find(folder: Path) -> dict[str, list[str]]:
+    """Return the file names of each of KEYS, in order, those of inputs and labels in pairs."""
+    found = _numbered(folder)
+    missing = [f"{key}-*.npy" for key in KEYS if not found[key]]
+    if missing:
+        raise Unusable(f"has no {', '.join(missing)}: name the files as the README says")
+    for key, names in found.items():
+        if "" in names and len(names) > 1:
+            raise Unusable(f"{key}.npy stands beside {names[max(names)]}: remove one of the two")
+    for split in ("train", "test"):
+        _check_pairs(found[f"X_{split}"], found[f"y_{split}"], f"y_{split}")
+        _check_pairs(found[f"y_{split}"], found[f"X_{split}"], f"X_{split}")
+    return {key: [names[number] for number in _ordered(names)] for key, names in found.items()}
+
+
+def _numbered(folder: Path) -> dict[str, dict[str, str]]:
+    """Return for each of KEYS the file names by the digits in them."""
+    found: dict[str, dict[str, str]] = {key: {} for key in KEYS}
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise Unusable(f"cannot be read: {describe(error)}") from error
+    for name in names:
+        if not (name.startswith(KEYS) and name.endswith(".npy")):
+            continue
+        match = FILE_PATTERN.fullmatch(name)
+        if match is None:
+            raise Unusable(f"{quoted(name)} is no name of a shard: they are called as X_train-00000.npy is")
+        found[match[1]][match[2] or ""] = name
+    return found
+
+
+def _check_pairs(names: dict[str, str], others: dict[str, str], other_key: str) -> None:
+    for number in _ordered(names):
+        if number not in others:
+            other = f"{other_key}-{number}.npy" if number else f"{other_key}.npy"
+            raise Unusable(f"{names[number]} has no {other} beside it: each file of inputs has one of labels")
+
+
+def _ordered(numbers: dict[str, str]) -> list[str]:
+    return sorted(numbers, key=lambda number: (int(number or 0), number))
+
+
+def _read_split(
+    folder: Path, files: dict[str, list[str]], split: str, is_cancelled: Callable[[], bool]
+) -> tuple[ShardSource, np.ndarray]:
+    """Return the inputs and the labels of all files of a split."""
+    import numpy as np
+
+    names = files[f"X_{split}"]
+    headers, shards, labels, start = [], [], [], 0
+    for name, labels_name in zip(names, files[f"y_{split}"], strict=True):
+        check_cancelled(is_cancelled)
+        header, shard = _read_inputs_header(folder / name, start)
+        headers.append(header)
+        _check_alike(names[0], headers[0], name, header)
+        labels.append(_read_labels(folder / labels_name, is_cancelled))
+        check_counts(name, shard.samples, labels_name, len(labels[-1]))
+        shards.append(shard)
+        start += shard.samples
+    return ShardSource(shards, headers[0].dtype, headers[0].shape[1:]), np.concatenate(labels)
+
+
+def _read_inputs_header(path: Path, start: int) -> tuple[Header, Shard]:
+    with _opened(path) as file:
+        header = _read_header(path, file)
+        if header.is_fortran:
+            raise Unusable(f"{path.name} is in Fortran order: save numpy.ascontiguousarray of the array")
+        return header, Shard(path, start, header.shape[0], file.tell(), version_of(os.fstat(file.fileno())))
+
+
+def _read_labels(path: Path, is_cancelled: Callable[[], bool]) -> np.ndarray:
+    import numpy as np
+
+    with _opened(path) as file:
+        header = _read_header(path, file)
+        labels = np.empty(header.shape, header.dtype)
+        try:
+            fill(labels, file, is_cancelled)
+        except Truncated as error:
+            raise Unusable(f"{path.name} is damaged: {error}") from error
+        except OSError as error:
+            raise Unusable(f"{path.name} cannot be read: {describe(error)}") from error
+    return as_integers(path.name, labels)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        file = open(path, "rb", opener=open_file)  # noqa: SIM115
+    except OSError as error:
+        raise Unusable(f"{path.name} cannot be read: {describe(error)}") from error
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise Unusable(f"{path.name} is no regular file")
+
+
+def _read_header(path: Path, file: IO[bytes]) -> Header:
+    """Read up to the first value, and check that exactly the values follow."""
+    try:
+        header = read_header(file)
+    # Numpy's parser raises a dozen types on damaged headers.
+    except Exception as error:
+        raise Unusable(f"{path.name} is damaged: {describe(error)}") from error
+    check_header(path.name, header)
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    if size != header.size:
+        raise Unusable(
+            f"{path.name} is damaged: it holds {size:,} bytes of values, "
+            f"its header claims shape {header.shape}, which needs {header.size:,}"
+        )
+    return header
+
+
+def _check_alike(first_name: str, first: Header, name: str, header: Header) -> None:
+    if first.dtype != header.dtype:
+        types = f"{quoted(str(first.dtype))}, {name} {quoted(str(header.dtype))}"
+        raise Unusable(f"{first_name} holds values of type {types}: all files of a split must have one type")
+    check_sample_shapes(first_name, first.shape, name, header.shape)
+
+
+def _check_labels(
+    files: dict[str, list[str]],
+    inputs: tuple[ShardSource, ShardSource],
+    labels: tuple[np.ndarray, np.ndarray],
+) -> None:
+    try:
+        check_labels(*labels)
+    except BadLabels as error:
+        starts = [shard.start for shard in inputs[error.is_test].shards]
+        shard = bisect_right(starts, error.row) - 1
+        name = files["y_test" if error.is_test else "y_train"][shard]
+        raise Unusable(f"{name}: {error}") from error
+
+
+def _size(source: ShardSource) -> int:
+    return math.prod(source.shape) * source.dtype.itemsize
+
+
+class _Meter:
+    """Tells now and then how much was read."""
+
+    def __init__(self, name: str, total: int, progress: Callable[[str], None]) -> None:
+        self._name, self._total, self._progress = name, total, progress
+        self._step = max(LEAST_STEP_BYTES, total // MOST_STEPS)
+        self._done = self._told = 0
+
+    def advance(self, count: int) -> None:
+        """Add some bytes."""
+        self._done += count
+        if self._done - self._told >= self._step:
+            self._told = self._done
+            self._progress(f"Reading {self._name}: {100 * self._done // self._total} %")
+
+
+def _checked(source: ShardSource, meter: _Meter, is_cancelled: Callable[[], bool]) -> Iterator[np.ndarray]:
+    """Yield all values in slices of rows. Raises Unusable where one is not finite; Cancelled."""
+    for shard in source.shards:
+        for rows in row_chunks((shard.samples, source.shape[1])):
+            check_cancelled(is_cancelled)
+            values = source.read(shard.start + rows.start, shard.start + rows.stop)
+            check_finite(shard.path.name, values, rows.start)
+            meter.advance(values.nbytes)
+            yield values

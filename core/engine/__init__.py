@@ -1,0 +1,1 @@
+"""Arrays to gradient steps: full-batch passes over blocks of rows, on a processor or a GPU."""

@@ -1,0 +1,106 @@
+"""Names of devices to devices, and what to say when one is missing or too small."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from logreg_tui.core.engine.process_group import launched_rank, local_rank
+from logreg_tui.core.errors import UserError
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` is cuda, then mps, then cpu.
+
+    Processes that train together on one machine take a GPU each.
+    Raises UserError where this machine or this build of PyTorch lacks it.
+    """
+    if name == "auto":
+        return _best_device()
+    if name.startswith("cuda"):
+        return _cuda_device(name)
+    if name == "mps" and launched_rank() is not None:
+        raise UserError("device mps: a single process can train on it, not several; use --device cpu")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise UserError("device mps: PyTorch finds no Apple GPU here; use --device cpu")
+    return torch.device(name)
+
+
+def _best_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda", local_rank()[0])
+    has_mps = torch.backends.mps.is_available() and launched_rank() is None
+    return torch.device("mps" if has_mps else "cpu")
+
+
+def _cuda_device(name: str) -> torch.device:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count == 0:
+        raise UserError(
+            f"device {name}: PyTorch {torch.__version__} finds no CUDA GPU here; use --device cpu, or "
+            "check nvidia-smi and that PyTorch is a CUDA build"
+        )
+    given, (own, processes) = name.partition(":")[2], local_rank()
+    if given and processes > 1:
+        raise UserError(f"device {name}: each of {processes} processes takes its own GPU; use --device cuda")
+    index = int(given or own)
+    if index >= count:
+        few = f"; {processes} processes need as many" if processes > 1 else ""
+        raise UserError(f"device {name}: there are {count} GPUs, cuda:0 to cuda:{count - 1}{few}")
+    return torch.device("cuda", index)
+
+
+def prepare(device: torch.device, threads: int | None) -> int:
+    """Make the calling thread ready to train, and return how many processor threads are to.
+
+    `torch.set_num_threads` reaches only the thread that calls it, so the thread that trains does:
+    the engine has threads of its own, each of which computes alone.
+    """
+    threads = threads or max(1, _processors() // local_rank()[1])
+    torch.set_num_threads(1)
+    # TF32 would round the inputs of products to 10 bits of mantissa on Ampere and later.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return threads
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe(device: torch.device, threads: int, ranks: int = 1) -> str:
+    """Return the device in words, such as `cuda:0 NVIDIA H200` or `cpu, 2 threads, 4 ranks`."""
+    return _describe(device, threads) + (f", {ranks} ranks" if ranks > 1 else "")
+
+
+def _describe(device: torch.device, threads: int) -> str:
+    if device.type == "cuda":
+        return f"{device} {torch.cuda.get_device_name(device)}"
+    if device.type == "mps":
+        return "mps Apple GPU"
+    return f"cpu, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def out_of_memory(device: torch.device, needed: int) -> UserError:
+    """Return the error to raise where memory ran out; `needed` is the size of the data in bytes."""
+    gib = 1 << 30
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        found = f"{free / gib:.2f} of {total / gib:.2f} GiB are free"
+    else:
+        found = "it could not be allocated"
+    return UserError(
+        f"out of memory on {device}: the data alone need {needed / gib:.2f} GiB, {found}; "
+        "use another --device, fewer runs or a smaller dataset"
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that the device's, or the computer's, memory ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

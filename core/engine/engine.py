@@ -1,0 +1,320 @@
+"""One epoch of all runs on one device: the hot path, and nothing else.
+
+The parameters of all runs stand one below the other in one matrix, sigmoid heads first, so that one
+product over the data serves every run. Gradients are closed-form: for logits z, labels y and the
+cross entropy, dL/dz = softmax(z) - onehot(y); a sigmoid head s multiplies it by s (1 - s).
+
+On a processor the rows are cut into blocks that threads take in turn, each computing with one
+thread of its own; what the blocks give is added in their order. Blocks and layout follow from the
+runs and the data alone, so that the same history of calls gives the same bits whatever the number
+of threads and however busy the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from logreg_tui.core.data.dataset import Dataset
+from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.engine.blocks import Layout
+from logreg_tui.core.engine.cuda_graphs import Graphs
+from logreg_tui.core.engine.full_batch_pass import Passes
+from logreg_tui.core.engine.process_group import ALONE, Ranks, announced
+from logreg_tui.core.engine.storage import Samples, survey
+from logreg_tui.core.engine.thread_team import Workers
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.settings import SIGMOID
+
+LONGEST_STRIDE = 100
+"""Epochs on a GPU between two looks at what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What is measured of one run on one set of parameters; plain numbers."""
+
+    train_loss: float
+    l2_penalty: float
+    test_loss: float
+    train_accuracy: float
+    test_accuracy: float
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One run in the matrix."""
+
+    head: str
+    l2: float
+    parameters: Tensor  # (C, D + 1), a view of the matrix: weight, then bias
+    kept: Tensor
+
+
+class Engine:
+    """The parameters of all runs and the two operations on them: `advance` and `measure`."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        device: torch.device,
+        threads: int = 1,
+        *,
+        kind: str = "auto",
+        memory_limit: int | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        """Move the data to the device; `threads` of the processor train where that is the device.
+
+        `kind` is one of ENGINES. What takes more than `memory_limit` bytes and lies on disk is
+        read anew at every pass. Of several ranks each computes on its part of the rows.
+        Raises torch.OutOfMemoryError where the data do not fit, UserError where `kind` is not for
+        this device.
+        """
+        self.device = device
+        self.classes = dataset.classes
+        self.features = dataset.train_inputs.shape[1]
+        self.ranks = ranks
+        ranks.announce("__init__")
+        self._counts = len(dataset.train_inputs), len(dataset.test_inputs)
+        self._workers = Workers(threads if device.type == "cpu" else 1)
+        train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
+        self._form = survey([train, test], device, self._workers, memory_limit)
+        self._train = self._samples(train, ranks.part(dataset.train_labels), has_gradient=True)
+        self._test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
+        used = np.append(self._form.columns, self.features)
+        self._used = torch.from_numpy(used).to(device)
+        self._graphs = Graphs(self) if self._is_graphed(kind) else None
+        self.is_cancelled: Callable[[], bool] = lambda: False
+        """Polled between blocks; where it holds, a pass ends with Cancelled and changes nothing."""
+        self.is_stale = True
+        """Whether the gradient is not that of the present parameters."""
+        self._slots: dict[int, _Slot] = {}
+        self._lay_out({})
+
+    def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> Samples:
+        return Samples(
+            inputs, labels, self.classes, self._form, self.device, self._workers, has_gradient=has_gradient
+        )
+
+    def _is_graphed(self, kind: str) -> bool:
+        """Whether epochs are replayed as CUDA graphs; raise UserError where they are asked for in vain."""
+        obstacle = None
+        if self.device.type != "cuda":
+            obstacle = f"needs a CUDA GPU, not {self.device}"
+        elif self._form.is_streamed:
+            obstacle = "needs data that fit into the memory of the GPU"
+        elif self.ranks.size > 1:
+            obstacle = "is for a single process"
+        if kind == "graph" and obstacle:
+            raise UserError(f"--engine graph {obstacle}: use --engine eager")
+        return kind != "eager" and obstacle is None
+
+    @property
+    def longest_stride(self) -> int:
+        """Epochs that `advance` is best given at once: where each is short, many."""
+        return LONGEST_STRIDE if self.device.type == "cuda" and not self._form.is_streamed else 1
+
+    @property
+    def runs(self) -> list[int]:
+        """The numbers of the runs in the matrix, in the order of its rows."""
+        return list(self._slots)
+
+    @announced
+    def add(self, run: int, head: str, l2: float, weight: Tensor, bias: Tensor) -> None:
+        """Let a run join with weight (classes, features) and bias (classes,)."""
+        parameters = self._joined(weight, bias)
+        self._lay_out({**self._slots, run: _Slot(head, l2, parameters, parameters)})
+
+    def _joined(self, weight: Tensor, bias: Tensor) -> Tensor:
+        return torch.cat([weight, bias[:, None]], 1).to(self.device, torch.float32)
+
+    @announced
+    def remove(self, run: int) -> None:
+        """Take a run out of the matrix."""
+        self._lay_out({number: slot for number, slot in self._slots.items() if number != run})
+
+    @announced
+    def set_head(self, run: int, head: str) -> None:
+        """Switch the head of a run; its parameters are kept."""
+        self._slots[run].head = head
+        self._lay_out(self._slots)
+
+    @announced
+    def set_l2(self, run: int, l2: float) -> None:
+        """Change the lambda of a run: only the update is concerned, the gradient stays valid."""
+        self._slots[run].l2 = l2
+        self._set_decay()
+
+    def _lay_out(self, slots: Mapping[int, _Slot]) -> None:
+        """Build the matrix anew: sigmoid heads first, each group in the order of run numbers."""
+        order = sorted(slots, key=lambda run: (slots[run].head != SIGMOID, run))
+        rows = len(order) * self.classes
+        matrix = torch.zeros(rows, self.features + 1, device=self.device)
+        for row, run in zip(range(0, rows, self.classes), order, strict=True):
+            matrix[row : row + self.classes] = slots[run].parameters
+        parts = torch.split(matrix, self.classes) if order else ()
+        self._slots = {
+            run: replace(slots[run], parameters=part) for run, part in zip(order, parts, strict=True)
+        }
+        self._parameters = matrix
+        self._gradient = torch.zeros_like(matrix)
+        self._decay = torch.zeros(rows, 1, device=self.device)
+        self._table: list[list[float]] = []
+        """The learning rates of the last call of `advance`, negative: most often those of the next."""
+        layout = Layout(rows, self._form.width, is_sparse=self._form.is_sparse, device=self.device)
+        squashed = sum(slot.head == SIGMOID for slot in self._slots.values())
+        self._passes = Passes(layout, squashed, self.classes, self.device, self._workers)
+        # Several processes leave together, between two passes.
+        self._passes.is_cancelled = lambda: self.ranks.size == 1 and self.is_cancelled()
+        self._set_decay()
+        self.is_stale = True
+        if self._graphs is not None:
+            self._graphs.forget()
+
+    def _set_decay(self) -> None:
+        """Fill the decay of each row of the matrix, in place: graphs that use it stay valid."""
+        decays = torch.tensor([2 * slot.l2 for slot in self._slots.values()], dtype=torch.float32)
+        self._decay.copy_(decays.repeat_interleave(self.classes)[:, None])
+
+    @announced
+    def measure(self) -> dict[int, Measurement]:
+        """Measure all runs on their present parameters, and compute the gradient on the way."""
+        if not self._slots:
+            return {}
+        self._set_weights()
+        train, gradient = self._passes.measure_and_differentiate(self._train)
+        self._set_gradient(gradient)
+        figures = torch.cat([train / self._counts[0], self._passes.measure(self._test) / self._counts[1]])
+        self.ranks.add_up(figures)
+        # One transfer from the device.
+        rows = torch.cat([figures, self._squares(figures.dtype)]).tolist()
+        return {
+            run: Measurement(train_loss, slot.l2 * squares, test_loss, train_accuracy, test_accuracy)
+            for (run, slot), train_loss, train_accuracy, test_loss, test_accuracy, squares in zip(
+                self._slots.items(), *rows, strict=True
+            )
+        }
+
+    def finish(self) -> None:
+        """Wait until the epochs that `advance` was given are computed."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def _squares(self, dtype: torch.dtype) -> Tensor:
+        """Return the sum of squared parameters of each run, shape (1, runs).
+
+        Infinite ones with lambda 0 give nan as the penalty, which tells of the divergence.
+        """
+        return self._parameters.to(dtype).square().view(1, len(self._slots), -1).sum(2)
+
+    def _set_weights(self) -> None:
+        self._passes.set_weights(self._parameters.index_select(1, self._used))
+
+    def _set_gradient(self, summed: Tensor) -> None:
+        """Take the summed gradient, shape (outputs, K)."""
+        mean = summed[:, : len(self._used)] / self._counts[0]
+        if self.ranks.size > 1:
+            # What other ranks gave to features that are zero in this one's part.
+            self._gradient.zero_()
+        self._gradient.index_copy_(1, self._used, mean)
+        self.ranks.add_up(self._gradient)
+        self.is_stale = False
+
+    @announced
+    def advance(self, rates: Sequence[Mapping[int, float]]) -> None:
+        """Update every run by plain gradient descent, once for each element of `rates`.
+
+        Each maps runs to learning rates. The gradient of the L2 term, 2 * l2 * parameter, is added here.
+        """
+        table = [[-of_epoch[run] for run in self._slots] for of_epoch in rates]
+        if table != self._table:
+            self._table, self._negative_rates = table, self._per_row(table)
+        with self._whole_or_not_at_all(len(rates)):
+            if self._graphs is None:
+                self.descend(self._negative_rates)
+            else:
+                self._graphs.descend(self._negative_rates)
+
+    def _per_row(self, table: list[list[float]]) -> Tensor:
+        """Return values of each epoch and run on the device, shape (epochs, runs * classes, 1)."""
+        # From pinned memory the copy makes nobody wait for the epochs that are still being computed.
+        values = torch.tensor(table, dtype=torch.float32, pin_memory=self.device.type == "cuda")
+        return values.to(self.device, non_blocking=True).repeat_interleave(self.classes, 1)[:, :, None]
+
+    @contextmanager
+    def _whole_or_not_at_all(self, epochs: int) -> Iterator[None]:
+        """Undo the epochs before the one that was cancelled, or whose data could not be read."""
+        # A single one changes parameters last.
+        before = self._parameters.clone() if epochs > 1 else self._parameters
+        try:
+            yield
+        except BaseException:
+            if epochs > 1:
+                self._parameters.copy_(before)
+                self.is_stale = True
+            raise
+
+    def descend(self, negative_rates: Tensor) -> None:
+        """Take one step for each of the rates, shape (epochs, runs * classes, 1), negative."""
+        for rate in negative_rates:
+            if self.is_stale:
+                self._set_weights()
+                self._set_gradient(self._passes.differentiate(self._train))
+            step = torch.addcmul(self._gradient, self._parameters, self._decay)
+            self._parameters.addcmul_(step, rate)
+            self.is_stale = True
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        """Undo afterwards what is done to the parameters."""
+        before = self._parameters.clone(), self._gradient.clone(), self.is_stale
+        try:
+            yield
+        finally:
+            self._parameters.copy_(before[0])
+            self._gradient.copy_(before[1])
+            self.is_stale = before[2]
+
+    @announced
+    def keep(self, run: int) -> None:
+        """Remember the parameters of a run as its last finite ones."""
+        slot = self._slots[run]
+        slot.kept = slot.parameters.clone()
+
+    @announced
+    def set_kept(self, run: int, weight: Tensor, bias: Tensor) -> None:
+        """Set what `keep` remembers: weight (classes, features) and bias (classes,)."""
+        self._slots[run].kept = self._joined(weight, bias)
+
+    def kept_parameters(self, run: int) -> tuple[Tensor, Tensor]:
+        """Return copies of the parameters that `keep` remembered, on the CPU."""
+        return _parted(self._slots[run].kept)
+
+    @announced
+    def restore_kept(self, run: int) -> None:
+        """Give a run the parameters that `keep` remembered."""
+        slot = self._slots[run]
+        slot.parameters.copy_(slot.kept)
+        self.is_stale = True
+
+    def parameters(self, run: int) -> tuple[Tensor, Tensor]:
+        """Return copies of weight (classes, features) and bias (classes,) on the CPU."""
+        return _parted(self._slots[run].parameters)
+
+
+def _parted(parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """Return weight and bias as copies on the CPU."""
+    both = parameters.cpu()
+    return both[:, :-1].clone(memory_format=torch.contiguous_format), both[:, -1].clone()
+
+
+def data_bytes(dataset: Dataset) -> int:
+    """Return what the engine keeps of the data on its device, in bytes."""
+    samples = len(dataset.train_inputs) + len(dataset.test_inputs)
+    return samples * (4 * int(dataset.train_inputs.shape[1]) + 4 * dataset.classes + 8)

@@ -1,0 +1,96 @@
+"""Several processes that train together, each on its part of the rows; here, what needs no torch.
+
+Rank 0 leads: it keeps the experiment directory and announces each call of its engine, which the
+others repeat on theirs. Gradients and sums of figures are added up over all, so that the parameters
+stay the same everywhere. `together` has the processes themselves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+
+from logreg_tui.core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from logreg_tui.core.data.dataset import Dataset
+    from logreg_tui.core.data.inputs import Inputs
+    from logreg_tui.core.settings import ExperimentSettings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Rows = TypeVar("Rows", "Inputs", "np.ndarray")
+
+
+class LostContact(UserError):
+    """Another of the processes that train together has ended without a word."""
+
+
+class Ranks:
+    """A process and those it trains with; as it stands, none."""
+
+    rank = 0
+    size = 1
+
+    def part(self, rows: Rows) -> Rows:
+        """Return this process's part of inputs or labels."""
+        start, stop = (len(rows) * rank // self.size for rank in (self.rank, self.rank + 1))
+        return rows[start:stop]
+
+    def add_up(self, tensor: Tensor) -> None:
+        """Replace a tensor by the sum over all processes."""
+
+    def announce(self, name: str, *arguments: object, **named: object) -> None:
+        """Let the other processes call this method of their engines with these arguments."""
+
+    def calling(self, name: str, *arguments: object, **named: object) -> AbstractContextManager[None]:
+        """Announce a call that is carried out here within the context."""
+        return nullcontext()
+
+    def share(self, settings: ExperimentSettings, dataset: Dataset) -> None:
+        """Let the other processes load the same data. Raises UserError where one of them cannot."""
+
+
+ALONE = Ranks()
+
+
+class HasRanks(Protocol):
+    """An engine, as far as `announced` is concerned."""
+
+    ranks: Ranks
+
+
+E = TypeVar("E", bound=HasRanks)
+
+
+def announced(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
+    """Let the engines of all processes do what this method of rank 0's does."""
+
+    @wraps(method)
+    def announcing(engine: E, /, *arguments: P.args, **named: P.kwargs) -> R:
+        with engine.ranks.calling(method.__name__, *arguments, **named):
+            return method(engine, *arguments, **named)
+
+    return announcing
+
+
+def launched_rank() -> int | None:
+    """Return the rank that torchrun, or another launcher, gave this process; None where it is alone."""
+    try:
+        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    except (KeyError, ValueError):
+        return None
+    return rank if size > 1 else None
+
+
+def local_rank() -> tuple[int, int]:
+    """Return which process of this machine this one is, and how many of them there are."""
+    if launched_rank() is None:
+        return 0, 1
+    return int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -1,0 +1,1 @@
+"""One experiment directory on disk, with one reader and writer per file."""

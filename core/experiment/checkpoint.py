@@ -1,0 +1,126 @@
+"""A training to a file and back: everything needed to continue exactly.
+
+Plain values and tensors only, so that the file loads with `weights_only=True`.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.directory import EVENTS, FORMAT, METRICS
+from logreg_tui.core.settings import ExperimentSettings, run_from_json
+from logreg_tui.core.training.state import RunState, Stopwatch, Training
+
+_PLAIN = {
+    "number": int,
+    "epochs": int,
+    "joined_at": int,
+    "joined_at_s": float,
+    "logged_epoch": int,
+    "is_announced": bool,
+    "status": str,
+    "trained_s": float,
+}
+"""Attributes of a run that are plain values."""
+
+
+def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int]) -> None:
+    """Write a training as it stands, with the byte lengths of the files that belong to it.
+
+    Raises OSError where the disk refuses it (torch.save hides the reason, so it writes to memory).
+    """
+    record = {
+        "format": FORMAT,
+        "step": training.step,
+        "elapsed_s": training.stopwatch.read(),
+        "lengths": lengths,
+        "runs": [_run_record(training, run) for run in training.runs.values()],
+    }
+    buffer = io.BytesIO()
+    torch.save(record, buffer)
+    file.write(buffer.getbuffer())
+
+
+def _run_record(training: Training, run: RunState) -> dict[str, Any]:
+    weight, bias = training.parameters(run)
+    kept_weight, kept_bias = training.kept_parameters(run)
+    return {
+        **{name: getattr(run, name) for name in _PLAIN},
+        "settings": asdict(run.settings),
+        "weight": weight,
+        "bias": bias,
+        "kept_weight": kept_weight,
+        "kept_bias": kept_bias,
+    }
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return what `write_checkpoint` wrote. Raises ValueError where the file cannot be used."""
+    try:
+        _check_sums(path)
+        record = torch.load(path, map_location="cpu", weights_only=True)
+        if record["format"] != FORMAT:
+            raise ValueError(f"its format is {record['format']!r}, this program reads {FORMAT}")
+        lengths = {name: int(record["lengths"][name]) for name in (METRICS, EVENTS)}
+        return {**record, "lengths": lengths}
+    except ValueError:
+        raise
+    # A damaged file makes torch and its zip reader raise whatever they come across.
+    except Exception as error:
+        raise ValueError(f"it cannot be read ({type(error).__name__})") from error
+
+
+def _check_sums(path: Path) -> None:
+    """Raise where a byte has changed: torch.load would not notice, and another training would go on."""
+    with zipfile.ZipFile(path) as archive:
+        if archive.testzip() is not None:
+            raise ValueError("it is damaged: a checksum is wrong")
+
+
+def restore(record: dict[str, Any], settings: ExperimentSettings, engine: Engine) -> Training:
+    """Return the training of a checkpoint on an engine without runs.
+
+    Raises ValueError where the checkpoint does not fit the settings or the data.
+    """
+    try:
+        training = Training(settings, engine, Stopwatch(elapsed_s=float(record["elapsed_s"])))
+        training.step = int(record["step"])
+        for values in record["runs"]:
+            _restore_run(training, values)
+    except (KeyError, TypeError, AttributeError, OverflowError, RuntimeError, UserError) as error:
+        raise ValueError(f"it does not fit ({type(error).__name__}: {error})") from error
+    return training
+
+
+def _restore_run(training: Training, values: dict[str, Any]) -> None:
+    plain = {name: values[name] for name in _PLAIN}
+    for name, kind in _PLAIN.items():
+        if type(plain[name]) is not kind:
+            raise TypeError(f"{name} is {plain[name]!r}")
+    run = RunState(settings=run_from_json(values["settings"]), **plain)
+    training.runs[run.number] = run
+    engine = training.engine
+    weight, bias = values["weight"], values["bias"]
+    if weight.shape != (engine.classes, engine.features) or bias.shape != (engine.classes,):
+        raise ValueError("its parameters have another shape than the data ask for")
+    if run.is_training:
+        engine.add(run.number, run.settings.head, run.settings.l2, weight, bias)
+        engine.set_kept(run.number, values["kept_weight"], values["kept_bias"])
+    else:
+        run.parameters = weight, bias
+
+
+def write_model(file: IO[bytes], training: Training, run: RunState) -> None:
+    """Write weight (classes, features) and bias (classes,) of one run as safetensors."""
+    from safetensors.torch import save
+
+    weight, bias = training.parameters(run)
+    file.write(save({"weight": weight, "bias": bias}))

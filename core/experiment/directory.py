@@ -1,0 +1,230 @@
+"""The directory that keeps an experiment: create, lock, append, checkpoint, list.
+
+A directory appears complete by one rename; config.json says how it was started, metrics.csv and
+events.jsonl are only ever appended to, checkpoint.pt is replaced atomically.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.lock import Lock
+from logreg_tui.core.files import reason, replace_file
+from logreg_tui.core.growing import GrowingFile
+from logreg_tui.core.training import events
+
+FORMAT = 1
+"""Version of config.json and checkpoint.pt."""
+
+CONFIG = "config.json"
+METRICS = "metrics.csv"
+EVENTS = "events.jsonl"
+CHECKPOINT = "checkpoint.pt"
+PREVIOUS_CHECKPOINT = "checkpoint.previous.pt"
+ERROR_LOG = "error.log"
+
+CSV_COLUMNS = (
+    "run",
+    "epoch",
+    "elapsed_s",
+    "head",
+    "l2",
+    "learning_rate",
+    "train_loss",
+    "l2_penalty",
+    "test_loss",
+    "train_accuracy",
+    "test_accuracy",
+)
+CSV_HEADER = ",".join(CSV_COLUMNS) + "\n"
+FIRST_LENGTHS = {METRICS: len(CSV_HEADER), EVENTS: 0}
+"""Bytes in the two growing files of a new directory."""
+
+
+def check_outside(target: Path) -> None:
+    """Raise UserError where a file or folder to be written would lie in an experiment's directory."""
+    resolved = Path(os.path.realpath(target))
+    for place in resolved, *resolved.parents:
+        if (place / CONFIG).is_file() and (place / METRICS).is_file():
+            raise UserError(f"{str(target)!r} lies in an experiment's own directory: choose another place")
+
+
+def csv_line(row: events.RowLogged) -> str:
+    """Return a row of metrics.csv: floats in full precision, nan and inf as such."""
+    return ",".join(str(getattr(row, name)) for name in CSV_COLUMNS) + "\n"
+
+
+class WriteError(UserError):
+    """The disk refused a write; what had been written is safe, and the write may be tried again."""
+
+
+class Experiment:
+    """One experiment directory, locked by this process and open for appending."""
+
+    def __init__(self, directory: Path, lock: Lock) -> None:
+        """Take over a complete directory and its lock. Raises OSError."""
+        self.directory = directory
+        self.lock = lock
+        self._config = (directory / CONFIG).read_bytes()
+        self._metrics = GrowingFile(directory / METRICS)
+        self._events = GrowingFile(directory / EVENTS)
+
+    @classmethod
+    def create(
+        cls,
+        runs_dir: Path,
+        label: str,
+        config: dict[str, Any],
+        write_checkpoint: Callable[[IO[bytes]], object],
+        *,
+        has_screen: bool = False,
+    ) -> Experiment:
+        """Make `runs_dir/<UTC time>-<label>`, or with -2, -3 ... behind it where that exists.
+
+        `write_checkpoint` writes the checkpoint of step 0, which belongs to files of the lengths
+        FIRST_LENGTHS. Raises UserError where the directory cannot be made.
+        """
+        draft = runs_dir / f".new-{os.getpid()}-{secrets.token_hex(4)}"
+        lock = None
+        try:
+            runs_dir.mkdir(parents=True, exist_ok=True)
+            draft.mkdir()
+            _write_json(draft / CONFIG, {"format": FORMAT, **config})
+            (draft / METRICS).write_text(CSV_HEADER)
+            (draft / EVENTS).touch()
+            replace_file(draft / CHECKPOINT, write_checkpoint)
+            lock = Lock(draft, has_screen=has_screen)
+            return cls(_rename_to_free_name(draft, f"{_started_at()}-{label}"), lock)
+        except (OSError, UserError) as error:
+            if lock is not None:
+                lock.release()
+            shutil.rmtree(draft, ignore_errors=True)
+            cause = reason(error) if isinstance(error, OSError) else str(error)
+            raise UserError(
+                f"cannot make an experiment in {str(runs_dir)!r}: {cause}; choose another --runs-dir"
+            ) from error
+
+    @classmethod
+    def reopen(cls, directory: Path, lock: Lock, lengths: Mapping[str, int]) -> Experiment:
+        """Go on writing to a directory whose lock is held, from a checkpoint that belongs to `lengths`.
+
+        Rows past the checkpoint are cut; of the events only a last line without its end is, which
+        nobody ever saw. Raises OSError.
+        """
+        os.truncate(directory / METRICS, lengths[METRICS])
+        events_file = directory / EVENTS
+        data = events_file.read_bytes()
+        os.truncate(events_file, data.rfind(b"\n") + 1)
+        return cls(directory, lock)
+
+    def append_row(self, row: events.RowLogged) -> None:
+        """Append one line to metrics.csv. Raises WriteError."""
+        with self._refusals_named(METRICS):
+            self._metrics.append(csv_line(row).encode())
+
+    def append_event(self, event: events.Event) -> None:
+        """Append one line to events.jsonl, unless the event is not kept there. Raises WriteError."""
+        record = events.to_record(event)
+        if record is not None:
+            line = json.dumps({"time": utc_now(), **record}, allow_nan=False)
+            with self._refusals_named(EVENTS):
+                self._events.append(line.encode() + b"\n")
+
+    def save(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        """Replace a file atomically by what `write` writes. Raises WriteError."""
+        with self._refusals_named(name):
+            replace_file(self.directory / name, write)
+
+    def save_checkpoint(self, write: Callable[[IO[bytes]], object]) -> None:
+        """Replace checkpoint.pt, keep the one before, and sync what it belongs to. Raises WriteError."""
+        current, draft = self.directory / CHECKPOINT, self.directory / f".{CHECKPOINT}.new"
+        with self._refusals_named(CHECKPOINT):
+            self._metrics.sync()
+            self._events.sync()
+            replace_file(draft, write)
+            # Between the two renames the one before is the newest: whoever loads falls back to it.
+            with suppress(FileNotFoundError):
+                current.replace(self.directory / PREVIOUS_CHECKPOINT)
+            draft.replace(current)
+
+    @contextmanager
+    def _refusals_named(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WriteError(f"cannot write {str(self.directory / name)!r}: {reason(error)}") from error
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Bytes of the two growing files: what a checkpoint taken now belongs to."""
+        return {METRICS: self._metrics.size, EVENTS: self._events.size}
+
+    def heal(self) -> None:
+        """Put back what was deleted or moved away while it was open. Raises UserError."""
+        with self._refusals_named(CONFIG):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self.lock.renew(self.directory)
+            if not (self.directory / CONFIG).exists():
+                replace_file(self.directory / CONFIG, lambda file: file.write(self._config))
+            self._metrics.heal()
+            self._events.heal()
+
+    def log_error(self, text: str) -> Path:
+        """Append a traceback to error.log and return its path. Raises OSError."""
+        path = self.directory / ERROR_LOG
+        with path.open("a") as file:
+            file.write(f"{utc_now()}\n{text}\n")
+        return path
+
+    def close(self) -> None:
+        """Close the files and give the lock back."""
+        self._metrics.close()
+        self._events.close()
+        self.lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def utc_now() -> str:
+    """Return the time as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _write_json(path: Path, record: dict[str, Any]) -> None:
+    path.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+
+def _started_at() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+
+
+def _rename_to_free_name(draft: Path, name: str) -> Path:
+    for number in itertools.count(1):
+        target = draft.with_name(f"{name}-{number}" if number > 1 else name)
+        if target.exists():
+            continue
+        try:
+            return draft.rename(target)
+        except OSError as error:
+            # Another process took the name just now.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+    raise AssertionError("unreachable: the numbers do not end")

@@ -1,0 +1,98 @@
+"""What there is in a runs directory, and the state each experiment is in. Reads only."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.directory import CONFIG, EVENTS, METRICS
+from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner
+from logreg_tui.core.files import reason
+
+TAIL_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One experiment as its files show it."""
+
+    directory: Path
+    state: str
+    """`training`, `paused`, `finished`, `stopped`, `interrupted` or `damaged`."""
+    dataset: str
+    runs: int
+    rows: int
+    host: str
+    """Where the process runs that trains it now; empty where none does."""
+    pid: int | None
+
+
+def list_experiments(runs_dir: Path) -> list[Summary]:
+    """Return the experiments in a folder, by name. Raises UserError where it cannot be read."""
+    try:
+        folders = sorted(path for path in runs_dir.iterdir() if os.path.isfile(path / CONFIG))
+    except OSError as error:
+        raise UserError(
+            f"cannot read {str(runs_dir)!r}: {reason(error)}; name the folder with --runs-dir"
+        ) from error
+    return [summarize(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def summarize(directory: Path) -> Summary:
+    """Return what the files of one experiment directory say; what cannot be read is `damaged`."""
+    try:
+        config = json.loads((directory / CONFIG).read_text())
+        dataset, first_runs = str(config["dataset"]["name"]), len(config["settings"]["runs"])
+        rows = _count_lines(directory / METRICS) - 1
+        happened = _last_events(directory / EVENTS)
+        added = _count_lines(directory / EVENTS, b'"event": "run_started"')
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return Summary(directory, "damaged", "", 0, 0, "", None)
+    is_live = is_locked(directory)
+    owner = read_owner(directory)
+    is_elsewhere = owner is not None and not owner.is_here
+    if owner is None or not (is_live or is_elsewhere):
+        owner = Owner("", "", 0)
+    return Summary(
+        directory,
+        _state(happened, is_live or is_elsewhere),
+        dataset,
+        max(first_runs, added),
+        max(rows, 0),
+        owner.host,
+        owner.pid or None,
+    )
+
+
+def _state(happened: list[dict[str, Any]], is_live: bool) -> str:
+    names = [event.get("event") for event in happened]
+    if is_live:
+        pauses = [name for name in names if name in ("paused", "resumed", "stepped")]
+        return "paused" if pauses[-1:] == ["paused"] else "training"
+    if names[-1:] == ["experiment_ended"] and happened[-1].get("reason") == "finished":
+        return "finished"
+    return "stopped" if names[-1:] in (["experiment_ended"], ["experiment_left"]) else "interrupted"
+
+
+def _count_lines(path: Path, needle: bytes = b"\n") -> int:
+    with path.open("rb") as file:
+        return sum(block.count(needle) for block in iter(lambda: file.read(1 << 20), b""))
+
+
+def _last_events(path: Path) -> list[dict[str, Any]]:
+    """Return the newest events that can be read, oldest first."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        lines = file.read().splitlines()
+    found = []
+    for line in lines:
+        with suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict):
+                found.append(record)
+    return found

@@ -1,0 +1,101 @@
+"""Parameters and data of an experiment as its directory has them, for whoever looks but does not train.
+
+Both are read only when somebody looks at them: the checkpoint needs torch, the data need time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.directory import CHECKPOINT
+from logreg_tui.core.session.resume import Kept, reading_only
+from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+
+if TYPE_CHECKING:
+    from logreg_tui.core.data.dataset import Dataset
+
+
+class Peek:
+    """What the files of an experiment show of its model."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+        self._has_looked_for_data = False
+
+    def look(self, run: int) -> Iterator[Event]:
+        """Yield the data once, where they are on this machine, and the run's newest saved parameters.
+
+        A checkpoint that cannot be read, or does not have the run yet, yields nothing.
+        """
+        if not self._has_looked_for_data:
+            self._has_looked_for_data = True
+            dataset = data_at_hand(self._kept)
+            if dataset is not None:
+                yield DataShown(0, dataset)
+        parameters = saved_parameters(self._kept.directory).get(run)
+        if parameters is not None:
+            yield parameters
+
+
+def data_at_hand(kept: Kept) -> Dataset | None:
+    """Return the data of an experiment, None where this machine does not have the very same.
+
+    Nothing is downloaded.
+    """
+    from logreg_tui.core.data.dataset import data_folder, load_dataset
+    from logreg_tui.core.data.mnist_files import FAMILIES
+
+    settings = reading_only(kept.settings)
+    family = FAMILIES.get(settings.dataset)
+    is_absent = family is not None and family.missing(data_folder(settings.data_dir))
+    # An experiment names the data it took; a file that says "auto" is not of this program.
+    if is_absent or settings.dataset == "auto":
+        return None
+    try:
+        dataset = load_dataset(
+            settings.dataset, settings.data_dir, settings.pixels, lambda text: None, lambda: False
+        )
+    except UserError:
+        return None
+    return dataset if dataset.fingerprint == kept.fingerprint else None
+
+
+def saved_parameters(directory: Path) -> dict[int, ParametersShown]:
+    """Return the parameters of the newest checkpoint by run; without those that cannot be read."""
+    return _of_checkpoint(directory, _newest)
+
+
+def logged_parameters(directory: Path) -> dict[int, ParametersShown]:
+    """Return, likewise, those of the newest row that the newest checkpoint knows of.
+
+    A training that was stopped has gone on from that row.
+    """
+    return _of_checkpoint(directory, _logged)
+
+
+def _of_checkpoint(
+    directory: Path, read: Callable[[int, Any], ParametersShown]
+) -> dict[int, ParametersShown]:
+    from logreg_tui.core.experiment.checkpoint import read_checkpoint
+
+    try:
+        record = read_checkpoint(directory / CHECKPOINT)
+        return {run["number"]: read(record["step"], run) for run in record["runs"]}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _newest(step: int, run: Any) -> ParametersShown:  # noqa: ANN401  of a file
+    is_training = run["status"] == "training"
+    epoch = step - run["joined_at"] if is_training else run["logged_epoch"]
+    weight, bias, head = run["weight"].numpy(), run["bias"].numpy(), run["settings"]["head"]
+    return ParametersShown(step, run["number"], epoch, head, weight, bias)
+
+
+def _logged(step: int, run: Any) -> ParametersShown:  # noqa: ANN401
+    weight, bias, head = run["kept_weight"].numpy(), run["kept_bias"].numpy(), run["settings"]["head"]
+    return ParametersShown(step, run["number"], run["logged_epoch"], head, weight, bias)

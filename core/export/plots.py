@@ -1,0 +1,251 @@
+"""Figures for print, drawn by matplotlib: the loss comparison, and weights as pictures.
+
+The same input gives the same bytes. matplotlib is an extra (`plot`), imported here only and when a
+figure is drawn; its global state, a display and the user's matplotlibrc play no part.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from logreg_tui.core.analysis.curves import LOSS, TITLES, Curve, limits, needs_log
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.files import reason, replace_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#000000", "#D55E00", "#CC79A7", "#56B4E9", "#A08B00")
+"""After Okabe and Ito (2008), its yellow darkened for white paper; neighbours differ in grey too."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "<")
+"""One fewer than colours: no two of 56 runs have the same of both."""
+PLAIN_RUNS = 2
+"""So many runs are told apart by their colours, in grey too; more have markers."""
+WIDTH, HEIGHT = 6.4, 4.2
+"""Inches; of many runs the legend makes the figure higher."""
+DASHES = (0, (3, 1.5))
+TRAIN_WIDTH, TEST_WIDTH = 0.8, 1.4
+"""Dashes are to be seen on a solid line of the same colour."""
+MARKER_DISTANCE = 0.12
+"""Of two markers of a curve, as a share of the diagonal of the axes."""
+COLUMN_ROOM, HANDLE_ROOM = 96, 10
+"""Characters in a row of the legend, and what the sample of a line takes of them."""
+LEGEND_ROWS = 2
+"""Rows of the legend that fit into HEIGHT."""
+ROW_HEIGHT = 0.17
+NAMED_MARKS = 6
+"""So many knobs are named where they were turned."""
+MOST_CLASSES = 100
+"""Pictures in a figure of weights."""
+GREY = "#555555"
+Entry = tuple["Line2D", str]
+"""Of the legend."""
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 11,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.formatter.useoffset": False,
+    "axes.linewidth": 0.6,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "lines.markersize": 3.5,
+    "savefig.dpi": 300,
+    # Labels are names, which may hold a dollar sign, and stay words in an SVG.
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+    "image.composite_image": False,
+    "svg.hashsalt": "logreg-tui",
+}
+METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+"""What matplotlib would write into a file that is not the same each time."""
+
+
+def image_format(target: Path) -> str:
+    """Return `png` or `svg` after the ending of a name. Raises UsageError for any other."""
+    ending = target.suffix.lower().removeprefix(".")
+    if ending not in METADATA:
+        raise UsageError(f"{str(target)!r} is no name of a figure: let it end in .png or .svg")
+    return ending
+
+
+def draw_curves(curves: Sequence[Curve], target: Path, metric: str = LOSS) -> None:
+    """Draw curves over epochs, train solid and test dashed; `metric` names what they hold.
+
+    A line is interrupted where a value is not finite and where the head was switched; a curve that
+    diverged ends in a cross. Raises UserError.
+    """
+    _draw(target, lambda figure: _compare(figure, curves, metric))
+
+
+def draw_weights(weight: np.ndarray, shape: tuple[int, int], title: str, target: Path) -> None:
+    """Draw the weights of each class as a picture, all on one scale that is symmetric around 0.
+
+    weight: shape (classes, features); shape: rows and columns of an image, features in all. Of more
+    than MOST_CLASSES classes the first are drawn. Raises UserError.
+    """
+    _draw(target, lambda figure: _show_weights(figure, weight, shape, title))
+
+
+def _draw(target: Path, paint: Callable[[Figure], None]) -> None:
+    kind = image_format(target)
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UserError("figures need matplotlib: pip install matplotlib") from error
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Such as for a character that no font has: the figure shows a box.
+        warnings.simplefilter("ignore")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+        paint(figure)
+        _write(target, lambda file: figure.savefig(file, format=kind, metadata=METADATA[kind]))
+
+
+def _write(target: Path, write: Callable[[IO[bytes]], object]) -> None:
+    try:
+        replace_file(target, write)
+    except OSError as error:
+        raise UserError(f"cannot write {str(target)!r}: {reason(error)}; choose another place") from error
+
+
+def _compare(figure: Figure, curves: Sequence[Curve], metric: str) -> None:
+    axes = figure.add_subplot()
+    title, name = TITLES[metric]
+    axes.set(title=title, xlabel="Epochs", ylabel=name)
+    floors = sorted({curve.floor for curve in curves if curve.floor is not None and metric == LOSS})
+    entries = [_draw_run(axes, *each) for each in zip(curves, _looks(len(curves)), strict=True)]
+    entries += [_key("train", linewidth=TRAIN_WIDTH), _key("test", linewidth=TEST_WIDTH, linestyle=DASHES)]
+    entries += [_draw_floor(axes, floor) for floor in floors]
+    entries += _draw_knobs(axes, curves)
+    _set_axes(axes, curves, metric, floors)
+    _add_legend(figure, entries)
+
+
+def _looks(count: int) -> list[dict[str, Any]]:
+    """Return what tells each of so many runs from the others."""
+    looks: list[dict[str, Any]] = [{"color": color} for color in islice(cycle(COLORS), count)]
+    if count > PLAIN_RUNS:
+        for at, (look, marker) in enumerate(zip(looks, cycle(MARKERS), strict=False)):
+            look.update(marker=marker, markerfacecolor="white", markeredgewidth=0.7)
+            # Markers of curves that lie on each other stand side by side.
+            look["markevery"] = (MARKER_DISTANCE * (0.1 + at * 0.381966 % 1), MARKER_DISTANCE)
+    return looks
+
+
+def _draw_run(axes: Axes, curve: Curve, look: dict[str, Any]) -> Entry:
+    """Draw both curves of a run and what became of it."""
+    # A single row makes no line.
+    dot: dict[str, Any] = {"marker": "o", "clip_on": False} if len(curve.epochs) < 2 else {}
+    (line,) = axes.plot(*curve.line(curve.train), **{**look, **dot, "linewidth": TRAIN_WIDTH})
+    dashes: dict[str, Any] = {"linewidth": TEST_WIDTH, "linestyle": DASHES, "markerfacecolor": "white"}
+    axes.plot(*curve.line(curve.test), color=look["color"], **dashes, **dot)
+    if curve.diverged_at is None:
+        return line, curve.label
+    end = curve.place(curve.diverged_at)
+    if end is not None:
+        axes.plot(*end, linestyle="", marker="X", color=look["color"], markersize=6, zorder=3, clip_on=False)
+    return line, f"{curve.label} (✕ diverged at {curve.diverged_at:,})"
+
+
+def _key(label: str, **look: Any) -> Entry:  # noqa: ANN401  of a line
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=GREY, **look), label
+
+
+def _draw_floor(axes: Axes, floor: float) -> Entry:
+    line = axes.axhline(floor, color="black", linewidth=0.9, linestyle=(0, (1, 2)), zorder=1.5)
+    return line, f"sigmoid floor {floor:.4f}"
+
+
+def _draw_knobs(axes: Axes, curves: Sequence[Curve]) -> list[Entry]:
+    """Mark where knobs were turned, with words where there are few."""
+    turned = [(mark, at) for curve in curves for mark in curve.knobs if (at := curve.place(mark.epoch))]
+    look: dict[str, Any] = {"linestyle": "", "marker": "d", "markersize": 4}
+    for mark, at in turned:
+        axes.plot(*at, zorder=3, clip_on=False, color=GREY, **look)
+        if len(turned) <= NAMED_MARKS:
+            axes.annotate(mark.text, at, (3, 5), textcoords="offset points", fontsize=7, color=GREY)
+    return [_key("knob turned", **look)] if turned else []
+
+
+def _set_axes(axes: Axes, curves: Sequence[Curve], metric: str, floors: Sequence[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    axes.set_xlim(0, max(1.0, *(float(curve.epochs[-1]) for curve in curves)) * 1.01)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    low, high = limits(curves)
+    low, high = min([low, *floors]), max([high, *floors])
+    if metric == LOSS and needs_log(curves):
+        axes.set_yscale("log", nonpositive="mask")
+        decades = math.log10(high / low)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 4 else (1,)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.set_ylim(low / 1.1**decades, high * 1.1**decades)
+    else:
+        margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
+        axes.set_ylim(low - margin, high + margin)
+
+
+def _add_legend(figure: Figure, entries: Sequence[Entry]) -> None:
+    """Put the legend under the axes, in as many columns as fit, and make room for it."""
+    lines, labels = zip(*entries, strict=True)
+    columns = _columns([len(label) + HANDLE_ROOM for label in labels])
+    rows = -(-len(labels) // columns)
+    figure.set_size_inches(WIDTH, HEIGHT + ROW_HEIGHT * max(0, rows - LEGEND_ROWS))
+    figure.legend(lines, labels, loc="outside lower center", ncols=columns)
+
+
+def _columns(widths: Sequence[int]) -> int:
+    """Return how many columns of entries of these widths fit, filled from the top as matplotlib does."""
+    import numpy as np
+
+    def fits(columns: int) -> bool:
+        return sum(int(part.max()) for part in np.array_split(widths, columns)) <= COLUMN_ROOM
+
+    return next((columns for columns in range(len(widths), 1, -1) if fits(columns)), 1)
+
+
+def _show_weights(figure: Figure, weight: np.ndarray, shape: tuple[int, int], title: str) -> None:
+    import numpy as np
+
+    shown = weight[:MOST_CLASSES]
+    if len(shown) < len(weight):
+        title = f"{title} (classes 0 to {len(shown) - 1} of {len(weight):,})"
+    finite = np.abs(shown[np.isfinite(shown)])
+    most = float(finite.max(initial=0.0)) or 1.0
+    columns = min(len(shown), 5 if len(shown) <= 20 else 10)
+    inch = (WIDTH - 1.2) / columns
+    # All in one coordinate system, in which a picture is 1 wide: a hundred of axes take seconds.
+    height, gap, name_room = shape[0] / shape[1], 0.08, 0.2 / inch
+    step, rows = height + name_room, -(-len(shown) // columns)
+    figure.set_size_inches(WIDTH, 0.4 + rows * step * inch)
+    axes = figure.add_subplot(title=title)
+    axes.axis("off")
+    for label, picture in enumerate(shown):
+        x, y = label % columns, -(label // columns) * step
+        extent = (x, x + 1 - gap, y - height * (1 - gap), y)
+        image = axes.imshow(
+            picture.reshape(shape), "RdBu", vmin=-most, vmax=most, interpolation="none", extent=extent
+        )
+        axes.text(x + (1 - gap) / 2, y + 0.15 * name_room, str(label), ha="center", va="bottom", fontsize=8)
+    axes.set(xlim=(0, columns - gap), ylim=(name_room - rows * step, name_room))
+    figure.colorbar(image, shrink=0.9, aspect=30)

@@ -1,0 +1,1 @@
+"""Classification of a user's own pictures."""

@@ -1,0 +1,111 @@
+"""A picture file of the user's as numbers: PNG, JPEG, GIF, BMP or WebP, by content and not by name.
+
+What comes out is small enough to work with: a bigger picture is scaled down while it is read.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.data.arrays import describe
+from logreg_tui.core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+LONGEST_SIDE = 800
+"""Pixels of the longer side that are enough to see what is drawn."""
+MOST_PIXELS = 100_000_000
+"""A phone's largest photo has that many; what claims more is taken for a decompression bomb."""
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+"""Of Pillow's readers those of pictures that people draw and take, and none that starts a program."""
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Of red, green and blue: ITU-R BT.601."""
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Return a picture upright as red, green and blue, shape (rows, columns, 3), float32 of 0..1.
+
+    Transparent parts become white, or black where what is drawn is light. Raises UserError, naming
+    the file, where it is no picture that can be read.
+    """
+    try:
+        return _read(path)
+    except OSError as error:
+        if error.errno is None:
+            raise UserError(f"{str(path)!r} is damaged: {describe(error)}; save it again") from error
+        raise UserError(f"{str(path)!r} cannot be read: {describe(error)}") from error
+
+
+def _read(path: Path) -> np.ndarray:
+    from PIL import Image, UnidentifiedImageError
+
+    # Opening a pipe would wait for whoever writes to it.
+    if path.exists() and not path.is_file():
+        raise UserError(f"{str(path)!r} is {'a folder' if path.is_dir() else 'no file'}: name a picture file")
+    with path.open("rb") as file, warnings.catch_warnings():
+        # Its limit is ours: an image between the two would be warned of on the screen.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(file, formats=FORMATS) as image:
+                _check(path, image)
+                return _values(_upright(image))
+        except UnidentifiedImageError as error:
+            raise UserError(f"{str(path)!r} is no picture: give a PNG or JPEG file") from error
+        except Image.DecompressionBombError as error:
+            raise _too_large(path) from error
+        except (OSError, UserError):
+            raise
+        # A damaged file makes its decoder raise whatever it comes across.
+        except Exception as error:
+            raise UserError(f"{str(path)!r} is damaged: {describe(error)}; save it again") from error
+
+
+def _check(path: Path, image: Image) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        raise _too_large(path)
+    # A phone's JPEG may hold a second picture, such as its map of depths: the first is the photo.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise UserError(f"{str(path)!r} is animated: save the one frame that is meant as PNG")
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(f"{str(path)!r} has more than {MOST_PIXELS:,} pixels: scale it down first")
+
+
+def _upright(image: Image) -> Image:
+    from PIL import ImageOps
+
+    # A JPEG is decoded at an eighth, a quarter or half of its size where that is enough.
+    image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+    return ImageOps.exif_transpose(image)
+
+
+def _values(image: Image) -> np.ndarray:
+    import numpy as np
+
+    if image.mode.startswith("I"):
+        grey = _reduced(image.convert("I").convert("F"))
+        return np.repeat(np.asarray(grey, np.float32)[:, :, None] / 65535, 3, axis=2)
+    if not image.has_transparency_data:
+        return np.asarray(_reduced(image.convert("RGB")), np.float32) / 255
+    colors = np.asarray(_reduced(image.convert("RGBA")), np.float32) / 255
+    alpha = colors[:, :, 3:]
+    drawn = colors[:, :, :3] * alpha
+    brightness = float((drawn @ np.array(LUMINANCE, np.float32)).sum() / max(alpha.sum(), 1e-9))
+    return np.asarray(drawn + (1 - alpha) * (brightness < 0.5), np.float32)
+
+
+def _reduced(image: Image) -> Image:
+    """Return an image that is at most LONGEST_SIDE long."""
+    from PIL.Image import Resampling
+
+    share = LONGEST_SIDE / max(image.size)
+    if share >= 1:
+        return image
+    return image.resize(
+        (max(1, round(image.width * share)), max(1, round(image.height * share))), Resampling.BOX
+    )

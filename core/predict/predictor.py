@@ -1,0 +1,206 @@
+"""What an experiment's models say of pictures of the user's own.
+
+Torch, which takes seconds to import, is needed only for an experiment that has not ended cleanly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from logreg_tui.core.data.arrays import Arrays, describe
+from logreg_tui.core.data.inputs import ArraySource, Inputs
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.experiment.directory import CONFIG, EVENTS
+from logreg_tui.core.experiment.saved_model import data_at_hand, saved_parameters
+from logreg_tui.core.predict.picture_file import read_picture
+from logreg_tui.core.predict.preprocessing import NothingDrawn
+from logreg_tui.core.predict.recipes import KNOWN, MEASURED_SAMPLES, Recipe, measured
+from logreg_tui.core.session.resume import Kept, read_config
+from logreg_tui.core.training import events
+from logreg_tui.core.training.replay import read_events
+from logreg_tui.core.training.snapshots import ParametersShown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from logreg_tui.core.data.dataset import Dataset
+    from logreg_tui.core.data.shard_source import ShardSource
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """The models of an experiment, and how a picture becomes their input."""
+
+    recipe: Recipe
+    runs: Mapping[int, ParametersShown]
+    """By number, at least one."""
+    _kept: Kept
+    _data: Dataset | None
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return len(next(iter(self.runs.values())).bias)
+
+    def sample(self, path: Path) -> np.ndarray:
+        """Return a picture file as one more sample of the dataset, before `--pixels`.
+
+        Shape and type are those of the recipe. Raises UserError, naming the file.
+        """
+        try:
+            return self.recipe.sample(read_picture(path))
+        except NothingDrawn:
+            raise UserError(
+                f"{str(path)!r} shows nothing on its ground: draw one thing, large, on a plain ground"
+            ) from None
+
+    def predict(self, samples: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
+        """Return the probabilities by run, shape (samples, classes), float64."""
+        from logreg_tui.core.analysis.inspection import probabilities
+
+        inputs = self._inputs(samples)
+        return {number: probabilities(parameters, inputs) for number, parameters in self.runs.items()}
+
+    def _inputs(self, samples: Sequence[np.ndarray]) -> Inputs:
+        import numpy as np
+
+        from logreg_tui.core.data.scaling import scaled_inputs
+
+        test = np.stack(samples)
+        source = None if self._data is None else self._data.train_inputs.source
+        train = source.values if isinstance(source, ArraySource) else cast("ShardSource | None", source)
+        labels = np.zeros(len(test), np.int64)
+        brightest = None if self.recipe.is_measured else self.recipe.ink
+        # Exactly what the data themselves go through, with the pictures for a test set.
+        arrays = Arrays("", test if train is None else train, labels, test, labels, brightest)
+        return scaled_inputs(arrays, self._kept.settings.pixels)[1]
+
+
+def open_predictor(directory: Path, run: int | None = None) -> Predictor:
+    """Return the newest models of an experiment, or that of one run.
+
+    Raises UserError where the directory cannot be read, has no such run, or its data are no images or
+    are needed and not on this machine.
+    """
+    kept = read_config(directory)
+    shape = _image_shape(kept)
+    runs = newest_parameters(kept)
+    if not runs:
+        raise UserError(f"{str(directory)!r} has no checkpoint that can be read: train it again with repeat")
+    if run is not None:
+        if run not in runs:
+            known = ", ".join(map(str, runs))
+            raise UsageError(f"{str(directory)!r} has no run {run}: choose from {known}")
+        runs = {run: runs[run]}
+    _check(directory, runs.values(), shape)
+    recipe = _known_recipe(kept, shape)
+    data = _data(kept, recipe is not None)
+    if recipe is None:
+        assert data is not None
+        recipe = _measured_recipe(data, shape)
+    return Predictor(recipe, runs, kept, data)
+
+
+def newest_parameters(kept: Kept) -> dict[int, ParametersShown]:
+    """Return the newest saved parameters by run, those that cannot be read left out."""
+    return _of_models(kept) or saved_parameters(kept.directory)
+
+
+def _of_models(kept: Kept) -> dict[int, ParametersShown]:
+    """Return the parameters of the models' files; nothing unless they are those of the newest checkpoint.
+
+    Both are written before the end of all runs is recorded, and whatever happens later is recorded
+    before it trains.
+    """
+    from logreg_tui.core.analysis.compared_runs import read_runs
+
+    try:
+        last = read_events(kept.directory / EVENTS)[-1].event
+    except (OSError, IndexError):
+        return {}
+    is_end = isinstance(last, events.AllRunsEnded | events.ExperimentEnded)
+    if not is_end or getattr(last, "reason", "finished") != "finished":
+        return {}
+    found = {}
+    for run in read_runs(kept.directory):
+        read = _read_model(kept.directory / f"model-{run.run}.safetensors")
+        if read is None or run.epochs is None:
+            return {}
+        found[run.run] = ParametersShown(last.step, run.run, run.epochs, run.head, *read)
+    return found
+
+
+def _read_model(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    if not path.is_file():
+        return None
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(path)
+        return arrays["weight"], arrays["bias"]
+    # A damaged file makes the reader raise whatever it comes across; the checkpoint is there too.
+    except Exception:
+        return None
+
+
+def _image_shape(kept: Kept) -> tuple[int, int]:
+    """Return rows and columns of the images. Raises UserError where the data are none."""
+    path = kept.directory / CONFIG
+    try:
+        shape = json.loads(path.read_text())["dataset"]["image_shape"]
+        if shape is None:
+            raise UserError(
+                f"the samples of {kept.settings.dataset!r} are no images: predict needs data of shape "
+                "(samples, rows, columns)"
+            )
+        rows, columns = shape
+        if type(rows) is not int or type(columns) is not int or min(rows, columns) < 2:
+            raise ValueError(f"image_shape is {shape!r}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{str(path)!r} is damaged: {describe(error)}") from error
+    return rows, columns
+
+
+def _check(directory: Path, runs: Iterable[ParametersShown], shape: tuple[int, int]) -> None:
+    """Raise UserError where parameters do not fit images of a shape, or are not finite."""
+    import numpy as np
+
+    for run in runs:
+        fits = run.weight.shape == (len(run.bias), shape[0] * shape[1]) and run.bias.ndim == 1
+        if not fits or not all(np.isfinite(part).all() for part in (run.weight, run.bias)):
+            raise UserError(
+                f"{str(directory)!r} is damaged: the parameters of run {run.run} are not finite, or do not "
+                f"fit images of {shape[0]} x {shape[1]} pixels; train it again with repeat"
+            )
+
+
+def _known_recipe(kept: Kept, shape: tuple[int, int]) -> Recipe | None:
+    recipe = KNOWN.get(kept.settings.dataset)
+    return recipe if recipe is not None and recipe.shape == shape else None
+
+
+def _data(kept: Kept, is_known: bool) -> Dataset | None:
+    """Return the data before `--pixels` where pictures cannot be made inputs without them."""
+    if is_known and kept.settings.pixels != "standardized":
+        return None
+    data = data_at_hand(replace(kept, settings=replace(kept.settings, pixels="raw")))
+    if data is None:
+        needed = "their mean and deviation are needed" if is_known else "how they were drawn is not known"
+        raise UserError(
+            f"the data of {kept.settings.dataset!r} are not on this machine and {needed}: put them where "
+            "they were, or name their folder in LOGREG_TUI_DATA_DIR"
+        )
+    return data
+
+
+def _measured_recipe(data: Dataset, shape: tuple[int, int]) -> Recipe:
+    inputs = data.train_inputs
+    stored = inputs.stored(0, min(MEASURED_SAMPLES, len(inputs)))
+    recipe = measured(stored.reshape(-1, *shape), stored.dtype.str)
+    if recipe is None:
+        raise UserError(f"the samples of {data.name!r} are blank: nothing tells how to draw one")
+    return recipe

@@ -1,0 +1,1 @@
+"""A training with its directory: start, resume, watch, stop, many processes."""

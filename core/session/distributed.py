@@ -1,0 +1,276 @@
+"""The processes that torchrun or another launcher starts, joined through torch.distributed.
+
+What rank 0 says, and who has something to say when all ends, goes over the processors' network;
+gradients go over nccl where they are on GPUs. Whoever can reach the port can make the ranks run
+code, as with anything that torch.distributed joins: it is for networks that are trusted.
+https://docs.pytorch.org/docs/stable/distributed.html
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from logreg_tui.core.data.arrays import describe
+from logreg_tui.core.engine.process_group import LostContact, Ranks
+from logreg_tui.core.errors import Cancelled, UsageError, UserError
+from logreg_tui.core.session import start as session
+from logreg_tui.core.training.requests import Control, Leave
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
+
+    from logreg_tui.core.data.dataset import Dataset
+    from logreg_tui.core.engine.engine import Engine
+    from logreg_tui.core.settings import ExperimentSettings
+
+BEGIN, END = "begin", "end"
+PASSES = ("advance", "measure")
+CLAIM = "logreg-tui/says-what-went-wrong"
+PATIENCE_S = 2.0
+"""How long the ranks wait for each other to find out who says what went wrong."""
+POLL_S = 0.05
+WORDS = torch.device("cpu")
+
+
+class Refused(UserError):
+    """A process cannot train, and all know why."""
+
+
+class Group(Ranks):
+    """This process among those that were started with it; a context that it is in contact with them."""
+
+    def __init__(self) -> None:
+        """Take what the launcher says. Raises UserError where PyTorch cannot join processes."""
+        if not dist.is_available():
+            raise UserError("this build of PyTorch has no torch.distributed: train with a single process")
+        self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        self.wish = 0
+        """The signal that asked this process to end; rank 0 learns of it before the next pass."""
+        self.is_silent = self.rank > 1 and os.environ.get("LOCAL_RANK") != "0"
+        """Whether another process says what went wrong."""
+        self._is_idle = True
+        self._has_trained = False
+
+    def __enter__(self) -> Self:
+        """Meet the others. Raises UserError where that fails."""
+        self._store = _meet()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Refused):
+            self.is_silent = self.rank > 0
+            return
+        # In the middle of an exchange the others would not understand; they notice the end of this process.
+        is_clean = self._is_idle
+        if self.rank == 0 and is_clean:
+            with suppress(LostContact):
+                self.announce(END, getattr(error, "exit_status", int(error is not None)))
+        if error is not None or not is_clean:
+            with suppress(RuntimeError):  # Where the store has gone with rank 0.
+                self.is_silent = not self._claims(error)
+                if self.rank == 0 and not is_clean:
+                    self._wait_for_claims()
+
+    def _claims(self, error: BaseException | None) -> bool:
+        """Whether this process is the first to say what went wrong; where contact was lost, rank 0 is."""
+        if self.rank and isinstance(error, LostContact):
+            with suppress(dist.DistStoreError):
+                self._store.wait([CLAIM], timedelta(seconds=PATIENCE_S))
+        return bool(self._store.add(CLAIM, 1) == 1)
+
+    def _wait_for_claims(self) -> None:
+        """Let the others see who has claimed: the store may end with this process."""
+        if dist.get_backend() == dist.Backend.GLOO:
+            dist.destroy_process_group()  # Who still waits for this process's part is to notice.
+        end = time.monotonic() + PATIENCE_S
+        while self._store.add(CLAIM, 0) < self.size - 1 and time.monotonic() < end:
+            time.sleep(POLL_S)
+
+    @contextmanager
+    def _exchange(self) -> Iterator[None]:
+        self._is_idle = False
+        try:
+            yield
+        except RuntimeError as error:
+            raise LostContact(
+                f"rank {self.rank} on {socket.gethostname()} lost contact with the other ranks "
+                f"({_cause(error)}): one of them failed or was killed; {self._remedy()}"
+            ) from error
+        self._is_idle = True
+
+    def _remedy(self) -> str:
+        if not self._has_trained:
+            return "start all of them again"
+        return "go on with `logreg-tui resume DIR --no-screen`, with any number of ranks"
+
+    def announce(self, name: str, *arguments: object, **named: object) -> None:
+        """Send a call to the other processes; nothing where this one does not lead."""
+        if self.rank == 0:
+            self._broadcast([(name, arguments, named)])
+
+    @contextmanager
+    def calling(self, name: str, *arguments: object, **named: object) -> Iterator[None]:
+        """Announce a call; what fails in the middle of a pass leaves the others waiting for this process."""
+        self.announce(name, *arguments, **named)
+        self._is_idle = name not in PASSES
+        yield
+        self._is_idle = True
+
+    def heard(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Return what rank 0 announced, waiting for it."""
+        words: list[Any] = [None]
+        self._broadcast(words)
+        name, arguments, named = words[0]
+        return name, arguments, named
+
+    def _broadcast(self, words: list[Any]) -> None:
+        with self._exchange():
+            dist.broadcast_object_list(words, device=WORDS)
+        if words[0][0] in PASSES:
+            self._has_trained = True
+            self._agree()
+
+    def _agree(self) -> None:
+        """Let rank 0 know which signal asked a process to end; it then ends the training for all."""
+        wish = torch.tensor([self.wish])
+        with self._exchange():
+            dist.all_reduce(wish, dist.ReduceOp.MAX)
+        if self.rank == 0 and wish.item():
+            os.kill(os.getpid(), int(wish.item()))
+
+    def add_up(self, tensor: Tensor) -> None:
+        """Replace a tensor by the sum over all processes, the same bits in each."""
+        with self._exchange():
+            dist.all_reduce(tensor)
+
+    def share(self, settings: ExperimentSettings, dataset: Dataset) -> None:
+        """Let the others load the same data, after this process has them. Raises UserError."""
+        if self.rank:
+            return
+        smallest = min(len(dataset.train_inputs), len(dataset.test_inputs))
+        if smallest < self.size:
+            raise UserError(f"{self.size} ranks are too many for {smallest} samples: start fewer")
+        self.announce(BEGIN, settings, dataset.fingerprint)
+        self.confirm(None)
+
+    def confirm(self, problem: str | None) -> None:
+        """Tell the others what keeps this process from training. Raises Refused where any has a problem."""
+        problems: list[Any] = [None] * self.size
+        with self._exchange():
+            dist.all_gather_object(problems, problem)
+        for rank, text in enumerate(problems):
+            if text is not None:
+                raise Refused(f"rank {rank} {text}")
+
+
+def _meet() -> Store:
+    """Wait until all processes are there, and return what they share. Raises UserError."""
+    # Not in every build of PyTorch.
+    from torch.distributed.rendezvous import rendezvous
+
+    if _is_loopback(os.environ.get("MASTER_ADDR", "")):
+        # Else gloo asks for this machine's own name, which not every machine knows.
+        for name in {name for _, name in socket.if_nameindex()} & {"lo", "lo0"}:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
+    # Python's own handler would answer a ctrl-C only when all have come.
+    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Tensors of the processor go through gloo even where GPUs have nccl.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        store: Store
+        store, rank, size = next(rendezvous("env://"))
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
+    except ValueError as error:
+        raise UsageError(f"RANK and WORLD_SIZE are set, but {_cause(error)}: use torchrun") from error
+    except RuntimeError as error:
+        raise UserError(
+            f"rank {os.environ['RANK']} on {socket.gethostname()} did not meet the other ranks at "
+            f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} ({_cause(error)}): start all of them, "
+            "with the same address and a port that is free"
+        ) from error
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    return store
+
+
+def _is_loopback(address: str) -> bool:
+    return address in ("localhost", "::1") or address.startswith("127.")
+
+
+def _cause(error: Exception) -> str:
+    """Return what torch.distributed says, without the places in its source and its advice."""
+    text = re.sub(r"^\[.*?\] |^Error initializing .* rendezvous: ", "", str(error))
+    return describe(RuntimeError(text.partition(". ")[0]))
+
+
+def serve(group: Group) -> int:
+    """Compute for rank 0 until it ends the training; return the exit status.
+
+    Signals are rank 0's to answer: it ends the training cleanly for all. Raises UserError.
+    """
+    control = Control()
+
+    def wish(number: int, frame: FrameType | None) -> None:
+        group.wish = number
+        control.send(Leave(signal.Signals(number).name))
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, wish)
+    try:
+        return _serve(group, control)
+    except (LostContact, Refused):
+        raise
+    except UserError as error:
+        raise UserError(f"rank {group.rank} on {socket.gethostname()}: {error}") from error
+
+
+def _serve(group: Group, control: Control) -> int:
+    name, arguments, _ = group.heard()
+    if name == BEGIN:
+        ground = _prepared(group, control, *arguments)
+        with session.out_of_memory_explained(ground):
+            arguments = _obey(group, ground)
+    return int(arguments[0])
+
+
+def _prepared(
+    group: Group, control: Control, settings: ExperimentSettings, fingerprint: str
+) -> session.Ground:
+    problem, ground = None, None
+    try:
+        ground = session.prepare(settings, control, lambda text: None, group)
+        if ground.dataset.fingerprint != fingerprint:
+            problem = f"has data of {settings.dataset!r} that are not those of rank 0"
+    except UserError as error:
+        problem = f"cannot train: {error}"
+    except Cancelled:
+        problem = f"was ended by {control.leave_cause}"
+    group.confirm(problem and f"on {socket.gethostname()} {problem}")
+    assert ground is not None, "without a problem"
+    return ground
+
+
+def _obey(group: Group, ground: session.Ground) -> tuple[Any, ...]:
+    """Do what rank 0 does, and return what it says at the end."""
+    engine: Engine | None = None
+    while True:
+        name, arguments, named = group.heard()
+        if name == END:
+            return arguments
+        if name == "__init__":
+            engine = ground.engine()
+        else:
+            getattr(engine, name)(*arguments, **named)

@@ -1,0 +1,241 @@
+"""An experiment watched from outside: what its two growing files say, as the events they were made of.
+
+Writes nothing, and loads no torch unless somebody looks at the parameters, so that any number of
+watchers may look at a training. Rows that a
+resume computes again are told as they were computed first; what is never recorded, such as a write
+that the disk refused, cannot be seen.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+
+from logreg_tui.core.data.arrays import describe, inert
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.directory import CONFIG, CSV_COLUMNS, EVENTS, METRICS
+from logreg_tui.core.experiment.event_log import joins_of, row_of
+from logreg_tui.core.experiment.lock import is_locked, read_owner
+from logreg_tui.core.experiment.saved_model import Peek
+from logreg_tui.core.files import reason
+from logreg_tui.core.session.resume import Kept, read_config
+from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training.events import Event, RowLogged
+from logreg_tui.core.training.history import INTERRUPTED
+from logreg_tui.core.training.replay import read_events
+from logreg_tui.core.training.requests import Control, Detach, Request, ShowParameters, Stop
+
+POLL_S = 0.25
+SLICE_S = 0.05
+"""How long a stop may go unnoticed between two polls."""
+
+_CHANGES = (
+    events.RunStarted,
+    events.SettingChanged,
+    events.RunDiverged,
+    events.RunEnded,
+    events.RunExtended,
+)
+"""What belongs to the rows around it; the other events tell how the process fared, in their order."""
+
+_Order = tuple[int, int]
+_Timed = tuple[_Order, Event]
+
+
+def follow_experiment(
+    directory: Path, control: Control, progress: Callable[[str], None]
+) -> Generator[Event, None, None]:
+    """Yield what happened to an experiment, then what happens, until `control` says that nobody watches.
+
+    An end is no end here: somebody may resume. Where the process that trained died without a word,
+    ExperimentLeft with the cause INTERRUPTED is yielded. Raises UserError where the directory is no
+    experiment, or goes away.
+    """
+    progress(f"Reading {directory}")
+    follower = _Follower(read_config(directory))
+    # Twice: what was read at the first look is certain at the second.
+    past = [*follower.poll(), *follower.poll()]
+    yield follower.started()
+    # A long past must not keep whoever quits.
+    yield from takewhile(lambda _: not control.is_stopping, past)
+    peek = Peek(follower.kept)
+    while not isinstance(request := _asked_meanwhile(control), Stop | Detach):
+        if isinstance(request, ShowParameters):
+            yield from peek.look(request.run)
+        yield from follower.poll()
+
+
+def _asked_meanwhile(control: Control) -> Request | None:
+    """Wait for a request until the next poll; Stop is returned where nobody watches any more."""
+    end = time.monotonic() + POLL_S
+    while time.monotonic() < end:
+        if control.is_stopping:
+            return Stop()
+        if (request := control.take()) is not None:
+            return request
+        time.sleep(SLICE_S)
+    return None
+
+
+class _Follower:
+    """Reads what was appended since the last poll."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self._directory = kept.directory
+        self._settings = kept.settings
+        self._started: events.ExperimentStarted | None = None
+        self._metrics_offset = 0
+        self._events_offset = -1
+        """Where the newest event that was read begins."""
+        self._newest_step = 0
+        """The highest step that an event named."""
+        self._beginnings: list[Event] = []
+        self._joins: dict[int, list[tuple[int, int]]] = {}
+        self._shown: dict[int, int] = {}
+        """The newest epoch of each run that was told."""
+        self._waiting: list[_Timed] = []
+        """Events whose rows may not have been read yet."""
+        self._is_trained = False
+        """Whether a process has begun and has not said that it ended."""
+        self._step = 0
+
+    def started(self) -> events.ExperimentStarted:
+        """Return what is trained, as the experiment said when it began. Raises UserError."""
+        begun = self._started or _started_from_config(self._directory, self._settings)
+        return replace(begun, directory=str(self._directory.absolute()))
+
+    def poll(self) -> list[Event]:
+        """Return what happened since the last poll. Raises UserError."""
+        # Looked at first: whoever is gone by now has written all that is read below.
+        is_gone = self._is_trained and not _has_owner(self._directory)
+        try:
+            offset = self._metrics_offset
+            lines = self._read_lines()
+            later = self._read_events()
+        except OSError as error:
+            raise UserError(f"cannot follow {str(self._directory)!r} any longer: {reason(error)}") from error
+        if any(isinstance(event, events.ExperimentResumed) for _, event in later):
+            is_gone = False
+            if offset:
+                # Rows were cut and computed again: the old offset may be anywhere in a line.
+                lines, self._metrics_offset = [], 0
+        happened = self._merge(self._rows(lines), later, is_complete=is_gone)
+        self._remember(happened)
+        if is_gone and self._is_trained:
+            happened.append(events.ExperimentLeft(self._step, INTERRUPTED))
+            self._is_trained = False
+        return happened
+
+    def _read_lines(self) -> list[bytes]:
+        """Return the whole lines that were added to metrics.csv."""
+        with (self._directory / METRICS).open("rb") as file:
+            if file.seek(0, 2) < self._metrics_offset:
+                self._metrics_offset = 0
+            file.seek(self._metrics_offset)
+            data = file.read()
+        end = data.rfind(b"\n") + 1
+        self._metrics_offset += end
+        return data[:end].splitlines()
+
+    def _read_events(self) -> list[_Timed]:
+        """Return the events that were added to events.jsonl."""
+        recorded = read_events(self._directory / EVENTS, max(self._events_offset, 0))
+        added = [line for line in recorded if line.offset > self._events_offset]
+        if added:
+            self._events_offset = added[-1].offset
+        taken = ((self._take(line.event), line.event) for line in added)
+        return [(order, event) for order, event in taken if order is not None]
+
+    def _take(self, event: Event) -> _Order | None:
+        """Return where an event stands among the rows, or None where nobody needs it."""
+        if isinstance(event, events.ExperimentStarted):
+            self._started = event
+            return None
+        if isinstance(event, events.RunStarted | events.RunExtended):
+            self._beginnings.append(event)
+            self._joins = joins_of(self._beginnings)
+        if isinstance(event, _CHANGES):
+            return (event.step, 1) if event.run in self._joins else None
+        # After a crash the steps start again at the checkpoint, but what was said later is later.
+        self._newest_step = max(self._newest_step, event.step)
+        return self._newest_step, 1
+
+    def _rows(self, lines: Iterable[bytes]) -> list[_Timed]:
+        rows = (self._new_row(line) for line in lines)
+        return [(_row_order(row), row) for row in rows if row is not None]
+
+    def _new_row(self, line: bytes) -> RowLogged | None:
+        """Return the row of a line, or None where it was told before or cannot be read."""
+        try:
+            run, epoch, _ = line.split(b",", 2)
+            if int(epoch) <= self._shown.get(int(run), -1):
+                return None
+            row = row_of(dict(zip(CSV_COLUMNS, line.decode().split(","), strict=True)), self._joins)
+        except ValueError:
+            return None
+        if row is None:
+            return None
+        self._shown[row.run] = row.epoch
+        return replace(row, is_report=self._settings.is_report_point(row.epoch))
+
+    def _merge(self, rows: list[_Timed], later: list[_Timed], *, is_complete: bool) -> list[Event]:
+        """Return in order what is certain: rows are read before events, and so may lag behind them."""
+        certain = [*self._waiting, *rows]
+        limit = max((order for order, _ in certain), default=(-1, 0))
+        ready = [timed for timed in later if is_complete or timed[0] < limit]
+        self._waiting = [] if is_complete else [timed for timed in later if timed[0] >= limit]
+        return [event for _, event in sorted([*certain, *ready], key=lambda timed: timed[0])]
+
+    def _remember(self, happened: Iterable[Event]) -> None:
+        for event in happened:
+            if isinstance(event, events.ExperimentEnded | events.ExperimentLeft):
+                self._is_trained = False
+            elif isinstance(event, events.RunStarted | events.ExperimentResumed):
+                self._is_trained = True
+            elif isinstance(event, RowLogged):
+                self._step = max(self._step, event.step)
+
+
+def _row_order(row: RowLogged) -> _Order:
+    """What happened at a step came after its rows; a run's first row comes after it has started."""
+    return row.step, 0 if row.epoch else 2
+
+
+def _has_owner(directory: Path) -> bool:
+    """Whether a process trains the experiment; one on another host is never presumed dead."""
+    # While it does, looking takes no lock. Once nobody does it is not asked again: a resume says so.
+    owner = read_owner(directory)
+    return is_locked(directory) or (owner is not None and not owner.is_here)
+
+
+def _started_from_config(directory: Path, settings: ExperimentSettings) -> events.ExperimentStarted:
+    """Return the event of an experiment that has not recorded it."""
+    path = directory / CONFIG
+    try:
+        config = json.loads(path.read_text())
+        dataset = config["dataset"]
+        shape = dataset["image_shape"]
+        return events.ExperimentStarted(
+            step=0,
+            directory=str(directory),
+            dataset=inert(dataset["name"]),
+            train_samples=int(dataset["train_samples"]),
+            test_samples=int(dataset["test_samples"]),
+            features=int(dataset["features"]),
+            classes=int(dataset["classes"]),
+            image_shape=None if shape is None else (int(shape[0]), int(shape[1])),
+            device=inert(config["device"]),
+            epochs=settings.epochs,
+            log_every=settings.log_every,
+            report_every=settings.report_every,
+        )
+    except OSError as error:
+        raise UserError(f"cannot read {str(path)!r}: {reason(error)}") from error
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        raise UserError(f"{str(path)!r} is damaged: {type(error).__name__}: {describe(error)}") from error

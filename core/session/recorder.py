@@ -1,0 +1,145 @@
+"""Between trainer and front end: writes each event to the directory before anyone sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+
+from logreg_tui.core.engine.process_group import LostContact
+from logreg_tui.core.experiment.checkpoint import write_checkpoint, write_model
+from logreg_tui.core.experiment.directory import EVENTS, Experiment, WriteError
+from logreg_tui.core.training import events
+from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.replay import Replay
+from logreg_tui.core.training.requests import Control, Detach, Leave, Request, Resume, Stop
+from logreg_tui.core.training.state import Training
+
+CHECKPOINT_INTERVAL_S = 2.0
+CHECKPOINT_SHARE = 0.01
+"""Share of the training time that checkpoints may take; where they are slow, they are rarer."""
+LONGEST_INTERVAL_S = 30.0
+
+
+def record(
+    happenings: Iterator[Event],
+    training: Training,
+    experiment: Experiment,
+    replay: Replay,
+    control: Control | None = None,
+) -> Iterator[Event]:
+    """Yield the events of a training, each of them safe on disk before.
+
+    What `replay` knows to be recorded already is not recorded twice. A checkpoint follows every
+    report point, a pause, every clean end and about every two seconds of training; the models
+    follow the clean end. Where the disk refuses a write, training waits for `control` to say
+    Resume and the write is tried again; without `control`, or once the terminal is gone,
+    WriteError is raised.
+    """
+    recorder = _Recorder(training, experiment, replay)
+    for event in _rescued(happenings, training, recorder):
+        if isinstance(event, events.Detached):
+            control = None
+        for write in recorder.writes(event):
+            yield from _insist(write, training, experiment, control)
+        yield event
+
+
+def _rescued(happenings: Iterator[Event], training: Training, recorder: _Recorder) -> Iterator[Event]:
+    """Yield the events; where an error that nobody foresaw ends them, keep how far training came."""
+    try:
+        yield from happenings
+    except LostContact:
+        raise  # What was not added up to its end may be anything; the checkpoint before is not.
+    except Exception:
+        if training.is_whole:
+            with suppress(Exception):
+                recorder.save_checkpoint()
+        raise
+
+
+def _insist(
+    write: Callable[[], object], training: Training, experiment: Experiment, control: Control | None
+) -> Iterator[Event]:
+    """Do a write until it is done. Raises WriteError where nobody can help, or where they give up."""
+    is_waiting = False
+    while True:
+        try:
+            if is_waiting:
+                experiment.heal()
+            write()
+        except WriteError as error:
+            if control is None:
+                raise
+            is_waiting = True
+            training.stopwatch.stop()
+            yield events.WriteRefused(training.step, str(error))
+            if not _wait_for_resume(control):
+                raise
+        else:
+            break
+    if is_waiting:
+        if not training.is_paused:
+            training.stopwatch.start()
+        yield events.Resumed(training.step) if not training.is_paused else events.Paused(training.step)
+
+
+def _wait_for_resume(control: Control) -> bool:
+    """Wait until a write is to be tried again; return whether it is, and not given up."""
+    others: list[Request] = []
+    while not isinstance(request := control.wait(), Resume | Stop | Leave | Detach):
+        others.append(request)
+    for other in others:
+        control.send(other)
+    return isinstance(request, Resume)
+
+
+class _Recorder:
+    def __init__(self, training: Training, experiment: Experiment, replay: Replay) -> None:
+        self._training = training
+        self._experiment = experiment
+        self._replay = replay
+        self._is_due = False
+        self._next_at = training.stopwatch.read() + CHECKPOINT_INTERVAL_S
+
+    def writes(self, event: Event) -> Iterator[Callable[[], object]]:
+        """Yield what has to be written of an event, each to be done before the next."""
+        if isinstance(event, events.RowLogged):
+            yield partial(self._experiment.append_row, event)
+            self._is_due = self._is_due or event.is_report
+            return
+        if isinstance(event, events.AllRunsEnded | events.ExperimentEnded | events.ExperimentLeft):
+            # Said last: what is recorded as ended has its checkpoint and its models.
+            yield self.save_checkpoint
+            yield self._save_models
+        if not self._replay.is_recorded(event):
+            yield partial(self._experiment.append_event, event)
+        if isinstance(event, events.Detached):
+            yield self._experiment.lock.lose_screen
+        # Between the rows of one step a training is not whole: Progressed says that they are logged.
+        if isinstance(event, events.Paused) or (isinstance(event, events.Progressed) and self._is_time()):
+            yield self.save_checkpoint
+
+    def _is_time(self) -> bool:
+        return self._is_due or self._training.stopwatch.read() >= self._next_at
+
+    def save_checkpoint(self) -> None:
+        started = time.perf_counter()
+        lengths = self._experiment.lengths
+        if self._replay.offset is not None:
+            lengths[EVENTS] = self._replay.offset
+        self._experiment.save_checkpoint(lambda file: write_checkpoint(file, self._training, lengths))
+        cost = time.perf_counter() - started
+        self._is_due = False
+        self._next_at = self._training.stopwatch.read() + checkpoint_interval(cost)
+
+    def _save_models(self) -> None:
+        for run in self._training.runs.values():
+            write = partial(write_model, training=self._training, run=run)
+            self._experiment.save(f"model-{run.number}.safetensors", write)
+
+
+def checkpoint_interval(cost: float) -> float:
+    """Return the seconds of training between checkpoints, of which the last one took `cost`."""
+    return min(max(CHECKPOINT_INTERVAL_S, cost / CHECKPOINT_SHARE), LONGEST_INTERVAL_S)

@@ -1,0 +1,283 @@
+"""Going on with an experiment from its directory, and repeating one from step 0."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from logreg_tui.core.data.arrays import describe, inert
+from logreg_tui.core.data.mnist_files import FAMILIES
+from logreg_tui.core.engine.process_group import ALONE, Ranks
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.experiment.directory import (
+    CHECKPOINT,
+    CONFIG,
+    EVENTS,
+    FIRST_LENGTHS,
+    FORMAT,
+    METRICS,
+    PREVIOUS_CHECKPOINT,
+    Experiment,
+)
+from logreg_tui.core.experiment.event_log import past_events
+from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, Owner, wait_until_free
+from logreg_tui.core.files import reason
+from logreg_tui.core.session import start as session
+from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.replay import Replay, TimedRequest, read_events, replay_of
+from logreg_tui.core.training.requests import Control, Extend, Stop
+from logreg_tui.core.training.snapshots import DataShown
+
+if TYPE_CHECKING:
+    from logreg_tui.core.training.state import Training
+
+
+HAND_OVER_S = 30.0
+
+
+class AlreadyFinished(UserError):
+    """There is nothing left to train; not a failure."""
+
+    exit_status = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An experiment as its config.json describes it."""
+
+    directory: Path
+    settings: ExperimentSettings
+    fingerprint: str
+
+
+def read_config(directory: Path) -> Kept:
+    """Return what config.json says. Raises UserError where that is no experiment this program can read."""
+    path = directory / CONFIG
+    try:
+        record = json.loads(path.read_text())
+        if record["format"] != FORMAT:
+            raise UserError(
+                f"{str(directory)!r} was written in format {record['format']!r}, this program reads "
+                f"{FORMAT}: use the version of logreg-tui that wrote it"
+            )
+        settings = ExperimentSettings.from_json(record["settings"])
+        return Kept(directory, settings, str(record["dataset"]["fingerprint"]))
+    except OSError as error:
+        raise UserError(
+            f"{str(directory)!r} is not an experiment directory: cannot read {CONFIG}: {reason(error)}"
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
+        kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+        raise UserError(f"{str(path)!r} is damaged: {kind}{describe(error)}") from error
+
+
+def resume_experiment(
+    directory: Path,
+    control: Control,
+    progress: Callable[[str], None],
+    *,
+    stays_open: bool = False,
+    epochs: int | None = None,
+    ranks: Ranks = ALONE,
+) -> Generator[Event, None, None]:
+    """Go on with an experiment from its last checkpoint, exactly, and yield what happens.
+
+    First comes what had happened before, so that a front end shows the whole; none of it is
+    recorded again. `epochs` lets the runs go further than planned. Raises AlreadyFinished where
+    nothing is left to train, UserError and Cancelled like `run_experiment`.
+    """
+    kept = read_config(directory)
+    _refuse_links(directory)
+    lock = _lock(directory, control, progress, has_screen=stays_open)
+    try:
+        _check_what_is_left(directory, epochs)
+        ground = session.prepare(reading_only(kept.settings), control, progress, ranks)
+        _check_data(kept, ground)
+        with session.out_of_memory_explained(ground):
+            training, lengths = _load(kept, ground)
+            later = read_events(directory / EVENTS, lengths[EVENTS])
+            experiment = Experiment.reopen(directory, lock, lengths)
+            yield session.started(training, ground, directory)
+            yield DataShown(training.step, ground.dataset)
+            yield from past_events(directory, kept.settings, lengths, _beginnings(training))
+            replay = replay_of(later, len(training.runs))
+            if epochs is not None:
+                # Behind what was done before, at the step where that leaves the training.
+                step = max([training.step, *(request.step for request in replay.requests)])
+                replay.requests.append(TimedRequest(step, Extend(epochs), experiment.lengths[EVENTS]))
+            yield from _go_on(training, experiment, control, replay, stays_open)
+    except OSError as error:
+        raise UserError(f"cannot go on with {str(directory)!r}: {reason(error)}") from error
+    finally:
+        lock.release()
+
+
+def _refuse_links(directory: Path) -> None:
+    """Raise UserError where writing to what lies in the directory would write elsewhere, or block."""
+    for path in sorted(directory.iterdir()):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise UserError(
+                f"{str(path)!r} is a link or no regular file: going on would write to another place; "
+                "copy the experiment with `cp -rL` and go on with the copy"
+            )
+
+
+def reading_only(settings: ExperimentSettings) -> ExperimentSettings:
+    """Return settings by which no data are downloaded into a folder that only config.json names."""
+    family = FAMILIES.get("mnist" if settings.dataset == "auto" else settings.dataset)
+    if settings.data_dir is None or family is None or not family.missing(Path(settings.data_dir)):
+        return settings
+    return replace(settings, data_dir=os.environ.get("LOGREG_TUI_DATA_DIR") or None)
+
+
+def _beginnings(training: Training) -> list[events.RunStarted]:
+    return [
+        events.RunStarted(run.joined_at, run.number, run.settings, run.epochs)
+        for run in training.runs.values()
+        if run.is_announced
+    ]
+
+
+def _go_on(
+    training: Training,
+    experiment: Experiment,
+    control: Control,
+    replay: Replay,
+    stays_open: bool,
+) -> Iterator[Event]:
+    with experiment:
+        resumed = events.ExperimentResumed(training.step, socket.gethostname(), os.getpid())
+        experiment.append_event(resumed)
+        yield resumed
+        yield from session.recorded_training(training, control, experiment, replay, stays_open=stays_open)
+
+
+def _lock(directory: Path, control: Control, progress: Callable[[str], None], *, has_screen: bool) -> Lock:
+    """Return the lock, handed over where a process without a screen has it. Raises Held and Cancelled."""
+    try:
+        return _take_lock(directory, has_screen)
+    except Held as held:
+        owner = held.owner
+        if owner is None or owner.has_screen or not owner.is_here or owner.pid == os.getpid():
+            raise
+        progress(f"Asking process {owner.pid} to hand over")
+        _ask_to_hand_over(owner, held)
+        if not wait_until_free(directory, HAND_OVER_S, lambda: control.is_stopping):
+            raise
+    return _take_lock(directory, has_screen)
+
+
+def _take_lock(directory: Path, has_screen: bool) -> Lock:
+    try:
+        return Lock(directory, has_screen=has_screen)
+    except OSError as error:
+        raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
+
+
+def _ask_to_hand_over(owner: Owner, held: Held) -> None:
+    try:
+        os.kill(owner.pid, HAND_OVER_SIGNAL)
+    except OSError as error:
+        # In another container, or another user's: it cannot be asked.
+        raise held from error
+
+
+def _check_what_is_left(directory: Path, epochs: int | None) -> None:
+    """Raise AlreadyFinished where every run has ended and `epochs` adds nothing."""
+    try:
+        recorded = [line.event for line in read_events(directory / EVENTS)]
+    except OSError as error:
+        raise UserError(f"{str(directory)!r} is damaged: cannot read {EVENTS}: {reason(error)}") from error
+    ends = [event for event in recorded if isinstance(event, events.ExperimentEnded | events.RunExtended)]
+    if not ends or ends[-1] != events.ExperimentEnded(ends[-1].step, "finished"):
+        return
+    beginnings = [event for event in recorded if isinstance(event, events.RunStarted | events.RunExtended)]
+    planned = max((event.epochs for event in beginnings), default=0)
+    if epochs is None or epochs <= planned:
+        raise AlreadyFinished(
+            f"{str(directory)!r} is finished: every run has ended; `--epochs N` with N above "
+            f"{planned:,} goes further"
+        )
+
+
+def _check_data(kept: Kept, ground: session.Ground) -> None:
+    if ground.dataset.fingerprint != kept.fingerprint:
+        raise UserError(
+            f"the data of {kept.settings.dataset!r} are not those the experiment was started with: "
+            "their fingerprint differs from the one in config.json"
+        )
+
+
+def _load(kept: Kept, ground: session.Ground) -> tuple[Training, dict[str, int]]:
+    """Return the training of the newest checkpoint that can be used, and the lengths that belong to it."""
+    from logreg_tui.core.experiment.checkpoint import read_checkpoint, restore
+
+    problems = []
+    for name in (CHECKPOINT, PREVIOUS_CHECKPOINT):
+        try:
+            record = read_checkpoint(kept.directory / name)
+            _check_lengths(kept.directory, record["lengths"])
+            training = restore(record, kept.settings, ground.engine())
+        except ValueError as error:
+            problems.append(f"{name}: {inert(error)}")
+            continue
+        if problems:
+            # A damaged file must not push out the one before when the next checkpoint is written.
+            (kept.directory / CHECKPOINT).unlink(missing_ok=True)
+        return training, record["lengths"]
+    raise UserError(
+        f"{str(kept.directory)!r} has no usable checkpoint ({'; '.join(problems)}): "
+        f"`logreg-tui repeat` trains it again from step 0"
+    )
+
+
+def _check_lengths(directory: Path, lengths: dict[str, int]) -> None:
+    for name in (METRICS, EVENTS):
+        try:
+            with (directory / name).open("rb") as file:
+                _check_length(name, file, lengths[name])
+        except OSError as error:
+            raise ValueError(f"{name} cannot be read: {reason(error)}") from error
+
+
+def _check_length(name: str, file: IO[bytes], length: int) -> None:
+    if file.seek(0, os.SEEK_END) < length:
+        raise ValueError(f"{name} is shorter than when it was written")
+    # Cut there, it must end with a whole line.
+    file.seek(max(length - 1, 0))
+    if length < FIRST_LENGTHS[name] or (length and file.read(1) != b"\n"):
+        raise ValueError(f"{name} was changed since it was written")
+
+
+def repeat_experiment(
+    directory: Path, runs_dir: str, control: Control, progress: Callable[[str], None]
+) -> Generator[Event, None, None]:
+    """Train an experiment again from step 0 into a new directory, every knob turned at its step."""
+    kept = read_config(directory)
+    try:
+        recorded = read_events(directory / EVENTS)
+    except OSError as error:
+        raise UserError(f"{str(directory)!r} is damaged: cannot read {EVENTS}: {reason(error)}") from error
+    # Nothing is recorded yet in the new directory, so nothing is expected to come again.
+    replay = Replay(requests=replay_of(recorded, len(kept.settings.runs)).requests)
+    ends = [line.event for line in recorded if isinstance(line.event, events.ExperimentEnded)]
+    if ends and ends[-1].reason == "stopped":
+        replay.requests.append(TimedRequest(ends[-1].step, Stop(), 0))
+    settings = replace(reading_only(kept.settings), runs_dir=runs_dir)
+    happenings = session.run_experiment(settings, control, progress, replay=replay)
+    for event in happenings:
+        if isinstance(event, events.ExperimentStarted):
+            _warn_of_other_data(kept, Path(event.directory))
+        yield event
+
+
+def _warn_of_other_data(kept: Kept, directory: Path) -> None:
+    if read_config(directory).fingerprint != kept.fingerprint:
+        raise UserError("the data are not those the experiment was started with: their fingerprint differs")

@@ -1,0 +1,227 @@
+"""From settings to a recorded training: what the app and the headless command both run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import traceback
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from logreg_tui.core.data.dataset import Dataset, load_dataset
+from logreg_tui.core.engine.process_group import ALONE, Ranks
+from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.experiment.directory import FIRST_LENGTHS, Experiment, utc_now
+from logreg_tui.core.settings import DATASETS, ExperimentSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.snapshots import DataShown
+
+if TYPE_CHECKING:
+    from torch import device as Device
+
+    from logreg_tui.core.engine.engine import Engine
+    from logreg_tui.core.training.replay import Replay
+    from logreg_tui.core.training.state import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a training stands on: the data and the device, ready."""
+
+    dataset: Dataset
+    device: Device
+    threads: int
+    device_text: str
+    settings: ExperimentSettings
+    ranks: Ranks
+
+    def engine(self) -> Engine:
+        """Return an engine without runs."""
+        from logreg_tui.core.engine.engine import Engine
+
+        return Engine(
+            self.dataset,
+            self.device,
+            self.threads,
+            kind=self.settings.engine,
+            memory_limit=self.settings.memory_limit,
+            ranks=self.ranks,
+        )
+
+
+def run_experiment(
+    settings: ExperimentSettings,
+    control: Control,
+    progress: Callable[[str], None],
+    *,
+    stays_open: bool = False,
+    replay: Replay | None = None,
+    ranks: Ranks = ALONE,
+) -> Generator[Event, None, None]:
+    """Load what is needed, make the experiment directory, train, and yield what happens.
+
+    `progress` is told in a line what is being prepared. With `stays_open` the experiment waits
+    for new runs when all have ended; `replay` is carried out again at its steps; `ranks` are the
+    processes that train together, of which this is the first. Raises UserError
+    for what a user can mend and Cancelled where Stop came before training began. An error that
+    nobody foresaw goes to error.log and carries that path as its attribute `log_path`.
+    """
+    ground = prepare(settings, control, progress, ranks)
+    with out_of_memory_explained(ground):
+        # Heavy, like everything that knows torch: imported on the thread that trains.
+        from logreg_tui.core.experiment.checkpoint import write_checkpoint
+        from logreg_tui.core.training.state import Training
+
+        training = Training.start(settings, ground.engine())
+        experiment = Experiment.create(
+            Path(settings.runs_dir),
+            settings.label,
+            _config(settings, ground),
+            lambda file: write_checkpoint(file, training, FIRST_LENGTHS),
+            has_screen=stays_open,
+        )
+        with experiment:
+            begun = started(training, ground, experiment.directory)
+            experiment.append_event(begun)
+            yield begun
+            yield DataShown(training.step, ground.dataset)
+            yield from recorded_training(training, control, experiment, replay, stays_open=stays_open)
+
+
+def prepare(
+    settings: ExperimentSettings,
+    control: Control,
+    progress: Callable[[str], None],
+    ranks: Ranks = ALONE,
+) -> Ground:
+    """Load torch and the data and pick the device. Raises UserError and Cancelled."""
+    progress("Loading PyTorch")
+    leave_if_stopping(control)
+    from logreg_tui.core.engine import devices
+
+    leave_if_stopping(control)
+    device = devices.pick_device(settings.device)
+    threads = devices.prepare(device, settings.threads)
+    dataset = load_dataset(
+        settings.dataset,
+        settings.data_dir,
+        settings.pixels,
+        progress,
+        lambda: control.is_stopping,
+        memory_limit=settings.memory_limit,
+    )
+    leave_if_stopping(control)
+    ranks.share(settings, dataset)
+    progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
+    text = devices.describe(device, threads, ranks.size)
+    return Ground(dataset, device, threads, text, settings, ranks)
+
+
+def leave_if_stopping(control: Control) -> None:
+    """Raise Cancelled where Stop was sent."""
+    if control.is_stopping:
+        raise Cancelled
+
+
+@contextmanager
+def out_of_memory_explained(ground: Ground) -> Iterator[None]:
+    """Turn an error that means that memory ran out into a UserError that names the sizes."""
+    from logreg_tui.core.engine import devices
+    from logreg_tui.core.engine.engine import data_bytes
+
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if devices.is_out_of_memory(error):
+            raise devices.out_of_memory(ground.device, data_bytes(ground.dataset)) from error
+        raise
+
+
+def recorded_training(
+    training: Training,
+    control: Control,
+    experiment: Experiment,
+    replay: Replay | None = None,
+    *,
+    stays_open: bool = False,
+) -> Iterator[Event]:
+    """Train and record; with `stays_open` a write that is refused waits for the user.
+
+    An error that nobody foresaw goes to error.log and carries that path as `log_path`.
+    """
+    from logreg_tui.core.session.recorder import record
+    from logreg_tui.core.training.replay import Replay
+    from logreg_tui.core.training.trainer import train
+
+    replay = replay or Replay()
+    happenings = train(training, control, stays_open=stays_open, replay=replay)
+    try:
+        yield from record(happenings, training, experiment, replay, control if stays_open else None)
+    except UserError:
+        raise
+    except Exception as error:
+        with suppress(OSError):
+            error.log_path = experiment.log_error(traceback.format_exc())  # type: ignore[attr-defined]
+        raise
+
+
+def started(training: Training, ground: Ground, directory: Path) -> events.ExperimentStarted:
+    """Return the event that tells a front end what is trained, where and on what."""
+    dataset = ground.dataset
+    return events.ExperimentStarted(
+        step=training.step,
+        directory=str(directory.absolute()),
+        dataset=dataset.name,
+        train_samples=len(dataset.train_inputs),
+        test_samples=len(dataset.test_inputs),
+        features=training.engine.features,
+        classes=dataset.classes,
+        image_shape=dataset.image_shape,
+        device=ground.device_text,
+        epochs=training.settings.epochs,
+        log_every=training.settings.log_every,
+        report_every=training.settings.report_every,
+        notice=dataset.notice,
+    )
+
+
+def _config(settings: ExperimentSettings, ground: Ground) -> dict[str, Any]:
+    """Return config.json: what was asked for, and what it came to on this machine."""
+    # Loads the email package, for which the first frame need not wait.
+    from importlib.metadata import version
+
+    import torch
+
+    dataset = ground.dataset
+    is_path = settings.dataset not in DATASETS
+    resolved = replace(
+        settings,
+        dataset=os.path.abspath(settings.dataset) if is_path else dataset.name,
+        data_dir=os.path.abspath(settings.data_dir) if settings.data_dir else None,
+        device=str(ground.device),
+    )
+    return {
+        "started": utc_now(),
+        "settings": resolved.to_json(),
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "train_samples": len(dataset.train_inputs),
+            "test_samples": len(dataset.test_inputs),
+            "features": int(dataset.train_inputs.shape[1]),
+            "classes": dataset.classes,
+            "image_shape": dataset.image_shape,
+        },
+        "device": ground.device_text,
+        "versions": {
+            "python": platform.python_version(),
+            "logreg-tui": version("logreg-tui"),
+            "torch": str(torch.__version__),
+            "numpy": version("numpy"),
+        },
+    }

@@ -1,0 +1,37 @@
+"""Ending the training of an experiment from another process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner, wait_until_free
+from logreg_tui.core.files import reason
+from logreg_tui.core.session.resume import read_config
+
+STOP_S = 30.0
+
+
+def stop_experiment(directory: Path) -> Owner | None:
+    """Ask the process that trains an experiment to checkpoint and leave, and wait until it has.
+
+    Returns that process, or None where none trains it. Raises UserError where it cannot be asked
+    or does not leave.
+    """
+    read_config(directory)
+    owner = read_owner(directory)
+    if owner is not None and not owner.is_here:
+        raise UserError(
+            f"{str(directory)!r} is trained by process {owner.pid} on host {owner.host!r}: stop it there"
+        )
+    if owner is None or not is_locked(directory):
+        return None
+    try:
+        os.kill(owner.pid, signal.SIGTERM)
+    except OSError as error:
+        raise UserError(f"process {owner.pid} cannot be stopped: {reason(error)}") from error
+    if not wait_until_free(directory, STOP_S, lambda: False):
+        raise UserError(f"process {owner.pid} was asked to stop but still runs: try `kill {owner.pid}` again")
+    return owner

@@ -1,0 +1,304 @@
+"""What a training says: frozen events with plain numbers, the only thing a front end is given.
+
+`step` counts the experiment's passes over the data; a run's `epoch` counts from the step at
+which the run joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from logreg_tui.core.data.arrays import inert
+from logreg_tui.core.errors import UsageError
+from logreg_tui.core.settings import RunSettings, run_from_json
+from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentStarted:
+    """Data, device and directory are ready; training begins at `step`."""
+
+    step: int
+    directory: str
+    """Absolute path of the experiment directory."""
+    dataset: str
+    train_samples: int
+    test_samples: int
+    features: int
+    classes: int
+    image_shape: tuple[int, int] | None
+    """Rows and columns where the features of a sample form an image."""
+    device: str
+    """The device in words, such as `cuda:0 NVIDIA H200` or `cpu, 2 threads`."""
+    epochs: int
+    log_every: int
+    report_every: int
+    notice: str | None = None
+    """Something the user must keep in mind, such as data that stand in for MNIST."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run joined at `step`, which is its epoch 0."""
+
+    step: int
+    run: int
+    settings: RunSettings
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowLogged:
+    """One row of metrics.csv; everything in it is measured on the parameters of `epoch`."""
+
+    step: int
+    run: int
+    epoch: int
+    elapsed_s: float
+    head: str
+    l2: float
+    learning_rate: float
+    train_loss: float
+    """Cross entropy without the L2 term."""
+    l2_penalty: float
+    test_loss: float
+    train_accuracy: float
+    test_accuracy: float
+    is_report: bool
+    """Whether the accuracy log has a line for it."""
+
+    @property
+    def objective(self) -> float:
+        """What is minimised: train_loss + l2_penalty."""
+        return self.train_loss + self.l2_penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """All rows up to `step` are logged. Sent after each log point and a few times a second between
+    distant ones; never recorded.
+    """
+
+    step: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged:
+    """A knob was turned: the update that leaves `step` is the first with the new value."""
+
+    step: int
+    run: int
+    epoch: int
+    name: str
+    """`head`, `l2` or `learning_rate`."""
+    old: str | float
+    new: str | float
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Training waits at `step`."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Training goes on from `step`."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """Training goes on from `step` to the next log point and pauses there."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiverged:
+    """A measured value stopped being finite; the run keeps the parameters of its last finite row."""
+
+    step: int
+    run: int
+    epoch: int
+    cause: str
+    """Which value, such as `train_loss is nan`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run left: its epochs are done (`finished`) or the user ended it (`ended`)."""
+
+    step: int
+    run: int
+    epoch: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunExtended:
+    """A run goes further than planned: to `epochs`, from where it stands or from where it had finished."""
+
+    step: int
+    run: int
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentResumed:
+    """A process took over at `step`, the step of the checkpoint it went on from."""
+
+    step: int
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """A request could not be carried out, for example because its run has ended."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllRunsEnded:
+    """No run is left to train; an interactive experiment waits for a new run."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The terminal is gone; training goes on without a screen."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRefused:
+    """The disk refused a write: training waits at `step` until Resume tries it again. Never recorded."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentEnded:
+    """The last event: `finished` where every run had ended, else `stopped`."""
+
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentLeft:
+    """The last event of a process that left: the experiment stands at `step` until it is resumed."""
+
+    step: int
+    cause: str
+
+
+Event = (
+    ExperimentStarted
+    | RunStarted
+    | RowLogged
+    | Progressed
+    | SettingChanged
+    | Paused
+    | Resumed
+    | Stepped
+    | RunDiverged
+    | RunEnded
+    | RunExtended
+    | ExperimentResumed
+    | RequestRefused
+    | AllRunsEnded
+    | Detached
+    | WriteRefused
+    | ExperimentEnded
+    | ExperimentLeft
+    | DataShown
+    | ParametersShown
+)
+
+RECORD_NAMES: dict[type[Any], str] = {
+    ExperimentStarted: "experiment_started",
+    RunStarted: "run_started",
+    SettingChanged: "setting_changed",
+    Paused: "paused",
+    Resumed: "resumed",
+    Stepped: "stepped",
+    RunDiverged: "run_diverged",
+    RunEnded: "run_ended",
+    RunExtended: "run_extended",
+    ExperimentResumed: "experiment_resumed",
+    AllRunsEnded: "all_runs_ended",
+    Detached: "detached",
+    ExperimentEnded: "experiment_ended",
+    ExperimentLeft: "experiment_left",
+}
+"""The name in events.jsonl of each event that stands there."""
+
+
+_TYPES = {name: kind for kind, name in RECORD_NAMES.items()}
+
+
+def from_record(record: Mapping[str, Any]) -> Event:
+    """Return the event of a line of events.jsonl, its texts inert. Raises ValueError where it is none."""
+    try:
+        kind = _TYPES[record["event"]]
+        values: dict[str, Any] = {
+            name: inert(value) if isinstance(value, str) else value
+            for name, value in record.items()
+            if name not in ("event", "time")
+        }
+        if "settings" in values:
+            values["settings"] = run_from_json(values["settings"])
+        if values.get("image_shape") is not None:
+            rows, columns = map(int, values["image_shape"])
+            values["image_shape"] = rows, columns
+        event: Event = kind(**values)
+        _check(event)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
+        raise ValueError(f"not an event: {error}") from error
+    return event
+
+
+_KINDS: dict[str, tuple[type[Any], ...]] = {
+    "int": (int,),
+    "str": (str,),
+    "str | float": (str, float, int),
+    "str | None": (str, type(None)),
+    "tuple[int, int] | None": (tuple, type(None)),
+    "RunSettings": (RunSettings,),
+}
+"""What a field may hold, by its annotation: whoever replays or shows an event relies on it."""
+
+
+def _check(event: Event) -> None:
+    """Raise TypeError, ValueError or UsageError where this is none of the events that are ever written."""
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if type(value) not in _KINDS[str(field.type)]:
+            raise TypeError(f"{field.name} is {value!r}")
+        if type(value) is int and not 0 <= value < 2**63:
+            raise ValueError(f"{field.name} is {value}")
+    if isinstance(event, RunEnded) and event.reason not in ("finished", "ended"):
+        raise ValueError(f"reason is {event.reason!r}")
+    if isinstance(event, SettingChanged):
+        if event.name not in ("head", "l2", "learning_rate"):
+            raise ValueError(f"name is {event.name!r}")
+        RunSettings().changed(event.name, event.old).changed(event.name, event.new)
+
+
+def to_record(event: Event) -> dict[str, Any] | None:
+    """Return the line of events.jsonl as plain values, or None for an event that is not kept there."""
+    name = RECORD_NAMES.get(type(event))
+    return None if name is None else {"event": name, **asdict(event)}

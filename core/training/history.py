@@ -1,0 +1,222 @@
+"""What a front end remembers of a training: one writer, any number of readers, no locks.
+
+The thread that consumes the events calls `apply`; other threads read. Rows stand in numpy
+columns whose count is published last, so that a reader never sees a row half written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from logreg_tui.core.data.dataset import Dataset
+
+COLUMNS = (
+    "epoch",
+    "elapsed_s",
+    "learning_rate",
+    "train_loss",
+    "l2_penalty",
+    "test_loss",
+    "train_accuracy",
+    "test_accuracy",
+)
+FIRST_CAPACITY = 1024
+INTERRUPTED = "interrupted"
+"""The cause of an ExperimentLeft that nobody said: the process died."""
+
+
+class Columns:
+    """Rows of floats, one growing column per name; one thread appends, others read."""
+
+    def __init__(self) -> None:
+        # Imported on the thread that trains: the first frame of the app does not wait for it.
+        import numpy as np
+
+        self._table: np.ndarray = np.empty((len(COLUMNS), FIRST_CAPACITY))
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, row: events.RowLogged) -> None:
+        """Add a row; only the writing thread may call it."""
+        count = self._count
+        if count == self._table.shape[1]:
+            self._grow()
+        self._table[:, count] = [getattr(row, name) for name in COLUMNS]
+        self._count = count + 1
+
+    def _grow(self) -> None:
+        import numpy as np
+
+        larger = np.empty((len(COLUMNS), 2 * self._table.shape[1]))
+        larger[:, : self._count] = self._table[:, : self._count]
+        self._table = larger
+
+    def read(self, *names: str) -> tuple[np.ndarray, ...]:
+        """Return views of the named columns, all of the same number of rows, shape (rows,)."""
+        # The count first: a table read after it holds at least that many rows.
+        count = self._count
+        table = self._table
+        return tuple(table[COLUMNS.index(name), :count] for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a knob was turned or a run ended, to be drawn on its curve."""
+
+    epoch: int
+    text: str
+    breaks_line: bool = False
+    """Whether the losses before and after are not of the same function (a head switch)."""
+
+
+@dataclass(slots=True)
+class RunHistory:
+    """One run: its settings as they are now, its state, its rows."""
+
+    number: int
+    settings: RunSettings
+    epochs: int
+    joined_at: int
+    """The experiment's step at the run's epoch 0."""
+    status: str = "training"
+    """`training`, `finished`, `ended` (by the user) or `diverged`."""
+    ended_at: int | None = None
+    """The run's epoch when it ended."""
+    marks: tuple[Mark, ...] = ()
+    columns: Columns = field(default_factory=Columns)
+    last: events.RowLogged | None = None
+    """The newest row."""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether the run still takes part in the training."""
+        return self.status == "training"
+
+    def epoch_at(self, step: int) -> int:
+        """Return the run's epoch at a step of the experiment."""
+        return self.ended_at if self.ended_at is not None else step - self.joined_at
+
+
+class History:
+    """All runs of one experiment, by number, and the state of the whole."""
+
+    def __init__(self) -> None:
+        self.experiment: events.ExperimentStarted | None = None
+        self.runs: dict[int, RunHistory] = {}
+        """Replaced, never changed in place: a reader may iterate over it."""
+        self.reports: list[events.RowLogged] = []
+        """The rows of the accuracy log, in the order of logging; only ever appended to."""
+        self.rows = 0
+        """Rows in metrics.csv."""
+        self.step = 0
+        self.elapsed_s = 0.0
+        self.state = "preparing"
+        """`preparing`, `training`, `stepping`, `paused`, `idle` (no run left), `blocked`
+        (a write was refused), `finished`, `stopped` or `interrupted`."""
+
+        self.dataset: Dataset | None = None
+        """The data, where this process has them."""
+        self.parameters: dict[int, ParametersShown] = {}
+        """What was shown last of each run; replaced, never changed in place."""
+
+    def apply(self, event: events.Event) -> None:
+        """Take in one event; only the thread that consumes the events may call it."""
+        match event:
+            case events.RowLogged():
+                self._append(event)
+            case ParametersShown(run=run):
+                self.parameters = {**self.parameters, run: event}
+            case DataShown(_, dataset):
+                self.dataset = dataset
+            case events.Progressed(step, elapsed_s):
+                self.step, self.elapsed_s = step, elapsed_s
+            case events.ExperimentStarted(step):
+                self.experiment, self.step, self.state = event, step, "training"
+            case events.RunStarted(step, run, settings, epochs):
+                self.runs = {**self.runs, run: RunHistory(run, settings, epochs, step)}
+                if self.state == "idle":
+                    self.state = "training"
+            case events.SettingChanged():
+                self._change_setting(event)
+            case events.RunDiverged(_, run, epoch, cause):
+                self._end(run, "diverged", epoch, Mark(epoch, f"diverged: {cause}"))
+            case events.RunEnded(_, run, epoch, reason):
+                self._end(run, reason, epoch)
+            case events.RunExtended():
+                self._extend(event)
+            case _:
+                self.state = _STATES.get(type(event), self.state)
+                if isinstance(event, events.ExperimentEnded):
+                    self._close(event.reason)
+                elif isinstance(event, events.ExperimentLeft):
+                    self._close(INTERRUPTED if event.cause == INTERRUPTED else "stopped")
+
+    def _append(self, row: events.RowLogged) -> None:
+        run = self.runs[row.run]
+        run.columns.append(row)
+        run.last = row
+        if row.is_report:
+            self.reports.append(row)
+        self.step, self.elapsed_s = row.step, row.elapsed_s
+        self.rows += 1
+
+    def _change_setting(self, event: events.SettingChanged) -> None:
+        run = self.runs[event.run]
+        run.settings = run.settings.changed(event.name, event.new)
+        mark = Mark(event.epoch, describe_change(event), breaks_line=event.name == "head")
+        run.marks = (*run.marks, mark)
+
+    def _end(self, run: int, status: str, epoch: int, *marks: Mark) -> None:
+        history = self.runs[run]
+        history.ended_at = epoch
+        history.marks = (*history.marks, *marks)
+        history.status = status
+        self._report_last(history)
+
+    def _extend(self, event: events.RunExtended) -> None:
+        run = self.runs[event.run]
+        run.epochs, run.ended_at, run.status = event.epochs, None, "training"
+        run.joined_at = event.step - event.epoch
+        if self.state == "idle":
+            self.state = "training"
+
+    def _close(self, reason: str) -> None:
+        for run in self.runs.values():
+            self._report_last(run)
+        self.state = reason
+
+    def _report_last(self, run: RunHistory) -> None:
+        """Give the last epoch its line in the accuracy log, wherever the run happened to end."""
+        if run.last is not None and not run.last.is_report:
+            run.last = replace(run.last, is_report=True)
+            self.reports.append(run.last)
+
+
+_STATES: dict[type[object], str] = {
+    events.ExperimentResumed: "training",
+    events.Paused: "paused",
+    events.Resumed: "training",
+    events.Stepped: "stepping",
+    events.AllRunsEnded: "idle",
+    events.WriteRefused: "blocked",
+}
+
+_SHORT_NAMES = {"head": "head", "l2": "λ", "learning_rate": "lr"}
+
+
+def describe_change(event: events.SettingChanged) -> str:
+    """Return the change in a few words, such as `λ 0.001 → 0`."""
+    old, new = (f"{value:g}" if isinstance(value, float) else value for value in (event.old, event.new))
+    if event.name == "head":
+        return f"{old} → {new}"
+    return f"{_SHORT_NAMES[event.name]} {old} → {new}"

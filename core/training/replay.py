@@ -1,0 +1,125 @@
+"""What was done to a training, read back from events.jsonl: to be carried out again at its steps.
+
+One mechanism for going on after a crash (from a checkpoint) and for repeating (from step 0).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from logreg_tui.core.training import events, requests
+from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One line of events.jsonl."""
+
+    offset: int
+    """Bytes before the line."""
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class TimedRequest:
+    """A request and the step at which it took effect."""
+
+    step: int
+    request: Request
+    offset: int
+    """Bytes of events.jsonl before the line it was read from."""
+
+
+@dataclass(slots=True)
+class Replay:
+    """Requests still to be carried out, and events that are recorded already and will come again."""
+
+    requests: deque[TimedRequest] = field(default_factory=deque)
+    expected: deque[Recorded] = field(default_factory=deque)
+
+    def is_recorded(self, event: Event) -> bool:
+        """Whether an event that happens now stands in events.jsonl already; it is crossed off then."""
+        if self.expected and self.expected[0].event == event:
+            self.expected.popleft()
+            return True
+        return False
+
+    @property
+    def offset(self) -> int | None:
+        """Where in events.jsonl stands what has not happened again yet; None where all has."""
+        waiting = [queue[0].offset for queue in (self.requests, self.expected) if queue]
+        return min(waiting, default=None)
+
+
+def read_events(path: Path, start: int = 0) -> list[Recorded]:
+    """Return the events of a file from a byte offset on, which must be the start of a line.
+
+    A last line without its end was never seen by anyone and is left out, and so is a line that
+    is no event. Raises OSError.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read()
+    found, offset = [], start
+    for line in data.splitlines(keepends=True):
+        event = _parse(line) if line.endswith(b"\n") else None
+        if event is not None:
+            found.append(Recorded(offset, event))
+        offset += len(line)
+    return found
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        return events.from_record(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
+
+
+_COME_AGAIN = (
+    events.RunStarted,
+    events.SettingChanged,
+    events.RunDiverged,
+    events.RunEnded,
+    events.RunExtended,
+    events.AllRunsEnded,
+)
+"""Events that the trainer gives again when it is at their step; the others were said once."""
+
+
+def replay_of(recorded: Iterable[Recorded], known_runs: int) -> Replay:
+    """Return what has to be done again after a state that knows the first `known_runs` runs."""
+    lines = list(recorded)
+    replay = Replay(expected=deque(line for line in lines if isinstance(line.event, _COME_AGAIN)))
+    extended_at: set[int] = set()
+    for line in lines:
+        request = _request(line.event, known_runs, extended_at)
+        if request is not None:
+            replay.requests.append(TimedRequest(line.event.step, request, line.offset))
+    return replay
+
+
+def _request(event: Event, known_runs: int, extended_at: set[int]) -> Request | None:
+    match event:
+        case events.RunStarted(_, run, settings) if run > known_runs:
+            return requests.AddRun(settings)
+        case events.SettingChanged(_, run, _, "head", _, new):
+            return requests.SetHead(run, str(new))
+        case events.SettingChanged(_, run, _, "l2", _, new):
+            return requests.SetL2(run, float(new))
+        case events.SettingChanged(_, run, _, "learning_rate", _, new):
+            return requests.SetLearningRate(run, float(new))
+        case events.RunEnded(_, run, _, "ended"):
+            return requests.EndRun(run)
+        case events.RunExtended(step, _, _, epochs) if step not in extended_at:
+            # One request extended all runs at once.
+            extended_at.add(step)
+            return requests.Extend(epochs)
+        case events.ExperimentEnded(_, "stopped"):
+            return requests.LogRows()
+    return None

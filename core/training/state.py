@@ -1,0 +1,135 @@
+"""What a training is made of: settings, engine, runs, clock. Whole whenever `train` has yielded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.engine.model import initial_parameters
+from logreg_tui.core.settings import ExperimentSettings, RunSettings
+from logreg_tui.core.training.snapshots import ParametersShown
+
+
+class Stopwatch:
+    """Monotonic seconds of training: pauses are excluded."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, elapsed_s: float = 0.0) -> None:
+        self._clock = clock
+        self._elapsed_s = elapsed_s
+        self._started: float | None = None
+
+    def start(self) -> None:
+        """Count from now on."""
+        if self._started is None:
+            self._started = self._clock()
+
+    def stop(self) -> None:
+        """Count no longer."""
+        self._elapsed_s = self.read()
+        self._started = None
+
+    def read(self) -> float:
+        """Return the seconds counted so far."""
+        running = 0.0 if self._started is None else self._clock() - self._started
+        return self._elapsed_s + running
+
+
+@dataclass(slots=True)
+class RunState:
+    """One run as it stands now."""
+
+    number: int
+    settings: RunSettings
+    epochs: int
+    joined_at: int
+    joined_at_s: float
+    logged_epoch: int = -1
+    is_announced: bool = False
+    """Whether the event that says it joined was yielded."""
+    status: str = "training"
+    """`training`, `finished`, `ended` or `diverged`."""
+    parameters: tuple[Tensor, Tensor] | None = None
+    """Weight and bias of a run that has left the engine."""
+    trained_s: float = 0.0
+    """Seconds of training of a run that has left the engine."""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether the run is in the engine."""
+        return self.status == "training"
+
+
+@dataclass(slots=True)
+class Training:
+    """Everything a training is made of; whole and consistent whenever `train` has yielded."""
+
+    settings: ExperimentSettings
+    engine: Engine
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    step: int = 0
+    runs: dict[int, RunState] = field(default_factory=dict)
+    is_paused: bool = False
+
+    @classmethod
+    def start(cls, settings: ExperimentSettings, engine: Engine) -> Training:
+        """Return a training at step 0 with the runs of the settings, on an engine without runs."""
+        training = cls(settings, engine)
+        for run in settings.runs:
+            training.join(run)
+        return training
+
+    def join(self, settings: RunSettings) -> RunState:
+        """Let a run join at this step with its initial parameters."""
+        number = len(self.runs) + 1
+        run = RunState(number, settings, self.settings.epochs, self.step, self.stopwatch.read())
+        weight, bias = initial_parameters(self.engine.features, self.engine.classes, settings.seed)
+        self.engine.add(number, settings.head, settings.l2, weight, bias)
+        self.runs[number] = run
+        return run
+
+    def leave(self, run: RunState, status: str) -> None:
+        """Take a run out of the engine; its parameters stay with it."""
+        run.parameters = self.engine.parameters(run.number)
+        run.trained_s = self.stopwatch.read() - run.joined_at_s
+        run.status = status
+        self.engine.remove(run.number)
+
+    def rejoin(self, run: RunState, epochs: int) -> None:
+        """Let a run that has finished go on to a later epoch, as if it had waited since."""
+        assert run.parameters is not None, "a run that has finished keeps its parameters"
+        self.engine.add(run.number, run.settings.head, run.settings.l2, *run.parameters)
+        run.joined_at = self.step - run.logged_epoch
+        run.joined_at_s = self.stopwatch.read() - run.trained_s
+        run.parameters, run.status, run.epochs = None, "training", epochs
+
+    @property
+    def active(self) -> list[RunState]:
+        """The runs that train, by number."""
+        return [run for run in self.runs.values() if run.is_training]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no run stands between its last row and its leaving."""
+        return not any(run.logged_epoch == self.epoch(run) == run.epochs for run in self.active)
+
+    def epoch(self, run: RunState) -> int:
+        """Return the epoch of a run that trains."""
+        return self.step - run.joined_at
+
+    def parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
+        """Return weight (classes, features) and bias (classes,) on the CPU."""
+        return run.parameters or self.engine.parameters(run.number)
+
+    def shown(self, run: RunState) -> ParametersShown:
+        """Return the parameters of a run as they are now, for whoever looks at it."""
+        weight, bias = self.parameters(run)
+        epoch = self.epoch(run) if run.is_training else run.logged_epoch
+        return ParametersShown(self.step, run.number, epoch, run.settings.head, weight.numpy(), bias.numpy())
+
+    def kept_parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
+        """Return the parameters of a run's last finite row, likewise."""
+        return run.parameters or self.engine.kept_parameters(run.number)

@@ -1,0 +1,317 @@
+"""`train`: the only loop. A generator of events; its one input while it runs is the control inbox.
+
+At each step, in this order: rows that are due are logged, requests are taken, every run is
+updated once. So a request that carries a step always acts after the rows of that step, whether
+it came from a person or is replayed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+
+from logreg_tui.core.engine.engine import Measurement
+from logreg_tui.core.errors import Cancelled
+from logreg_tui.core.training import events, requests
+from logreg_tui.core.training.replay import Replay
+from logreg_tui.core.training.requests import Control, Request
+from logreg_tui.core.training.state import RunState, Training
+
+PROGRESS_INTERVAL_S = 0.25
+
+
+def train(
+    training: Training, control: Control, *, stays_open: bool = False, replay: Replay | None = None
+) -> Iterator[events.Event]:
+    """Train until every run has ended or Stop arrives, yielding what happens.
+
+    With `stays_open` a training without runs waits for new ones instead of ending. The requests
+    of `replay` are carried out at their steps before any other is heard, Stop apart. Closing the
+    generator between two events leaves `training` as it was at the last one.
+    """
+    loop = _Loop(training, control, replay or Replay(), stays_open)
+    for run in training.runs.values():
+        if not run.is_announced:
+            run.is_announced = True
+            yield events.RunStarted(training.step, run.number, run.settings, run.epochs)
+    training.engine.is_cancelled = lambda: control.leave_cause is not None
+    training.stopwatch.start()
+    try:
+        yield from loop.run()
+    except Cancelled:
+        # In the middle of a pass: nothing of it counts, the training is as it was before.
+        yield from loop.leave()
+    finally:
+        training.stopwatch.stop()
+
+
+class _Loop:
+    def __init__(self, training: Training, control: Control, replay: Replay, stays_open: bool) -> None:
+        self.training = training
+        self.control = control
+        self.replay = replay
+        self.stays_open = stays_open
+        self.is_stopping = False
+        self.is_leaving = False
+        self.pauses_at_next_row = False
+        self.last_progress = time.monotonic()
+
+    def run(self) -> Iterator[events.Event]:
+        training = self.training
+        while not self.is_stopping:
+            yield from self.log_rows(self.due_runs())
+            if not training.active:
+                yield events.AllRunsEnded(training.step)
+                if not (self.stays_open or self.replay.requests):
+                    break
+                yield from self.wait_for_runs()
+            yield from self.take_requests()
+            # A stop during a replay is none of the experiment: what was done later is still to come.
+            if self.replay.requests and self.control.is_stopping:
+                self.is_stopping = self.is_leaving = True
+            if self.is_stopping or not training.active:
+                continue
+            yield from self.advance()
+        if self.is_leaving:
+            yield from self.leave()
+            return
+        yield from self.log_last_rows()
+        reason = "stopped" if training.active else "finished"
+        yield events.ExperimentEnded(training.step, reason)
+
+    def leave(self) -> Iterator[events.Event]:
+        yield events.ExperimentLeft(self.training.step, self.control.leave_cause or "hang-up")
+
+    def rate(self, run: RunState, ahead: int = 0) -> float:
+        return run.settings.learning_rate_at(self.training.epoch(run) + ahead)
+
+    def advance(self) -> Iterator[events.Event]:
+        """Update every run once or, where epochs are short, up to where something is due."""
+        training = self.training
+        stride = self.stride() if training.engine.longest_stride > 1 else 1
+        rates = [{run.number: self.rate(run, ahead) for run in training.active} for ahead in range(stride)]
+        training.engine.advance(rates)
+        training.step += stride
+        yield from self.progress()
+
+    def stride(self) -> int:
+        """Return how many epochs lie before the next row or request of the past."""
+        training, settings = self.training, self.training.settings
+        stops = [training.engine.longest_stride]
+        for run in training.active:
+            epoch = training.epoch(run)
+            stops.append(min(settings.next_log_point(epoch), run.epochs) - epoch)
+        if self.replay.requests:
+            stops.append(self.replay.requests[0].step - training.step)
+        return max(1, min(stops))
+
+    def progress(self) -> Iterator[events.Event]:
+        now = time.monotonic()
+        if now - self.last_progress >= PROGRESS_INTERVAL_S:
+            self.last_progress = now
+            yield events.Progressed(self.training.step, self.training.stopwatch.read())
+
+    # Rows
+
+    def is_unlogged(self, run: RunState) -> bool:
+        return run.logged_epoch != self.training.epoch(run)
+
+    def due_runs(self) -> list[RunState]:
+        return [run for run in self.training.active if self.is_unlogged(run) and self.is_log_point(run)]
+
+    def is_log_point(self, run: RunState) -> bool:
+        epoch = self.training.epoch(run)
+        return epoch == run.epochs or self.training.settings.is_log_point(epoch)
+
+    def log_rows(self, runs: list[RunState], *, is_last: bool = False) -> Iterator[events.Event]:
+        """Log a row for each of these runs, and let those leave that are done or diverged."""
+        if not runs:
+            return
+        self.last_progress = time.monotonic()
+        self.training.engine.finish()
+        elapsed_s = self.training.stopwatch.read()
+        measured = self.training.engine.measure()
+        for run in runs:
+            row = self.row(run, measured[run.number], elapsed_s, is_last)
+            run.logged_epoch = row.epoch
+            yield row
+            yield from self.let_leave(run, row)
+        yield events.Progressed(self.training.step, elapsed_s)
+        if self.pauses_at_next_row:
+            self.pauses_at_next_row = False
+            yield from self.pause()
+
+    def log_last_rows(self) -> Iterator[events.Event]:
+        yield from self.log_rows([run for run in self.training.active if self.is_unlogged(run)], is_last=True)
+
+    def row(self, run: RunState, figures: Measurement, elapsed_s: float, is_last: bool) -> events.RowLogged:
+        training, epoch, settings = self.training, self.training.epoch(run), run.settings
+        return events.RowLogged(
+            step=training.step,
+            run=run.number,
+            epoch=epoch,
+            elapsed_s=elapsed_s - run.joined_at_s,
+            head=settings.head,
+            l2=settings.l2,
+            learning_rate=self.rate(run),
+            train_loss=figures.train_loss,
+            l2_penalty=figures.l2_penalty,
+            test_loss=figures.test_loss,
+            train_accuracy=figures.train_accuracy,
+            test_accuracy=figures.test_accuracy,
+            is_report=is_last or epoch == run.epochs or training.settings.is_report_point(epoch),
+        )
+
+    def let_leave(self, run: RunState, row: events.RowLogged) -> Iterator[events.Event]:
+        training = self.training
+        cause = _not_finite(row)
+        if cause is not None:
+            training.engine.restore_kept(run.number)
+            training.leave(run, "diverged")
+            yield events.RunDiverged(training.step, run.number, row.epoch, cause)
+            return
+        training.engine.keep(run.number)
+        if row.epoch == run.epochs:
+            training.leave(run, "finished")
+            yield events.RunEnded(training.step, run.number, row.epoch, "finished")
+
+    # Requests
+
+    def take_requests(self) -> Iterator[events.Event]:
+        """Carry out what is asked for at this step; while paused, wait for more."""
+        yield from self.replay_requests()
+        while not (self.is_stopping or self.replay.requests):
+            request = self.control.wait() if self.training.is_paused else self.control.take()
+            if request is None:
+                return
+            yield from self.carry_out(request)
+
+    def wait_for_runs(self) -> Iterator[events.Event]:
+        self.training.is_paused = False
+        self.training.stopwatch.stop()
+        yield from self.replay_requests()
+        while not (self.training.active or self.is_stopping):
+            yield from self.carry_out(self.control.wait())
+        self.training.stopwatch.start()
+
+    def replay_requests(self) -> Iterator[events.Event]:
+        """Carry out again what was done at this step."""
+        waiting = self.replay.requests
+        while waiting and self.is_due(waiting[0].step):
+            timed = waiting.popleft()
+            try:
+                yield from self.carry_out(timed.request)
+            except Cancelled:
+                if isinstance(timed.request, requests.EndRun):
+                    waiting.appendleft(timed)
+                raise
+
+    def is_due(self, step: int) -> bool:
+        # Without runs no step follows: what is left to replay belongs to this one.
+        return step <= self.training.step or not self.training.active
+
+    def carry_out(self, request: Request) -> Iterator[events.Event]:
+        training = self.training
+        match request:
+            case requests.Stop():
+                self.is_stopping = True
+            case requests.Detach():
+                self.stays_open = False
+                yield events.Detached(training.step)
+                if training.is_paused or not training.active:
+                    self.is_stopping = self.is_leaving = True
+            case requests.Leave():
+                self.is_stopping = self.is_leaving = True
+            case requests.ShowParameters(number):
+                if number in training.runs:
+                    yield training.shown(training.runs[number])
+            case requests.Pause() | requests.Resume() | requests.StepOnce() if not training.active:
+                pass
+            case requests.Pause():
+                yield from self.pause()
+            case requests.Resume():
+                self.pauses_at_next_row = False
+                if training.is_paused:
+                    yield self.go_on(events.Resumed(training.step))
+            case requests.StepOnce():
+                self.pauses_at_next_row = True
+                yield self.go_on(events.Stepped(training.step))
+            case requests.Extend(epochs):
+                yield from self.extend(epochs)
+            case requests.LogRows():
+                yield from self.log_last_rows()
+            case requests.AddRun(settings):
+                run = training.join(settings)
+                run.is_announced = True
+                yield events.RunStarted(training.step, run.number, settings, run.epochs)
+                # At once, before the next request: a replay keeps this order.
+                yield from self.log_rows([run])
+            case _:
+                yield from self.change_run(request)
+
+    def change_run(self, request: requests.Knob | requests.EndRun) -> Iterator[events.Event]:
+        training = self.training
+        run = training.runs.get(request.run)
+        if run is None or not run.is_training:
+            state = "does not exist" if run is None else f"has {run.status}"
+            yield events.RequestRefused(training.step, f"run {request.run} {state}: nothing was changed")
+            return
+        match request:
+            case requests.EndRun():
+                yield from self.log_rows([run] if self.is_unlogged(run) else [], is_last=True)
+                if run.is_training:
+                    training.leave(run, "ended")
+                    yield events.RunEnded(training.step, run.number, run.logged_epoch, "ended")
+            case requests.SetHead(_, head):
+                yield from self.turn(run, "head", head)
+            case requests.SetL2(_, l2):
+                yield from self.turn(run, "l2", l2)
+            case requests.SetLearningRate(_, learning_rate):
+                yield from self.turn(run, "learning_rate", learning_rate)
+
+    def extend(self, epochs: int) -> Iterator[events.Event]:
+        """Let the runs that train or have finished go on to a later epoch."""
+        training = self.training
+        for run in training.runs.values():
+            is_further = epochs > run.epochs and run.status in ("training", "finished")
+            if not is_further:
+                continue
+            if run.is_training:
+                run.epochs = epochs
+            else:
+                training.rejoin(run, epochs)
+            yield events.RunExtended(training.step, run.number, training.epoch(run), epochs)
+
+    def turn(self, run: RunState, name: str, new: str | float) -> Iterator[events.Event]:
+        training = self.training
+        old = getattr(run.settings, name)
+        if new == old:
+            return
+        run.settings = run.settings.changed(name, new)
+        if name == "head":
+            training.engine.set_head(run.number, run.settings.head)
+        elif name == "l2":
+            training.engine.set_l2(run.number, run.settings.l2)
+        yield events.SettingChanged(training.step, run.number, training.epoch(run), name, old, new)
+
+    def pause(self) -> Iterator[events.Event]:
+        self.pauses_at_next_row = False
+        if not self.training.is_paused:
+            self.training.is_paused = True
+            self.training.stopwatch.stop()
+            yield events.Paused(self.training.step)
+
+    def go_on(self, event: events.Resumed | events.Stepped) -> events.Event:
+        self.training.is_paused = False
+        self.training.stopwatch.start()
+        return event
+
+
+def _not_finite(row: events.RowLogged) -> str | None:
+    """Return which measured value is not finite, such as `train_loss is nan`, or None."""
+    for name in ("train_loss", "l2_penalty", "test_loss"):
+        value = getattr(row, name)
+        if not math.isfinite(value):
+            return f"{name} is {value}"
+    return None

@@ -1,0 +1,124 @@
+"""What is advised, by tables of figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from helpers.telling import logged, started_history
+
+from logreg_tui.core.analysis.advice import Case, Lowest, advise, case_of
+from logreg_tui.core.analysis.diagnostics import Stall
+from logreg_tui.core.analysis.inspection import HeadFacts
+from logreg_tui.core.settings import LOGITS, SIGMOID, RunSettings, Schedule
+from logreg_tui.core.training import events
+
+FALLING = tuple(1.6 - 0.001 * row for row in range(31))
+SWINGING = tuple(20.0 + row % 2 for row in range(31))
+ROUNDING = tuple(1.5 + 1e-7 * (row % 2) for row in range(31))
+STALL = Stall(3200, 1000)
+
+
+def facts(saturated: float | None) -> HeadFacts:
+    return HeadFacts(1, 100, SIGMOID, 60_000, 0.0003, 0.15, saturated, 0.1, 0.0)
+
+
+def case(head: str = SIGMOID, train: float = 1.57, test: float = 1.57, **changes: object) -> Case:
+    """Return a run in the middle of a calm training, of which nothing need be said."""
+    settings = RunSettings(head, 0.0)
+    last = logged(1, 4000, train_loss=train, test_loss=test, settings=settings)
+    calm = Case(
+        settings,
+        "training",
+        10_000,
+        10,
+        last,
+        first_loss=2.3,
+        recent=FALLING,
+        lowest=Lowest(4000, train, test),
+    )
+    return replace(calm, **changes)  # type: ignore[arg-type]
+
+
+def with_penalty(made: Case, l2: float, penalty: float) -> Case:
+    return replace(made, settings=replace(made.settings, l2=l2), last=replace(made.last, l2_penalty=penalty))
+
+
+def with_schedule(made: Case, schedule: Schedule) -> Case:
+    return replace(made, settings=replace(made.settings, schedule=schedule), stall=STALL)
+
+
+OVERFITTED = case(LOGITS, 0.05, 0.14, lowest=Lowest(900, 0.08, 0.12))
+
+
+@pytest.mark.parametrize(
+    ("made", "hows"),
+    [
+        (case(), []),
+        (case(pixels="raw", facts=facts(0.97)), ["--pixels unit"]),
+        (case(pixels="raw", facts=facts(0.4)), []),
+        (case(pixels="unit", facts=facts(0.97)), []),
+        (case(facts=facts(0.97)), []),
+        (case(train=1.5442), ["press h"]),
+        (case(train=1.5460), []),
+        (case(stall=STALL), ["press c"]),
+        (case(LOGITS, 0.3, 0.3, stall=STALL), []),
+        (case(LOGITS, 20.0, 20.0, recent=SWINGING), ["--schedule step"]),
+        (case(LOGITS, 20.0, 20.0, recent=SWINGING, pixels="raw"), ["--pixels unit", "lr 0.001"]),
+        (case(recent=ROUNDING), []),
+        (with_penalty(case(LOGITS, 0.3, 0.3), 0.001, 0.31), ["lambda 0.0001"]),
+        (with_penalty(case(LOGITS, 0.3, 0.3), 0.001, 0.29), []),
+        (with_penalty(case(), 0.01, 0.2), ["press -"]),
+        (OVERFITTED, ["press l"]),
+        (with_penalty(OVERFITTED, 0.001, 0.06), ["lambda 0.01"]),
+        (replace(OVERFITTED, lowest=Lowest(900, 0.04, 0.12)), []),
+        (with_schedule(case(LOGITS), Schedule("step", 1000, 0.1)), ["--step-size 3000"]),
+        (with_schedule(case(LOGITS), Schedule("exponential", gamma=0.997)), ["--gamma 0.999"]),
+        (with_schedule(case(LOGITS), Schedule("cosine", period=4001)), ["--epochs 8002"]),
+        (with_schedule(case(LOGITS), Schedule("step", 4000, 0.1)), []),
+        (case(status="finished", epochs=4000), ["resume DIR --epochs 8000"]),
+        (case(epochs=4400), ["--epochs 8800"]),
+        (case(epochs=4000, status="finished", recent=FALLING[:20]), []),
+        (case(epochs=4000, status="finished", recent=(*FALLING[:30], 1.6)), []),
+        (case(status="diverged", cause="diverged: train_loss is nan"), ["press R: lr 0.001"]),
+    ],
+)
+def test_each_advice_follows_from_its_figures(made: Case, hows: list[str]) -> None:
+    found = advise(made)
+    assert len(found) == len(hows)
+    for advice, how in zip(found, hows, strict=True):
+        assert how in advice.how
+
+
+def test_evidence_names_the_figures() -> None:
+    evidence = advise(OVERFITTED)[0].evidence
+    assert "epoch 900, 0.1200, and is 0.1400 now" in evidence
+    assert "from 0.0800 to 0.0500" in evidence
+
+
+def test_rows_before_a_knob_was_turned_do_not_count() -> None:
+    history = started_history(1)
+    history.apply(logged(1, 0, train_loss=2.5, test_loss=0.1))
+    history.apply(events.SettingChanged(5, 1, 5, "head", SIGMOID, LOGITS))
+    for epoch in range(10, 100, 10):
+        history.apply(logged(1, epoch, train_loss=5 - epoch / 100, test_loss=5))
+    history.apply(events.SettingChanged(95, 1, 95, "l2", 0.001, 0.0))
+    history.apply(logged(1, 100, train_loss=3, test_loss=4))
+    made = case_of(history.runs[1], 10, "raw", None, "DIR")
+    assert made is not None
+    assert made.first_loss == 4.9
+    assert made.recent == (3,)
+    assert made.lowest == Lowest(100, 3, 4)
+
+
+def test_a_knob_turned_after_the_last_row_leaves_the_last_row() -> None:
+    history = started_history(1)
+    history.apply(logged(1, 10, train_loss=2.5))
+    history.apply(events.SettingChanged(15, 1, 15, "l2", 0.001, 0.0))
+    made = case_of(history.runs[1], 10, None, None, "DIR")
+    assert made is not None
+    assert made.recent == (2.5,)
+
+
+def test_without_rows_nothing_is_known() -> None:
+    assert case_of(started_history(1).runs[1], 10, None, None, "DIR") is None

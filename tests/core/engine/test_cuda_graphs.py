@@ -1,0 +1,301 @@
+"""Epochs as CUDA graphs: with a stand-in that records operations and does them again, and on a real GPU."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import count
+
+import pytest
+import torch
+from helpers.loops import CPU, rows
+from helpers.made_data import all_parameters, cut_into_blocks, dataset, values, with_runs
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from logreg_tui.core.data.dataset import Dataset
+from logreg_tui.core.engine.cuda_graphs import MOST_GRAPHS, Graphs
+from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
+from logreg_tui.core.training import events
+from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.state import Training
+from logreg_tui.core.training.trainer import train
+
+HEADS = ("sigmoid", "logits")
+
+
+Operation = tuple[Callable[..., torch.Tensor], tuple[object, ...], dict[str, object], torch.Tensor]
+"""A function of PyTorch, what it was called with, and what it returned."""
+
+
+class _Recorder(TorchDispatchMode):
+    """Notes every operation with the tensors it worked on; those that wait for the GPU are refused."""
+
+    def __init__(self, done: list[Operation]) -> None:
+        super().__init__()
+        self._done = done
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., torch.Tensor],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> torch.Tensor:
+        if func is torch.ops.aten._local_scalar_dense.default:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        result: torch.Tensor = func(*args, **(kwargs or {}))
+        self._done.append((func, args, kwargs or {}, result))
+        return result
+
+
+class StandInGraph:
+    """A CUDA graph on the processor: `replay` works on the very tensors that were captured."""
+
+    made: list[StandInGraph] = []
+
+    def __init__(self) -> None:
+        self.done: list[Operation] = []
+        self.replays = 0
+        StandInGraph.made.append(self)
+
+    def replay(self) -> None:
+        self.replays += 1
+        with torch.no_grad():
+            for func, args, kwargs, result in self.done:
+                again = func(*args, **kwargs)
+                # A view, or what an operation was given to fill, holds the result already.
+                if isinstance(again, torch.Tensor) and again.data_ptr() != result.data_ptr():
+                    result.copy_(again)
+
+
+class StandInStream:
+    """A CUDA stream that need not be waited for."""
+
+    def wait_stream(self, other: StandInStream) -> None:
+        """Nothing runs beside the caller here."""
+
+
+@contextmanager
+def capturing(graph: StandInGraph) -> Iterator[None]:
+    with _Recorder(graph.done):
+        yield
+
+
+@pytest.fixture
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[StandInGraph]:
+    """Let the processor play the GPU; return the graphs that are captured."""
+    StandInGraph.made = []
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", StandInGraph)
+    monkeypatch.setattr(torch.cuda, "graph", capturing)
+    monkeypatch.setattr(torch.cuda, "Stream", StandInStream)
+    monkeypatch.setattr(torch.cuda, "current_stream", StandInStream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    return StandInGraph.made
+
+
+DATA = dataset(values(60, 5), values(20, 5, seed=1))
+
+
+def with_graphs(engine: Engine) -> Engine:
+    """Let an engine of the processor use graphs as one of a GPU does."""
+    engine._graphs = Graphs(engine)
+    return engine
+
+
+def pair(heads: Sequence[str] = HEADS, data: Dataset = DATA) -> tuple[Engine, Engine]:
+    """Return an engine with graphs and one without, with the same runs."""
+    graphed, eager = (with_runs(Engine(data, CPU), heads) for _ in range(2))
+    return with_graphs(graphed), eager
+
+
+def assert_same(graphed: Engine, eager: Engine) -> None:
+    assert torch.equal(all_parameters(graphed), all_parameters(eager))
+    assert graphed.measure() == eager.measure()
+
+
+def advance(engines: Sequence[Engine], epochs: int, rate: float = 0.05) -> None:
+    for engine in engines:
+        engine.advance([dict.fromkeys(engine.runs, rate * 0.9**epoch) for epoch in range(epochs)])
+
+
+@pytest.mark.parametrize("rows_of_a_block", [10, 1000])
+@pytest.mark.parametrize("heads", [("sigmoid",), ("logits",), ("logits", "sigmoid", "logits")])
+def test_a_graph_does_what_its_epochs_do(
+    stand_ins: list[StandInGraph],
+    heads: Sequence[str],
+    rows_of_a_block: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cut_into_blocks(monkeypatch, rows_of_a_block)
+    engines = pair(heads)
+    for is_measured in (True, True, False, False, True):
+        if is_measured:
+            assert_same(*engines)
+        advance(engines, 4)
+    assert_same(*engines)
+    # One that has its first gradient from the measurement, one that has not.
+    assert [graph.replays for graph in stand_ins] == [3, 2]
+
+
+def test_learning_rates_and_lambdas_are_data_of_a_graph(stand_ins: list[StandInGraph]) -> None:
+    engines = pair()
+    for rate, l2 in ((0.05, 0.01), (0.3, 0.01), (0.3, 0.7), (0.001, 0.0)):
+        for engine in engines:
+            engine.set_l2(1, l2)
+            engine.measure()
+        advance(engines, 3, rate)
+        assert torch.equal(all_parameters(engines[0]), all_parameters(engines[1]))
+    assert [graph.replays for graph in stand_ins] == [4]
+
+
+def test_kept_parameters_are_restored_without_a_new_graph(stand_ins: list[StandInGraph]) -> None:
+    engines = pair()
+    for engine in engines:
+        engine.measure()
+        engine.keep(2)
+    advance(engines, 3)
+    for engine in engines:
+        engine.restore_kept(2)
+        engine.measure()
+    advance(engines, 3)
+    assert_same(*engines)
+    assert len(stand_ins) == 1
+
+
+def test_what_changes_the_layout_makes_graphs_anew(stand_ins: list[StandInGraph]) -> None:
+    engines = pair()
+    changes = (
+        lambda engine: engine.set_head(1, "logits"),
+        lambda engine: engine.set_head(1, "sigmoid"),
+        lambda engine: with_third(engine),
+        lambda engine: engine.remove(1),
+    )
+    advance(engines, 3)
+    for number, change in enumerate(changes, 1):
+        assert len(stand_ins) == number
+        for engine in engines:
+            change(engine)
+        advance(engines, 3)
+        assert_same(*engines)
+    assert engines[0].runs == [2, 3]
+
+
+def with_third(engine: Engine) -> None:
+    engine.add(3, "logits", 0.2, torch.full((3, 5), 0.1), torch.zeros(3))
+
+
+def test_strides_of_few_lengths_are_captured_and_the_others_are_taken_epoch_by_epoch(
+    stand_ins: list[StandInGraph],
+) -> None:
+    engines = pair()
+    assert_same(*engines)
+    for _ in range(2):
+        for epochs in range(1, MOST_GRAPHS + 4):
+            advance(engines, epochs)
+            assert_same(*engines)
+    assert [graph.replays for graph in stand_ins] == [2] * MOST_GRAPHS
+
+
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_a_capture_that_fails_names_the_way_out_and_changes_nothing(
+    is_measured: bool, stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def failing(graph: StandInGraph) -> Iterator[None]:
+        yield
+        raise RuntimeError("CUDA error: operation not permitted\nCompile with `TORCH_USE_CUDA_DSA`")
+
+    monkeypatch.setattr(torch.cuda, "graph", failing)
+    graphed, eager = pair()
+    if is_measured:
+        assert graphed.measure() == eager.measure()
+    before = all_parameters(graphed)
+    with pytest.raises(UserError) as raised:
+        advance([graphed], 3)
+    text = str(raised.value)
+    assert text == "CUDA graphs cannot be used here (CUDA error: operation not permitted): use --engine eager"
+    assert torch.equal(all_parameters(graphed), before)
+    monkeypatch.setattr(torch.cuda, "graph", capturing)
+    advance([graphed, eager], 3)
+    assert_same(graphed, eager)
+
+
+def test_leaving_while_a_graph_is_prepared_changes_nothing(
+    stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_into_blocks(monkeypatch, 10)
+    graphed, eager = pair()
+    before = all_parameters(graphed)
+    for polls in (0, 5, 9, 17):
+        asked = count()
+        graphed.is_cancelled = lambda asked=asked, polls=polls: next(asked) >= polls
+        with pytest.raises(Cancelled):
+            advance([graphed], 3)
+        assert torch.equal(all_parameters(graphed), before)
+    graphed.is_cancelled = lambda: False
+    advance([graphed, eager], 3)
+    assert_same(graphed, eager)
+
+
+def test_rehearsing_changes_nothing() -> None:
+    engine = with_runs(Engine(DATA, CPU), HEADS)
+    for is_measured in (True, False):
+        if is_measured:
+            engine.measure()
+        before = all_parameters(engine), engine.is_stale
+        with engine.rehearsing():
+            engine.descend(torch.full((3, 6, 1), -0.5))
+            assert not torch.equal(all_parameters(engine), before[0])
+        assert torch.equal(all_parameters(engine), before[0])
+        assert engine.is_stale == before[1]
+        expected = with_runs(Engine(DATA, CPU), HEADS)
+        expected.measure()
+        engine.advance([{1: 0.05, 2: 0.05}])
+        expected.advance([{1: 0.05, 2: 0.05}])
+        assert torch.equal(all_parameters(engine), all_parameters(expected))
+        engine = with_runs(Engine(DATA, CPU), HEADS)
+
+
+def trained(engine: Engine, runs: Sequence[RunSettings]) -> tuple[list[events.RowLogged], torch.Tensor]:
+    """Train to epoch 47 and return rows and the parameters in the end."""
+    settings = ExperimentSettings(runs=tuple(runs), epochs=47, log_every=10, report_every=15)
+    training = Training.start(settings, engine)
+    happened = rows(train(training, Control()))
+    kept = [part.flatten() for run in training.runs.values() for part in training.parameters(run)]
+    return [dataclasses.replace(row, elapsed_s=0.0) for row in happened], torch.cat(kept)
+
+
+RUNS = grid(HEADS, [0.001, 0.1], [0.01], [0], Schedule("step", step_size=7, gamma=0.5))
+
+
+def test_a_training_with_graphs_logs_the_rows_of_one_without(
+    stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = trained(Engine(DATA, CPU), RUNS)
+    monkeypatch.setattr(Engine, "longest_stride", 100)
+    found = trained(with_graphs(Engine(DATA, CPU)), RUNS)
+    assert found[0] == expected[0]
+    assert torch.equal(found[1], expected[1])
+    assert len(stand_ins) == 3, "for strides of 10, 5 and 2 epochs"
+
+
+def test_graphs_without_a_gpu_are_refused() -> None:
+    with pytest.raises(UserError, match="--engine graph needs a CUDA GPU, not cpu: use --engine eager"):
+        Engine(DATA, CPU, kind="graph")
+    for kind in ("auto", "eager"):
+        assert Engine(DATA, CPU, kind=kind)._graphs is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_on_a_gpu_graphs_log_the_rows_of_the_eager_engine(digits: Dataset) -> None:
+    device = torch.device("cuda", 0)
+    eager, graphed = (trained(Engine(digits, device, kind=kind), RUNS) for kind in ("eager", "graph"))
+    for one, other in zip(eager[0], graphed[0], strict=True):
+        assert (one.run, one.epoch, one.learning_rate) == (other.run, other.epoch, other.learning_rate)
+        for name in ("train_loss", "test_loss", "l2_penalty"):
+            assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-5)
+        assert other.train_accuracy == pytest.approx(one.train_accuracy, abs=2e-3)
+    torch.testing.assert_close(graphed[1], eager[1], rtol=1e-5, atol=1e-5)

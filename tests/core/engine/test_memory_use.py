@@ -1,0 +1,90 @@
+"""Memory of a process that trains: little more than the data as float32, from disk a few blocks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="needs the memory of a process as Linux tells it"
+)
+
+MB = 1 << 20
+LIBRARIES = 48 * MB
+"""What PyTorch and NumPy take at their first use, beside what importing them takes: code, threads."""
+
+PROGRAM = """
+import json, sys
+import numpy as np
+import torch
+from logreg_tui.core.data.dataset import Dataset
+from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.data.inputs import ArraySource, Inputs
+from logreg_tui.core.engine.model import initial_parameters
+
+# Memory now or at its peak, in bytes; ru_maxrss would be that of the parent at first.
+def memory(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+class MadeWhereItIsRead:
+    is_on_disk, dtype = True, np.dtype("u1")
+    def __init__(self, rows, features):
+        self.shape = rows, features
+    def read(self, start, stop):
+        return np.full((stop - start, self.shape[1]), start % 7, np.uint8)
+
+def train(train, test, threads, limit=None):
+    labels = [np.arange(len(inputs)) % 10 for inputs in (train, test)]
+    data = Dataset("made", train, labels[0], test, labels[1], 10, None, "")
+    engine = Engine(data, torch.device("cpu"), threads, memory_limit=limit)
+    for run, head in enumerate(("sigmoid", "logits"), 1):
+        engine.add(run, head, 0.001, *initial_parameters(train.shape[1], 10, 0))
+    engine.measure()
+    engine.advance([{1: 0.01, 2: 0.01}])
+    return engine
+
+def sparse_bytes(rows, features):
+    made = np.zeros((rows, features), np.uint8)
+    random = np.random.default_rng(0)
+    for start in range(0, rows, 1000):
+        part = random.integers(1, 256, (1000, features), np.uint8)
+        made[start : start + 1000] = part * (random.random(part.shape, np.float32) < 0.19)
+    return Inputs(ArraySource(made))
+
+def stream():
+    test = Inputs(MadeWhereItIsRead(20_000, 100))
+    train(Inputs(MadeWhereItIsRead(100_000, 100)), test, 2, 4 << 20)
+    yield memory("VmHWM")
+    train(Inputs(MadeWhereItIsRead(1_500_000, 100)), test, 2, 4 << 20)
+
+def keep():
+    inputs = sparse_bytes(40_000, 784)
+    engine = train(inputs, inputs[:1000], 2)
+    yield memory("VmHWM")
+
+base = memory("VmRSS")
+print(json.dumps([peak - base for peak in [*globals()[sys.argv[1]](), memory("VmHWM")]]))
+"""
+
+
+def peaks(name: str) -> list[int]:
+    """Return peaks of memory in bytes above what the process took after its imports."""
+    command = [sys.executable, "-c", PROGRAM, name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: list[int] = json.loads(done.stdout)
+    return found
+
+
+def test_streamed_data_take_the_memory_of_a_few_blocks_however_many_rows_there_are() -> None:
+    few, many = peaks("stream")
+    bytes_of_the_others = 1_400_000 * 100
+    assert many - few < 0.5 * bytes_of_the_others, "labels and noise, not inputs"
+
+
+def test_sparse_bytes_take_at_most_what_float32_takes_and_30_percent() -> None:
+    as_float32 = 4 * 784 * 41_000
+    assert peaks("keep")[-1] < 1.3 * as_float32 + LIBRARIES

@@ -1,0 +1,66 @@
+"""Sums of what blocks give: in the order of the blocks, whatever the order of their arrival."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from torch import Tensor
+
+from logreg_tui.core.engine.full_batch_pass import OrderedSum
+
+
+def new_parts() -> list[Tensor]:
+    return [torch.zeros(3), torch.zeros(2)]
+
+
+def filled(total: OrderedSum, value: float) -> list[Tensor]:
+    part = total.room()
+    for tensor in part:
+        tensor.fill_(value)
+    return part
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_parts_are_added_in_order_whatever_the_order_of_their_arrival(seed: int) -> None:
+    # In float32 each order of these has a sum of its own.
+    addends = [1e8, 1.0, -1e8, 3.0, 1e-3, 7e7, -7e7, 0.1]
+    expected = torch.zeros(1)
+    for addend in addends:
+        expected += addend
+    order = list(range(len(addends)))
+    random.Random(seed).shuffle(order)
+    total = OrderedSum(new_parts)
+    for _ in range(2):
+        total.begin()
+        for index in order:
+            total.give(index, filled(total, addends[index]))
+        assert [tensor.tolist() for tensor in total.total] == [expected.tolist() * 3, expected.tolist() * 2]
+
+
+def test_parts_of_a_sum_that_was_given_up_do_not_come_into_the_next() -> None:
+    total = OrderedSum(new_parts)
+    for index in (0, 1, 4, 3):
+        total.give(index, filled(total, 100.0))
+    total.begin()
+    assert total.total == []
+    for index in (2, 0, 1):
+        total.give(index, filled(total, float(index)))
+    assert total.total[0].tolist() == [3.0] * 3
+
+
+def test_room_is_used_again() -> None:
+    rooms: list[list[Tensor]] = []
+
+    def new() -> list[Tensor]:
+        rooms.append(new_parts())
+        return rooms[-1]
+
+    total = OrderedSum(new)
+    for _ in range(3):
+        total.begin()
+        for index in range(50):
+            total.give(index, filled(total, 1.0))
+    assert total.total[0].tolist() == [50.0] * 3
+    assert len(rooms) == 2

@@ -1,0 +1,182 @@
+"""Ranks that train together: the engine's and the trainer's part, with threads in place of processes."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.loops import CPU, rows
+from helpers.made_data import dataset as made_dataset
+from helpers.made_data import values
+
+from logreg_tui.core.data.dataset import Dataset
+from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.engine.process_group import Ranks, launched_rank, local_rank
+from logreg_tui.core.settings import HEADS, ExperimentSettings, RunSettings, grid
+from logreg_tui.core.training import requests
+from logreg_tui.core.training.events import Event, RowLogged
+from logreg_tui.core.training.replay import Replay, TimedRequest
+from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.state import Training
+from logreg_tui.core.training.trainer import train
+
+END = "end"
+DEADLINE_S = 60.0
+SIGMOID = RunSettings("sigmoid")
+LOGITS = RunSettings("logits", learning_rate=0.001)
+KNOBS = (
+    TimedRequest(20, requests.SetHead(1, "logits"), 0),
+    TimedRequest(30, requests.AddRun(replace(SIGMOID, seed=5)), 0),
+    TimedRequest(40, requests.SetL2(2, 0.1), 0),
+    TimedRequest(50, requests.SetLearningRate(2, 0.0005), 0),
+    TimedRequest(60, requests.EndRun(1), 0),
+    TimedRequest(70, requests.Extend(110), 0),
+)
+
+
+class Meeting:
+    """Where some threads add up what each of them has."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.barrier = threading.Barrier(size, timeout=DEADLINE_S)
+        self.parts: dict[int, torch.Tensor] = {}
+        self.calls: list[SimpleQueue[tuple[str, Any, Any]]] = [SimpleQueue() for _ in range(size)]
+
+
+class Beside(Ranks):
+    """One of the threads that train together."""
+
+    def __init__(self, rank: int, meeting: Meeting) -> None:
+        self.rank, self.size, self._meeting = rank, meeting.size, meeting
+
+    def add_up(self, tensor: torch.Tensor) -> None:
+        self._meeting.parts[self.rank] = tensor.clone()
+        self._meeting.barrier.wait()
+        total = sum(self._meeting.parts[rank] for rank in range(self.size))
+        self._meeting.barrier.wait()
+        tensor.copy_(total)
+
+    def announce(self, name: str, *arguments: object, **named: object) -> None:
+        for calls in self._meeting.calls[1:] if self.rank == 0 else ():
+            calls.put((name, arguments, named))
+
+    def calling(self, name: str, *arguments: object, **named: object) -> AbstractContextManager[None]:
+        self.announce(name, *arguments, **named)
+        return nullcontext()
+
+    def obey(self, dataset: Dataset) -> None:
+        """Do what rank 0 announces."""
+        calls = self._meeting.calls[self.rank]
+        assert calls.get(timeout=DEADLINE_S)[0] == "__init__"
+        engine = Engine(dataset, CPU, ranks=self)
+        while (call := calls.get(timeout=DEADLINE_S))[0] != END:
+            getattr(engine, call[0])(*call[1], **call[2])
+
+
+def trained(dataset: Dataset, runs: tuple[RunSettings, ...], ranks: Ranks, replay: Replay) -> list[Event]:
+    """Return what happens in 100 epochs."""
+    settings = ExperimentSettings(runs=runs, epochs=100, log_every=10, report_every=25)
+    training = Training.start(settings, Engine(dataset, CPU, ranks=ranks))
+    return list(train(training, Control(), replay=replay))
+
+
+def together(size: int, dataset: Dataset, runs: tuple[RunSettings, ...], replay: Replay) -> list[Event]:
+    """Return what happens where so many ranks train together."""
+    meeting = Meeting(size)
+    with ThreadPoolExecutor(size) as pool:
+        others = [pool.submit(Beside(rank, meeting).obey, dataset) for rank in range(1, size)]
+        leader = Beside(0, meeting)
+        try:
+            return trained(dataset, runs, leader, replay)
+        finally:
+            leader.announce(END)
+            for other in others:
+                other.result()
+
+
+def assert_equal_alone(
+    size: int, dataset: Dataset, runs: tuple[RunSettings, ...], *knobs: TimedRequest
+) -> None:
+    alone = rows(trained(dataset, runs, Ranks(), Replay(requests=deque(knobs))))
+    beside = rows(together(size, dataset, runs, Replay(requests=deque(knobs))))
+    assert [figures(row) for row in beside] == [
+        pytest.approx(figures(row), rel=1e-5, nan_ok=True) for row in alone
+    ]
+
+
+def figures(row: RowLogged) -> dict[str, float]:
+    """Return the numbers of a row that do not depend on the clock."""
+    names = ("train_loss", "l2_penalty", "test_loss", "train_accuracy", "test_accuracy")
+    return {name: getattr(row, name) for name in ("run", "epoch", "learning_rate", *names)}
+
+
+@pytest.fixture(scope="session")
+def centred(digits: Dataset) -> Dataset:
+    """The digits at a size at which training is no chaos: 1,437 + 360 samples."""
+    return replace(
+        digits,
+        train_inputs=Inputs.of(np.asarray(digits.train_inputs) / 16),
+        test_inputs=Inputs.of(np.asarray(digits.test_inputs) / 16),
+    )
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_ranks_log_the_rows_of_a_single_process(centred: Dataset, size: int) -> None:
+    assert_equal_alone(size, centred, grid(HEADS, [0.0, 0.01], [0.1], [0, 1], SIGMOID.schedule))
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_ranks_follow_knobs_and_runs_that_come_and_go(centred: Dataset, size: int) -> None:
+    assert_equal_alone(size, centred, (SIGMOID, LOGITS), *KNOBS)
+
+
+def test_ranks_let_a_run_that_diverged_leave(centred: Dataset) -> None:
+    assert_equal_alone(2, centred, (replace(LOGITS, learning_rate=1e38), SIGMOID))
+
+
+@pytest.mark.parametrize("share", [0.1, 1.0], ids=["sparse", "dense"])
+def test_features_that_only_some_ranks_have_are_learned_once(share: float) -> None:
+    train_values, test_values = values(101, 40, share), values(31, 40, share, seed=1)
+    train_values[:50, 10:20] = 0
+    train_values[50:, 25:40] = 0
+    test_values[:15, 10:30] = 0
+    assert_equal_alone(
+        3, made_dataset(train_values, test_values), (replace(SIGMOID, learning_rate=0.1), LOGITS)
+    )
+
+
+def test_the_parts_of_all_ranks_are_all_rows_once() -> None:
+    for samples, size in ((7, 7), (10, 3), (1437, 4)):
+        parts = [Beside(rank, Meeting(size)).part(np.arange(samples)) for rank in range(size)]
+        assert np.concatenate(parts).tolist() == list(range(samples))
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "rank", "place"),
+    [
+        ({}, None, (0, 1)),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, None, (0, 1)),
+        ({"RANK": "x", "WORLD_SIZE": "2"}, None, (0, 1)),
+        ({"RANK": "3", "WORLD_SIZE": "4"}, 3, (0, 1)),
+        ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}, 3, (1, 2)),
+    ],
+)
+def test_the_launcher_says_which_rank_this_is(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], rank: int | None, place: tuple[int, int]
+) -> None:
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert (launched_rank(), local_rank()) == (rank, place)

@@ -1,0 +1,262 @@
+"""How inputs are kept: the cut into blocks, sparse or dense, with or without a copy, what is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from helpers.loops import CPU
+from helpers.made_data import DiskSource, all_parameters, cut_into_blocks, dataset, values, with_runs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logreg_tui.core.data.arrays import Arrays
+from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.data.scaling import scaled_inputs
+from logreg_tui.core.engine import storage as samples
+from logreg_tui.core.engine.blocks import DenseBlock, SparseBlock
+from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.engine.storage import Form, Samples, cuts_of, survey
+from logreg_tui.core.engine.thread_team import Workers
+
+WORKERS = Workers(2)
+CUDA = torch.device("cuda", 0)
+
+needs_mkl = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="needs sparse products of MKL")
+
+
+def surveyed(train: Inputs | np.ndarray, test: Inputs | np.ndarray, limit: int | None = None) -> Form:
+    return survey([Inputs.of(train), Inputs.of(test)], CPU, WORKERS, limit)
+
+
+def prepared(stored: np.ndarray, pixels: str) -> tuple[Inputs, Inputs]:
+    """Return training and test inputs as a dataset has them, a third of the rows being the test's."""
+    train, test = stored[: 2 * len(stored) // 3], stored[2 * len(stored) // 3 :]
+    labels = np.arange(len(train)) % 2, np.arange(len(test)) % 2
+    return scaled_inputs(Arrays("made", train, labels[0], test, labels[1], 255.0), pixels)
+
+
+def kept(inputs: Inputs, form: Form) -> Samples:
+    labels = np.arange(len(inputs)) % 2
+    return Samples(inputs, labels, 2, form, CPU, WORKERS, has_gradient=True)
+
+
+@settings(deadline=None)
+@given(rows=st.integers(1, 10**7), features=st.integers(1, 10**6), on_gpu=st.booleans())
+def test_the_cut_covers_every_row_once_in_order(rows: int, features: int, on_gpu: bool) -> None:
+    cuts = cuts_of((rows, features), CUDA if on_gpu else CPU)
+    assert [start for start, _ in cuts] == [0, *(stop for _, stop in cuts[:-1])]
+    assert cuts[-1][1] == rows
+    sizes = [stop - start for start, stop in cuts]
+    assert set(sizes[:-1]) <= {sizes[0]}
+    assert 0 < sizes[-1] <= sizes[0]
+
+
+def test_small_data_are_one_block_and_mnist_is_several() -> None:
+    assert cuts_of((1437, 64), CPU) == [(0, 1437)]
+    assert 16 <= len(cuts_of((60_000, 784), CPU)) <= 64
+    assert len(cuts_of((60_000, 784), CUDA)) == 1
+
+
+@needs_mkl
+@pytest.mark.parametrize(
+    ("share", "dtype", "is_sparse"),
+    [
+        (0.0, "u1", True),
+        (0.1, "u1", True),
+        (0.19, "u1", True),
+        (0.22, "u1", True),
+        (0.35, "u1", False),
+        (1.0, "u1", False),
+        (0.19, "?", True),
+        (0.04, "<f4", True),
+        # Beside the values themselves, sparse ones would take too much memory.
+        (0.15, "<f4", False),
+    ],
+)
+def test_inputs_that_are_mostly_zero_are_kept_sparse_where_memory_allows(
+    share: float, dtype: str, is_sparse: bool
+) -> None:
+    inputs = Inputs.of(values(400, 50, share, dtype))
+    assert surveyed(inputs, inputs).is_sparse == is_sparse
+
+
+@needs_mkl
+@pytest.mark.parametrize(
+    ("pixels", "dtype", "share", "is_sparse"),
+    [
+        ("raw", "u1", 0.19, True),
+        ("unit", "u1", 0.19, True),
+        ("standardized", "u1", 0.19, False),
+        ("unit", "u1", 0.9, False),
+        ("unit", "<f4", 0.04, True),
+        ("standardized", "<f4", 0.04, False),
+        ("raw", "<f4", 0.5, False),
+    ],
+)
+def test_unit_pixels_stay_sparse_and_standardized_ones_do_not(
+    pixels: str, dtype: str, share: float, is_sparse: bool
+) -> None:
+    assert surveyed(*prepared(values(600, 40, share, dtype), pixels)).is_sparse == is_sparse
+
+
+def test_no_sparse_rows_on_a_gpu() -> None:
+    inputs = Inputs.of(values(40, 5, 0.1))
+    assert not survey([inputs, inputs], CUDA, WORKERS, None).is_sparse
+
+
+def test_nor_where_this_build_of_pytorch_has_no_sparse_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    inputs = values(40, 5, 0.1)
+    assert not surveyed(inputs, inputs).is_sparse
+
+
+@pytest.mark.parametrize("share", [0.15, 1.0])
+def test_only_features_that_are_zero_in_all_samples_are_left_out(share: float) -> None:
+    train, test = values(90, 8, share), values(30, 8, share, seed=1)
+    train[:, [2, 5]] = test[:, [2, 7]] = 0
+    assert surveyed(train, test).columns.tolist() == [0, 1, 3, 4, 5, 6, 7]
+
+
+def test_features_that_are_constant_are_left_out_where_scaling_makes_them_zero() -> None:
+    stored = values(90, 8)
+    stored[:, 3] = 7
+    assert surveyed(*prepared(stored, "standardized")).columns.tolist() == [0, 1, 2, 4, 5, 6, 7]
+    assert len(surveyed(*prepared(stored, "unit")).columns) == 8
+
+
+@pytest.mark.parametrize("share", [0.15, 1.0])
+def test_weights_of_features_that_are_left_out_decay_and_nothing_else(share: float) -> None:
+    train, test = values(90, 8, share), values(30, 8, share, seed=1)
+    train[:, [2, 5]] = test[:, 2] = 0
+    engine = with_runs(Engine(dataset(train, test), CPU), ["sigmoid", "logits"], l2=0.25)
+    before = all_parameters(engine)
+    losses = engine.measure()[2].test_loss
+    for _ in range(3):
+        engine.advance([{1: 0.1, 2: 0.1}])
+    after = all_parameters(engine)
+    # Feature 5 is zero in training only: it has no gradient, yet it counts in the test set.
+    factor = (1 - 0.1 * 2 * 0.25) ** 3
+    torch.testing.assert_close(after[:, :, [2, 5]], before[:, :, [2, 5]] * factor)
+    moved = (after / before - factor).abs().amin((0, 1))
+    assert sorted(moved.argsort()[:2].tolist()) == [2, 5]
+    outputs = torch.from_numpy(test).float() @ before[1, :, :8].T + before[1, :, 8]
+    expected = torch.nn.functional.cross_entropy(outputs, torch.from_numpy(dataset(train, test).test_labels))
+    assert losses == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<f4"])
+def test_inputs_without_anything_train_the_bias_alone(dtype: str) -> None:
+    train, test = np.zeros((30, 4), dtype), np.zeros((9, 4), dtype)
+    engine = with_runs(Engine(dataset(train, test), CPU), ["sigmoid", "logits"], l2=0.0)
+    before = all_parameters(engine)
+    engine.advance([{1: 0.1, 2: 0.1}])
+    after = all_parameters(engine)
+    assert torch.equal(after[:, :, :4], before[:, :, :4])
+    assert (after[:, :, 4] != before[:, :, 4]).all()
+
+
+@pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
+def test_float32_inputs_are_used_where_they_lie(pixels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_into_blocks(monkeypatch, 30)
+    inputs, test = prepared(values(150, 6, 1.0, "<f4"), pixels)
+    own = kept(inputs, surveyed(inputs, test))
+    assert len(own.cuts) == 3
+    with own.reading() as batch_of:
+        for index, cut in enumerate(own.cuts):
+            block, ready = batch_of(index).block, inputs.ready(*cut)
+            assert isinstance(block, DenseBlock)
+            assert ready is not None
+            assert np.shares_memory(block._inputs.numpy(), ready)
+
+
+def test_float32_inputs_are_used_where_they_lie_though_a_feature_is_zero() -> None:
+    stored = values(90, 8, 1.0, "<f4")
+    stored[:, 2] = 0
+    inputs, test = prepared(stored, "raw")
+    form = surveyed(inputs, test)
+    assert len(form.columns) == 8
+    block = _only_block(kept(inputs, form))
+    assert isinstance(block, DenseBlock)
+    assert np.shares_memory(block._inputs.numpy(), inputs.read(0, len(inputs)))
+
+
+def _only_block(own: Samples) -> object:
+    with own.reading() as batch_of:
+        return batch_of(0).block
+
+
+@pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
+@pytest.mark.parametrize("share", [0.15, 1.0])
+def test_blocks_of_bytes_hold_the_inputs_and_ones(
+    pixels: str, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_into_blocks(monkeypatch, 30)
+    stored = values(147, 9, share)
+    stored[:, 4] = 0
+    inputs, test = prepared(stored, pixels)
+    form = surveyed(inputs, test)
+    own = kept(inputs, form)
+    assert form.columns.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    with own.reading() as batch_of:
+        for index, cut in enumerate(own.cuts):
+            block = batch_of(index).block
+            assert isinstance(block, SparseBlock if form.is_sparse else DenseBlock)
+            rows = block._inputs.to_dense().numpy()
+            expected = np.c_[inputs.read(*cut)[:, form.columns], np.ones(cut[1] - cut[0])]
+            np.testing.assert_allclose(rows[:, :9], expected, rtol=1e-6)
+            assert not rows[:, 9:].any()
+            assert rows.shape[1] == form.width
+
+
+@pytest.mark.parametrize("rows", [101, 102, 119, 120])
+@pytest.mark.parametrize("share", [0.15, 1.0])
+def test_a_last_block_may_be_shorter(rows: int, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, test = values(rows, 7, share), values(11, 7, share, seed=1)
+    whole = with_runs(Engine(dataset(train, test), CPU), ["sigmoid", "logits"])
+    cut_into_blocks(monkeypatch, 20)
+    cut = with_runs(Engine(dataset(train, test), CPU), ["sigmoid", "logits"])
+    for engine in (whole, cut):
+        for _ in range(3):
+            engine.advance([{1: 0.01, 2: 0.01}])
+    torch.testing.assert_close(all_parameters(cut), all_parameters(whole))
+    for run in (1, 2):
+        assert cut.measure()[run].train_loss == pytest.approx(whole.measure()[run].train_loss, rel=1e-5)
+        assert cut.measure()[run].train_accuracy == whole.measure()[run].train_accuracy
+
+
+def test_labels_are_those_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_into_blocks(monkeypatch, 10)
+    inputs = Inputs.of(values(47, 3))
+    own = kept(inputs, surveyed(inputs, inputs))
+    with own.reading() as batch_of:
+        batches = [batch_of(index) for index in range(len(own.cuts))]
+    labels = torch.cat([batch.labels for batch in batches])
+    assert labels.tolist() == [row % 2 for row in range(47)]
+    one_hot = torch.cat([batch.one_hot for batch in batches], 1)
+    assert torch.equal(one_hot, torch.nn.functional.one_hot(labels, 2).T.float())
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_streamed"), [(1, True), (4 * 16 * 60 - 1, True), (4 * 16 * 60, False), (10**9, False)]
+)
+def test_what_lies_on_disk_is_streamed_where_it_takes_more_than_the_limit(
+    limit: int, is_streamed: bool
+) -> None:
+    train, test = Inputs(DiskSource(values(40, 9, 0.1))), Inputs(DiskSource(values(20, 9, 0.1)))
+    form = surveyed(train, test, limit)
+    assert (form.is_streamed, form.is_sparse, len(form.columns)) == (is_streamed, False, 9)
+
+
+@pytest.mark.parametrize(("free", "is_streamed"), [(None, False), (10**9, False), (1000, True)])
+def test_without_a_limit_it_is_what_the_machine_has_left(
+    free: int | None, is_streamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "available_memory", lambda: free)
+    inputs = Inputs(DiskSource(values(40, 9, 0.1)))
+    assert surveyed(inputs, inputs).is_streamed == is_streamed
+
+
+def test_what_is_in_memory_is_never_streamed() -> None:
+    inputs = values(40, 9)
+    assert not surveyed(inputs, inputs, 1).is_streamed

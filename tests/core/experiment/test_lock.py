@@ -1,0 +1,252 @@
+"""The lock: one trainer per experiment, whoever died, and never a guess about another host."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.experiment import lock as lock_module
+from logreg_tui.core.experiment.lock import (
+    LOCK,
+    Held,
+    Lock,
+    Owner,
+    boot_id,
+    is_locked,
+    read_owner,
+    wait_until_free,
+)
+from logreg_tui.core.session.resume import resume_experiment
+from logreg_tui.core.session.start import run_experiment
+from logreg_tui.core.session.stop import stop_experiment
+from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.training.requests import Control
+
+HOLD = """
+import sys
+from pathlib import Path
+from logreg_tui.core.experiment.lock import Lock
+lock = Lock(Path(sys.argv[1]), has_screen=True)
+print("locked", flush=True)
+sys.stdin.read()
+lock.release()
+"""
+ELSEWHERE = Owner("elsewhere", "boot", 4711)
+
+
+@contextmanager
+def other_process(directory: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that holds the lock until its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def write_record(directory: Path, record: object) -> None:
+    (directory / LOCK).write_text(json.dumps(record))
+
+
+def test_a_lock_names_its_owner_and_is_empty_after_a_clean_end(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    assert read_owner(tmp_path) == Owner(socket.gethostname(), boot_id(), os.getpid())
+    assert is_locked(tmp_path)
+    lock.release()
+    assert not is_locked(tmp_path)
+    assert (tmp_path / LOCK).read_bytes() == b""
+    lock.release()
+
+
+def test_a_lock_that_another_process_has_is_refused_and_names_it(tmp_path: Path) -> None:
+    with other_process(tmp_path) as process:
+        with pytest.raises(Held, match=rf"process {process.pid} on host '{socket.gethostname()}'") as held:
+            Lock(tmp_path)
+        assert held.value.owner == Owner(socket.gethostname(), boot_id(), process.pid, has_screen=True)
+        assert "watch" in str(held.value)
+        assert "delete" not in str(held.value)
+        assert is_locked(tmp_path)
+        process.communicate("")
+    assert not is_locked(tmp_path)
+    assert read_owner(tmp_path) is None
+
+
+def test_a_lock_is_refused_to_the_process_that_has_it(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    with pytest.raises(Held):
+        Lock(tmp_path)
+    lock.release()
+
+
+def test_an_owner_that_died_on_this_host_is_replaced(tmp_path: Path) -> None:
+    with other_process(tmp_path) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        dead = read_owner(tmp_path)
+        assert dead is not None
+        assert dead.pid == process.pid
+        assert not is_locked(tmp_path)
+        lock = Lock(tmp_path)
+    owner = read_owner(tmp_path)
+    assert owner is not None
+    assert owner.pid == os.getpid()
+    lock.release()
+
+
+def test_an_owner_on_another_host_is_never_presumed_dead(tmp_path: Path) -> None:
+    write_record(tmp_path, {"host": "elsewhere", "boot_id": "boot", "pid": 4711, "has_screen": False})
+    with pytest.raises(Held, match="process 4711 on host 'elsewhere'") as held:
+        Lock(tmp_path)
+    assert f"delete {str(tmp_path / LOCK)!r}" in str(held.value)
+    assert held.value.owner == ELSEWHERE
+    assert read_owner(tmp_path) == ELSEWHERE
+    (tmp_path / LOCK).unlink()
+    Lock(tmp_path).release()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"host": "elsewhere"}',
+        '{"host": 5, "boot_id": "", "pid": 1, "has_screen": false}',
+        '{"host": "elsewhere", "boot_id": "", "pid": "1", "has_screen": false}',
+        '{"host": "elsewhere", "boot_id": "", "pid": true, "has_screen": false}',
+        '{"host": "elsewhere", "boot_id": "", "pid": -1, "has_screen": false}',
+        '{"host": "elsewhere", "boot_id": "", "pid": 0, "has_screen": false}',
+        f'{{"host": "elsewhere", "boot_id": "", "pid": {10**30}, "has_screen": false}}',
+        '{"host": "elsewhere", "boot_id": "", "pid": 1, "has_screen": false, "more": 1}',
+        "\udcff\udcfe",
+    ],
+)
+def test_a_damaged_record_tells_of_nobody_and_is_replaced(tmp_path: Path, text: str) -> None:
+    (tmp_path / LOCK).write_bytes(text.encode(errors="surrogateescape"))
+    assert read_owner(tmp_path) is None
+    lock = Lock(tmp_path)
+    assert read_owner(tmp_path) == Owner(socket.gethostname(), boot_id(), os.getpid())
+    lock.release()
+
+
+@pytest.mark.parametrize("pid", [-1, 0])
+def test_no_record_makes_anybody_signal_more_than_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int
+) -> None:
+    settings = ExperimentSettings(dataset="digits", device="cpu", epochs=10, runs_dir=str(tmp_path))
+    list(run_experiment(settings, Control(), print))
+    (directory,) = tmp_path.iterdir()
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda number, _: signalled.append(number))
+    monkeypatch.setattr(lock_module, "POLL_S", 0)
+    owner = {"host": socket.gethostname(), "boot_id": boot_id(), "pid": pid, "has_screen": False}
+    write_record(directory, owner)
+    with (directory / LOCK).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Held, match="another process"):
+            list(resume_experiment(directory, Control(), print))
+        assert stop_experiment(directory) is None
+    assert signalled == []
+
+
+def test_a_lock_that_cannot_be_had_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot lock"):
+        Lock(tmp_path / "nowhere")
+    (tmp_path / LOCK).mkdir()
+    with pytest.raises(UserError, match="cannot lock"):
+        Lock(tmp_path)
+    assert not is_locked(tmp_path)
+    assert read_owner(tmp_path) is None
+
+
+def test_a_lock_whose_record_the_disk_refuses_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(lock: Lock) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lock, "_write", refuse)
+        with pytest.raises(OSError, match="No space"):
+            Lock(tmp_path)
+    assert not is_locked(tmp_path)
+    Lock(tmp_path).release()
+
+
+def test_losing_the_screen_is_recorded(tmp_path: Path) -> None:
+    lock = Lock(tmp_path, has_screen=True)
+    lock.lose_screen()
+    owner = read_owner(tmp_path)
+    assert owner is not None
+    assert not owner.has_screen
+    assert is_locked(tmp_path)
+    lock.release()
+
+
+def test_renewing_locks_the_file_that_stands_there_now(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    lock.renew(tmp_path)
+    (tmp_path / LOCK).unlink()
+    assert not is_locked(tmp_path)
+    lock.renew(tmp_path)
+    assert is_locked(tmp_path)
+    owner = read_owner(tmp_path)
+    assert owner is not None
+    assert owner.pid == os.getpid()
+    lock.release()
+    assert (tmp_path / LOCK).read_bytes() == b""
+
+
+def test_renewing_does_not_take_the_lock_from_who_took_over(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    (tmp_path / LOCK).unlink()
+    with other_process(tmp_path) as process:
+        with pytest.raises(Held, match=f"process {process.pid}"):
+            lock.renew(tmp_path)
+        owner = read_owner(tmp_path)
+        assert owner is not None
+        assert owner.pid == process.pid
+    lock.release()
+
+
+def test_a_lock_that_was_moved_with_its_directory_is_given_back_where_it_is(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    lock = Lock(old)
+    old.rename(new)
+    assert is_locked(new)
+    lock.release()
+    assert not is_locked(new)
+    assert read_owner(new) is None
+
+
+def test_waiting_ends_when_the_lock_is_free_or_nobody_waits_any_more(tmp_path: Path) -> None:
+    assert wait_until_free(tmp_path, 0, lambda: False)
+    lock = Lock(tmp_path)
+    assert not wait_until_free(tmp_path, 0, lambda: False)
+    with pytest.raises(Cancelled):
+        wait_until_free(tmp_path, 60, lambda: True)
+
+    def release() -> bool:
+        lock.release()
+        return False
+
+    assert wait_until_free(tmp_path, 60, release)

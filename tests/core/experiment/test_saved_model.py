@@ -1,0 +1,60 @@
+"""What a watcher can see of a model that somebody else trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from logreg_tui.core.experiment.saved_model import Peek
+from logreg_tui.core.session.resume import read_config
+from logreg_tui.core.session.start import run_experiment
+from logreg_tui.core.settings import ExperimentSettings, Schedule, grid
+from logreg_tui.core.training.events import Event, ExperimentStarted
+from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    settings = ExperimentSettings(
+        runs=grid(["sigmoid", "logits"], [0.001], [0.001], [0], Schedule()),
+        dataset="digits",
+        device="cpu",
+        epochs=20,
+        runs_dir=str(tmp_path),
+    )
+    happenings: list[Event] = list(run_experiment(settings, Control(), lambda text: None))
+    return next(Path(event.directory) for event in happenings if isinstance(event, ExperimentStarted))
+
+
+def test_the_data_come_once_and_the_parameters_whenever_they_are_asked_for(directory: Path) -> None:
+    peek = Peek(read_config(directory))
+    data, first = peek.look(2)
+    (again,) = peek.look(1)
+    assert isinstance(data, DataShown)
+    assert isinstance(first, ParametersShown)
+    assert isinstance(again, ParametersShown)
+    assert data.dataset.name == "digits"
+    assert (first.run, first.epoch, first.head) == (2, 20, "logits")
+    assert (again.run, again.epoch, again.head) == (1, 20, "sigmoid")
+    assert np.array_equal(first.weight, load_file(directory / "model-2.safetensors")["weight"])
+
+
+def test_a_run_that_no_checkpoint_has_shows_nothing(directory: Path) -> None:
+    peek = Peek(read_config(directory))
+    assert [type(event) for event in peek.look(3)] == [DataShown]
+
+
+def test_a_damaged_checkpoint_shows_nothing(directory: Path) -> None:
+    (directory / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    assert [type(event) for event in Peek(read_config(directory)).look(1)] == [DataShown]
+
+
+def test_other_data_than_those_that_were_trained_on_are_not_shown(directory: Path) -> None:
+    config = directory / "config.json"
+    kept = read_config(directory)
+    config.write_text(config.read_text().replace(kept.fingerprint, "0" * 64))
+    assert [type(event) for event in Peek(read_config(directory)).look(1)] == [ParametersShown]

@@ -1,0 +1,331 @@
+"""Going on and repeating: the same rows, bit for bit, wherever the training was cut off."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.session.resume import AlreadyFinished, repeat_experiment, resume_experiment
+from logreg_tui.core.session.start import run_experiment
+from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
+from logreg_tui.core.training import events, requests
+from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.history import History
+from logreg_tui.core.training.requests import Control
+
+Script = dict[int, tuple[requests.Request, ...]]
+
+SCRIPT: Script = {
+    20: (requests.SetHead(1, "logits"), requests.SetL2(1, 0.01)),
+    30: (requests.AddRun(RunSettings("sigmoid", seed=5)), requests.Pause(), requests.Resume()),
+    50: (requests.SetLearningRate(2, 0.003), requests.EndRun(3)),
+    70: (requests.SetHead(1, "sigmoid"),),
+}
+"""What a person does, by step."""
+
+
+def settings(tmp_path: Path, name: str) -> ExperimentSettings:
+    schedule = Schedule("step", 25, 0.5)
+    runs = (RunSettings("sigmoid", schedule=schedule), RunSettings("logits", learning_rate=0.001))
+    return ExperimentSettings(
+        runs=runs,
+        dataset="digits",
+        device="cpu",
+        epochs=100,
+        report_every=40,
+        runs_dir=str(tmp_path / name),
+    )
+
+
+def directed(happenings: Iterator[Event], control: Control, script: Script) -> Iterator[Event]:
+    """Yield events, sending the script's requests when their steps are logged."""
+    left = dict(script)
+    for event in happenings:
+        if isinstance(event, events.Progressed):
+            for request in left.pop(event.step, ()):
+                control.send(request)
+        yield event
+
+
+def rows(directory: Path) -> list[dict[str, str]]:
+    with (directory / "metrics.csv").open(newline="") as file:
+        return [{**row, "elapsed_s": ""} for row in csv.DictReader(file)]
+
+
+def lasting(directory: Path) -> list[dict[str, object]]:
+    """Return the lines of events.jsonl without their time and without what resuming adds."""
+    lines = [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
+    kept = [line for line in lines if line["event"] not in ("experiment_resumed", "paused", "resumed")]
+    return [
+        {name: value for name, value in line.items() if name not in ("time", "directory")} for line in kept
+    ]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a training that nothing interrupted."""
+    control = Control()
+    wanted = settings(tmp_path_factory.mktemp("whole"), "runs")
+    list(directed(run_experiment(wanted, control, print), control, SCRIPT))
+    (directory,) = Path(wanted.runs_dir).iterdir()
+    return directory
+
+
+def cut_off(happenings: Iterator[Event], count: int) -> bool:
+    """Take so many events and drop the rest, as SIGKILL does; return whether there were that many."""
+    taken = sum(1 for _, _ in zip(range(count), happenings, strict=False))
+    happenings.close()  # type: ignore[attr-defined]
+    return taken == count
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_after_crashes_equal_those_of_an_uninterrupted_training(
+    tmp_path: Path, whole: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    wanted = settings(tmp_path, "runs")
+    control = Control()
+    happenings = run_experiment(wanted, control, print)
+    was_cut = cut_off(directed(happenings, control, SCRIPT), chance.randint(2, 90))
+    happenings.close()
+    (directory,) = Path(wanted.runs_dir).iterdir()
+    for _ in range(6):
+        if not was_cut or lasting(directory)[-1]["event"] == "experiment_ended":
+            break
+        _damage_tail(directory, chance)
+        was_cut = _go_on(directory, chance.randint(20, 150))
+    _go_on(directory, 10**6)
+    assert rows(directory) == rows(whole)
+    assert lasting(directory) == lasting(whole)
+
+
+def _go_on(directory: Path, count: int) -> bool:
+    """Resume for so many events, the past ones among them; return whether it was cut off."""
+    control = Control()
+    happenings = resume_experiment(directory, control, print)
+    try:
+        return cut_off(directed(happenings, control, _still_to_do(directory)), count)
+    except AlreadyFinished:
+        return False
+    finally:
+        happenings.close()
+
+
+def _still_to_do(directory: Path) -> Script:
+    """Return what the person has not done yet, to judge by what is recorded."""
+    done = [
+        json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines() if line[-1:] == "}"
+    ]
+    last = max((line["step"] for line in done if line["event"] in _DEEDS), default=-1)
+    happened = [line for line in done if line["event"] in _DEEDS and line["step"] == last]
+    left = {step: wishes for step, wishes in SCRIPT.items() if step > last}
+    if last in SCRIPT:
+        lasting = [wish for wish in SCRIPT[last] if not isinstance(wish, requests.Pause | requests.Resume)]
+        at_last = [line for line in happened if line.get("reason") != "finished"]
+        left[last] = tuple(lasting[len(at_last) :])
+    return left
+
+
+_DEEDS = ("setting_changed", "run_started", "run_ended")
+
+
+def _damage_tail(directory: Path, chance: random.Random) -> None:
+    """Add what a crash in the middle of a write leaves behind."""
+    for name, text in (("metrics.csv", "1,9999,0.5,sigm"), ("events.jsonl", '{"time": "2026')):
+        with (directory / name).open("a") as file:
+            file.write(text[: chance.randint(0, len(text))])
+
+
+def test_a_training_repeats_bit_for_bit(tmp_path: Path, whole: Path) -> None:
+    list(repeat_experiment(whole, str(tmp_path / "again"), Control(), print))
+    (again,) = (tmp_path / "again").iterdir()
+    assert rows(again) == rows(whole)
+
+
+def test_a_stopped_training_goes_on_and_its_repetition_stops_where_it_did(tmp_path: Path) -> None:
+    wanted, control = settings(tmp_path, "runs"), Control()
+    script: Script = {20: (requests.SetL2(1, 0.0),), 40: (requests.Stop(),)}
+    list(directed(run_experiment(wanted, control, print), control, script))
+    (directory,) = Path(wanted.runs_dir).iterdir()
+    list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))
+    (again,) = (tmp_path / "again").iterdir()
+    assert rows(again) == rows(directory)
+    assert rows(again)[-1]["epoch"] == "40"
+    assert lasting(again)[-1] == {"event": "experiment_ended", "step": 40, "reason": "stopped"}
+    list(resume_experiment(directory, Control(), print))
+    epochs = [int(row["epoch"]) for row in rows(directory) if row["run"] == "1"]
+    assert epochs == list(range(0, 101, 10))
+
+
+def test_what_is_finished_says_so_and_goes_further_on_request(tmp_path: Path, whole: Path) -> None:
+    directory = tmp_path / "copy"
+    shutil.copytree(whole, directory)
+    with pytest.raises(AlreadyFinished, match="is finished.*--epochs") as caught:
+        list(resume_experiment(directory, Control(), print))
+    assert caught.value.exit_status == 0
+    with pytest.raises(AlreadyFinished):
+        list(resume_experiment(directory, Control(), print, epochs=100))
+    list(resume_experiment(directory, Control(), print, epochs=130))
+    for run, last in (("1", "130"), ("2", "130"), ("3", "20")):
+        assert [row["epoch"] for row in rows(directory) if row["run"] == run][-1] == last
+    elapsed = [float(row["elapsed_s"]) for row in _timed(directory) if row["run"] == "1"]
+    assert elapsed == sorted(elapsed)
+    list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))
+    (again,) = (tmp_path / "again").iterdir()
+    assert rows(again) == rows(directory)
+
+
+def _timed(directory: Path) -> list[dict[str, str]]:
+    with (directory / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_resumed_training_shows_the_whole_past(tmp_path: Path, whole: Path) -> None:
+    wanted, control = settings(tmp_path, "runs"), Control()
+    happenings = directed(run_experiment(wanted, control, print), control, SCRIPT)
+    for event in happenings:
+        if isinstance(event, events.RowLogged) and event.step == 90:
+            break
+    happenings.close()  # type: ignore[attr-defined]
+    (directory,) = Path(wanted.runs_dir).iterdir()
+    history = History()
+    for event in resume_experiment(directory, Control(), print):
+        history.apply(event)
+    assert history.rows == len(rows(whole))
+    for number, run in history.runs.items():
+        epochs = [int(row["epoch"]) for row in rows(whole) if row["run"] == str(number)]
+        assert run.columns.read("epoch")[0].tolist() == epochs
+    assert [mark.text for mark in history.runs[1].marks] == [
+        "sigmoid → logits",
+        "λ 0.001 → 0.01",
+        "logits → sigmoid",
+    ]
+    assert [(row.run, row.epoch) for row in history.reports][:4] == [(1, 0), (2, 0), (3, 0), (1, 40)]
+
+
+def break_nothing(directory: Path) -> None: ...
+
+
+def truncate_checkpoint(directory: Path) -> None:
+    path = directory / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def empty_checkpoint(directory: Path) -> None:
+    (directory / "checkpoint.pt").write_bytes(b"")
+
+
+def remove_checkpoint(directory: Path) -> None:
+    (directory / "checkpoint.pt").unlink()
+
+
+def garble_checkpoint(directory: Path) -> None:
+    path = directory / "checkpoint.pt"
+    data = bytearray(path.read_bytes())
+    data[100:300] = b"\xff" * 200
+    path.write_bytes(bytes(data))
+
+
+def shorten_metrics(directory: Path) -> None:
+    path = directory / "metrics.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:6]))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [break_nothing, truncate_checkpoint, empty_checkpoint, remove_checkpoint, garble_checkpoint],
+)
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    tmp_path: Path, whole: Path, damage: Callable[[Path], None]
+) -> None:
+    directory = _cut_at(tmp_path, 90)
+    damage(directory)
+    control = Control()
+    list(directed(resume_experiment(directory, control, print), control, {}))
+    assert rows(directory) == rows(whole)
+
+
+def _cut_at(tmp_path: Path, step: int) -> Path:
+    wanted, control = settings(tmp_path, "runs"), Control()
+    happenings = run_experiment(wanted, control, print)
+    for event in directed(happenings, control, SCRIPT):
+        if isinstance(event, events.RowLogged) and event.step == step:
+            break
+    happenings.close()
+    (directory,) = Path(wanted.runs_dir).iterdir()
+    return directory
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no config": (lambda path: (path / "config.json").unlink(), "not an experiment directory"),
+    "config of a newer version": (
+        lambda path: (path / "config.json").write_text('{"format": 99}'),
+        "format 99",
+    ),
+    "config that is no JSON": (lambda path: (path / "config.json").write_text("{"), "damaged"),
+    "config that is a list": (lambda path: (path / "config.json").write_text("[]"), "damaged"),
+    "config with a bad setting": (
+        lambda path: (path / "config.json").write_text(
+            (path / "config.json").read_text().replace('"epochs": 100', '"epochs": -1')
+        ),
+        "epochs",
+    ),
+    "other data": (
+        lambda path: (path / "config.json").write_text(
+            (path / "config.json")
+            .read_text()
+            .replace('"pixels": "raw"', '"pixels": "raw"')
+            .replace('"fingerprint": "', '"fingerprint": "0')
+        ),
+        "fingerprint",
+    ),
+    "no events": (lambda path: (path / "events.jsonl").unlink(), "events.jsonl"),
+    "no checkpoint at all": (
+        lambda path: [(path / name).unlink() for name in ("checkpoint.pt", "checkpoint.previous.pt")],
+        "no usable checkpoint",
+    ),
+    "metrics shorter than any checkpoint": (
+        lambda path: (path / "metrics.csv").write_text("run,epoch\n"),
+        "metrics.csv is shorter",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "named"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_directory_is_named_in_one_line_and_left_as_it_is(
+    tmp_path: Path, damage: Callable[[Path], object], named: str
+) -> None:
+    directory = _cut_at(tmp_path, 50)
+    damage(directory)
+    before = {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "lock"}
+    with pytest.raises(UserError, match=named) as caught:
+        list(resume_experiment(directory, Control(), print))
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "lock"} == before
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: None])
+def test_a_directory_that_is_no_experiment_is_named(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "other")
+    with pytest.raises(UserError, match="not an experiment directory"):
+        list(resume_experiment(tmp_path / "other", Control(), print))
+    with pytest.raises(UserError, match="not an experiment directory"):
+        list(repeat_experiment(tmp_path / "other", str(tmp_path / "again"), Control(), print))
+
+
+def test_an_experiment_that_is_being_trained_is_not_trained_twice(tmp_path: Path) -> None:
+    wanted = settings(tmp_path, "runs")
+    happenings = run_experiment(wanted, Control(), print)
+    next(happenings)
+    (directory,) = Path(wanted.runs_dir).iterdir()
+    with pytest.raises(UserError, match=r"trained by process.*logreg-tui watch"):
+        list(resume_experiment(directory, Control(), print))
+    happenings.close()

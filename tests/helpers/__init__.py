@@ -1,0 +1,1 @@
+"""Builders and drivers that the tests share."""

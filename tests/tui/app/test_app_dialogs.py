@@ -1,0 +1,185 @@
+"""New run, export and help."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from helpers.driving import Lab, running
+from helpers.fake_training import FakeTraining, Finish
+from textual.widgets import Input, Static
+
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.settings import RunSettings, Schedule
+from logreg_tui.core.training import requests as control
+from logreg_tui.tui.screens.export import ExportScreen
+from logreg_tui.tui.screens.help import HelpScreen
+from logreg_tui.tui.screens.new_run import NewRunScreen
+from logreg_tui.tui.widgets.controls import Choice
+
+
+async def fill(lab: Lab, selector: str, text: str) -> None:
+    field = lab.app.screen.query_one(selector, Input)
+    field.focus()
+    field.value = text
+    await lab.pilot.pause()
+
+
+async def test_the_form_is_filled_with_the_selected_run() -> None:
+    settings = RunSettings("logits", 0.5, 0.25, 7, Schedule("step", 100, 0.5))
+    async with running(FakeTraining(runs=(settings,))) as lab:
+        await lab.press("n")
+        await lab.until(lambda: isinstance(lab.app.screen, NewRunScreen))
+        await lab.press("enter")
+        await lab.request(control.AddRun(settings))
+
+
+async def test_the_form_adds_what_was_filled_in() -> None:
+    async with running() as lab:
+        await lab.press("n", "right")
+        await fill(lab, "#new-l2", "0")
+        await fill(lab, "#new-rate", "1e-4")
+        await fill(lab, "#new-seed", "-3")
+        lab.app.screen.query_one("#new-schedule", Choice).focus()
+        await lab.press("right", "right")
+        assert lab.app.screen.query_one("#new-gamma", Input).value == "0.999"
+        await lab.press("enter")
+        schedule = Schedule("exponential", gamma=0.999)
+        await lab.request(control.AddRun(RunSettings("logits", 0.0, 1e-4, -3, schedule)))
+        await lab.until(lambda: lab.screen.selected_number == 2)
+
+
+async def test_a_cosine_schedule_of_the_form_ends_with_the_epochs() -> None:
+    async with running(FakeTraining(epochs=500)) as lab:
+        await lab.press("n")
+        lab.app.screen.query_one("#new-schedule", Choice).focus()
+        await lab.press("left", "enter")
+        await lab.request(control.AddRun(RunSettings(schedule=Schedule("cosine", period=500))))
+
+
+async def test_the_form_names_every_bad_value_and_stays() -> None:
+    async with running() as lab:
+        await lab.press("n")
+        await fill(lab, "#new-l2", "-1")
+        await fill(lab, "#new-seed", "1.5")
+        await lab.press("enter")
+        screen = lab.app.screen
+        assert isinstance(screen, NewRunScreen)
+        assert "lambda is -1" in str(screen.query_one("#new-l2-error", Static).content)
+        assert "'1.5' is not a whole number" in str(screen.query_one("#new-seed-error", Static).content)
+        assert screen.focused is screen.query_one("#new-l2")
+        await lab.press("escape")
+        await lab.until(lambda: lab.app.screen is lab.screen)
+        assert lab.training.requests == []
+
+
+Exports = list[tuple[Path, Path]]
+
+
+@pytest.fixture
+def exports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Exports:
+    """Stand in for core.export: note the calls, write a file."""
+    calls: Exports = []
+
+    def export_csv(directory: Path, target: Path) -> int:
+        calls.append((directory, target))
+        if target.parent.name == "missing":
+            raise UserError(f"no folder [bold]{target.parent}")
+        target.write_text("rows")
+        return 1234
+
+    module = ModuleType("logreg_tui.core.export.files")
+    module.export_csv = export_csv  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+async def test_enter_exports_to_the_proposed_path(exports: Exports, tmp_path: Path) -> None:
+    async with running() as lab:
+        await lab.press("e")
+        await lab.until(lambda: isinstance(lab.app.screen.focused, Input))
+        await lab.press("enter")
+        target = tmp_path / "20261122T184530-sigmoid.csv"
+        await lab.until(lambda: any(f"1,234 rows written to {target}" in note for note in lab.notes()))
+        assert exports == [(Path(lab.training.directory), target)]
+
+
+async def test_an_existing_file_is_asked_about_and_escape_goes_back(exports: Exports, tmp_path: Path) -> None:
+    target = tmp_path / "20261122T184530-sigmoid.csv"
+    target.write_text("mine")
+    async with running() as lab:
+        await lab.press("e", "enter")
+        await lab.until(lambda: "Overwrite it?" in export_message(lab))
+        await lab.press("escape")
+        assert export_message(lab) == ""
+        assert exports == []
+        assert target.read_text() == "mine"
+        await lab.press("enter")
+        await lab.until(lambda: "Overwrite it?" in export_message(lab))
+        await lab.press("enter")
+        await lab.until(lambda: exports and lab.app.screen is lab.screen)
+
+
+async def test_a_changed_path_is_asked_about_again(exports: Exports, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("mine")
+    (tmp_path / "ab.csv").write_text("mine")
+    async with running() as lab:
+        await lab.press("e")
+        await fill(lab, "#path", "a.csv")
+        await lab.press("enter")
+        await lab.until(lambda: "a.csv exists" in export_message(lab))
+        await fill(lab, "#path", "ab.csv")
+        await lab.press("enter")
+        await lab.until(lambda: "ab.csv exists" in export_message(lab))
+        assert exports == []
+
+
+async def test_a_failed_export_is_shown_and_the_path_can_be_corrected(exports: Exports) -> None:
+    async with running() as lab:
+        await lab.press("e")
+        await fill(lab, "#path", "missing/a.csv")
+        await lab.press("enter")
+        await lab.until(lambda: "no folder [bold]" in export_message(lab))
+        await fill(lab, "#path", "b.csv")
+        await lab.press("enter")
+        await lab.until(lambda: lab.app.screen is lab.screen)
+        assert exports[-1][1].name == "b.csv"
+
+
+async def test_a_tilde_names_the_home_folder(
+    exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with running() as lab:
+        await lab.press("e")
+        await fill(lab, "#path", "~/x.csv")
+        await lab.press("enter")
+        await lab.until(lambda: exports == [(Path(lab.training.directory), tmp_path / "x.csv")])
+
+
+def export_message(lab: Lab) -> str:
+    assert isinstance(lab.app.screen, ExportScreen)
+    return str(lab.app.screen.query_one("#export-message", Static).content)
+
+
+async def test_the_help_lists_keys_and_meanings_and_closes() -> None:
+    async with running(size=(120, 90)) as lab:
+        await lab.press("question_mark")
+        await lab.until(lambda: isinstance(lab.app.screen, HelpScreen))
+        text = lab.text()
+        for words in ("Switch head", "space", "What the numbers mean", "1.4612", "ctrl+q"):
+            assert words in text
+        await lab.press("escape")
+        await lab.until(lambda: lab.app.screen is lab.screen)
+
+
+async def test_training_shows_under_a_dialog_and_after_it() -> None:
+    async with running() as lab:
+        await lab.press("question_mark")
+        lab.send(Finish())
+        await lab.until(lambda: lab.history.state == "idle")
+        await lab.press("escape")
+        await lab.until(lambda: "finished" in lab.text())

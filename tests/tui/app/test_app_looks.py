@@ -1,0 +1,148 @@
+"""What is on the screen at every size, without colour, in ASCII, and how often it is drawn."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from helpers.driving import running
+from helpers.fake_training import FakeTraining, More
+from rich.segment import Segment
+
+from logreg_tui.core.settings import RunSettings, Schedule
+from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.runs.run_list import RunList
+
+TWO_RUNS = (RunSettings(), RunSettings("logits", 0.0, 1e-5, 0, Schedule("step", 1000, 0.1)))
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (104, 30), (120, 40), (200, 50)])
+async def test_nothing_that_matters_is_cut_off(size: tuple[int, int]) -> None:
+    async with running(FakeTraining(runs=TWO_RUNS), size=size) as lab:
+        text = lab.text()
+        for words in ("training", "30 of 10,000", "mnist 60,000 x 784", "sigmoid", "logits", "8 rows"):
+            assert words in text
+        for words in ("Loss Comparison", "objective", "q Quit", "? Help", "space Pause", "seed", "1e-05"):
+            assert words in text
+        last = lab.history.runs[1].last
+        assert last is not None
+        assert f"{last.test_accuracy:.4f}" in text
+
+
+async def test_a_terminal_that_is_too_small_says_so_and_recovers() -> None:
+    async with running(size=(80, 24)) as lab:
+        await lab.pilot.resize_terminal(50, 15)
+        await lab.until(lambda: "needs at least 60 x 20" in lab.text())
+        assert "objective" not in lab.text()
+        await lab.pilot.resize_terminal(80, 24)
+        await lab.until(lambda: "objective" in lab.text())
+        assert isinstance(lab.screen.focused, RunList)
+
+
+async def test_a_resize_under_a_dialog_is_caught_up_with() -> None:
+    async with running(size=(120, 40)) as lab:
+        await lab.press("question_mark")
+        await lab.pilot.resize_terminal(80, 24)
+        await lab.press("escape")
+        await lab.until(lambda: lab.screen.has_class("-w-medium"))
+
+
+async def test_ascii_means_ascii_everywhere() -> None:
+    notice = "digits ‘stand in’"
+    training = FakeTraining(runs=TWO_RUNS, report_every=10, log_points=60, notice=notice, directory="/é/x")
+    async with running(training, ascii_only=True) as lab:
+        await lab.press("l", "h", "f")
+        for keys in ((), ("n",), ("escape", "e"), ("escape", "question_mark")):
+            await lab.press(*keys)
+            await lab.pilot.pause()
+            assert {c for c in lab.text() if ord(c) > 0x7E} == set()
+
+
+async def test_no_color_means_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(FakeTraining(runs=TWO_RUNS)) as lab:
+        strips = lab.app.screen._compositor.render_strips()
+        assert is_reversed(strips, "1 sigmoid"), "the highlighted run"
+        assert not is_reversed(strips, "2 logits")
+        for keys in ((), ("n",), ("escape", "question_mark"), ("escape", "tab")):
+            await lab.press(*keys)
+            await lab.pilot.pause()
+            strips = lab.app.screen._compositor.render_strips()
+            styles = [segment.style for strip in strips for segment in strip if segment.style]
+            assert all(style.color is None and style.bgcolor is None for style in styles)
+            assert any(style.reverse for style in styles)
+
+
+def is_reversed(strips: list[list[Segment]], text: str) -> bool:
+    segments = [segment for strip in strips for segment in strip if text in segment.text]
+    return any(segment.style is not None and bool(segment.style.reverse) for segment in segments)
+
+
+async def test_nothing_is_drawn_when_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(fps=50) as lab:
+        await lab.press("space")
+        await lab.until(lambda: lab.screen.state == "paused")
+        drawn_at = time.monotonic()
+
+        def note(*_: object) -> None:
+            nonlocal drawn_at
+            drawn_at = time.monotonic()
+
+        monkeypatch.setattr(lab.app, "_display", note)
+        # On a busy machine the last drawing comes late; one that returns at 50 frames a second never rests.
+        await lab.until(lambda: time.monotonic() - drawn_at > 0.5)
+
+
+async def test_the_chart_rests_after_a_slow_drawing_but_shows_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draws: list[int] = []
+    async with running(fps=50) as lab:
+        chart = lab.screen.query_one(LossChart)
+        draw = LossChart.draw
+
+        def slow_draw(
+            self: LossChart, history: object, selected: int | None, *, keeps_legend: bool = False
+        ) -> None:
+            draw(self, lab.history, selected, keeps_legend=keeps_legend)
+            draws.append(lab.history.rows)
+            self.last_draw_s = 1e6
+
+        monkeypatch.setattr(LossChart, "draw", slow_draw)
+        chart.last_draw_s = 0.0
+        lab.send(More(1))
+        await lab.until(lambda: draws == [5])
+        lab.send(More(1))
+        await lab.until(lambda: lab.history.rows == 6)
+        await lab.pilot.pause(0.2)
+        assert draws == [5]
+        await lab.press("space")
+        await lab.until(lambda: draws == [5, 6])
+
+
+async def test_a_key_is_drawn_outside_the_frame_limit() -> None:
+    async with running(FakeTraining(runs=TWO_RUNS), fps=0.001) as lab:
+        await lab.press("down")
+        await lab.until(lambda: "run 2" in lab.text())
+        await lab.press("h")
+        await lab.until(lambda: re.search(r"2 sigmoid", lab.text()))
+
+
+async def test_a_theme_changes_the_colours_of_the_runs() -> None:
+    async with running() as lab:
+        before = str(lab.screen.query_one(RunList).get_option_at_index(0).prompt.spans)  # type: ignore[union-attr]
+        lab.app.theme = "textual-light"
+        await lab.until(
+            lambda: str(lab.screen.query_one(RunList).get_option_at_index(0).prompt.spans) != before  # type: ignore[union-attr]
+        )
+
+
+async def test_the_header_shortens_a_directory_that_is_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(FakeTraining(directory=str(tmp_path / "runs" / "x-sigmoid"))) as lab:
+        assert "runs/x-sigmoid" in lab.text().splitlines()[0]
+        assert str(tmp_path) not in lab.text()

@@ -1,0 +1,102 @@
+"""Pictures of the whole screen at named sizes, for looks alone; `--snapshot-update` takes them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from helpers.driving import DEADLINE_S, text_of, wait_until
+from helpers.fake_training import Emit, FakeTraining, Finish
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from logreg_tui.core.settings import HEADS, RunSettings, Schedule, grid
+from logreg_tui.core.training import events
+from logreg_tui.tui.app.app import LogRegApp
+from logreg_tui.tui.screens.main import MainScreen
+
+RUNS = (RunSettings(), RunSettings("logits", 0.0, 1e-5, 0, Schedule("step", 1000, 0.1)))
+MANY_RUNS = grid(HEADS, [0.0, 0.0001, 0.001, 0.01], [0.01], [0, 1, 2], Schedule())
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is on the screen when its picture is taken."""
+
+    size: tuple[int, int] = (120, 40)
+    state: str = "paused"
+    theme: str = "textual-dark"
+    no_color: bool = False
+    ascii_only: bool = False
+    runs: tuple[RunSettings, ...] = RUNS
+    requests: tuple[object, ...] = ()
+    keys: tuple[str, ...] = ()
+    text: str = ""
+    """What must have appeared."""
+
+
+CASES = {
+    "narrow": Case((60, 20), "training"),
+    "medium": Case((80, 24), "training"),
+    "wide": Case((200, 50), "training"),
+    "light": Case(theme="textual-light", state="training"),
+    "no-color": Case(no_color=True),
+    "ascii": Case(ascii_only=True),
+    "paused": Case(),
+    "finished": Case(state="idle", requests=(Finish(),)),
+    "diverged": Case(
+        state="training",
+        requests=(Emit(events.RunDiverged(3200, 2, 3200, "train_loss is nan")),),
+        text="diverged at epoch 3,200",
+    ),
+    "accuracy": Case(keys=("a", "right_square_bracket", "left"), text="Accuracy"),
+    "weights": Case(keys=("2",), text="bias"),
+    "mistakes": Case(keys=("3",), text="recall"),
+    "mistakes-medium": Case((80, 24), keys=("3",), text="recall"),
+    "compare": Case(keys=("4", "p"), text="diff"),
+    "why": Case(keys=("5",), text="The slope"),
+    "twenty-four-runs": Case(runs=MANY_RUNS),
+    "twenty-four-runs-medium": Case((80, 24), runs=MANY_RUNS),
+}
+
+
+class FrozenClockApp(LogRegApp):
+    """The app without figures that depend on time."""
+
+    def get_default_screen(self) -> Screen[None]:
+        return MainScreen(fps=4, clock=lambda: 0.0)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_screen_looks_like_its_picture(
+    snap_compare: Callable[..., bool], case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if case.no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    log_points = 320 if len(case.runs) == len(RUNS) else 40
+    training = FakeTraining(runs=case.runs, log_points=log_points, report_every=400, shows_data=True)
+    app = FrozenClockApp(training, paused=case.state == "paused", ascii_only=case.ascii_only)
+
+    async def settle(pilot: Pilot[None]) -> None:
+        app.theme = case.theme
+        await wait_until(pilot, lambda: app.history.rows == len(case.runs) * (log_points + 1))
+        screen = app.screen
+        assert isinstance(screen, MainScreen)
+        for request in case.requests:
+            app.control.send(request)  # type: ignore[arg-type]
+        await wait_until(pilot, lambda: screen.state == case.state)
+        await pilot.press(*case.keys)
+        await wait_until(pilot, lambda: _repainted(screen) and case.text in text_of(app))
+        await pilot.pause()
+        screen.paint()
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=case.size, run_before=settle)
+    assert app.runner.stop(DEADLINE_S)
+
+
+def _repainted(screen: MainScreen) -> bool:
+    """Paint what came in from other threads; the frozen clock lets no tick do it."""
+    screen.paint()
+    return True

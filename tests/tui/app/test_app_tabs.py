@@ -1,0 +1,145 @@
+"""The tabs in the whole app: keys and mouse open them, what they show of, what is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from helpers.driving import running
+from helpers.fake_training import Emit, FakeTraining, More
+
+from logreg_tui.core.hardware import GPU, Sample, Sampler
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training.requests import AddRun, ShowParameters
+from logreg_tui.tui import preferences
+from logreg_tui.tui.preferences import Preferences
+from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.frame.tab_line import TabLine
+from logreg_tui.tui.widgets.runs.run_list import RunList
+
+TABS = {"1": "Loss Comparison", "2": "bias", "3": "recall", "4": "test acc", "5": "The floor"}
+"""Keys and words that only their tab shows."""
+
+
+async def test_each_tab_is_one_key_away() -> None:
+    async with running(FakeTraining(shows_data=True)) as lab:
+        for key in "24135":
+            await lab.press(key)
+            await lab.until(partial(lambda key: TABS[key] in lab.text(), key))
+
+
+async def test_a_click_opens_a_tab_and_asks_for_parameters_where_they_are_shown() -> None:
+    async with running(FakeTraining(shows_data=True)) as lab:
+        lab.send(More(3))
+        await lab.until(lambda: lab.history.rows == 7)
+        assert ShowParameters(1) not in lab.training.requests
+        line = lab.screen.query_one(TabLine)
+        await lab.pilot.click(TabLine, offset=(line._texts()[0].__len__() + 3, 0))
+        await lab.request(ShowParameters(1))
+        await lab.until(lambda: "bias" in lab.text())
+
+
+async def test_tabs_follow_the_selected_run() -> None:
+    runs = (RunSettings(), RunSettings("logits"))
+    async with running(FakeTraining(runs=runs, shows_data=True)) as lab:
+        await lab.press("2")
+        await lab.until(lambda: "Run 1 sigmoid" in lab.text())
+        lab.screen.query_one(RunList).focus()
+        await lab.press("down")
+        await lab.until(lambda: "Run 2 logits" in lab.text())
+
+
+async def test_without_data_the_tabs_say_what_they_wait_for() -> None:
+    async with running() as lab:
+        await lab.press("3")
+        await lab.until(lambda: "The test set is not in this process" in lab.text())
+
+
+async def test_a_run_that_diverged_is_restarted_with_a_tenth_of_its_rate() -> None:
+    runs = (RunSettings(), RunSettings("logits", learning_rate=0.5))
+    async with running(FakeTraining(runs=runs)) as lab:
+        lab.send(Emit(events.RunDiverged(30, 2, 30, "train_loss is nan")))
+        await lab.until(lambda: "run 2 diverged at epoch 30: train_loss is nan" in lab.text())
+        await lab.press("R")
+        await lab.request(AddRun(RunSettings("logits", learning_rate=0.05)))
+        await lab.until(lambda: "diverged at epoch" not in lab.text())
+
+
+async def test_a_run_that_is_pinned_in_the_comparison_stays_on_top_of_the_list() -> None:
+    runs = tuple(RunSettings(seed=seed) for seed in range(6))
+    async with running(FakeTraining(runs=runs, shows_data=True)) as lab:
+        await lab.press("4", "end", "p")
+        await lab.until(lambda: lab.screen.query_one(RunList).pinned == {6})
+
+
+class MadeSampler(Sampler):
+    """One sample that does not depend on the machine; remembers what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.device = ""
+        self.is_stopped = False
+
+    def start(self, device: str) -> None:
+        self.device = device
+        self.samples = (Sample(GPU, 0.31),)
+
+    def stop(self, wait_s: float = 0.0) -> None:
+        self.is_stopped = True
+
+
+async def test_the_machine_is_sampled_on_the_device_that_trains_and_shown_while_it_does() -> None:
+    sampler = MadeSampler()
+    async with running(FakeTraining(), sampler=sampler) as lab:
+        await lab.until(lambda: "31%" in lab.text())
+        assert sampler.device == "cuda:0 NVIDIA H200"
+        await lab.press("space")
+        await lab.until(lambda: lab.screen.state == "paused")
+        sampler.samples = (Sample(GPU, 0.77),)
+        lab.screen._glance()
+        await lab.pilot.pause()
+        assert "31%" in lab.text(), "while nothing trains nothing is sent to the terminal"
+        await lab.press("q")
+        assert sampler.is_stopped
+
+
+async def test_keys_of_the_curves_do_nothing_on_other_tabs() -> None:
+    async with running(FakeTraining(shows_data=True)) as lab:
+        await lab.press("5", "a", "y")
+        chart = lab.screen.query_one(LossChart)
+        assert (chart.measure, chart.log_y) == ("loss", False)
+        await lab.press("1", "a", "y")
+        assert (chart.measure, chart.log_y) == ("accuracy", True)
+
+
+async def test_choices_of_view_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "view.json"
+    monkeypatch.setattr(preferences, "preferences_path", lambda: path)
+    async with running(FakeTraining(shows_data=True), preferences=Preferences()) as lab:
+        lab.app.theme = "textual-light"
+        await lab.press("y", "a", "t", "right_curly_bracket", "right_parenthesis", "4")
+        await lab.until(lambda: preferences.load().tab == 4)
+    kept = preferences.load()
+    assert (kept.theme, kept.log_y, kept.accuracy, kept.by_seconds) == ("textual-light", True, True, True)
+    assert (kept.side_width, kept.log_height) == (38, 12)
+    async with running(FakeTraining(shows_data=True), preferences=kept) as lab:
+        await lab.until(lambda: "test acc" in lab.text())
+        chart = lab.screen.query_one(LossChart)
+        assert (chart.log_y, chart.measure, chart.clock) == (True, "accuracy", "seconds")
+        assert lab.app.theme == "textual-light"
+        assert lab.screen.query_one("#side").size.width == 38
+
+
+async def test_without_preferences_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[Preferences] = []
+    keep: Callable[[Preferences], None] = saved.append
+    monkeypatch.setattr("logreg_tui.tui.app.app.save", keep)
+    async with running() as lab:
+        await lab.press("y", "2")
+        await lab.pilot.pause()
+    assert saved == []

@@ -1,0 +1,106 @@
+"""The lines above the plot."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training.events import RowLogged
+from logreg_tui.core.training.history import RunHistory
+from logreg_tui.tui.widgets.cells import Cells
+from logreg_tui.tui.widgets.chart_style import Look, curve_mark
+from logreg_tui.tui.widgets.curves.legend import draw_header, loss_text, newest_losses
+
+
+def header(runs: int, width: int, lines: int = 2, selected: int = 1, look: Look | None = None) -> str:
+    histories = [RunHistory(number, RunSettings(), 100, 0) for number in range(1, runs + 1)]
+    for run in histories:
+        run.last = RowLogged(0, run.number, 0, 0, "sigmoid", 0, 0.1, 1.547, 0, 1.5541, 0.9, 0.9, False)
+    cells = Cells(width, lines)
+    draw_header(cells, histories, newest_losses(histories), selected, look or Look(), lines)
+    return "\n".join(strip.text for strip in cells.strips())
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1.547, "1.5470"), (9.99999, "10.000"), (22.6012, "22.601"), (123.456, "123.46"), (99999.6, "100000"),
+     (1e6, "   1e6"), (3.4e38, "  3e38"), (math.nan, "   nan"), (math.inf, "   inf"), (0.0, "0.0000"),
+     (1e300, " 1e300")],
+)  # fmt: skip
+def test_a_loss_takes_six_columns_whatever_it_is(value: float, text: str) -> None:
+    assert loss_text(value) == text
+
+
+def test_one_run_is_written_out() -> None:
+    text = header(1, 88)
+    assert text.startswith("Loss Comparison")
+    assert "━ 1 train 1.5470  ┅ 1 test 1.5541" in text
+    assert "\nLoss Value" in text
+
+
+def test_fifty_columns_hold_both_losses_of_one_run() -> None:
+    text = header(1, 50)
+    assert "1 train 1.5470" in text
+    assert "1 test 1.5541" in text
+
+
+def test_many_runs_are_condensed_with_the_selected_one_first() -> None:
+    text = header(24, 88, selected=17)
+    entries = text.split("Loss Comparison")[1].split()
+    assert entries[0] == "17"
+    assert "more" in entries
+    assert all(len(line) == 88 for line in text.split("\n"))
+
+
+def test_eight_runs_fit_three_lines() -> None:
+    text = header(8, 88, lines=3)
+    assert "more" not in text
+    assert text.count("1.5541") == 8
+
+
+@pytest.mark.parametrize("look", [Look(ascii_only=True), Look(monochrome=True)])
+def test_marks_stand_in_for_colours(look: Look) -> None:
+    text = header(2, 120, look=look)
+    assert all(mark in text for mark in (curve_mark(1, False), curve_mark(1, True), curve_mark(2, True)))
+
+
+def test_twenty_six_runs_have_different_marks() -> None:
+    marks = {curve_mark(number, is_test) for number in range(1, 27) for is_test in (False, True)}
+    assert len(marks) == 52
+
+
+def test_notes_stand_beside_the_name_of_the_axis_and_shorten() -> None:
+    histories = [RunHistory(1, RunSettings(), 100, 0)]
+    notes = [
+        ("last half", "last half"),
+        ("smoothed 0.9, raw paler", "EMA 0.9"),
+        ("3 points hidden", "3 hidden"),
+    ]
+    for width, text in ((120, "Loss Value  last half · smoothed 0.9, raw paler · 3 points hidden"),
+                        (70, "Loss Value  last half · EMA 0.9 · 3 hidden")):  # fmt: skip
+        cells = Cells(width, 2)
+        draw_header(cells, histories, {}, 1, Look(), 2, notes=notes)
+        assert cells.strips()[1].text.startswith(text)
+
+
+def test_of_many_runs_the_best_follow_the_selected_one_and_thin_ones_have_one_value() -> None:
+    histories = [RunHistory(number, RunSettings(), 100, 0) for number in range(1, 25)]
+    cells = Cells(88, 2)
+    thin = [number for number in range(1, 25) if number not in (7, 9, 2)]
+    draw_header(cells, histories, {}, 7, Look(), 2, best=(9, 2), thin=thin)
+    words = " ".join(strip.text for strip in cells.strips()).replace("nan", "").split()
+    assert [word for word in words if word.isdigit()][:4] == ["7", "9", "2", "1"]
+    assert words[-1] == "more"
+
+
+def test_earlier_experiments_are_named_or_at_least_counted() -> None:
+    histories = [RunHistory(1, RunSettings(), 100, 0)]
+    for width, text in ((120, "e2 1121-1010 logits 1 1.5000"), (58, "2 earlier, test")):
+        cells = Cells(width, 2)
+        draw_header(
+            cells, histories, {}, 1, Look(), 2,
+            earlier=[("1122-1845 sigmoid 1", 1.6), ("1121-1010 logits 1", 1.5)],
+        )  # fmt: skip
+        assert text in "".join(strip.text for strip in cells.strips())

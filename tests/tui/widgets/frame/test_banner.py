@@ -1,0 +1,139 @@
+"""The banner: what it says, what comes first, what goes away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training.history import History
+from logreg_tui.tui.widgets.frame.banner import Banner, slower
+
+
+def history_of(runs: int, *, stalled: int = 0, diverged: int = 0) -> History:
+    """Return runs of 3,000 epochs: the last ones diverged, those before stall, the first ones fall."""
+    history = History()
+    for run in range(1, runs + 1):
+        history.apply(events.RunStarted(0, run, RunSettings(), 10_000))
+        stalls = runs - diverged - stalled < run <= runs - diverged
+        for epoch in range(0, 3010, 10):
+            loss = 1.5 if stalls else 5 - epoch / 1000
+            row = (epoch, run, epoch, 1.0, "sigmoid", 0.001, 0.01, loss, 0.0, loss, 0.9, 0.9, False)
+            history.apply(events.RowLogged(*row))
+    for run in range(runs - diverged + 1, runs + 1):
+        history.apply(events.RunDiverged(3010, run, 3010, "train_loss is nan"))
+    return history
+
+
+class BannerApp(App[None]):
+    def __init__(self) -> None:
+        super().__init__()
+        self.banner = Banner()
+
+    def compose(self) -> ComposeResult:
+        yield self.banner
+
+
+@asynccontextmanager
+async def shown(history: History, width: int = 160) -> AsyncIterator[tuple[BannerApp, Pilot[None]]]:
+    app = BannerApp()
+    async with app.run_test(size=(width, 10)) as pilot:
+        app.banner.show(history)
+        await pilot.pause()
+        yield app, pilot
+
+
+def text(app: BannerApp) -> list[str]:
+    lines = [strip.text.strip() for strip in app.screen._compositor.render_strips()]
+    return [line for line in lines if line]
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (
+            160,
+            "run 2 diverged at epoch 3,010: train_loss is nan - press R to restart it with a tenth of the "
+            "learning rate (0.001), escape hides this",
+        ),
+        (
+            120,
+            "run 2 diverged at epoch 3,010: train_loss is nan - press R to restart it with a tenth of the "
+            "learning rate (0.001)",
+        ),
+        (64, "run 2 diverged at epoch 3,010 - R restarts it with lr 0.001"),
+        (30, "run 2 diverge..with lr 0.001"),
+    ],
+)
+async def test_a_divergence_names_epoch_cause_and_key(width: int, said: str) -> None:
+    async with shown(history_of(2, diverged=1), width) as (app, _):
+        assert text(app) == [said]
+
+
+async def test_a_stall_names_since_when_and_where_to_read_more() -> None:
+    async with shown(history_of(2, stalled=1), 104) as (app, _):
+        assert text(app) == [
+            "run 2 stalls since epoch 0: the loss fell by less than 0.01% in 1,000 epochs - tab 5 says why"
+        ]
+
+
+async def test_divergences_stand_first_and_there_are_never_more_than_two_lines() -> None:
+    async with shown(history_of(5, stalled=2, diverged=2)) as (app, _):
+        lines = text(app)
+        assert len(lines) == 2
+        assert lines[0].startswith("run 5 diverged")
+        assert "press R" in lines[0]
+        assert lines[1] == "run 4 diverged at epoch 3,010: train_loss is nan (and 2 more)"
+        assert app.banner.diverged_run == 5
+
+
+async def test_what_is_dismissed_stays_away_until_something_new_happens() -> None:
+    history = history_of(3, stalled=1)
+    async with shown(history) as (app, pilot):
+        assert app.banner.dismiss()
+        app.banner.show(history)
+        await pilot.pause()
+        assert text(app) == []
+        assert not app.banner.dismiss()
+        history.apply(events.RunDiverged(3010, 1, 3010, "train_loss is inf"))
+        app.banner.show(history)
+        await pilot.pause()
+        assert [line[:14] for line in text(app)] == ["run 1 diverged"]
+
+
+async def test_one_run_alone_can_be_dismissed() -> None:
+    async with shown(history_of(3, diverged=2)) as (app, _):
+        assert app.banner.dismiss(3)
+        assert app.banner.diverged_run == 2
+
+
+async def test_whoever_only_watches_is_offered_no_key() -> None:
+    history = history_of(1, diverged=1)
+    async with shown(history) as (app, pilot):
+        app.banner.show(history, can_restart=False)
+        await pilot.pause()
+        assert text(app) == ["run 1 diverged at epoch 3,010: train_loss is nan"]
+
+
+async def test_a_training_without_trouble_shows_nothing() -> None:
+    async with shown(history_of(2)) as (app, _):
+        assert not app.banner.display
+        assert text(app) == []
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_without_colour_it_is_reversed(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with shown(history_of(2, stalled=1, diverged=1)) as (app, _):
+        strip = app.screen._compositor.render_strips()[number]
+        segments = [segment for segment in strip if "run" in segment.text]
+        assert all(segment.style is not None and segment.style.reverse for segment in segments)
+
+
+def test_a_tenth_of_a_rate_reads_as_one() -> None:
+    assert [slower(rate) for rate in (0.01, 0.3, 1e-5, 0.07)] == [0.001, 0.03, 1e-6, 0.007]

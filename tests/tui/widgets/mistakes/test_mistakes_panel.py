@@ -1,0 +1,433 @@
+"""The tab of mistakes: its table, the samples of a cell, its keys, and what is computed when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.looking import PanelApp, dataset, looked_at, parameters, settle
+from sklearn.metrics import accuracy_score, confusion_matrix
+
+from logreg_tui.core.analysis.inspection import inspect_mistakes
+from logreg_tui.core.data.dataset import Dataset, load_dataset
+from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.training.history import History
+from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.tui.widgets import pictures
+from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.mistakes import images as mistakes_images
+from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
+    HEAT_LEVELS,
+    TableView,
+    draw_table,
+    heat_color,
+    lay_out,
+    scrolled,
+)
+from logreg_tui.tui.widgets.mistakes.images import LEAST_HEIGHT, draw_images
+from logreg_tui.tui.widgets.mistakes.panel import LEAST_REST_S, MistakesPanel
+from logreg_tui.tui.widgets.mistakes.study import MOST_SAMPLES, Study, Wanted, study
+
+SIZES = [(58, 8), (58, 45), (80, 14), (100, 30), (160, 45), (160, 8)]
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits", None, "raw", lambda _: None, lambda: False)
+
+
+def prototypes(data: Dataset, **options: Any) -> ParametersShown:  # noqa: ANN401
+    """Return the classifier by the nearest mean, which is a linear one."""
+    inputs = data.train_inputs.read(0, len(data.train_inputs))
+    means = np.stack([inputs[data.train_labels == label].mean(0) for label in range(data.classes)])
+    return parameters(means, -(means**2).sum(1) / 2, **options)
+
+
+def made(
+    classes: int, samples: int = 400, shape: tuple[int, int] | None = (4, 4)
+) -> tuple[Dataset, ParametersShown]:
+    """Return made data of so many classes and a model that errs."""
+    random = np.random.default_rng(0)
+    features = 16 if shape is None else shape[0] * shape[1]
+    values = random.integers(0, 255, (samples, features)).astype(np.uint8)
+    weight = random.normal(size=(classes, features)) / 1000
+    return dataset(values, random.integers(0, classes, samples), shape, classes), parameters(weight)
+
+
+def looked(data: Dataset, shown: ParametersShown, wanted: Wanted | None = None) -> Study:
+    result = study(data, shown, wanted, None)
+    assert isinstance(result, Study)
+    return result
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# The table
+
+
+def table(
+    data: Dataset, shown: ParametersShown, width: int, height: int, cursor: tuple[int, int]
+) -> list[str]:
+    mistakes = looked(data, shown).mistakes
+    classes = len(mistakes.counts)
+    layout = lay_out(classes, int(mistakes.counts.max()), width, height)
+    first = scrolled(0, cursor[0], layout.rows, classes), scrolled(0, cursor[1], layout.columns, classes)
+    view = TableView(width, height, cursor, first, True)
+    return [line.text for line in draw_table(mistakes, shown.head, view, Look())]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("classes", [2, 10, 47, 300])
+def test_every_table_fits_and_shows_the_cursor(size: tuple[int, int], classes: int) -> None:
+    data, shown = made(classes)
+    cursor = (classes - 1, classes // 2)
+    lines = table(data, shown, *size, cursor)
+    assert len(lines) == size[1]
+    assert max(map(len, lines)) <= size[0]
+    assert lines[-1].startswith(f"label {cursor[0]} predicted as {cursor[1]}:")
+    assert any(line.split()[:1] == [str(cursor[0])] for line in lines[2:-1])
+
+
+def test_the_counts_and_the_accuracy_are_those_of_scikit_learn(digits: Dataset) -> None:
+    shown = prototypes(digits)
+    labels = digits.test_labels
+    predicted = np.argmax(np.asarray(digits.test_inputs) @ shown.weight.T + shown.bias, 1)
+    lines = table(digits, shown, 100, 30, (0, 0))
+    accuracy = accuracy_score(labels, predicted)
+    right = int((labels == predicted).sum())
+    assert lines[0] == f"Run 1 logits  epoch 3,210  test accuracy {accuracy:.4f} ({right} of {len(labels)})"
+    expected = confusion_matrix(labels, predicted)
+    rows = [line.replace("·", "0").split() for line in lines[3:13]]
+    assert [row[1:11] for row in rows] == [[str(count) for count in row] for row in expected]
+    recalls = np.diagonal(expected) / expected.sum(1)
+    assert [row[11] for row in rows] == [f"{recall:.3f}" for recall in recalls]
+    precisions = np.diagonal(expected) / expected.sum(0)
+    assert lines[13].split()[1:11] == [f"{precision:.3f}" for precision in precisions]
+
+
+@pytest.mark.parametrize("look", [Look(), Look(dark=False, background=(224, 224, 224))])
+def test_every_count_can_be_read_on_its_colour(look: Look) -> None:
+    for is_right in (True, False):
+        for level in range(HEAT_LEVELS):
+            color = heat_color(is_right, level / (HEAT_LEVELS - 1), look.dark, look.background)
+            assert pictures.contrast(pictures.readable_on(color), color) >= 4.5
+
+
+def test_the_diagonal_is_bold_with_and_without_colour(digits: Dataset) -> None:
+    mistakes = looked(digits, prototypes(digits)).mistakes
+    for look in (Look(), Look(monochrome=True)):
+        lines = draw_table(mistakes, "logits", TableView(100, 30, (9, 8), (0, 0), True), look)
+        bold = [segment.text for segment in lines[5] if segment.style is not None and segment.style.bold]
+        assert [text.strip() for text in bold] == [str(mistakes.counts[2, 2])]
+
+
+@pytest.mark.parametrize(
+    ("first", "cursor", "room", "count", "expected"),
+    [
+        (0, 3, 5, 10, 0),
+        (0, 7, 5, 10, 3),
+        (6, 2, 5, 10, 2),
+        (4, 6, 5, 10, 4),
+        (8, 9, 10, 10, 0),
+        (9, 9, 5, 10, 5),
+    ],
+)
+def test_the_table_scrolls_as_little_as_keeps_the_cursor_in_view(
+    first: int, cursor: int, room: int, count: int, expected: int
+) -> None:
+    assert scrolled(first, cursor, room, count) == expected
+
+
+def test_a_cell_is_found_under_the_mouse() -> None:
+    layout = lay_out(10, 1000, 100, 30)
+    assert layout.cell_at(layout.label_width, layout.top, (0, 0)) == (0, 0)
+    assert layout.cell_at(layout.label_width + 3 * layout.cell_width - 1, layout.top + 4, (2, 1)) == (6, 3)
+    assert layout.cell_at(layout.label_width - 1, layout.top, (0, 0)) is None
+    assert layout.cell_at(layout.label_width, layout.top - 1, (0, 0)) is None
+    assert layout.cell_at(layout.label_width + 10 * layout.cell_width, layout.top, (0, 0)) is None
+
+
+# The samples of a cell
+
+
+def test_the_samples_of_a_cell_come_with_what_the_model_says(digits: Dataset) -> None:
+    shown = prototypes(digits)
+    mistakes = inspect_mistakes(shown, digits.test_inputs, digits.test_labels)
+    label, predicted = mistakes.worst
+    cell = looked(digits, shown, Wanted(label, predicted, 0)).cell
+    assert cell is not None
+    assert [sample.number for sample in cell.samples] == mistakes.samples(label, predicted).tolist()
+    for sample in cell.samples:
+        values = digits.test_inputs.read(sample.number, sample.number + 1)
+        outputs = (values @ shown.weight.T + shown.bias)[0].astype(float)
+        chances = np.exp(outputs - outputs.max()) / np.exp(outputs - outputs.max()).sum()
+        assert (sample.stored == values[0]).all()
+        order = np.argsort(-chances, kind="stable")[:3]
+        assert [number for number, _ in sample.likeliest] == order.tolist()
+        np.testing.assert_allclose([chance for _, chance in sample.likeliest], chances[order], atol=1e-6)
+
+
+def test_of_equal_probabilities_the_predicted_class_comes_first() -> None:
+    shown = parameters(np.array([[20.0], [30.0], [-5.0]]), head=SIGMOID)
+    data = dataset(np.ones((1, 1), np.uint8), np.array([1]), None, 3)
+    cell = looked(data, shown, Wanted(1, 0, 0)).cell
+    assert cell is not None
+    assert [number for number, _ in cell.samples[0].likeliest] == [0, 1, 2]
+
+
+def test_a_page_starts_at_the_sample_it_started_at_before_or_the_next_one() -> None:
+    data, shown = made(2, samples=200)
+    numbers = inspect_mistakes(shown, data.test_inputs, data.test_labels).samples(0, 1)
+    first = int(numbers[5])
+    for wanted in (first, int(numbers[4]) + 1):
+        cell = looked(data, shown, Wanted(0, 1, wanted)).cell
+        assert cell is not None
+        assert (cell.position, cell.samples[0].number) == (5, first)
+        assert len(cell.samples) <= MOST_SAMPLES
+    cell = looked(data, shown, Wanted(0, 1, 10_000)).cell
+    assert cell is not None
+    assert cell.samples[0].number == numbers[-1]
+
+
+def test_the_table_of_the_same_parameters_is_not_computed_again() -> None:
+    data, shown = made(3)
+    known = looked(data, shown)
+    again = study(data, shown, Wanted(0, 1, 0), known)
+    assert isinstance(again, Study)
+    assert again.mistakes is known.mistakes
+    assert again.cell is not None
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("shape", [(28, 28), (8, 8), (3, 40), (40, 3), (1, 784), None])
+@pytest.mark.parametrize("wanted", [Wanted(0, 1, 0), Wanted(1, 1, 0)])
+def test_every_page_of_samples_fits(
+    size: tuple[int, int], shape: tuple[int, int] | None, wanted: Wanted
+) -> None:
+    data, shown = made(2, samples=60, shape=shape)
+    cell = looked(data, shown, wanted).cell
+    assert cell is not None
+    lines = draw_images(cell, shown, *size, True, Look())
+    assert len(lines) == size[1]
+    assert max(line.cell_length for line in lines) <= size[0]
+    page = mistakes_images.page_of(cell, *size)
+    assert page.samples >= 1
+    if shape is not None and shape[0] == shape[1]:
+        assert page.height >= LEAST_HEIGHT
+        assert page.width == 2 * page.height
+
+
+def test_a_sample_is_drawn_with_number_label_prediction_and_bars(digits: Dataset) -> None:
+    shown = prototypes(digits)
+    mistakes = inspect_mistakes(shown, digits.test_inputs, digits.test_labels)
+    label, predicted = mistakes.worst
+    cell = looked(digits, shown, Wanted(label, predicted, 0)).cell
+    assert cell is not None
+    for look in (Look(), Look(ascii_only=True), Look(monochrome=True)):
+        text = "\n".join(line.text for line in draw_images(cell, shown, 120, 40, True, look))
+        count = len(cell.numbers)
+        assert f"Label {label} predicted as {predicted}: 1-{count} of {count}" in text
+        assert f"{label}{'>' if look.ascii_only else '→'}{predicted}" in text
+        assert all(f"#{sample.number}" in text for sample in cell.samples)
+        assert f"{label}*" in text
+        assert text.isascii() is look.ascii_only
+
+
+# The panel
+
+
+def history(data: Dataset | None, shown: ParametersShown | None) -> History:
+    return looked_at(shown, data)
+
+
+async def test_the_table_appears_with_the_cursor_on_the_worst_mistake(digits: Dataset) -> None:
+    panel, shown = MistakesPanel(), prototypes(digits)
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        panel.draw(history(digits, shown), 1)
+        await settle(pilot)
+        label, predicted = inspect_mistakes(shown, digits.test_inputs, digits.test_labels).worst
+        assert f"label {label} predicted as {predicted}:" in app.lines()[-1]
+
+
+async def test_keys_move_the_cursor_open_the_cell_and_come_back(digits: Dataset) -> None:
+    panel = MistakesPanel()
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        panel.draw(history(digits, prototypes(digits)), 1)
+        panel.focus()
+        await settle(pilot)
+        await pilot.press("pageup", *["left"] * 9, "down", "right", "enter")
+        await settle(pilot)
+        assert app.lines()[0].startswith("Label 1 predicted as 1: 1-")
+        await pilot.press("escape")
+        assert "test accuracy" in app.lines()[0]
+        assert app.lines()[-1].startswith("label 1 predicted as 1:")
+        await pilot.press("up", "up", "left", "left", "left")
+        assert app.lines()[-1].startswith("label 0 predicted as 0:")
+        await pilot.press("home", "enter")
+        await settle(pilot)
+        assert app.lines()[0].startswith("Label ")
+
+
+async def test_pages_of_samples_turn_forth_and_back_and_end(digits: Dataset) -> None:
+    panel = MistakesPanel()
+    app = PanelApp(panel)
+    async with app.run_test(size=(58, 8)) as pilot:
+        panel.draw(history(digits, prototypes(digits)), 1)
+        panel.focus()
+        await settle(pilot)
+        await pilot.press(*["up"] * 9, *["left"] * 9, "enter")
+        await settle(pilot)
+        first = app.lines()[0]
+        assert "0: 1-2 of" in first
+        await pilot.press("right")
+        await settle(pilot)
+        assert "0: 3-4 of" in app.lines()[0]
+        await pilot.press("pageup")
+        await settle(pilot)
+        assert app.lines()[0] == first
+        await pilot.press(*["pagedown"] * 20)
+        await settle(pilot)
+        shown, _, total = app.lines()[0].split()[5:8]
+        assert shown.split("-")[1] == total
+
+
+async def test_a_click_moves_the_cursor_and_a_second_one_opens_the_cell(digits: Dataset) -> None:
+    panel = MistakesPanel()
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        panel.draw(history(digits, prototypes(digits)), 1)
+        await settle(pilot)
+        layout = lay_out(10, 37, 100, 30)
+        at = (layout.label_width + 3 * layout.cell_width + 1, layout.top + 3)
+        await pilot.click(panel, offset=at)
+        assert app.lines()[-1].startswith("label 3 predicted as 3:")
+        await pilot.click(panel, offset=at)
+        await settle(pilot)
+        assert app.lines()[0].startswith("Label 3 predicted as 3:")
+
+
+async def test_the_samples_of_an_empty_cell_are_none() -> None:
+    data = dataset(np.eye(4, dtype=np.uint8), np.arange(4), (2, 2), 4)
+    panel = MistakesPanel()
+    app = PanelApp(panel)
+    async with app.run_test(size=(58, 8)) as pilot:
+        panel.draw(history(data, parameters(np.eye(4))), 1)
+        panel.focus()
+        await settle(pilot)
+        await pilot.press("right", "enter")
+        await settle(pilot)
+        assert "No test sample with label 0 is predicted as 1" in app.text()
+        await pilot.press("right", "left", "home", "escape")
+        assert "test accuracy 1.0000" in app.text()
+
+
+async def test_new_parameters_are_looked_at_about_once_a_second() -> None:
+    data, shown = made(3)
+    clock = Clock()
+    panel = MistakesPanel(clock=clock)
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        now = history(data, shown)
+        panel.draw(now, 1)
+        await settle(pilot)
+        assert "epoch 3,210" in app.text()
+        drawn = panel.signature(now, 1)
+        assert panel.signature(now, 1) == drawn
+        now.apply(parameters(shown.weight, epoch=4000))
+        assert panel.signature(now, 1) != drawn
+        panel.draw(now, 1)
+        await settle(pilot)
+        assert "epoch 3,210" in app.text()
+        waiting = panel.signature(now, 1)
+        clock.now += LEAST_REST_S + 100
+        assert panel.signature(now, 1) != waiting
+        panel.draw(now, 1)
+        await settle(pilot)
+        assert "epoch 4,000" in app.text()
+
+
+async def test_samples_follow_new_parameters() -> None:
+    data, shown = made(2, samples=40)
+    clock = Clock()
+    panel = MistakesPanel(clock=clock)
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        now = history(data, shown)
+        panel.draw(now, 1)
+        panel.focus()
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        clock.now += 1000
+        now.apply(parameters(shown.weight, epoch=4000))
+        panel.draw(now, 1)
+        await settle(pilot)
+        assert "epoch 4,000" in app.lines()[0]
+        assert app.lines()[0].startswith("Label ")
+
+
+async def test_another_run_is_looked_at_without_a_rest() -> None:
+    data, shown = made(3)
+    panel = MistakesPanel(clock=Clock())
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        now = history(data, shown)
+        panel.draw(now, 1)
+        await settle(pilot)
+        now.apply(parameters(shown.weight, run=2))
+        panel.draw(now, 2)
+        assert "test accuracy" not in app.text() or "Run 1" not in app.text()
+        await settle(pilot)
+        assert "Run 2 logits" in app.text()
+
+
+async def test_what_cannot_be_read_is_said_and_tried_again() -> None:
+    data, shown = made(3)
+    clock = Clock()
+    panel = MistakesPanel(clock=clock)
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        now = history(data, shown)
+        values, data.test_inputs.source.values = data.test_inputs.source.values, None  # type: ignore[attr-defined]
+        panel.draw(now, 1)
+        panel.focus()
+        await settle(pilot)
+        assert "The mistakes cannot be shown" in app.text()
+        await pilot.press("enter", "right", "home")
+        data.test_inputs.source.values = values  # type: ignore[attr-defined]
+        drawn = panel.signature(now, 1)
+        clock.now += LEAST_REST_S + 1
+        assert panel.signature(now, 1) != drawn
+        panel.draw(now, 1)
+        await settle(pilot)
+        assert "test accuracy" in app.text()
+
+
+@pytest.mark.parametrize(
+    ("has_data", "has_parameters", "watching", "expected"),
+    [
+        (True, False, False, "Waiting for the parameters of run 1."),
+        (False, True, False, "The test set is not in this process"),
+        (False, False, True, "Reading run 1 from the newest"),
+    ],
+)
+async def test_it_says_what_it_waits_for(
+    has_data: bool, has_parameters: bool, watching: bool, expected: str
+) -> None:
+    data, shown = made(3)
+    panel = MistakesPanel(watching=watching)
+    app = PanelApp(panel)
+    async with app.run_test(size=(58, 8)) as pilot:
+        panel.draw(history(data if has_data else None, shown if has_parameters else None), 1)
+        panel.focus()
+        await pilot.press("enter", "right", "home", "pagedown")
+        await settle(pilot)
+        assert expected in app.text()

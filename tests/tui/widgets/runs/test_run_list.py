@@ -1,0 +1,201 @@
+"""The list of runs alone: what is shown at several widths, moving, filtering, pinning."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from logreg_tui.core.settings import RunSettings, Schedule, grid
+from logreg_tui.tui.theme import ASCII, UNICODE, Glyphs
+from logreg_tui.tui.widgets.runs.run_list import RunLine, RunList
+
+GRID = grid(["sigmoid", "logits"], [0, 0.0001, 0.001, 0.01], [0.01], [0, 1, 2], Schedule())
+
+
+class ListApp(App[None]):
+    CSS = """
+    RunList { border: round red; padding: 0 1; height: 100%; scrollbar-size-vertical: 1; }
+    """
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.list = RunList(glyphs=glyphs)
+        self.selected: list[int] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.list
+
+    def on_run_list_selected(self, event: RunList.Selected) -> None:
+        self.selected.append(event.run)
+        self.list.select(event.run)
+
+
+@dataclass
+class Listing:
+    app: ListApp
+    pilot: Pilot[None]
+    runs: list[RunLine] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        strips = self.app.screen._compositor.render_strips()
+        return [strip.text for strip in strips]
+
+    def words(self) -> list[str]:
+        """Return what stands between the borders."""
+        return [line[2:-2].rstrip() for line in self.lines()[1:-1]]
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        names = {"/": "slash", " ": "space", "=": "equals_sign", "(": "left_parenthesis", ".": "full_stop"}
+        await self.press(*(names.get(character, character) for character in text))
+
+
+@asynccontextmanager
+async def listing(
+    settings: tuple[RunSettings, ...] = GRID,
+    *,
+    size: tuple[int, int] = (36, 36),
+    glyphs: Glyphs = UNICODE,
+    accuracy: Callable[[int], float] = lambda number: 0.88 + (number * 7 % 24) / 1000,
+) -> AsyncIterator[Listing]:
+    app = ListApp(glyphs)
+    async with app.run_test(size=size) as pilot:
+        runs = [RunLine(n, each, "training", accuracy(n)) for n, each in enumerate(settings, 1)]
+        await pilot.pause()
+        app.list.show(runs)
+        app.list.select(1)
+        app.list.focus()
+        await pilot.pause()
+        yield Listing(app, pilot, runs)
+
+
+async def test_twenty_four_runs_are_grouped_with_their_accuracies() -> None:
+    async with listing() as made:
+        words = made.words()
+        assert words[0] == "sigmoid λ 0"
+        assert words[1] == "▌▸ 1 seed 0             0.8870"
+        assert words[17] == "▌▸13 seed 0             0.8990 ☆"
+        assert [line for line in words if "★" in line] == ["▌▸17 seed 1             0.9030 ★"]
+        assert sum("☆" in line for line in words) == 7
+        assert sum(line.startswith("▌") for line in words) == 24
+
+
+async def test_in_a_narrow_and_low_list_nothing_is_cut_by_the_scroll_bar() -> None:
+    async with listing(size=(25, 8)) as made:
+        words = made.words()
+        assert words[0] == "sigmoid λ0"
+        starts = ["▌▸ 1 s0      .8870", "▌▸ 2 s1      .8940", "▌▸ 3 s2      .9010 ☆"]
+        assert [line[: len(start)] for line, start in zip(words[1:4], starts, strict=True)] == starts
+
+
+async def test_ascii_has_marks_of_its_own() -> None:
+    async with listing(glyphs=ASCII) as made:
+        await made.press("p")
+        text = "\n".join(made.words())
+        assert text.isascii()
+        assert "|> 1^sigmoid" in text
+        assert text.count("*") == 1
+
+
+async def test_up_and_down_pass_over_headings() -> None:
+    async with listing() as made:
+        await made.press(*["down"] * 4)
+        assert made.app.selected == [2, 3, 4, 5]
+        await made.press("up", "up")
+        assert made.app.selected[-2:] == [4, 3]
+
+
+async def test_a_filter_is_typed_kept_and_cleared() -> None:
+    async with listing() as made:
+        await made.press("slash")
+        await made.type("log seed=1")
+        assert "Runs /log seed=1  4 of 24" in made.lines()[0]
+        assert [line[2:4] for line in made.words() if line] == ["14", "17", "20", "23"]
+        await made.press("enter", "down")
+        assert made.app.selected == [14]
+        await made.press("escape")
+        assert "of 24" not in made.lines()[0]
+        assert sum(line.startswith("▌") for line in made.words()) == 24
+        assert made.app.list.highlighted is not None
+        assert made.app.selected == [14]
+
+
+async def test_typing_can_be_corrected() -> None:
+    async with listing() as made:
+        await made.press("slash")
+        await made.type("xy")
+        await made.press("backspace", "backspace")
+        await made.type("sig")
+        assert "/sig  12 of 24" in made.lines()[0]
+        await made.press("ctrl+u")
+        assert "24 of 24" in made.lines()[0]
+
+
+async def test_an_expression_may_stand_in_place_of_words() -> None:
+    async with listing() as made:
+        await made.press("slash")
+        await made.type("/run=1 ")
+        assert "1 of 24" in made.lines()[0]
+        await made.type("(")
+        assert "not an exp" in made.lines()[0]
+        assert not any(made.words())
+
+
+async def test_the_selected_run_stays_selected_while_it_is_hidden() -> None:
+    async with listing() as made:
+        await made.press("slash")
+        await made.type("logits")
+        made.app.list.select(1)
+        assert made.app.list.highlighted is None
+        await made.press("escape")
+        assert made.app.list.highlighted == 1
+        assert made.app.selected == []
+
+
+async def test_a_pinned_run_stands_on_top_until_it_is_let_go() -> None:
+    async with listing() as made:
+        await made.press("down", "p")
+        assert made.words()[:2] == ["pinned", "▌▸ 2↑sigmoid λ0 s1      0.8940"]
+        assert made.app.list.pinned == {2}
+        await made.press("p")
+        assert made.words()[0] == "sigmoid λ 0"
+
+
+async def test_few_runs_can_be_pinned_and_filtered_too() -> None:
+    async with listing(GRID[:3]) as made:
+        assert made.words()[0] == "▌▸1 sigmoid  λ 0  lr 0.01"
+        await made.press("down", "p")
+        assert made.words()[:2] == ["▌▸2↑sigmoid  λ 0  lr 0.01", "▌▸1 sigmoid  λ 0  lr 0.01"]
+        await made.press("slash")
+        await made.type("run=3")
+        assert [line[2] for line in made.words() if line] == ["2", "3"]
+
+
+async def test_only_what_changed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listing() as made:
+        replaced: list[int] = []
+        monkeypatch.setattr(made.app.list, "replace_option_prompt_at_index", lambda i, _: replaced.append(i))
+        made.app.list.show(made.runs)
+        assert replaced == []
+        made.app.list.show([RunLine(1, GRID[0], "training", 0.5), *made.runs[1:]])
+        assert replaced == [1]
+
+
+async def test_a_run_that_joins_moves_nobody() -> None:
+    async with listing() as made:
+        made.app.list.select(5)
+        made.app.list.show([*made.runs, RunLine(25, RunSettings("sigmoid", 0.0, seed=9), "training")])
+        await made.pilot.pause()
+        assert made.words()[4].startswith("▌▸25 seed 9")
+        assert made.app.selected == []
+        index = made.app.list.highlighted
+        assert index is not None
+        assert made.app.list.get_option_at_index(index).id == "5"

@@ -1,0 +1,241 @@
+"""The Why tab: what it says of a run, from when its figures are, and how it scrolls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from logreg_tui.core.analysis.advice import Case, Lowest
+from logreg_tui.core.analysis.diagnostics import Stall
+from logreg_tui.core.analysis.inspection import HeadFacts
+from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training.history import History
+from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.tui.widgets.why.panel import WhyPanel
+from logreg_tui.tui.widgets.why.text import paragraphs
+
+DEADLINE_S = 20.0
+
+
+def row(epoch: int, loss: float, head: str = "sigmoid") -> events.RowLogged:
+    return events.RowLogged(
+        epoch, 1, epoch, 1.0, head, 0.001, 0.01, loss, 0.0032, loss + 0.005, 0.89, 0.9, False
+    )
+
+
+def case(head: str, loss: float, facts: HeadFacts | None, **changes: Any) -> Case:  # noqa: ANN401
+    values: dict[str, Any] = {
+        "first_loss": 2.3812, "recent": (1.6, 1.59, 1.58), "lowest": Lowest(1000, loss, loss), **changes
+    }  # fmt: skip
+    last = row(1000, loss, head)
+    return Case(RunSettings(head), "training", 10_000, 10, last, pixels="raw", facts=facts, **values)
+
+
+SIGMOID_FACTS = HeadFacts(1, 1000, "sigmoid", 60_000, 0.00036168, 0.15703, 0.97434, 0.08747, 0.0)
+LOGITS_FACTS = HeadFacts(1, 722, "logits", 60_000, 0.030543, 0.030543, None, 0.0, 0.0598)
+
+
+def text_of(made: Case) -> str:
+    return "\n".join(paragraph.text for paragraph in paragraphs(1, made, "Measured just now."))
+
+
+def test_a_sigmoid_is_explained_with_the_runs_own_numbers() -> None:
+    text = text_of(case("sigmoid", 1.5609, SIGMOID_FACTS))
+    for words in (
+        "Run 1, sigmoid, epoch 1,000",
+        "e/(e + 9) = 0.232",
+        "ln(1 + 9/e) = 1.4612",
+        "1.5609, 0.0997 above the floor; it began 0.9200 above, so 89% of the way is done",
+        "0.157 per output",
+        "0.000362 is left",
+        "434 times less",
+        "97.4% of the outputs are saturated",
+        "8.7% of the samples several classes share",
+        "--pixels unit",
+    ):
+        assert words in text
+    assert text.isascii()
+
+
+def test_logits_are_explained_with_the_runs_own_numbers() -> None:
+    text = text_of(case("logits", 0.2958, LOGITS_FACTS))
+    for words in (
+        "No floor",
+        "loss is 0.2958, the test loss 0.3008",
+        "0.0305 per output",
+        "6.0% of the samples are certain",
+        "here it does not (in the last 2 rows it turned round 0 times)",
+        "lambda 0.001 adds 0.0032, 1.1% of what is minimised",
+        "Nothing stands out",
+    ):
+        assert words in text
+    assert "Ties" not in text
+
+
+def test_a_stall_and_a_gradient_that_is_gone_are_said() -> None:
+    facts = HeadFacts(1, 1000, "sigmoid", 60_000, 0.0, 0.15, 1.0, 0.0, 0.0)
+    text = text_of(case("sigmoid", 1.5609, facts, stall=Stall(3200, 1000)))
+    assert "Behind it 0 is left (mean |dL/dz|): nothing." in text
+    assert "Since epoch 3,200" in text
+    assert "press c" in text
+
+
+def test_of_a_run_that_has_just_begun_no_swinging_is_claimed() -> None:
+    assert "too early to tell" in text_of(case("logits", 2.37, None, recent=(2.37,)))
+
+
+def test_without_figures_at_the_head_the_rest_is_explained() -> None:
+    text = text_of(case("sigmoid", 1.5609, None))
+    assert "ln(1 + 9/e)" in text
+    assert "saturated" not in text
+    assert "Measured just now." in text
+
+
+class WhyApp(App[None]):
+    CSS = "WhyPanel { width: 100%; height: 100%; }"
+
+    def __init__(self, clock: Callable[[], float], *, ascii_only: bool = False) -> None:
+        super().__init__()
+        self.ascii_only = ascii_only
+        self.panel = WhyPanel(clock=clock)
+
+    def compose(self) -> ComposeResult:
+        yield self.panel
+
+    def words(self) -> str:
+        lines = [strip.text.rstrip(" ┃│").strip() for strip in self.screen._compositor.render_strips()]
+        return " ".join(line for line in lines if line)
+
+
+def started() -> History:
+    history = History()
+    history.apply(
+        events.ExperimentStarted(0, "/r", "blobs", 50, 9, 4, 3, None, "cpu", 10_000, 10, 1000, None)
+    )
+    history.apply(events.RunStarted(0, 1, RunSettings(), 10_000))
+    for epoch in range(0, 200, 10):
+        history.apply(row(epoch, 1.2 - epoch / 1000))
+    return history
+
+
+def show_data(history: History) -> None:
+    values = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    data: Any = SimpleNamespace(train_inputs=Inputs.of(values), train_labels=np.arange(50) % 3)
+    history.apply(DataShown(0, data))
+
+
+def show_parameters(history: History, epoch: int) -> None:
+    weight = np.full((3, 4), 0.1, np.float32)
+    history.apply(ParametersShown(epoch, 1, epoch, "sigmoid", weight, np.zeros(3, np.float32)))
+
+
+async def wait_until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    end = monotonic() + DEADLINE_S
+    while not condition():
+        assert monotonic() < end, "the condition did not come true"
+        await pilot.pause()
+        await asyncio.sleep(0.005)
+
+
+async def test_the_tab_says_what_it_waits_for() -> None:
+    app = WhyApp(lambda: 0.0)
+    async with app.run_test(size=(90, 30)) as pilot:
+        history = History()
+        app.panel.draw(history, None)
+        await pilot.pause()
+        assert "waits for the first run" in app.words()
+        history = started()
+        app.panel.draw(history, 1)
+        await pilot.pause()
+        assert "this process has none" in app.words()
+        show_data(history)
+        app.panel.draw(history, 1)
+        await pilot.pause()
+        assert "come in a few seconds" in app.words()
+
+
+async def test_new_parameters_are_looked_at_and_then_left_alone_for_a_while() -> None:
+    now = [0.0]
+    app = WhyApp(lambda: now[0])
+    async with app.run_test(size=(90, 40)) as pilot:
+        history = started()
+        show_data(history)
+        show_parameters(history, 100)
+        app.panel.draw(history, 1)
+        await wait_until(pilot, lambda: "Measured at epoch 100 on 50 training samples" in app.words())
+        show_parameters(history, 150)
+        app.panel.draw(history, 1)
+        await pilot.pause(0.1)
+        assert "Measured at epoch 100" in app.words()
+        now[0] = 1000.0
+        app.panel.draw(history, 1)
+        await wait_until(pilot, lambda: "Measured at epoch 150" in app.words())
+
+
+async def test_a_failed_analysis_is_said_and_tried_again() -> None:
+    now = [0.0]
+    app = WhyApp(lambda: now[0])
+    async with app.run_test(size=(90, 40)) as pilot:
+        history = started()
+        history.apply(DataShown(0, SimpleNamespace(train_inputs=None, train_labels=None)))  # type: ignore[arg-type]
+        show_parameters(history, 100)
+        app.panel.draw(history, 1)
+        await wait_until(pilot, lambda: "could not be measured: TypeError" in app.words())
+        show_data(history)
+        show_parameters(history, 110)
+        now[0] = 1000.0
+        app.panel.draw(history, 1)
+        await wait_until(pilot, lambda: "Measured at epoch 110" in app.words())
+
+
+async def test_while_nothing_changes_nothing_is_to_be_drawn_and_rows_count_once_a_second() -> None:
+    now = [0.0]
+    app = WhyApp(lambda: now[0])
+    async with app.run_test(size=(90, 30)):
+        history = started()
+        app.panel.draw(history, 1)
+        before = app.panel.signature(history, 1)
+        history.apply(row(200, 0.9))
+        assert app.panel.signature(history, 1) == before
+        now[0] = 1.0
+        assert app.panel.signature(history, 1) != before
+        app.panel.draw(history, 1)
+        after = app.panel.signature(history, 1)
+        show_parameters(history, 200)
+        assert app.panel.signature(history, 1) != after
+
+
+@pytest.mark.parametrize("size", [(58, 8), (100, 12), (160, 45)])
+async def test_the_text_scrolls_to_its_end_and_back(size: tuple[int, int]) -> None:
+    app = WhyApp(lambda: 0.0)
+    async with app.run_test(size=size) as pilot:
+        app.panel.draw(started(), 1)
+        app.panel.focus()
+        await pilot.pause()
+        assert app.words().startswith("Run 1, sigmoid")
+        await pilot.press("end")
+        await pilot.pause()
+        assert app.words().endswith("changes with the figures.")
+        await pilot.press("home", "down", "up")
+        await pilot.pause()
+        assert app.words().startswith("Run 1, sigmoid")
+
+
+async def test_a_plain_terminal_gets_plain_characters() -> None:
+    app = WhyApp(lambda: 0.0, ascii_only=True)
+    async with app.run_test(size=(60, 10)) as pilot:
+        app.panel.draw(started(), 1)
+        await pilot.pause()
+        text = "".join(strip.text for strip in app.screen._compositor.render_strips())
+        assert text.isascii()
+        assert "#" in text

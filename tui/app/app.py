@@ -1,0 +1,211 @@
+"""The app: one main screen over a training that runs on a thread of its own.
+
+Loads neither torch nor numpy nor plotext: the first frame does not wait for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import ClassVar
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.filter import LineFilter, Monochrome
+from textual.screen import Screen
+from textual.widget import Widget
+
+from logreg_tui.core.hardware import Sampler
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training.history import History
+from logreg_tui.core.training.requests import Control
+from logreg_tui.tui.actions import VERBS
+from logreg_tui.tui.app.driver import ThriftyDriver
+from logreg_tui.tui.app.runner import Runner, StartTraining
+from logreg_tui.tui.app.signals import TerminalGone
+from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
+from logreg_tui.tui.preferences import Preferences, save
+from logreg_tui.tui.screens.main import MainScreen
+from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor, draw_scroll_bar_with_characters
+from logreg_tui.tui.widgets.spans import plain
+
+__all__ = ["LogRegApp", "Outcome", "StartTraining"]
+
+QUIT_WITHIN_S = 2.0
+"""Seconds between two ctrl+c that together quit."""
+
+
+class LogRegApp(App[None]):
+    """Starts a training, shows it, and tells it what the user wants."""
+
+    TITLE = "logreg-tui"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", show=False),
+        Binding("ctrl+l", "repaint", show=False),
+    ]
+    HORIZONTAL_BREAKPOINTS = [
+        (0, "-w-tiny"),
+        (60, "-w-narrow"),
+        (80, "-w-medium"),
+        (104, "-w-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [
+        (0, "-h-tiny"),
+        (20, "-h-short"),
+        (30, "-h-normal"),
+        (46, "-h-tall"),
+    ]
+
+    def __init__(
+        self,
+        start: StartTraining,
+        *,
+        fps: float = 4,
+        paused: bool = False,
+        ascii_only: bool = False,
+        watching: bool = False,
+        defaults: RunSettings = RunSettings(),  # noqa: B008  frozen
+        preferences: Preferences | None = None,
+        sampler: Sampler | None = None,
+    ) -> None:
+        """Take how the user likes to look, None being not to remember it, and what samples the machine."""
+        super().__init__()
+        self.sampler = sampler
+        self.preferences = preferences or Preferences()
+        self._remembers = preferences is not None
+        self.history = History()
+        self.control = Control()
+        self.runner = Runner(start, self.control, self.history, self.post_message)
+        self.crash: Exception | None = None
+        """An error of the screen that nobody foresaw."""
+        self.defaults = defaults
+        self.starts_paused = paused
+        self.is_watching = watching
+        """Whether somebody else trains: then there is much to see and nothing to ask for."""
+        self.ascii_only = ascii_only
+        self.glyphs = ASCII if ascii_only else UNICODE
+        self.animation_level = "none"
+        self._fps = fps
+        self._interrupted_at: float | None = None
+        self.set_class(ascii_only, "-ascii")
+        self._without_color = WithoutColor()
+
+    def on_mount(self) -> None:
+        """Take the remembered theme."""
+        if self.preferences.theme in self.available_themes:
+            self.theme = self.preferences.theme
+        self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+
+    def remember(self, **choices: object) -> None:
+        """Keep choices of view, named as in Preferences, for the next start."""
+        changed = replace(self.preferences, **choices)  # type: ignore[arg-type]
+        if changed != self.preferences:
+            self.preferences = changed
+            if self._remembers:
+                save(changed)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the training came to; complete once the runner's thread has ended."""
+        return self.runner.outcome
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the main screen."""
+        return MainScreen(fps=self._fps)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver that sends only what changed, unless the environment names another one."""
+        chosen = super().get_driver_class()
+        return ThriftyDriver if issubclass(ThriftyDriver, chosen) else chosen
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return Textual's filters; under NO_COLOR its shades of grey give way to no colour at all."""
+        filters = super().get_line_filters()
+        return [self._without_color if isinstance(each, Monochrome) else each for each in filters]
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Yield the verbs that apply now, for the command palette."""
+        if isinstance(screen, MainScreen):
+            for verb in VERBS:
+                if screen.check_action(verb.action, ()):
+                    action = partial(screen.run_action, verb.action)
+                    yield SystemCommand(verb.command, f"{verb.help} ({verb.shown_key})", action)
+        yield SystemCommand("View: Change theme", "Dark, light and others", self.action_change_theme)
+
+    @on(Preparing)
+    def show_preparation(self, message: Preparing) -> None:
+        if screen := self._main:
+            screen.show_preparation(message.text)
+
+    @on(TrainingEvent)
+    def take_event(self, message: TrainingEvent) -> None:
+        if screen := self._main:
+            screen.take_event(message.event)
+
+    @on(TrainingEnded)
+    def end_training(self, message: TrainingEnded) -> None:
+        """Leave where there is nothing to look at, else show how it ended."""
+        if self.history.experiment is None:
+            self.exit(return_code=message.outcome.status)
+        elif screen := self._main:
+            screen.end_training(message.outcome)
+
+    @on(Driver.SignalResume)
+    def action_repaint(self) -> None:
+        """Paint everything: after ctrl+z the terminal is empty, or something else has written into it."""
+        if isinstance(self._driver, ThriftyDriver):
+            self._driver.forget()
+        self.refresh(layout=True)
+
+    @on(TerminalGone)
+    def close(self) -> None:
+        """Close the screen; whoever called `run` knows what becomes of the training."""
+        self.exit(return_code=self.outcome.status)
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual would print a traceback over the terminal; tests want it.
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        self.crash = error
+        self.exit(return_code=1)
+
+    def adapt_scroll_bar(self, widget: Widget) -> None:
+        """Make a widget's scroll bar visible in this terminal."""
+        draw_scroll_bar_with_characters(widget, ascii_only=self.ascii_only, no_color=self.no_color)
+
+    @property
+    def _main(self) -> MainScreen | None:
+        """The main screen, or None while the app closes: the worker may have more to tell by then."""
+        stack = self.screen_stack
+        return stack[0] if stack and isinstance(stack[0], MainScreen) else None
+
+    def shown(self, text: str) -> str:
+        """Return a text from outside as this terminal can show it."""
+        return plain(text) if self.ascii_only else text
+
+    def leave(self) -> None:
+        """Ask the training to stop and close at once; whoever called `run` waits for the thread."""
+        self.runner.request_stop()
+        if self.sampler is not None:
+            self.sampler.stop()
+        self.exit(return_code=self.outcome.status)
+
+    async def action_quit(self) -> None:
+        """Quit, as ctrl+q asks."""
+        self.leave()
+
+    def action_help_quit(self) -> None:
+        """Quit at the second ctrl+c within two seconds, which Textual binds to this action."""
+        now = monotonic()
+        if self._interrupted_at is not None and now - self._interrupted_at <= QUIT_WITHIN_S:
+            self.leave()
+            return
+        self._interrupted_at = now
+        self.notify("press ctrl+c again to quit", timeout=QUIT_WITHIN_S)

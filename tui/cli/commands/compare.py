@@ -1,0 +1,163 @@
+"""The command `compare`: the table of the tab that compares runs, for a terminal or another program."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.tui.cli.parser import Command, Parser, add_directories, to_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
+    from logreg_tui.core.analysis.comparison import Pairs
+    from logreg_tui.core.export.comparison_text import Comparison
+
+FORMATS = ("plain", "markdown", "csv", "json")
+SORTABLE = (
+    "run", "head", "l2", "learning_rate", "schedule", "seed", "epochs", "test_accuracy", "difference_pp",
+    "interval_low_pp", "best_test_accuracy", "best_epoch", "train_accuracy", "test_loss", "train_loss", "gap",
+    "l2_penalty", "seconds", "epochs_per_s", "state", "dataset", "pixels",
+)  # fmt: skip
+"""COLUMNS of core/comparison_table.py, which `--help` need not load."""
+PAIRING = "Finding out which test samples each run gets right (--no-paired does without)"
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
+    add_directories(parser)
+    parser.add_argument("--format", choices=FORMATS, default="plain", help="default: plain")
+    parser.add_argument(
+        "--pin",
+        type=int,
+        metavar="RUN",
+        help="the run of the first DIR that all are compared with (default: its first)",
+    )
+    parser.add_argument(
+        "--sort",
+        choices=SORTABLE,
+        metavar="COLUMN",
+        help="best first by one of: %(choices)s (default: in the order of the directories)",
+    )
+    parser.add_argument(
+        "--seeds", action="store_true", help="fold runs that differ in their seed alone into means"
+    )
+    parser.add_argument(
+        "--no-paired",
+        action="store_true",
+        help="unpaired intervals, which are wider but need neither the data nor PyTorch",
+    )
+
+
+def run(values: argparse.Namespace) -> int:
+    """Print the comparison."""
+    from logreg_tui.core.analysis.comparison import rows_of
+    from logreg_tui.core.export.comparison_text import compare
+
+    experiments = _read(values.directories)
+    runs = [run for found in experiments for run in found]
+    pinned = _pinned(experiments[0], values.pin)
+    # Means have no interval: their runs need no pairs.
+    shown = [row.first for row in rows_of(runs, folds_seeds=values.seeds) if len(row.runs) == 1]
+    needs_pairs = not values.no_paired and pinned in shown
+    pairs: Mapping[RunKey, Pairs] = _pairs(shown, pinned) if needs_pairs else {}
+    each, means = (
+        compare(runs, pinned, pairs, order=values.sort, folds_seeds=folds) for folds in (False, True)
+    )
+    _print(_text(means if values.seeds else each, None if values.seeds else means, values.format))
+    return 0
+
+
+def _read(names: Iterable[str]) -> list[list[ComparedRun]]:
+    """Return the runs of each directory, once where it is named twice. Raises UserError."""
+    from logreg_tui.core.analysis.compared_runs import read_runs
+
+    directories: dict[str, Path] = {}
+    for name in names:
+        directories.setdefault(os.path.realpath(name), to_path(name))
+    experiments = []
+    for directory in directories.values():
+        runs = read_runs(directory)
+        if all(run.epochs is None and run.state != "diverged" for run in runs):
+            raise UserError(
+                f"{str(directory)!r} has no figures yet: wait for the first row of its metrics.csv"
+            )
+        experiments.append(runs)
+    return experiments
+
+
+def _pinned(runs: Iterable[ComparedRun], number: int | None) -> ComparedRun:
+    known = {run.run: run for run in runs}
+    if number is None:
+        return next(iter(known.values()))
+    if number not in known:
+        numbers = ", ".join(map(str, known))
+        raise UsageError(f"--pin {number}: the first directory has no such run, it has {numbers}")
+    return known[number]
+
+
+def _pairs(runs: list[ComparedRun], pinned: ComparedRun) -> dict[RunKey, Pairs]:
+    from logreg_tui.core.analysis.paired_answers import pairs_of
+
+    if not sys.stderr.isatty():
+        return pairs_of(runs, pinned)
+    print(PAIRING, end="", file=sys.stderr, flush=True)
+    try:
+        return pairs_of(runs, pinned)
+    finally:
+        print("\r" + " " * len(PAIRING) + "\r", end="", file=sys.stderr, flush=True)
+
+
+def _text(comparison: Comparison, means: Comparison | None, form: str) -> str:
+    from shutil import get_terminal_size
+
+    from logreg_tui.core.export.comparison_text import as_csv, as_json, as_markdown, as_plain
+
+    if form == "csv":
+        return as_csv(comparison)
+    if form == "json":
+        return as_json(comparison)
+    shown = means if means is not None and means.has_means else None
+    if form == "markdown":
+        return as_markdown(comparison, shown)
+    return as_plain(comparison, shown, get_terminal_size().columns if sys.stdout.isatty() else None)
+
+
+def _print(text: str) -> None:
+    """Print text; a reader that has gone is no error, a full disk is one."""
+    from logreg_tui.core.files import reason
+
+    try:
+        sys.stdout.write(_printable(text, sys.stdout.encoding or "utf-8"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise UserError(f"cannot write the table: {reason(error)}") from error
+
+
+def _printable(text: str, encoding: str) -> str:
+    """Return text with what an encoding does not have written otherwise."""
+    from logreg_tui.core.analysis.comparison_columns import PLUS_MINUS
+
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.replace(PLUS_MINUS, "+-").encode(encoding, "replace").decode(encoding)
+    return text
+
+
+COMMAND = Command(
+    description="Prints the runs of experiments side by side, with the difference of each test accuracy to "
+    "that of one run and its 95 % interval (Newcombe 1998: paired where the parameters of both runs and the "
+    "data are at hand), and means with standard deviations over seeds. What still trains is compared as it "
+    "is now.",
+    example="compare runs/20261122T184530-sigmoid --sort test_accuracy",
+    add_options=add_options,
+    run=run,
+)

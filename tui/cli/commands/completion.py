@@ -1,0 +1,58 @@
+"""The command `completion`: scripts for shells, which shtab derives from the parsers."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from logreg_tui.tui.cli.parser import COMMANDS, PROGRAM, Command, Parser, load
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("shell", choices=SHELLS, help="the shell that is to complete")
+
+
+def run(values: argparse.Namespace) -> int:
+    """Print the script."""
+    import shtab
+
+    print(shtab.complete(whole_parser(), shell=values.shell))
+    return 0
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """Return one parser of the app and all commands; paths are marked as such."""
+    from logreg_tui.tui.cli.main import app_parser
+
+    parser = app_parser()
+    commands = parser.add_subparsers(dest="command")
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        load(name).add_options(command)
+        _mark_paths(command)
+    _mark_paths(parser)
+    return parser
+
+
+def _mark_paths(parser: argparse.ArgumentParser) -> None:
+    import shtab
+
+    kinds: dict[Any, Any] = {"DIR": shtab.DIRECTORY, "FILE": shtab.FILE, "IMAGE": shtab.FILE}
+    for action in parser._actions:
+        # --dataset takes names and paths; of the two the shell can look up paths.
+        if action.metavar in kinds or "--dataset" in action.option_strings:
+            action.complete = kinds.get(action.metavar, shtab.FILE)  # type: ignore[attr-defined]
+
+
+COMMAND = Command(
+    description="Prints a script that lets a shell complete commands, options and paths with the tab key. "
+    f'For bash: eval "$({PROGRAM} completion bash)" in ~/.bashrc. For zsh: {PROGRAM} completion zsh > '
+    f'"${{fpath[1]}}/_{PROGRAM}". For fish: {PROGRAM} completion fish > '
+    f"~/.config/fish/completions/{PROGRAM}.fish.",
+    example="completion fish > ~/.config/fish/completions/logreg-tui.fish",
+    add_options=add_options,
+    run=run,
+)

@@ -1,0 +1,89 @@
+"""The command `plot`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.errors import UsageError
+from logreg_tui.tui.cli.parser import Command, Parser, add_directories, to_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEIGHT_SHARE = 0.3
+"""Lines of the chart per column of the terminal."""
+NEEDED = "⠿╌✕━┅┤λ→"
+"""What the chart is drawn with, without --ascii."""
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
+    add_directories(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="draw into a file, which ends in .png or .svg and is replaced, instead of the terminal",
+    )
+    parser.add_argument(
+        "--metric", choices=("loss", "accuracy"), default="loss", help="what is drawn (default: loss)"
+    )
+    parser.add_argument("--ascii", action="store_true", help="in the terminal: no braille or box characters")
+
+
+def run(values: argparse.Namespace) -> int:
+    """Draw the curves of experiments."""
+    directories = [to_path(directory) for directory in values.directories]
+    if values.output is None:
+        _print(directories, values.metric, values.ascii)
+    elif values.ascii:
+        raise UsageError("--ascii concerns the terminal: leave it out, or leave out -o")
+    else:
+        _draw(directories, to_path(values.output), values.metric)
+    return 0
+
+
+def _draw(directories: Sequence[Path], target: Path, metric: str) -> None:
+    from logreg_tui.core.analysis.curves import read_curves
+    from logreg_tui.core.data.arrays import inert
+    from logreg_tui.core.experiment.directory import check_outside
+    from logreg_tui.core.export.plots import draw_curves, image_format
+
+    image_format(target)
+    check_outside(target)
+    curves = read_curves(directories, metric)
+    draw_curves(curves, target, metric)
+    runs = "run" if len(curves) == 1 else "runs"
+    print(f"{len(curves)} {runs} in {inert(target.absolute())}", file=sys.stderr)
+
+
+def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:
+    from shutil import get_terminal_size
+
+    from logreg_tui.core.analysis.curves import read_named_runs
+    from logreg_tui.tui.text.output import can_show, terminal_colors
+    from logreg_tui.tui.text.terminal_plot import draw
+    from logreg_tui.tui.text.training_log import print_out
+
+    width, lines = get_terminal_size()
+    # The last line is the shell's.
+    height = min(round(HEIGHT_SHARE * width), lines - 1) if sys.stdout.isatty() else HEIGHT_SHARE * width
+    encoding = sys.stdout.encoding or "ascii"
+    is_ascii = is_ascii or not can_show(NEEDED, encoding)
+    runs = read_named_runs(directories)
+    text = draw(runs, metric, width, round(height), colors=terminal_colors(), ascii_only=is_ascii)
+    print_out(text.encode(encoding, "replace").decode(encoding))
+
+
+COMMAND = Command(
+    description="Draws the losses of all runs of the experiments over their epochs, train solid and test "
+    "dashed, with the loss below which no sigmoid head gets. With -o into a figure for print, by "
+    "matplotlib (pip install matplotlib), without it into the terminal, as wide as that is. A loss "
+    "axis is logarithmic where a linear one would press a run's curve flat.",
+    example="plot runs/20261122T184530-sigmoid -o loss.png",
+    add_options=add_options,
+    run=run,
+)

@@ -1,0 +1,35 @@
+"""The command `repeat`."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from logreg_tui.tui.cli.parser import Command, Parser, add_directory, to_path
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
+    add_directory(parser)
+    parser.add_argument(
+        "--runs-dir", metavar="DIR", help="where the new directory goes (default: beside the old one)"
+    )
+
+
+def run(values: argparse.Namespace) -> int:
+    """Train an experiment again."""
+    from logreg_tui.core.session.resume import repeat_experiment
+    from logreg_tui.tui.text.training_log import train_plainly
+
+    directory = to_path(values.directory)
+    runs_dir = values.runs_dir or str(directory.absolute().parent)
+    return train_plainly(partial(repeat_experiment, directory, runs_dir))
+
+
+COMMAND = Command(
+    description="Trains an experiment again from step 0 into a new directory, every knob turned at the step "
+    "where it was turned. On a CPU the rows are the same, bit for bit.",
+    example="repeat runs/20261122T184530-sigmoid",
+    add_options=add_options,
+    run=run,
+)

@@ -1,0 +1,189 @@
+"""The command `report`: on experiments there are, or on one that it trains first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from logreg_tui.core import settings as s
+from logreg_tui.core.errors import UsageError
+from logreg_tui.tui.cli.options import (
+    POSITIVE,
+    add_data_options,
+    add_device_options,
+    checked,
+    integer,
+    number,
+)
+from logreg_tui.tui.cli.parser import PROGRAM, Command, Parser, to_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from logreg_tui.core.training.events import Event
+    from logreg_tui.core.training.requests import Control
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "directories", nargs="*", metavar="DIR", help="experiment directories; none with --run"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the report to write, FILE.md; figures go beside it; what exists is replaced",
+    )
+    parser.add_argument(
+        "--run",
+        action="store_true",
+        help="train what the report needs first: sigmoid with a constant rate, logits with steps of a tenth",
+    )
+    others = len(parser._actions)
+    _add_training_options(parser)
+    training = parser._actions[others:]
+    parser.set_defaults(
+        training={action.dest: (action.option_strings[0], action.default) for action in training}
+    )
+    # What was not asked for is absent then: without --run nothing of it may be given, not even a default.
+    for action in training:
+        action.default = argparse.SUPPRESS
+
+
+def _add_training_options(parser: Parser) -> None:
+    add_data_options(parser)
+    group = parser.add_argument_group("training (with --run)")
+    types: list[tuple[str, Callable[[str], object], str, object, str]] = [
+        ("--l2", checked(number, s.check_l2), "X", s.DEFAULT_L2, "lambda of the L2 term"),  # type: ignore[arg-type]
+        ("--lr", checked(number, s.check_learning_rate), "X", s.DEFAULT_LEARNING_RATE, "learning rate"),  # type: ignore[arg-type]
+        ("--seed", checked(integer, s.check_seed), "N", 0, "seed of the initial parameters"),  # type: ignore[arg-type]
+        ("--epochs", POSITIVE, "N", s.DEFAULT_EPOCHS, "epochs that each run trains"),
+        ("--log-every", POSITIVE, "N", 10, "epochs between two rows of metrics.csv"),
+        ("--report-every", POSITIVE, "N", 1000, "epochs between two lines of the log"),
+        (
+            "--step-size",
+            POSITIVE,
+            "N",
+            s.DEFAULT_STEP_SIZE,
+            "epochs between two steps of the logits run's rate",
+        ),
+    ]
+    for option, kind, metavar, default, words in types:
+        group.add_argument(
+            option, type=kind, metavar=metavar, default=default, help=f"{words} (default: {default})"
+        )
+    add_device_options(group)
+    group.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
+    group.add_argument(
+        "--name",
+        type=checked(str, s.check_name),  # type: ignore[arg-type]
+        help="label of the experiment directory (default: the heads)",
+    )
+
+
+def run(values: argparse.Namespace) -> int:
+    """Write a report, on an experiment trained first with --run."""
+    target = to_path(values.output)
+    if values.run:
+        if values.directories:
+            raise UsageError(
+                f"--run trains what is reported on: leave {values.directories[0]!r} out, or --run"
+            )
+        return _train_and_report(_settings(values), target)
+    given = [option for name, (option, _) in values.training.items() if hasattr(values, name)]
+    if given:
+        raise UsageError(f"{given[0]} belongs to --run, which trains first: leave it out, or add --run")
+    if not values.directories:
+        raise UsageError("name the directory of an experiment, or train one for the report with --run")
+    return _report([to_path(directory) for directory in values.directories], target)
+
+
+def _settings(values: argparse.Namespace) -> s.ExperimentSettings:
+    from logreg_tui.core.report.command_lines import runs_of_report
+
+    asked = {name: getattr(values, name, default) for name, (_, default) in values.training.items()}
+    l2, rate, seed, step_size = (asked.pop(name) for name in ("l2", "lr", "seed", "step_size"))
+    return s.ExperimentSettings(runs=runs_of_report(l2, rate, seed, step_size, asked["epochs"]), **asked)
+
+
+def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
+    from logreg_tui.core.experiment.listing import summarize
+    from logreg_tui.core.report.write import check_figures, check_target
+    from logreg_tui.tui.text.exit_summary import quoted
+    from logreg_tui.tui.text.training_log import print_out, train_plainly
+
+    # Before hours of training rather than behind them.
+    check_target(target)
+    check_figures()
+    training = _Training(settings)
+    status = train_plainly(training.start)
+    _default_signals()
+    if training.directory is None:
+        return status
+    if status or summarize(training.directory).state != "finished":
+        directory = quoted(training.directory)
+        print_out(
+            f"no report yet: {PROGRAM} resume {directory} --no-screen, then "
+            f"{PROGRAM} report {directory} -o {quoted(target)}"
+        )
+        return status or 1
+    return _report([training.directory], target)
+
+
+class _Training:
+    """Trains an experiment and remembers where it is."""
+
+    def __init__(self, settings: s.ExperimentSettings) -> None:
+        self._settings = settings
+        self.directory: Path | None = None
+        """None while there is none."""
+
+    def start(self, control: Control, progress: Callable[[str], None]) -> Generator[Event, None, None]:
+        """Train and yield what happens."""
+        from logreg_tui.core.session.start import run_experiment
+        from logreg_tui.core.training.events import ExperimentStarted
+        from logreg_tui.tui.text.exit_summary import short_path
+
+        with closing(run_experiment(self._settings, control, progress)) as happenings:
+            for event in happenings:
+                if isinstance(event, ExperimentStarted):
+                    self.directory = to_path(short_path(to_path(event.directory)))
+                yield event
+
+
+def _default_signals() -> None:
+    """Let ^C and SIGTERM end the process again: there is no training any more that they could end cleanly."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _report(directories: Sequence[Path], target: Path) -> int:
+    from logreg_tui.core.data.arrays import inert
+    from logreg_tui.core.report.text import counted
+    from logreg_tui.core.report.write import write_report
+
+    figures = write_report(directories, target)
+    print(
+        f"report in {inert(target.absolute())}, {counted(len(figures), 'figure')} beside it", file=sys.stderr
+    )
+    return 0
+
+
+COMMAND = Command(
+    description="Writes down what experiments came to, as GitHub markdown: settings and model, the log of "
+    "every "
+    "run, the loss comparison and the weights as figures, what removing the sigmoid changed and why, with "
+    "the interval of the difference, whether code without the sigmoid is right, and how to repeat it. With "
+    "--run it first trains the two runs of the original experiment. Figures need matplotlib: "
+    "pip install matplotlib.",
+    example="report runs/20261122T184530-sigmoid-logits -o report.md",
+    add_options=add_options,
+    run=run,
+)

@@ -1,0 +1,52 @@
+"""The command `resume`."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from logreg_tui.core.errors import UsageError
+from logreg_tui.tui.cli.options import POSITIVE, AppOptions, add_app_options
+from logreg_tui.tui.cli.parser import Command, Parser, add_directory, check_terminal, to_path
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
+    add_directory(parser)
+    parser.add_argument("--no-screen", action="store_true", help="train without a screen")
+    parser.add_argument("--epochs", type=POSITIVE, metavar="N", help="let the runs go further than planned")
+    add_app_options(parser)
+
+
+def run(values: argparse.Namespace) -> int:
+    """Go on with an experiment, on the screen or without."""
+    from logreg_tui.core.session.resume import read_config, resume_experiment
+
+    directory = to_path(values.directory)
+    start = partial(resume_experiment, directory, epochs=values.epochs)
+    if values.no_screen:
+        _check_no_screen_options(values)
+        from logreg_tui.tui.text.together import train_alone_or_together
+
+        return train_alone_or_together(start)
+    check_terminal()
+    from logreg_tui.tui.cli.launch import show
+
+    defaults = read_config(directory).settings.runs[0]
+    return show(partial(start, stays_open=True), AppOptions.of(values), defaults)
+
+
+def _check_no_screen_options(values: argparse.Namespace) -> None:
+    for option in ("paused", "fps", "ascii"):
+        if getattr(values, option):
+            raise UsageError(f"--{option} concerns the screen: leave it out, or leave out --no-screen")
+
+
+COMMAND = Command(
+    description="Goes on with an experiment from its last checkpoint, exactly, with the knobs as they were "
+    "last turned. Where another process trains it without a screen, takes it over. --epochs lets "
+    "runs go on that were done.",
+    example="resume runs/20261122T184530-sigmoid --epochs 20000",
+    add_options=add_options,
+    run=run,
+)

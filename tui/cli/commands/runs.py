@@ -1,0 +1,30 @@
+"""The command `runs`."""
+
+from __future__ import annotations
+
+import argparse
+
+from logreg_tui.tui.cli.parser import Command, Parser, to_path
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
+
+
+def run(values: argparse.Namespace) -> int:
+    """List experiments."""
+    from logreg_tui.core.experiment.listing import list_experiments
+    from logreg_tui.tui.text.exit_summary import listing
+
+    print(listing(list_experiments(to_path(values.runs_dir))))
+    return 0
+
+
+COMMAND = Command(
+    description="Lists the experiments in the runs directory with their state, their size, and the host and "
+    "process that trains them.",
+    example="runs --runs-dir ~/runs",
+    add_options=add_options,
+    run=run,
+)

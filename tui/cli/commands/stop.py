@@ -1,0 +1,33 @@
+"""The command `stop`."""
+
+from __future__ import annotations
+
+import argparse
+
+from logreg_tui.tui.cli.parser import PROGRAM, Command, add_directory, to_path
+
+
+def run(values: argparse.Namespace) -> int:
+    """End a training and say how to go on with it."""
+    from shlex import quote
+
+    from logreg_tui.core.data.arrays import inert
+    from logreg_tui.core.session.stop import stop_experiment
+
+    directory = to_path(values.directory)
+    owner = stop_experiment(directory)
+    if owner is None:
+        print(f"nothing trains {inert(str(directory))}")
+    else:
+        resume = f"{PROGRAM} resume {quote(str(directory))}"
+        print(f"process {owner.pid} has checkpointed and left; go on with: {resume}")
+    return 0
+
+
+COMMAND = Command(
+    description="Ends the training of an experiment on this machine: it checkpoints and leaves, and can be "
+    "resumed.",
+    example="stop runs/20261122T184530-sigmoid",
+    add_options=add_directory,
+    run=run,
+)

@@ -1,0 +1,35 @@
+"""The command `watch`."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from logreg_tui.tui.cli.options import AppOptions, add_screen_options
+from logreg_tui.tui.cli.parser import Command, Parser, add_directory, check_terminal, to_path
+
+
+def add_options(parser: Parser) -> None:
+    """Add the options of the command."""
+    add_directory(parser)
+    add_screen_options(parser)
+
+
+def run(values: argparse.Namespace) -> int:
+    """Show what another process trains, or has trained."""
+    check_terminal()
+    from logreg_tui.core.session.follow import follow_experiment
+    from logreg_tui.tui.cli.launch import show_what_others_train
+
+    return show_what_others_train(
+        partial(follow_experiment, to_path(values.directory)), AppOptions.of(values)
+    )
+
+
+COMMAND = Command(
+    description="Shows an experiment live, whoever trains it, without touching it: its curves, weights, "
+    "mistakes and figures. Ends with q; the training goes on.",
+    example="watch runs/20261122T184530-sigmoid",
+    add_options=add_options,
+    run=run,
+)

@@ -1,0 +1,104 @@
+"""Opening the app in this terminal, and what is said and kept when it closes."""
+
+from __future__ import annotations
+
+import gc
+from contextlib import suppress
+from pathlib import Path
+from traceback import format_exception
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.experiment.directory import ERROR_LOG
+from logreg_tui.core.training.requests import Leave
+from logreg_tui.tui.cli.parser import complain
+from logreg_tui.tui.preferences import load
+from logreg_tui.tui.text.exit_summary import farewell
+
+if TYPE_CHECKING:
+    from logreg_tui.core.settings import RunSettings
+    from logreg_tui.tui.app.app import LogRegApp, Outcome, StartTraining
+    from logreg_tui.tui.app.signals import Departure
+    from logreg_tui.tui.cli.options import AppOptions
+
+QUIT_WITHIN_S = 0.6
+"""How long the command waits for the last row of a training after the screen has gone."""
+LEAVE_WITHIN_S = 0.3
+"""How long it then waits for the training to give up the epoch under way."""
+
+
+def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
+    """Open the app, let it train, and return the exit status."""
+    # What an app makes on its way to the first frame is no garbage; `launch` turns the search on again.
+    gc.disable()
+    # Textual is imported behind it: `train` does without.
+    from logreg_tui.core.hardware import Sampler
+    from logreg_tui.tui.app.app import LogRegApp
+
+    app = LogRegApp(
+        start,
+        fps=options.fps,
+        paused=options.paused,
+        ascii_only=options.ascii_only,
+        defaults=defaults,
+        preferences=load(),
+        sampler=Sampler(),
+    )
+    return _leave(app, _run(app))
+
+
+def show_what_others_train(start: StartTraining, options: AppOptions) -> int:
+    """Open the app on an experiment that it only watches, and return the exit status."""
+    gc.disable()
+    from logreg_tui.tui.app.app import LogRegApp
+
+    app = LogRegApp(start, fps=options.fps, ascii_only=options.ascii_only, watching=True, preferences=load())
+    departure = _run(app)
+    app.runner.stop(QUIT_WITHIN_S)
+    return departure.status or _tell_of(_outcome(app))
+
+
+def _run(app: LogRegApp) -> Departure:
+    from logreg_tui.tui.app.signals import Departure
+
+    departure = Departure(app)
+    departure.install()
+    app.run()
+    return departure
+
+
+def _leave(app: LogRegApp, departure: Departure) -> int:
+    """End the training, say where everything is, and return the exit status."""
+    if departure.is_gone:
+        # Nobody is there to read anything; the training goes on to its end.
+        app.runner.join()
+        return departure.status or app.outcome.status
+    # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
+    has_begun = app.history.experiment is not None
+    if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
+        app.control.send(Leave("quit in the middle of an epoch"))
+        app.runner.stop(LEAVE_WITHIN_S)
+    print(farewell(app.history), end="")
+    return departure.status or _tell_of(_outcome(app))
+
+
+def _outcome(app: LogRegApp) -> Outcome:
+    return app.outcome if app.crash is None else _log_crash(app.crash, app)
+
+
+def _tell_of(outcome: Outcome) -> int:
+    """Print what went wrong, if anything did, and return the exit status."""
+    if outcome.error:
+        complain(outcome.error)
+    return outcome.status
+
+
+def _log_crash(error: Exception, app: LogRegApp) -> Outcome:
+    """Write the traceback of an error of the screen beside the rows; return what to say."""
+    from logreg_tui.tui.app.runner import outcome_of
+
+    if app.history.experiment is not None and not app.is_watching:
+        path = Path(app.history.experiment.directory) / ERROR_LOG
+        with suppress(OSError), path.open("a") as file:
+            file.write("".join(format_exception(error)))
+            error.log_path = path  # type: ignore[attr-defined]
+    return outcome_of(error)

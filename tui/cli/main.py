@@ -1,0 +1,111 @@
+"""The command line. Imports neither torch nor textual nor numpy until a command needs them.
+
+What `--help` does without is imported inside the functions, the slower of the standard library's
+modules too: with all of them the answer takes half as long again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from logreg_tui.core.engine.process_group import launched_rank
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.tui.cli.options import AppOptions, add_app_options, add_training_options, to_settings
+from logreg_tui.tui.cli.parser import COMMANDS, PROGRAM, Parser, check_terminal, complain, run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status; errors of the user's are one line on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if launched_rank() is not None:
+            _check_together(words)
+        if words and not words[0].startswith("-"):
+            return _command(words[0], words[1:])
+        return _app(words)
+    except UserError as error:
+        # Of processes that train together the first tells for all what is wrong with the command.
+        if not (launched_rank() and isinstance(error, UsageError)):
+            complain(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        path = getattr(error, "log_path", None)
+        where = f"details in {path}" if path else "set LOGREG_TUI_TRACEBACK=1 to see where"
+        if os.environ.get("LOGREG_TUI_TRACEBACK"):
+            from traceback import print_exc
+
+            print_exc()
+        complain(f"unexpected error: {type(error).__name__}: {error}; {where}")
+        return 1
+
+
+def entry() -> None:
+    """Run the command line of this process and end it, without the second that torch takes to go."""
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
+
+
+def _check_together(words: list[str]) -> None:
+    if words[:1] != ["train"] and not (words[:1] == ["resume"] and "--no-screen" in words):
+        raise UsageError(
+            f"RANK and WORLD_SIZE are set, as torchrun does: only `{PROGRAM} train` and `{PROGRAM} resume "
+            "--no-screen` can be started so; `watch` shows it live from another terminal"
+        )
+
+
+def _command(name: str, words: Sequence[str]) -> int:
+    if name not in COMMANDS:
+        raise UsageError(
+            f"there is no command {name!r}: use {', '.join(COMMANDS)}, or options alone to open the app"
+        )
+    return run_command(name, words)
+
+
+def app_parser() -> Parser:
+    """Return the parser of the app's own options."""
+    commands = "\n".join(f"{name:<12}{text}" for name, text in COMMANDS.items())
+    parser = Parser(
+        PROGRAM,
+        "a terminal lab for logistic (softmax) regression",
+        "Trains logistic regression full-batch and shows it live in the terminal: loss curves, accuracies, "
+        f"weights, mistakes, and knobs that turn while it trains. `{PROGRAM} COMMAND --help` tells of the "
+        "commands below.",
+        "--head sigmoid logits --epochs 2000",
+        commands,
+    )
+    add_training_options(parser)
+    add_app_options(parser)
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    return parser
+
+
+def _app(words: Sequence[str]) -> int:
+    values = app_parser().parse_args(words)
+    if values.version:
+        return _print_version()
+    settings = to_settings(values)
+    check_terminal()
+    from logreg_tui.core.session.start import run_experiment
+    from logreg_tui.tui.cli.launch import show
+
+    return show(partial(run_experiment, settings, stays_open=True), AppOptions.of(values), settings.runs[0])
+
+
+def _print_version() -> int:
+    from importlib.metadata import version
+
+    print(f"{PROGRAM} {version(PROGRAM)}")
+    return 0
+
+
+if __name__ == "__main__":
+    entry()

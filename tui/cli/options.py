@@ -1,0 +1,263 @@
+"""Words of the command line to settings, and their errors in one line each."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from logreg_tui.core import settings as s
+from logreg_tui.core.engine.process_group import launched_rank
+from logreg_tui.core.errors import UsageError
+from logreg_tui.core.memory import parse_size
+from logreg_tui.tui.cli.parser import Parser
+
+DEFAULT_FPS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """What concerns the screen alone."""
+
+    paused: bool
+    fps: float
+    ascii_only: bool
+
+    @classmethod
+    def of(cls, values: argparse.Namespace) -> AppOptions:
+        """Return what the parsed options say; what only watches is never paused."""
+        return cls(getattr(values, "paused", False), values.fps or DEFAULT_FPS, values.ascii)
+
+
+def checked(convert: Callable[[str], object], check: Callable[[object], object]) -> Callable[[str], object]:
+    """Return an argparse type that converts and checks, with the check's own words as the error."""
+
+    def parse(text: str) -> object:
+        try:
+            return check(convert(text))
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parse
+
+
+def number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a number") from None
+
+
+def integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not an integer") from None
+
+
+def _positive(value: object) -> object:
+    if not isinstance(value, int) or value < 1:
+        raise UsageError(f"{value} is not a positive integer")
+    return value
+
+
+def _positive_number(value: object) -> object:
+    if not isinstance(value, float) or not 0 < value < math.inf:
+        raise UsageError(f"{value} is not a finite number above 0")
+    return value
+
+
+def _device(value: object) -> object:
+    if not s.DEVICE_PATTERN.fullmatch(str(value)):
+        raise UsageError(f"device {value!r} is unknown: use auto, cpu, cuda, cuda:N or mps")
+    return value
+
+
+def _dataset(value: object) -> object:
+    name = str(value)
+    is_there = os.path.isdir(name) or (name.endswith(".npz") and os.path.isfile(name))
+    # Of processes that train together any may lack it: they tell each other once they have met.
+    if name in s.DATASETS or is_there or launched_rank() is not None:
+        return name
+    if name.endswith(".npz") or os.sep in name:
+        raise UsageError(f"dataset {name!r}: there is no such .npz file or folder")
+    raise UsageError(
+        f"dataset {name!r} is unknown: use {', '.join(s.DATASETS)}, or the path of an .npz or of a folder of "
+        ".npy shards"
+    )
+
+
+POSITIVE = checked(integer, _positive)
+
+
+def add_data_options(parser: Parser) -> None:
+    """Add the options that say what data there are."""
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--dataset",
+        type=checked(str, _dataset),
+        default="auto",
+        metavar="NAME",
+        help="auto, mnist, fashion-mnist, kmnist, qmnist, digits, or the path of an .npz with X_train, "
+        "y_train, X_test, y_test, or of a folder of .npy files X_train-0.npy ... "
+        "(default: auto: MNIST where it can be had, else digits)",
+    )
+    data.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        default=os.environ.get("LOGREG_TUI_DATA_DIR") or None,
+        help="folder in torchvision's layout; also LOGREG_TUI_DATA_DIR (default: the user's cache folder)",
+    )
+    data.add_argument(
+        "--pixels", choices=s.PIXELS, default="raw", help="what is done to the inputs (default: raw)"
+    )
+
+
+def add_device_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say what computes."""
+    group.add_argument(
+        "--device",
+        type=checked(str, _device),
+        default="auto",
+        help="auto, cpu, cuda, cuda:N or mps (default: auto)",
+    )
+    group.add_argument(
+        "--threads", type=POSITIVE, metavar="N", help="processor threads for training (default: all)"
+    )
+    group.add_argument(
+        "--engine",
+        choices=s.ENGINES,
+        default="auto",
+        help="eager: epoch by epoch; graph: the epochs between two rows as one CUDA graph (default: auto: "
+        "graph on CUDA GPUs)",
+    )
+
+
+def add_training_options(parser: Parser) -> None:
+    """Add the options that the app and `train` share."""
+    add_data_options(parser)
+    runs = parser.add_argument_group("runs (several values make a grid: every combination is a run)")
+    runs.add_argument("--head", nargs="+", choices=s.HEADS, default=[s.SIGMOID], help="default: sigmoid")
+    runs.add_argument(
+        "--l2",
+        nargs="+",
+        metavar="X",
+        type=checked(number, s.check_l2),  # type: ignore[arg-type]
+        default=[s.DEFAULT_L2],
+        help="lambda of the L2 term, 0 or more (default: 0.001)",
+    )
+    runs.add_argument(
+        "--lr",
+        nargs="+",
+        metavar="X",
+        type=checked(number, s.check_learning_rate),  # type: ignore[arg-type]
+        default=[s.DEFAULT_LEARNING_RATE],
+        help="learning rate, above 0 (default: 0.01)",
+    )
+    runs.add_argument(
+        "--seed",
+        nargs="+",
+        metavar="N",
+        type=checked(integer, s.check_seed),  # type: ignore[arg-type]
+        default=[0],
+        help="seed of the initial parameters (default: 0)",
+    )
+    runs.add_argument("--schedule", choices=s.SCHEDULES, default="constant", help="default: constant")
+    runs.add_argument(
+        "--step-size",
+        type=POSITIVE,
+        metavar="N",
+        help="epochs between two drops of the step schedule (default: 1000)",
+    )
+    runs.add_argument(
+        "--gamma",
+        type=checked(number, _positive_number),
+        metavar="X",
+        help="factor of the step (default: 0.1) or exponential (default: 0.999) schedule",
+    )
+    training = parser.add_argument_group("training")
+    for name, default, text in (
+        ("--epochs", s.DEFAULT_EPOCHS, "epochs that each run trains"),
+        ("--log-every", 10, "epochs between two rows of metrics.csv"),
+        ("--report-every", 1000, "epochs between two lines of the accuracy log"),
+    ):
+        training.add_argument(
+            name, type=POSITIVE, metavar="N", default=default, help=f"{text} (default: {default})"
+        )
+    add_device_options(training)
+    training.add_argument(
+        "--memory-limit",
+        type=checked(parse_size, _positive),
+        metavar="SIZE",
+        help="memory that the data may take, such as 500M or 1.5GB; a folder of .npy files that needs more "
+        "is read from disk in every epoch (default: what is free)",
+    )
+    kept = parser.add_argument_group("where it is kept")
+    kept.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
+    kept.add_argument(
+        "--name",
+        type=checked(str, s.check_name),  # type: ignore[arg-type]
+        help="label of the experiment directory (default: the heads)",
+    )
+
+
+def add_app_options(parser: Parser) -> None:
+    """Add the options that the app alone has."""
+    group = add_screen_options(parser)
+    group.add_argument("--paused", action="store_true", help="start paused")
+
+
+def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
+    """Add the options of whatever has a screen, and return their group."""
+    screen = parser.add_argument_group("screen")
+    screen.add_argument(
+        "--fps",
+        type=checked(number, _positive_number),
+        metavar="N",
+        help=f"redraws per second at most (default: {DEFAULT_FPS:g})",
+    )
+    screen.add_argument("--ascii", action="store_true", help="no braille or box characters")
+    return screen
+
+
+def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:
+    """Return the settings that parsed options ask for. Raises UsageError where they contradict."""
+    for option in ("head", "l2", "lr", "seed"):
+        _check_distinct(option, getattr(values, option))
+    return s.ExperimentSettings(
+        runs=s.grid(values.head, values.l2, values.lr, values.seed, _schedule(values)),
+        dataset=values.dataset,
+        data_dir=values.data_dir,
+        pixels=values.pixels,
+        epochs=values.epochs,
+        log_every=values.log_every,
+        report_every=values.report_every,
+        device=values.device,
+        threads=values.threads,
+        memory_limit=values.memory_limit,
+        engine=values.engine,
+        runs_dir=values.runs_dir,
+        name=values.name,
+    )
+
+
+def _check_distinct(option: str, given: Sequence[object]) -> None:
+    for value in given:
+        if given.count(value) > 1:
+            raise UsageError(f"--{option} {value} is given twice: every combination is a run of its own")
+
+
+def _schedule(values: argparse.Namespace) -> s.Schedule:
+    kind = values.schedule
+    if values.step_size is not None and kind != "step":
+        raise UsageError(f"--step-size belongs to --schedule step, not to {kind}")
+    if values.gamma is not None and kind not in s.DEFAULT_GAMMA:
+        raise UsageError(f"--gamma belongs to --schedule step or exponential, not to {kind}")
+    return s.Schedule(
+        kind,
+        values.step_size or s.DEFAULT_STEP_SIZE,
+        values.gamma or s.DEFAULT_GAMMA.get(kind, 1.0),
+        values.epochs,
+    )

@@ -1,0 +1,158 @@
+"""What a command is, how it is parsed, and its manual page, which is what `--help` prints."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from logreg_tui.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAM = "logreg-tui"
+INDENT = 4
+WIDEST = 100
+"""Columns of a manual page on a wider terminal."""
+EXIT_STATUS = "0 done, 1 failed, 2 wrong usage, 130 and 143 after SIGINT and SIGTERM."
+COMMANDS = {
+    "train": "train without a screen",
+    "resume": "go on with an experiment",
+    "watch": "show an experiment live without touching it",
+    "stop": "end the training of an experiment",
+    "repeat": "train an experiment again, every knob turned at its step",
+    "runs": "list the experiments there are",
+    "plot": "draw the loss curves into a file or the terminal",
+    "compare": "print runs as a table",
+    "report": "write the experiment down, with figures",
+    "predict": "classify pictures of your own",
+    "export": "write the rows of experiments for other programs",
+    "bench": "time the engine beside a plain PyTorch loop",
+    "completion": "print a script that completes words in a shell",
+}
+"""Their modules in `commands`, with what they do: `--help` loads none of them."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line, whose options cannot be abbreviated, and whose help is
+    a manual page."""
+
+    def __init__(
+        self, prog: str, summary: str = "", description: str = "", example: str = "", epilog: str = ""
+    ) -> None:
+        super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
+        self._summary = summary
+        self._example = example
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def format_help(self) -> str:
+        """Return the manual page: NAME, SYNOPSIS, DESCRIPTION, OPTIONS, EXAMPLE, EXIT STATUS."""
+        sections = [
+            ("NAME", f"{self.prog} - {self._summary}"),
+            ("SYNOPSIS", self._synopsis()),
+            ("DESCRIPTION", _filled(self.description or "")),
+            ("OPTIONS", self._options()),
+            ("COMMANDS", self.epilog or ""),
+            ("EXAMPLE", f"{PROGRAM} {self._example}".rstrip()),
+            ("EXIT STATUS", EXIT_STATUS),
+        ]
+        indent = " " * INDENT
+        return "\n".join(f"{title}\n{textwrap.indent(text, indent)}\n" for title, text in sections if text)
+
+    def _formatter(self) -> argparse.HelpFormatter:
+        return argparse.HelpFormatter(self.prog, max_help_position=28, width=_width())
+
+    def _synopsis(self) -> str:
+        formatter = self._formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups, prefix="")
+        own = formatter.format_help().strip()
+        return f"{own}\n{self.prog} COMMAND ..." if self.epilog else own
+
+    def _options(self) -> str:
+        """Return all groups, with one column of explanations."""
+        formatter = self._formatter()
+        for group in self._action_groups:
+            formatter.start_section(None if group in (self._positionals, self._optionals) else group.title)
+            formatter.add_arguments(group._group_actions)
+            formatter.end_section()
+        return formatter.format_help().strip("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the program: `COMMAND` of its module."""
+
+    description: str
+    """Of the manual page: sentences."""
+    example: str
+    """A command line that makes sense, without the program's name."""
+    add_options: Callable[[Parser], None]
+    run: Callable[[argparse.Namespace], int]
+    """Returns the exit status. Raises UserError."""
+
+
+def load(name: str) -> Command:
+    """Return one of COMMANDS."""
+    return cast(Command, import_module(f"logreg_tui.tui.cli.commands.{name}").COMMAND)
+
+
+def parser_of(name: str) -> Parser:
+    """Return the parser of one of COMMANDS."""
+    command = load(name)
+    parser = Parser(f"{PROGRAM} {name}", COMMANDS[name], command.description, command.example)
+    command.add_options(parser)
+    return parser
+
+
+def run_command(name: str, words: Sequence[str]) -> int:
+    """Run one of COMMANDS and return the exit status. Raises UserError."""
+    return load(name).run(parser_of(name).parse_args(words))
+
+
+def add_directory(parser: Parser) -> None:
+    """Add the one experiment directory that a command is about."""
+    parser.add_argument("directory", metavar="DIR", help="experiment directory")
+
+
+def add_directories(parser: Parser, count: str = "+") -> None:
+    """Add the experiment directories that a command is about."""
+    parser.add_argument("directories", nargs=count, metavar="DIR", help="experiment directories")
+
+
+def to_path(text: str) -> Path:
+    """Return a path; `--help` need not load pathlib."""
+    from pathlib import Path
+
+    return Path(text)
+
+
+def check_terminal() -> None:
+    """Raise UsageError where no screen can be shown."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not all(stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
+        raise UsageError(f"the screen needs a terminal: use {PROGRAM} train to train without one")
+
+
+def complain(what: object) -> None:
+    """Say on stderr what went wrong, harmless to the terminal."""
+    from logreg_tui.core.data.arrays import inert
+
+    print(f"{PROGRAM}: {inert(what)}", file=sys.stderr)
+
+
+def _width() -> int:
+    from shutil import get_terminal_size
+
+    return max(40, min(get_terminal_size().columns, WIDEST) - 2 - INDENT)
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(" ".join(text.split()), _width(), break_on_hyphens=False)

@@ -1,0 +1,113 @@
+"""What the user asked for, as far as the training has not confirmed it: what the screen shows at once.
+
+Several quick presses add up, because each starts from what was asked for last and not from what
+the trainer has echoed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from logreg_tui.core.settings import DEFAULT_L2, RunSettings
+from logreg_tui.core.training import events
+from logreg_tui.core.training import requests as control
+from logreg_tui.core.training.history import RunHistory
+
+
+class Wishes:
+    """Sends requests and remembers them until an event confirms or refuses them."""
+
+    def __init__(self, inbox: control.Control) -> None:
+        self._inbox = inbox
+        self._settings: dict[int, dict[str, Any]] = {}
+        self._last_l2: dict[int, float] = {}
+        self._state: str | None = None
+
+    def settings(self, run: RunHistory) -> RunSettings:
+        """Return a run's settings as they will be."""
+        return replace(run.settings, **self._settings.get(run.number, {}))
+
+    def state(self, state: str) -> str:
+        """Return the experiment's state, or the one it is on the way to."""
+        return state if state == "preparing" else self._state or state
+
+    def set_head(self, run: RunHistory, head: str) -> None:
+        """Ask for a head. Raises UsageError on an unknown one."""
+        self._wish(control.SetHead(run.number, head), run, "head", head)
+
+    def set_l2(self, run: RunHistory, l2: float) -> None:
+        """Ask for a lambda. Raises UsageError where it is not finite or below 0."""
+        before = self.settings(run).l2
+        self._wish(control.SetL2(run.number, l2), run, "l2", l2)
+        if before:
+            self._last_l2[run.number] = before
+
+    def set_learning_rate(self, run: RunHistory, rate: float) -> None:
+        """Ask for a learning rate. Raises UsageError where it is not finite and above 0."""
+        self._wish(control.SetLearningRate(run.number, rate), run, "learning_rate", rate)
+
+    def last_l2(self, run: RunHistory) -> float:
+        """Return the lambda to turn on again."""
+        return self._last_l2.get(run.number, DEFAULT_L2)
+
+    def pause(self) -> None:
+        """Ask for a pause."""
+        self._inbox.send(control.Pause())
+        self._state = "pausing"
+
+    def resume(self) -> None:
+        """Ask to go on."""
+        self._inbox.send(control.Resume())
+        self._state = "resuming"
+
+    def step(self) -> None:
+        """Ask for the epochs up to the next log point."""
+        self._inbox.send(control.StepOnce())
+        self._state = "stepping"
+
+    def add_run(self, settings: RunSettings) -> None:
+        """Ask for one more run."""
+        self._inbox.send(control.AddRun(settings))
+
+    def show_parameters(self, run: int) -> None:
+        """Ask for the parameters of a run."""
+        self._inbox.send(control.ShowParameters(run))
+
+    def end_run(self, run: RunHistory) -> None:
+        """Ask to end a run."""
+        self._inbox.send(control.EndRun(run.number))
+
+    def _wish(self, request: control.Request, run: RunHistory, name: str, value: object) -> None:
+        self._inbox.send(request)
+        self._settings.setdefault(run.number, {})[name] = value
+
+    def take(self, event: events.Event) -> None:
+        """Forget what this event confirms, refuses or makes pointless."""
+        match event:
+            case events.SettingChanged(run=run, name=name, new=new):
+                if self._settings.get(run, {}).get(name) == new:
+                    del self._settings[run][name]
+            case events.RunEnded(run=run) | events.RunDiverged(run=run):
+                self._settings.pop(run, None)
+            case events.RequestRefused():
+                self._settings.clear()
+                self._state = None
+            case _:
+                self._take_state(event)
+
+    def _take_state(self, event: events.Event) -> None:
+        answers = _ANSWERS.get(type(event))
+        if answers is not None and (not answers or self._state in answers):
+            self._state = None
+
+
+_ANSWERS: dict[type[object], tuple[str, ...]] = {
+    events.Paused: ("pausing",),
+    events.Resumed: ("resuming",),
+    events.WriteRefused: (),
+    events.Stepped: ("stepping",),
+    events.AllRunsEnded: (),
+    events.ExperimentEnded: (),
+}
+"""The wishes that an event answers; none named: all."""

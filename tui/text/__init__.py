@@ -1,0 +1,1 @@
+"""Output without a screen: training log, summaries, tables, plots in the terminal."""

@@ -1,0 +1,124 @@
+"""Figures of a training as plain text: accuracy lines, the final table, where everything is."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from logreg_tui.core.data.arrays import inert
+from logreg_tui.core.experiment.directory import METRICS
+from logreg_tui.core.experiment.listing import Summary
+from logreg_tui.core.training.events import RowLogged
+from logreg_tui.core.training.history import History, RunHistory
+
+TABLE_HEADER = (
+    "run", "head", "l2", "lr", "seed", "epoch", "objective",
+    "train loss", "test loss", "train acc", "test acc", "state",
+)  # fmt: skip
+
+
+def accuracy_line(row: RowLogged) -> str:
+    """Return one line of the accuracy log."""
+    return (
+        f"epoch {row.epoch:>6,}  run {row.run:<2}  objective {row.objective:.4f}  "
+        f"train {row.train_accuracy:.4f}  test {row.test_accuracy:.4f}"
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as columns of equal width, numbers to the right."""
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join("  ".join(map(_fit, line, widths)).rstrip() for line in lines)
+
+
+def _fit(text: str, width: int) -> str:
+    is_number = text[:1].isdigit() or text in ("nan", "inf")
+    return text.rjust(width) if is_number else text.ljust(width)
+
+
+def final_table(history: History) -> str:
+    """Return the newest figures of each run."""
+    return table(TABLE_HEADER, [_cells(run, history.state) for run in history.runs.values()])
+
+
+def _cells(run: RunHistory, state: str) -> tuple[str, ...]:
+    settings, row = run.settings, run.last
+    figures = ("",) * 6
+    if row is not None:
+        figures = (
+            f"{row.epoch:,}",
+            f"{row.objective:.6g}",
+            f"{row.train_loss:.6g}",
+            f"{row.test_loss:.6g}",
+            f"{row.train_accuracy:.4f}",
+            f"{row.test_accuracy:.4f}",
+        )
+    return (
+        str(run.number),
+        settings.head,
+        f"{settings.l2:g}",
+        f"{settings.learning_rate:g}",
+        str(settings.seed),
+        *figures,
+        state if run.is_training else run.status,
+    )
+
+
+def where_it_is(history: History) -> str:
+    """Return the experiment directory, and how many rows its CSV holds."""
+    if history.experiment is None:
+        return ""
+    metrics = Path(history.experiment.directory) / METRICS
+    return f"{history.rows:,} rows in {inert(short_path(metrics))}"
+
+
+def short_path(path: Path) -> str:
+    """Return a path relative to the working directory where it lies below it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def quoted(path: Path) -> str:
+    """Return a short path as one word of a shell."""
+    return inert(shlex.quote(short_path(path)))
+
+
+def farewell(history: History) -> str:
+    """Return what is printed when the screen has gone: where everything is and the final figures."""
+    if history.experiment is None:
+        return ""
+    lines = [final_table(history), where_it_is(history), go_on_with(history)]
+    return "\n".join(lines) + "\n"
+
+
+def go_on_with(history: History) -> str:
+    """Return the command that goes on with the experiment."""
+    if history.experiment is None:
+        return ""
+    directory = quoted(Path(history.experiment.directory))
+    if history.state == "finished":
+        return f"every run is done; go further with: logreg-tui resume {directory} --epochs N"
+    return f"go on with: logreg-tui resume {directory}"
+
+
+def listing(experiments: Sequence[Summary]) -> str:
+    """Return one line per experiment: its state, size and the process that trains it."""
+    if not experiments:
+        return "no experiments here"
+    header = ("experiment", "state", "dataset", "runs", "rows", "host", "pid")
+    return table(header, [_listing_cells(experiment) for experiment in experiments])
+
+
+def _listing_cells(experiment: Summary) -> tuple[str, ...]:
+    return (
+        inert(experiment.directory.name),
+        experiment.state,
+        inert(experiment.dataset),
+        str(experiment.runs),
+        f"{experiment.rows:,}",
+        inert(experiment.host),
+        "" if experiment.pid is None else str(experiment.pid),
+    )

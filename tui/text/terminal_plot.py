@@ -1,0 +1,119 @@
+"""The curves of finished or running experiments as lines of text: the app's chart, once, without the app."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+from rich.style import Style
+from textual.strip import Strip
+
+from logreg_tui.core.analysis.curves import LOSS, NamedRun, needs_log
+from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.training import events
+from logreg_tui.core.training.history import History
+from logreg_tui.tui.number_format import shorten
+from logreg_tui.tui.widgets.cells import Cells, ink, plain_text
+from logreg_tui.tui.widgets.chart_style import DIM_SHARE, Look, curve_mark
+from logreg_tui.tui.widgets.curves.chart import View, lay_out
+from logreg_tui.tui.widgets.palette import Rgb, blend
+
+COLORS: tuple[Rgb, ...] = (
+    (20, 125, 205),
+    (205, 115, 0),
+    (0, 148, 105),
+    (205, 90, 155),
+    (140, 130, 10),
+    (225, 65, 30),
+    (128, 128, 128),
+    (125, 110, 235),
+)
+"""The hues of `chart_colors`, with a contrast of 3.5 or more to black and to white: what the terminal
+has behind them is not known."""
+STRONG = 0.5
+"""Shades of grey below are dim."""
+MIDDLE_GREY: Rgb = (128, 128, 128)
+LEAST_HEIGHT = 10
+GAP = 2
+"""Columns between two names."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalLook(Look):
+    """A look for a terminal of unknown colours: runs in colour, the rest in the terminal's own."""
+
+    def color(self, number: int, is_test: bool) -> Rgb | None:
+        """Return the colour of both curves of a run; None is the foreground."""
+        return None if self.monochrome else COLORS[(number - 1) % len(COLORS)]
+
+    def dim_color(self, number: int) -> Rgb | None:
+        """Return the colour of a run, greyer."""
+        color = self.color(number, True)
+        return None if color is None else blend(color, self.background, DIM_SHARE)
+
+    def shade(self, strength: float) -> Style:
+        """Return the terminal's foreground, dim for a weak shade."""
+        return Style(dim=True) if strength < STRONG else ink(None)
+
+
+def draw(
+    runs: Sequence[NamedRun],
+    metric: str,
+    width: int,
+    height: int,
+    *,
+    colors: Console | None = None,
+    ascii_only: bool = False,
+) -> str:
+    """Return the chart and under it the names of the runs, `height` lines together where that can be.
+
+    `colors` knows those of the terminal; None is text alone. Uses the one figure of plotext.
+    """
+    look = TerminalLook(True, colors is None, ascii_only, MIDDLE_GREY)
+    names = _names(runs, look, width)
+    is_log = metric == LOSS and needs_log(named.curve(metric) for named in runs)
+    rows = max(LEAST_HEIGHT, height - len(names))
+    view = View(width, rows, _selected(runs), measure=metric, log_y=is_log)
+    # In a terminal too narrow for a chart there is one line of figures among blank ones.
+    chart = [line for line in lay_out(_history(runs), view, look).lines if line.text.strip()]
+    lines = [*chart, *names]
+    return "\n".join((line.render(colors) if colors else line.text).rstrip() for line in lines)
+
+
+def _selected(runs: Sequence[NamedRun]) -> int:
+    """Return the number of the run whose floor is drawn: the first with a sigmoid."""
+    heads = [named.run.settings.head for named in runs]
+    return heads.index(SIGMOID) + 1 if SIGMOID in heads else 1
+
+
+def _history(runs: Sequence[NamedRun]) -> History:
+    """Return the runs as if of one experiment, numbered in their order."""
+    history = History()
+    classes = runs[_selected(runs) - 1].classes
+    history.experiment = events.ExperimentStarted(0, "", "", 0, 0, 0, classes, None, "", 0, 1, 1)
+    history.runs = {number: replace(named.run, number=number) for number, named in enumerate(runs, start=1)}
+    return history
+
+
+def _names(runs: Sequence[NamedRun], look: Look, width: int) -> list[Strip]:
+    """Return what the numbers in the chart stand for, in columns."""
+    dots = look.pick("…", "..")
+    texts = [
+        (_swatch(number, len(runs), look), plain_text(f"{number} {named.label}", look.ascii_only))
+        for number, named in enumerate(runs, start=1)
+    ]
+    room = min(width, max(len(swatch) + len(text) for swatch, text in texts))
+    columns = max(1, (width + GAP) // (room + GAP))
+    rows = -(-len(texts) // columns)
+    cells = Cells(width, rows)
+    for at, (swatch, text) in enumerate(texts):
+        x, y = at // rows * (room + GAP), at % rows
+        cells.put(x, y, swatch, ink(look.color(at + 1, False)))
+        cells.put(x + len(swatch), y, shorten(text, room - len(swatch), dots), ink(None))
+    return cells.strips()
+
+
+def _swatch(number: int, runs: int, look: Look) -> str:
+    line = look.pick("━", "-")
+    return f"{line}{curve_mark(number, False)}{line} " if look.marks_curves(runs) else f"{line} "

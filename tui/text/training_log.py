@@ -1,0 +1,195 @@
+"""Training without a screen: a progress bar or plain lines on stderr, figures on stdout."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from types import FrameType
+
+from logreg_tui.core.data.arrays import inert
+from logreg_tui.core.engine.process_group import launched_rank
+from logreg_tui.core.errors import Cancelled
+from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
+from logreg_tui.core.training import events
+from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.history import History
+from logreg_tui.core.training.requests import Control, Leave
+from logreg_tui.tui.number_format import duration
+from logreg_tui.tui.speed import SpeedMeter
+from logreg_tui.tui.text.exit_summary import accuracy_line, final_table, go_on_with, where_it_is
+
+BAR_WIDTH = 20
+BAR_INTERVAL_S = 0.25
+LINE_INTERVAL_S = 10.0
+
+
+StartPlainly = Callable[..., Generator[Event, None, None]]
+"""Called with a control and what is told what is being prepared."""
+
+
+class Interrupted(BaseException):
+    """A signal came before training began: there is nothing to end cleanly."""
+
+
+class Signals:
+    """SIGINT and SIGTERM end the training cleanly, a second one the process at once; SIGHUP is ignored.
+    Processes that train together SIGHUP ends too, and a second signal changes nothing.
+
+    HAND_OVER_SIGNAL lets another process take over.
+    """
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self.exit_status = 0
+        """128 plus the number of the signal that ended the training, or 0."""
+        self.has_begun = False
+        """Whether training has begun, so that there is something to end cleanly."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._end)
+        # torchrun passes that on too, and kills what does not end.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if launched_rank() is None else self._end)
+        signal.signal(HAND_OVER_SIGNAL, self._hand_over)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self.exit_status = 128 + number
+        # torchrun passes on to each process what a terminal has sent it already.
+        if launched_rank() is None:
+            signal.signal(number, signal.SIG_DFL)
+        self._leave(signal.Signals(number).name)
+
+    def _hand_over(self, number: int, frame: FrameType | None) -> None:
+        self._leave("handed over")
+
+    def _leave(self, cause: str) -> None:
+        self._control.send(Leave(cause))
+        if not self.has_begun:
+            raise Interrupted
+
+
+def train_plainly(start: StartPlainly) -> int:
+    """Train without a screen and return the exit status. Raises UserError."""
+    control, history = Control(), History()
+    signals = Signals(control)
+    reporter = Reporter(history)
+    try:
+        with closing(start(control, reporter.say)) as happenings:
+            _follow(happenings, history, reporter, signals)
+    except (Cancelled, Interrupted):
+        return signals.exit_status
+    finally:
+        reporter.clear()
+    print_out("")
+    print_out(final_table(history))
+    print_out(where_it_is(history))
+    if history.state == "stopped":
+        print_out(go_on_with(history))
+    return signals.exit_status
+
+
+def _follow(happenings: Iterator[Event], history: History, reporter: Reporter, signals: Signals) -> None:
+    for event in happenings:
+        signals.has_begun = True
+        history.apply(event)
+        reporter.report(event)
+
+
+class Reporter:
+    """Tells of a training as it goes: the accuracy log on stdout, progress on stderr."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._is_terminal = sys.stderr.isatty()
+        self._printed = 0
+        self._next = 0.0
+        self._bar_length = 0
+        self._meter = SpeedMeter()
+
+    def say(self, text: str) -> None:
+        """Show what is being prepared."""
+        text = inert(text)
+        if self._is_terminal:
+            self._draw(text)
+        else:
+            _print_error(text)
+
+    def report(self, event: Event) -> None:
+        """Print what an event changed, and now and then how far the training is."""
+        for line in _tell(event):
+            self.clear()
+            _print_error(inert(line))
+        for row in self._history.reports[self._printed :]:
+            self.clear()
+            print_out(accuracy_line(row))
+            self._printed += 1
+        now = time.monotonic()
+        if isinstance(event, events.Progressed) and now >= self._next:
+            self._next = now + (BAR_INTERVAL_S if self._is_terminal else LINE_INTERVAL_S)
+            self._show_progress()
+
+    def _show_progress(self) -> None:
+        step, total = self._history.step, last_step(self._history)
+        self._meter.add(time.monotonic(), step)
+        rate = self._meter.rate
+        left = f"{rate:.3g} epochs/s  {duration((total - step) / rate).strip()} left" if rate else ""
+        if self._is_terminal:
+            filled = BAR_WIDTH * step // total
+            bar = "#" * filled + "." * (BAR_WIDTH - filled)
+            self._draw(f"[{bar}] epoch {step:,} of {total:,}  {left}")
+        else:
+            _print_error(f"epoch {step:,} of {total:,}  {left}".rstrip())
+
+    def _draw(self, text: str) -> None:
+        width = terminal_width() - 1
+        shown = text[:width]
+        _print_error("\r" + shown.ljust(min(self._bar_length, width)), end="")
+        self._bar_length = len(shown)
+
+    def clear(self) -> None:
+        """Take the progress bar away."""
+        if self._bar_length:
+            _print_error("\r" + " " * self._bar_length + "\r", end="")
+            self._bar_length = 0
+
+
+def last_step(history: History) -> int:
+    """Return the step at which the last run that trains will be done."""
+    ends = [run.joined_at + run.epochs for run in history.runs.values() if run.is_training]
+    return max(ends, default=max(history.step, 1))
+
+
+def _tell(event: Event) -> list[str]:
+    match event:
+        case events.ExperimentStarted():
+            size = f"{event.train_samples:,} + {event.test_samples:,} samples x {event.features}"
+            lines = [f"{event.dataset} ({size}) on {event.device}", f"experiment directory {event.directory}"]
+            return [*([f"notice: {event.notice}"] if event.notice else []), *lines]
+        case events.RunDiverged():
+            return [f"run {event.run} diverged at epoch {event.epoch:,}: {event.cause}; try a smaller --lr"]
+    return []
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal that stderr goes to, or 80."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        return 80
+
+
+def print_out(text: str) -> None:
+    """Print a line on stdout; when its reader has gone, train on silently."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_error(text: str, end: str = "\n") -> None:
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -1,0 +1,114 @@
+"""A frame of characters with their styles, drawn in layers and given away as Strips.
+
+Only foreground colours: the background is the widget's own. A cell holds one character that is
+one column wide; `plain_text` makes any text fit for that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import groupby
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from logreg_tui.tui.widgets.palette import Rgb
+
+ASCII_WORDS = {"→": "->", "λ": "l2"}
+SGR = re.compile(r"\x1b\[([0-9;]*)m")
+
+
+@lru_cache(maxsize=256)
+def ink(color: Rgb | None, bold: bool = False) -> Style:
+    """Return the style of a colour; None is the widget's own foreground."""
+    if color is None:
+        return Style(bold=True) if bold else Style.null()
+    return Style(color=f"rgb({color[0]},{color[1]},{color[2]})", bold=bold or None)
+
+
+def plain_text(text: str, ascii_only: bool) -> str:
+    """Return `text` without control characters, every character one column wide, or in ASCII."""
+    text = "".join(character for character in text if character.isprintable())
+    if not ascii_only:
+        return "".join(character if cell_len(character) == 1 else "?" for character in text)
+    for character, word in ASCII_WORDS.items():
+        text = text.replace(character, word)
+    return "".join(character if character.isascii() else "?" for character in text)
+
+
+class Cells:
+    """A rectangle of cells, row 0 at the top; what is put outside of it is dropped."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width = width
+        self.height = height
+        blank = ink(None)
+        self._characters = [[" "] * width for _ in range(height)]
+        self._styles = [[blank] * width for _ in range(height)]
+
+    def put(self, x: int, y: int, text: str, style: Style) -> None:
+        """Write `text` from column `x` on."""
+        if not 0 <= y < self.height:
+            return
+        text = text[max(0, -x) : max(0, self.width - x)]
+        x = max(0, x)
+        self._characters[y][x : x + len(text)] = text
+        self._styles[y][x : x + len(text)] = [style] * len(text)
+
+    def put_column(self, x: int, rows: Iterable[int], character: str, style: Style) -> None:
+        """Write one character into column `x` of several rows."""
+        for y in rows:
+            self.put(x, y, character, style)
+
+    def put_sgr(self, x: int, y: int, text: str) -> set[tuple[int, int]]:
+        """Lay lines with SGR colour codes over the cells, spaces left out; return the cells covered."""
+        covered: set[tuple[int, int]] = set()
+        for row, line in enumerate(text.split("\n")):
+            column = x
+            for part, style in read_sgr(line):
+                for word in re.finditer(r"\S+", part):
+                    start = column + word.start()
+                    self.put(start, y + row, word.group(), style)
+                    covered.update((column + at, y + row) for at in range(word.start(), word.end()))
+                column += len(part)
+        return covered
+
+    def strips(self) -> list[Strip]:
+        """Return one strip per row."""
+        return [_strip(*row) for row in zip(self._characters, self._styles, strict=True)]
+
+
+def _strip(characters: list[str], styles: list[Style]) -> Strip:
+    segments = []
+    start = 0
+    # By identity: equal styles are the same object mostly, and comparing them costs half of a frame.
+    for _, cells in groupby(styles, id):
+        end = start + len(list(cells))
+        segments.append(Segment("".join(characters[start:end]), styles[start]))
+        start = end
+    return Strip(segments, len(characters))
+
+
+def read_sgr(line: str) -> list[tuple[str, Style]]:
+    """Split a line as plotext writes it into texts with their style; only RGB foregrounds count."""
+    texts = SGR.split(line)
+    style = ink(None)
+    parts = []
+    for at, text in enumerate(texts):
+        if at % 2:
+            style = _sgr_style(text)
+        elif text:
+            parts.append((text, style))
+    return parts
+
+
+@lru_cache(maxsize=256)
+def _sgr_style(codes: str) -> Style:
+    numbers = codes.split(";")
+    if numbers[:2] == ["38", "2"] and len(numbers) == 5:
+        return ink((int(numbers[2]), int(numbers[3]), int(numbers[4])))
+    return ink(None)

@@ -1,0 +1,102 @@
+"""How a chart may look here: characters, colours, and the mark that tells a run's curves apart."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rich.style import Style
+
+from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, pale_run_color, run_color
+
+DIGITS = "123456789"
+DIM = Style(dim=True)
+DIM_SHARE = 0.6
+"""How far a dim curve's colour has moved to the background."""
+ALARM_ON_DARK: Rgb = (255, 96, 80)
+ALARM_ON_LIGHT: Rgb = (190, 16, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the terminal and the theme allow."""
+
+    dark: bool = True
+    monochrome: bool = False
+    ascii_only: bool = False
+    background: Rgb = (18, 18, 18)
+
+    def color(self, number: int, is_test: bool) -> Rgb | None:
+        """Return the colour of a curve; None is the foreground."""
+        if self.monochrome:
+            return None
+        return (pale_run_color if is_test else run_color)(number, self.dark)
+
+    def dim_color(self, number: int) -> Rgb | None:
+        """Return the colour of what lies under the curves: of run `number`, or grey for 0."""
+        if self.monochrome:
+            return None
+        if not number:
+            return _shade(self.background, self.dark, 0.38)
+        return blend(run_color(number, self.dark), self.background, DIM_SHARE)
+
+    def marks_curves(self, runs: int) -> bool:
+        """Whether curves carry characters because their colours do not tell them apart."""
+        return self.ascii_only or (self.monochrome and runs > 1)
+
+    def shade(self, strength: float) -> Style:
+        """Return a grey between the background (0) and full contrast (1); without colour, weak is dim."""
+        if self.monochrome:
+            return DIM if strength < 0.5 else ink(None)
+        return ink(_shade(self.background, self.dark, strength))
+
+    @property
+    def muted(self) -> Style:
+        """For tick labels."""
+        return self.shade(0.62)
+
+    @property
+    def faint(self) -> Style:
+        """For the grid."""
+        return self.shade(0.2)
+
+    @property
+    def axis(self) -> Style:
+        """For the lines of the axes."""
+        return self.shade(0.42)
+
+    @property
+    def floor(self) -> Style:
+        """For the loss floor and its label."""
+        return self.shade(0.8)
+
+    @property
+    def alarm(self) -> Style:
+        """For what went wrong."""
+        return ink(None if self.monochrome else ALARM_ON_DARK if self.dark else ALARM_ON_LIGHT, bold=True)
+
+    def text(self, number: int) -> Style:
+        """For remarks about a run."""
+        return ink(self.color(number, False))
+
+    def mark_line(self, number: int) -> Style:
+        """For the vertical line where a knob of a run was turned."""
+        color = self.color(number, False)
+        return DIM if color is None else ink(blend(color, self.background, 0.35))
+
+    def pick(self, character: str, plain: str) -> str:
+        """Return `character`, or what stands for it in ASCII."""
+        return plain if self.ascii_only else character
+
+
+def curve_mark(number: int, is_test: bool) -> str:
+    """Return the character of a curve: train 1 to 9, then capitals; test small letters; 26 differ."""
+    letters = string.ascii_lowercase if is_test else string.ascii_uppercase
+    return DIGITS[number - 1] if number <= 9 and not is_test else letters[(number - 1) % 26]
+
+
+@lru_cache(maxsize=64)
+def _shade(background: Rgb, dark: bool, strength: float) -> Rgb:
+    return blend(background, WHITE if dark else BLACK, strength)

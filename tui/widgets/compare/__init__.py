@@ -1,0 +1,1 @@
+"""Tab 4: all runs in one table."""

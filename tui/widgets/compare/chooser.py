@@ -1,0 +1,94 @@
+"""The list in which experiments of the runs directory are chosen for the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from textual.message import Message
+
+from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.listing import Summary, list_experiments
+from logreg_tui.tui.number_format import shorten
+from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.widgets.spans import Part
+
+WIDEST_NAME = 40
+HINT = "enter includes or leaves out, escape goes back"
+
+
+@dataclass
+class Listed(Message):
+    """The runs directory was read."""
+
+    summaries: list[Summary]
+    error: str | None = None
+
+
+@dataclass
+class Included(Message):
+    """An experiment was read."""
+
+    directory: Path
+    runs: list[ComparedRun]
+    error: str | None = None
+
+
+def list_others(runs_dir: Path, here: str) -> Listed:
+    """Return the experiments beside the one in the folder `here`, the newest first."""
+    try:
+        found = list_experiments(runs_dir)
+    except UserError as error:
+        return Listed([], str(error))
+    return Listed([each for each in reversed(found) if each.directory != Path(here)])
+
+
+def read_experiment(directory: Path) -> Included:
+    """Return the runs of an experiment, or why they cannot be had."""
+    try:
+        return Included(directory, read_runs(directory))
+    except UserError as error:
+        return Included(directory, [], str(error))
+
+
+@dataclass
+class Chooser:
+    """What can be chosen and where the cursor stands."""
+
+    summaries: list[Summary] | None = None
+    """None while the folder is being read."""
+    cursor: int = 0
+    waiting: set[Path] = field(default_factory=set)
+    """Those that are being read."""
+
+    @property
+    def current(self) -> Summary | None:
+        """The experiment under the cursor."""
+        return self.summaries[self.cursor] if self.summaries else None
+
+    def move(self, lines: int) -> None:
+        """Move the cursor as far as there are experiments."""
+        self.cursor = max(0, min(self.cursor + lines, len(self.summaries or ()) - 1))
+
+    def title(self, folder: str) -> str:
+        """Return what stands over the list."""
+        if self.summaries is None:
+            return f"Reading {folder}"
+        if not self.summaries:
+            return f"No other experiments in {folder}; escape goes back"
+        return f"{HINT} - {folder}"
+
+    def lines(self, included: Collection[Path], width: int, glyphs: Glyphs) -> list[list[Part]]:
+        """Return a line for each experiment."""
+        longest = min(WIDEST_NAME, width // 2)
+        return [self._line(summary, included, longest, glyphs) for summary in self.summaries or ()]
+
+    def _line(self, summary: Summary, included: Collection[Path], longest: int, glyphs: Glyphs) -> list[Part]:
+        is_in = summary.directory in included
+        box = glyphs.dots[:1] if summary.directory in self.waiting else glyphs.check_on if is_in else " "
+        name = shorten(summary.directory.name, longest, glyphs.dots)
+        runs = f"{summary.runs} run{'' if summary.runs == 1 else 's'}"
+        about = f"{summary.state:<11} {runs:>7}  {summary.rows:>7,} rows  {summary.dataset}"
+        return [(f"[{box}] {name:<{longest}}  {about}", None)]

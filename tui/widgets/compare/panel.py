@@ -1,0 +1,271 @@
+"""The tab that compares runs: a table to sort, with one run pinned that the others are measured by.
+
+Rows of other experiments are read once, when they are included. While runs train, the figures change
+once a second of training; the intervals become paired ones, which are narrower, where both runs rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+
+from logreg_tui.core.analysis.comparison_columns import as_tsv
+from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.widgets.compare.chooser import Chooser, Included, Listed, list_others, read_experiment
+from logreg_tui.tui.widgets.compare.view import CompareView
+from logreg_tui.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from logreg_tui.core.training.history import History
+
+WHEEL_LINES = 3
+MOVING = ("training", "stepping")
+COPIED = (
+    "Copied {rows}, tab-separated. If the clipboard has not changed, the terminal refuses OSC 52 "
+    "(in tmux: set -g set-clipboard on)"
+)
+
+
+class ComparePanel(CompareView, Panel, can_focus=True):
+    """Shows the runs of the history and of chosen experiments as rows."""
+
+    TITLE = "Compare"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Row above", show=False),
+        Binding("down", "move(1)", "Row below", show=False),
+        Binding("pageup", "move_page(-1)", "Page up", show=False),
+        Binding("pagedown", "move_page(1)", "Page down", show=False),
+        Binding("home", "move(-1000000)", "First row", show=False),
+        Binding("end", "move(1000000)", "Last row", show=False),
+        Binding("less_than_sign", "sort(-1)", "Sort by the column before", show=False),
+        Binding("greater_than_sign", "sort(1)", "Sort by the column behind", show=False),
+        Binding("o", "reverse", "Reverse the order", show=False),
+        Binding("p", "pin", "Pin", show=False),
+        Binding("g", "fold", "Fold seeds", show=False),
+        Binding("i", "choose", "Include experiments", show=False),
+        Binding("enter", "include", "Include this one", show=False),
+        Binding("escape", "leave", "Back to the table", show=False),
+        Binding("ctrl+y", "copy", "Copy the table", show=False),
+    ]
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("up/down", "Another row; page up, page down, home and end too"),
+        ("< and >", "Sort by the column before or behind; a click on a title does it too"),
+        ("o", "Reverse the order"),
+        ("p", "Pin the row: the others show their difference to it, with a 95 % interval"),
+        ("g", "Fold runs that differ in their seed alone into mean and standard deviation"),
+        ("a star", "Behind a head: knobs of this run were turned on the way"),
+        ("i", "Include other experiments of the runs directory (enter chooses, escape ends)"),
+        ("ctrl+y", "Copy the table to your clipboard, tab-separated, in full precision"),
+    )
+
+    pinned: reactive[int | None] = reactive(None, repaint=False)
+    """The run of this experiment that the others are compared with."""
+
+    @dataclass
+    class Pinned(Message):
+        """The user pinned a run of this experiment, or none of them."""
+
+        run: int | None
+
+    @dataclass
+    class ParametersWanted(Message):
+        """The parameters of a run that rests would make intervals paired."""
+
+        run: int
+
+    def __init__(self, *, glyphs: Glyphs, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(glyphs=glyphs, ascii_only=ascii_only, id=id)
+        self._history: History | None = None
+        self._selected: int | None = None
+
+    # What the painter asks for
+
+    def signature(self, history: History, selected: int | None) -> object:
+        """Return what the table depends on; while training it changes once a second."""
+        runs = tuple((run.number, run.status, run.settings, len(run.marks)) for run in history.runs.values())
+        shown = tuple((run, shown.epoch) for run, shown in history.parameters.items())
+        rows = int(history.elapsed_s) if history.state in MOVING else history.rows
+        return id(history), history.state, rows, runs, shown, history.dataset is None, selected
+
+    def draw(self, history: History, selected: int | None) -> None:
+        """Show the runs as they are now; a run that is selected anew gets the cursor."""
+        start = perf_counter()
+        self._history = history
+        self._comparison.read(history)
+        if selected != self._selected and selected is not None:
+            self._selected = selected
+            self._comparison.select(selected)
+        self._ask_for_pairs()
+        self._paint()
+        self.last_draw_s = perf_counter() - start
+
+    def _ask_for_pairs(self) -> None:
+        history = self._history
+        if history is None:
+            return
+        wanted = self._comparison.wanted(history.parameters)
+        for run in wanted.parameters:
+            self.post_message(self.ParametersWanted(run))
+        if wanted.shown and history.dataset is not None:
+            work = self._comparison.predictions.work(wanted.shown, history.dataset)
+            self.analyse(work, wanted.shown)
+
+    @on(Panel.Analysed)
+    def take_predictions(self, event: Panel.Analysed) -> None:
+        event.stop()
+        self._comparison.predictions.take(event.result)
+        self._arrange()
+
+    # What the user asks for
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let keys be the screen's that mean nothing to what is shown, table or list of experiments."""
+        if action in ("include", "leave"):
+            return self._chooser is not None
+        if action in ("sort", "reverse", "pin", "fold", "copy"):
+            return self._chooser is None and bool(self._comparison.rows)
+        return True
+
+    def action_move(self, lines: int) -> None:
+        """Move the cursor."""
+        if self._chooser is not None:
+            self._chooser.move(lines)
+        else:
+            self._comparison.move_to(self._comparison.cursor + lines)
+        self._paint()
+
+    def action_move_page(self, pages: int) -> None:
+        """Move the cursor by pages."""
+        self.action_move(pages * max(1, self.content_size.height - 2))
+
+    def action_sort(self, columns: int) -> None:
+        """Sort by the column before or behind."""
+        self._comparison.sort_beside(columns)
+        self._arrange()
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self._comparison.sort_by(self._comparison.order.name)
+        self._arrange()
+
+    def action_fold(self) -> None:
+        """Fold runs that differ in their seed alone, or show each."""
+        self._comparison.folds_seeds = not self._comparison.folds_seeds
+        self._arrange()
+
+    def action_pin(self) -> None:
+        """Pin the row under the cursor, or unpin it."""
+        self.pinned = self._comparison.pin_current()
+        self._pin_changed()
+        self.post_message(self.Pinned(self.pinned))
+
+    def watch_pinned(self, run: int | None) -> None:
+        """Compare with another run: the list of runs may have pinned it."""
+        self._comparison.pin(run)
+        self._pin_changed()
+
+    def _pin_changed(self) -> None:
+        self._ask_for_pairs()
+        self._arrange()
+
+    def action_copy(self) -> None:
+        """Copy all rows and columns to the clipboard of the machine the user sits at."""
+        rows = self._comparison.rows
+        self.app.copy_to_clipboard(as_tsv(rows))
+        text = COPIED.format(rows="1 row" if len(rows) == 1 else f"{len(rows)} rows")
+        self.app.notify(text, markup=False)
+
+    # Other experiments
+
+    def action_choose(self) -> None:
+        """Show what other experiments there are, or the table again."""
+        if self._chooser is not None or self._comparison.origin is None:
+            self.action_leave()
+            return
+        self._chooser, self._top = Chooser(), 0
+        self._in_background(partial(list_others, self._runs_dir(), self._comparison.directory))
+        self._paint()
+
+    def action_leave(self) -> None:
+        """Show the table again."""
+        self._chooser, self._top = None, 0
+        self._paint()
+
+    def action_include(self) -> None:
+        """Include the experiment under the cursor, or leave it out."""
+        chooser = self._chooser
+        if chooser is None or chooser.current is None or chooser.current.directory in chooser.waiting:
+            return
+        directory = chooser.current.directory
+        if self._comparison.included.pop(directory, None) is None:
+            chooser.waiting.add(directory)
+            self._in_background(partial(read_experiment, directory))
+        self._arrange()
+
+    def _in_background(self, read: Callable[[], Message]) -> None:
+        """Read on another thread: a disk may be slow."""
+
+        def run() -> None:
+            self.post_message(read())
+
+        self.run_worker(run, thread=True, group="files", exit_on_error=False)
+
+    @on(Listed)
+    def show_experiments(self, event: Listed) -> None:
+        event.stop()
+        if event.error is not None:
+            self._complain(event.error)
+            self.action_leave()
+        elif self._chooser is not None:
+            self._chooser.summaries = event.summaries
+            self._paint()
+
+    @on(Included)
+    def include_experiment(self, event: Included) -> None:
+        event.stop()
+        if self._chooser is not None:
+            self._chooser.waiting.discard(event.directory)
+        if event.error is not None:
+            self._complain(event.error)
+        else:
+            self._comparison.included[event.directory] = event.runs
+        self._arrange()
+
+    def _complain(self, text: str) -> None:
+        self.app.notify(self._look().shown(text), severity="warning", markup=False)
+
+    # Mouse
+
+    def on_click(self, event: events.Click) -> None:
+        """Sort by a title, or go to a row; in the list of experiments choose it."""
+        offset = event.get_content_offset_capture(self)
+        line = offset.y - 1 + self._top
+        if self._chooser is not None:
+            if offset.y and line < len(self._chooser.summaries or ()):
+                self._chooser.cursor = line
+                self.action_include()
+        elif offset.y:
+            if line < len(self._comparison.rows):
+                self._comparison.move_to(line)
+                self._paint()
+        elif self._table is not None and (name := self._table.column_at(offset.x)):
+            self._comparison.sort_by(name)
+            self._arrange()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Move with the wheel."""
+        event.stop()
+        self.action_move(-WHEEL_LINES)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Move with the wheel."""
+        event.stop()
+        self.action_move(WHEEL_LINES)

@@ -1,0 +1,133 @@
+"""What the tab that compares runs shows: the table, or the list of experiments that may be included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.strip import Strip
+
+from logreg_tui.tui.number_format import shown_path
+from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.widgets.compare.chooser import Chooser
+from logreg_tui.tui.widgets.compare.state import Comparison
+from logreg_tui.tui.widgets.compare.table import Look, Table, method_note
+from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.spans import strip_of
+
+LINES_PER_NOTE = 3
+"""Lines of the table for each note under it."""
+HINTS = (
+    "</> sort by  o reverse  p pin  g fold seeds  i include experiments  ctrl+y copy",
+    "</> sort  o reverse  p pin  g seeds  i include  ctrl+y copy",
+    "</> sort  p pin  g seeds  i include  ctrl+y copy",
+)
+DEVIATION_NOTE = "± standard deviation over the seeds (n - 1)"
+
+
+class CompareView(LineView):
+    """Draws what a subclass has read and what its cursor is on."""
+
+    DEFAULT_CSS = """
+    CompareView { width: 1fr; height: 1fr; }
+    CompareView > .compare--header, CompareView > .compare--note { color: $text-muted; }
+    CompareView > .compare--sorted { text-style: bold; color: $text-primary; }
+    CompareView > .compare--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
+    CompareView > .compare--cursor-blurred { background: $block-cursor-blurred-background; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "compare--header",
+        "compare--note",
+        "compare--sorted",
+        "compare--cursor",
+        "compare--cursor-blurred",
+    }
+
+    def __init__(self, *, glyphs: Glyphs, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._ascii_only = ascii_only
+        self._comparison = Comparison()
+        self._top = 0
+        self._table: Table | None = None
+        self._chooser: Chooser | None = None
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._paint())
+
+    # Textual calls the handlers of the base classes too.
+    def on_resize(self, _: events.Resize) -> None:
+        self._paint()
+
+    def on_focus(self) -> None:
+        self._paint()
+
+    def on_blur(self) -> None:
+        self._paint()
+
+    def _arrange(self) -> None:
+        self._comparison.arrange()
+        self._paint()
+
+    def _paint(self) -> None:
+        width, height = self.content_size if self.is_mounted else (0, 0)
+        if not width or not height:
+            return
+        if self._chooser is not None:
+            self.show_lines(self._chooser_lines(self._chooser, width, height))
+        elif self._comparison.rows:
+            self.show_lines(self._table_lines(width, height))
+        else:
+            self.show_lines([strip_of([("Waiting for the first run.", self._style("note"))])])
+
+    def _table_lines(self, width: int, height: int) -> list[Strip]:
+        comparison = self._comparison
+        rows, cursor = comparison.rows, comparison.cursor
+        pinned, here = comparison.pinned, comparison.directory
+        table = self._table = Table(rows, comparison.order, pinned, here, width, self._look())
+        notes = self._notes(width)[: (height - 1) // LINES_PER_NOTE]
+        shown = self._window(cursor, max(1, height - 1 - len(notes)), len(rows))
+        lines = [self._with_cursor(table.line(index), index == cursor, width) for index in shown]
+        lines += [Strip.blank(0)] * (height - 1 - len(notes) - len(lines))
+        return [table.header(self._style("header"), self._style("sorted")), *lines, *notes]
+
+    def _notes(self, width: int) -> list[Strip]:
+        comparison = self._comparison
+        texts = [method_note(comparison.rows, comparison.reference, width)] if comparison.reference else []
+        if comparison.folds_seeds:
+            texts.append(DEVIATION_NOTE)
+        texts.append(next((hint for hint in HINTS if len(hint) <= width), HINTS[-1]))
+        return [strip_of([(self._look().shown(text), self._style("note"))]) for text in texts]
+
+    def _chooser_lines(self, chooser: Chooser, width: int, height: int) -> list[Strip]:
+        title = chooser.title(shown_path(str(self._runs_dir())))
+        lines = chooser.lines(set(self._comparison.included), width, self._glyphs)
+        strips = [strip_of(line, ascii_only=self._ascii_only) for line in lines]
+        shown = self._window(chooser.cursor, max(1, height - 1), len(strips))
+        header = strip_of([(self._look().shown(title), self._style("header"))])
+        return [header, *(self._with_cursor(strips[at], at == chooser.cursor, width) for at in shown)]
+
+    def _window(self, cursor: int, page: int, lines: int) -> range:
+        """Return the lines in view, scrolled as little as brings the cursor into it."""
+        self._top = max(min(self._top, cursor, max(0, lines - page)), cursor - page + 1)
+        return range(self._top, min(self._top + page, lines))
+
+    def _with_cursor(self, strip: Strip, is_current: bool, width: int) -> Strip:
+        if not is_current:
+            return strip
+        if self.app.no_color:
+            style = Style(reverse=True) if self.has_focus else Style(underline=True)
+        else:
+            style = self._style("cursor" if self.has_focus else "cursor-blurred")
+        return strip.adjust_cell_length(width).apply_style(style)
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"compare--{name}")
+
+    def _look(self) -> Look:
+        return Look(self._glyphs, self._ascii_only, self.app.current_theme.dark)
+
+    def _runs_dir(self) -> Path:
+        return Path(self._comparison.directory).parent

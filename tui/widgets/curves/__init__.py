@@ -1,0 +1,1 @@
+"""Tab 1: loss and accuracy curves."""

@@ -1,0 +1,196 @@
+"""What is written onto a plot beside the curves: knobs turned, divergences, the floor, names, the cursor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.style import Style
+
+from logreg_tui.core.training.history import Mark, RunHistory
+from logreg_tui.tui.widgets.cells import Cells, ink, plain_text
+from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.curves.cursor import x_of_epoch
+from logreg_tui.tui.widgets.curves.scene import Plot, Scene
+
+MARKS = 12
+"""Marks of a run that are drawn, the newest ones."""
+LOUD = 4
+"""Runs whose divergence is written out; of more, only the crosses are drawn."""
+
+
+class Remarks:
+    """Texts on a plot that keep out of each other's way and mostly off the curves."""
+
+    def __init__(self, cells: Cells, scene: Scene, plot: Plot, look: Look) -> None:
+        self._cells, self._scene, self._plot, self._look = cells, scene, plot, look
+        self.taken: set[tuple[int, int]] = set()
+        """Cells that a remark must not hide."""
+
+    def draw_lines(self) -> None:
+        """Draw what lies under the curves."""
+        self._draw_floor_line()
+        for run in self._scene.runs:
+            self._draw_mark_lines(run)
+        self._draw_cursor_line()
+
+    def draw_texts(self) -> None:
+        """Write what lies over the curves, the most important first."""
+        self._draw_crosses()
+        self._draw_mark_texts()
+        self._draw_floor_text()
+        self._draw_earlier_names()
+
+    @property
+    def _right_end(self) -> int:
+        return self._plot.left + self._plot.canvas.columns
+
+    @property
+    def _bottom(self) -> int:
+        return self._plot.top + self._plot.canvas.rows
+
+    def _draw_floor_line(self) -> None:
+        if self._floor_row is not None:
+            line = self._look.pick("╌", "-") * self._plot.canvas.columns
+            self._cells.put(self._plot.left, self._floor_row, line, self._look.floor)
+
+    @property
+    def _floor_row(self) -> int | None:
+        floor = self._scene.floor
+        return None if floor is None else self._plot.row(floor)
+
+    def _draw_floor_text(self) -> None:
+        y, floor = self._floor_row, self._scene.floor
+        if y is None:
+            return
+        for text in (f"{floor:.4f}: no sigmoid head gets below", f"{floor:.4f} sigmoid floor"):
+            room = self._plot.canvas.columns - len(text) - 2
+            if room >= 0:
+                spots = [
+                    (x + self._plot.left, row) for row in (y, y + 1, y - 1) for x in (room, room // 2, 0)
+                ]
+                inside = [spot for spot in spots if self._plot.top <= spot[1] < self._bottom]
+                self._put_remark(f" {text} ", inside, self._look.floor)
+                return
+
+    def _put_remark(self, text: str, spots: Sequence[tuple[int, int]], style: Style) -> None:
+        """Write `text` at the first spot that hides least; nowhere if it would hide a third of itself."""
+
+        def hidden(spot: tuple[int, int]) -> int:
+            return sum((spot[0] + at, spot[1]) in self.taken for at in range(len(text)))
+
+        spot = min(spots, key=hidden, default=None)
+        if spot is not None and hidden(spot) <= len(text) // 3:
+            self._put_over(*spot, text, style)
+
+    def _put_over(self, x: int, y: int, text: str, style: Style) -> None:
+        self._cells.put(x, y, text, style)
+        self.taken.update((x + at, y) for at in range(len(text)))
+
+    def _marks(self, run: RunHistory) -> list[tuple[int, Mark]]:
+        """Return the newest marks of a run that lie on the canvas, with their columns, newest first."""
+        clock = self._scene.view.clock
+        columns = [
+            (self._plot.column(x_of_epoch(run, mark.epoch, clock)), mark)
+            for mark in run.marks[: -MARKS - 1 : -1]
+        ]
+        return [(column, mark) for column, mark in columns if column is not None]
+
+    def _is_own(self, run: RunHistory) -> bool:
+        return run is self._scene.selected or len(self._scene.runs) == 1
+
+    def _draw_mark_lines(self, run: RunHistory) -> None:
+        has_room = self._scene.is_full(run.number)
+        for x, mark in self._marks(run):
+            if is_divergence(mark) and (has_room or self._diverged <= LOUD):
+                self._put_column(x, self._plot.top, self._look.pick("╎", "!"), self._look.alarm)
+            elif has_room:
+                top = self._plot.top if self._is_own(run) else self._bottom - 2
+                self._put_column(x, top, self._look.pick("┆", ":"), self._look.mark_line(run.number))
+
+    def _put_column(self, x: int, top: int, character: str, style: Style) -> None:
+        self._cells.put_column(x, range(top, self._bottom), character, style)
+
+    @property
+    def _diverged(self) -> int:
+        return sum(run.status == "diverged" for run in self._scene.runs)
+
+    def _draw_crosses(self) -> None:
+        """Cross out the end of every curve whose run diverged."""
+        for one in self._scene.series:
+            if not one.number or not one.may_leave:
+                continue
+            place = self._scene.last_drawn(one, self._plot)
+            if place is not None:
+                x = self._plot.left + self._plot.canvas.column(place[0])
+                y = self._plot.top + self._plot.canvas.row(place[1])
+                self._put_over(x, y, self._look.pick("✕", "X"), self._look.alarm)
+
+    def _draw_mark_texts(self) -> None:
+        for run in sorted(self._scene.runs, key=lambda run: not self._is_own(run)):
+            for x, mark in self._marks(run):
+                if is_divergence(mark) and (self._is_own(run) or self._diverged <= LOUD):
+                    text = mark.text if self._is_own(run) else f"{run.number} diverged"
+                    self._draw_mark_text(x, text, self._look.alarm)
+                elif self._is_own(run):
+                    self._draw_mark_text(x, mark.text, self._look.text(run.number))
+
+    def _draw_mark_text(self, x: int, text: str, style: Style) -> None:
+        text = plain_text(text, self._look.ascii_only)
+        left, right = self._plot.left, self._right_end
+        if x + 1 + len(text) > right and x - len(text) < left:
+            text = text.split(":")[0]
+        starts = [start for start in (x + 1, x - len(text)) if left <= start <= right - len(text)]
+        rows = range(self._plot.top, self._bottom)
+        self._put_remark(text, [(start, row) for row in rows for start in starts], style)
+
+    def _draw_earlier_names(self) -> None:
+        """Write e1, e2 ... at the ends of the curves of earlier experiments."""
+        for number in range(1, len(self._scene.view.earlier) + 1):
+            place = self._scene.last_drawn(self._scene.series[number - 1], self._plot)
+            if place is None:
+                continue
+            text = f"e{number}"
+            x = self._plot.left + self._plot.canvas.column(place[0])
+            y = self._plot.top + self._plot.canvas.row(place[1])
+            spots = [(x + 1, y), *((x - back, row) for back in (2, 6, 10) for row in (y - 1, y + 1))]
+            inside = [
+                spot
+                for spot in spots
+                if self._plot.holds(*spot) and self._plot.holds(spot[0] + len(text) - 1, spot[1])
+            ]
+            self._put_remark(text, inside, self._look.shade(0.6))
+
+    def _draw_cursor_line(self) -> None:
+        x = self.cursor_column
+        if x is not None:
+            self._put_column(x, self._plot.top, self._look.pick("│", "|"), self._look.shade(0.75))
+
+    @property
+    def cursor_x(self) -> float | None:
+        """Epochs or seconds at which values are read off."""
+        view, run = self._scene.view, self._scene.selected
+        if view.cursor is None or run is None:
+            return None
+        return x_of_epoch(run, view.cursor, view.clock)
+
+    @property
+    def cursor_column(self) -> int | None:
+        """The column of the cursor, where it is on the plot."""
+        x = self.cursor_x
+        return None if x is None or math.isnan(x) else self._plot.column(x)
+
+    def draw_cursor_foot(self, text: str) -> range:
+        """Write what the cursor is at under the axis; return the columns taken."""
+        x = self.cursor_column
+        if x is None:
+            return range(0)
+        self._cells.put(x, self._bottom, self._look.pick("┷", "^"), ink(None, bold=True))
+        start = max(0, min(x - len(text) // 2, self._cells.width - len(text)))
+        self._cells.put(start, self._bottom + 1, text, ink(None, bold=True))
+        return range(start, start + len(text))
+
+
+def is_divergence(mark: Mark) -> bool:
+    """Whether a mark says that the run diverged."""
+    return mark.text.startswith("diverged")

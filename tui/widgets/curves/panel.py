@@ -1,0 +1,308 @@
+"""The first tab: loss or accuracy of every run, redrawn by itself on resize, theme change and choice.
+
+`draw` belongs to the UI thread: plotext has one figure for the whole process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+
+from logreg_tui.core.analysis.earlier_runs import EarlierRun, earlier_runs
+from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.curves import window as curve_window
+from logreg_tui.tui.widgets.curves.chart import lay_out
+from logreg_tui.tui.widgets.curves.cursor import LONG_STEP, epoch_at_x, moved, nearest_epoch, x_of_epoch
+from logreg_tui.tui.widgets.curves.scene import Plot, View
+from logreg_tui.tui.widgets.curves.series import ACCURACY, EPOCHS, LOSS, SECONDS, Pair, best_runs, newest
+from logreg_tui.tui.widgets.curves.smoothing import WEIGHTS
+from logreg_tui.tui.widgets.curves.window import ALL, Window
+from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.palette import BLACK, WHITE
+from logreg_tui.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from logreg_tui.core.training.history import History, RunHistory
+
+ZOOM = 0.8
+"""What a step of the mouse wheel leaves of the span."""
+
+
+class LossChart(LineView, Panel):
+    """Shows losses or accuracies of a history as curves over epochs or seconds."""
+
+    TITLE = "Curves"
+    DEFAULT_CSS = "LossChart { width: 1fr; height: 1fr; }"
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("a", "Loss or accuracy"),
+        ("[ ]", "Show more or less: all, last half, last tenth, last hundredth; with the cursor, around it"),
+        ("x y", "Log or linear axes; what a log axis hides is counted"),
+        ("t", "Epochs, or seconds since the run began"),
+        ("s", "Smooth: off, 0.6, 0.9, 0.99 (moving average as in TensorBoard); the raw curve stays, paler"),
+        ("u", "Earlier experiments on the same data: the test curves of their best runs, dim"),
+        (
+            "left right",
+            "Read values off, row by row; shift: ten rows; home, end: first, newest; escape leaves",
+        ),
+        ("mouse", "Wheel: zoom at the pointer; drag: move; click: read values off"),
+    )
+    can_focus = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move_cursor(-1)", "Read back", show=False),
+        Binding("right", "move_cursor(1)", "Read on", show=False),
+        Binding("shift+left", f"move_cursor({-LONG_STEP})", "Ten rows back", show=False),
+        Binding("shift+right", f"move_cursor({LONG_STEP})", "Ten rows on", show=False),
+        Binding("home", "cursor_to_first", "First row", show=False),
+        Binding("end", "cursor_to_newest", "Newest row", show=False),
+    ]
+
+    log_x: reactive[bool] = reactive(False, repaint=False)
+    """Whether the epochs stand on a log axis; epoch 0 is left out then."""
+    log_y: reactive[bool] = reactive(False, repaint=False)
+    """Whether the losses stand on a log axis."""
+    measure: reactive[str] = reactive(LOSS, repaint=False)
+    """`loss` or `accuracy`."""
+    clock: reactive[str] = reactive(EPOCHS, repaint=False)
+    """What x counts: `epochs`, or `seconds` since a run's first row."""
+    smoothing: reactive[float] = reactive(0.0, repaint=False)
+    """The weight of the moving average; 0 is off."""
+    window: reactive[Window] = reactive(ALL, repaint=False)
+    """Which part of the x axis is shown."""
+    cursor: reactive[int | None] = reactive(None, repaint=False)
+    """The epoch of the selected run at which values are read off."""
+    shows_earlier: reactive[bool] = reactive(False, repaint=False)
+    """Whether earlier experiments lie under the curves."""
+
+    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.plot: Plot | None = None
+        """Where the plot was drawn, and what its cells stand for."""
+        self.earlier: Sequence[EarlierRun] = ()
+        """What lies under the curves while `shows_earlier`."""
+        self._ascii_only = ascii_only
+        self._history: History | None = None
+        self._selected: int | None = None
+        self._values: dict[int, Pair] = {}
+        self._best: tuple[int, ...] = ()
+        self._pressed: tuple[int, Plot] | None = None
+        """The column where the mouse button went down, and the plot as it was then."""
+        self._was_dragged = False
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
+
+    # Textual calls the handlers of the base classes too.
+    def on_resize(self, _: events.Resize) -> None:
+        self._redraw()
+
+    def watch_log_x(self) -> None:
+        self._redraw()
+
+    watch_log_y = watch_smoothing = watch_window = watch_cursor = watch_log_x
+
+    def watch_measure(self) -> None:
+        self._update_legend()
+        self._redraw()
+
+    def watch_clock(self) -> None:
+        # Limits in epochs mean nothing in seconds.
+        if self.window.limits is not None:
+            self.window = ALL
+        self._redraw()
+
+    def watch_shows_earlier(self) -> None:
+        self.earlier = ()
+        if self.shows_earlier and self._history is not None and self._history.experiment is not None:
+            directory = Path(self._history.experiment.directory)
+            self.analyse(partial(earlier_runs, directory), for_parameters=directory)
+        self._redraw()
+
+    def on_panel_analysed(self, message: Panel.Analysed) -> None:
+        """Lay what was read under the curves."""
+        message.stop()
+        if self.shows_earlier and isinstance(message.result, list):
+            self.earlier = message.result
+            if not self.earlier:
+                self.notify("No earlier experiment on the same data stands beside this one")
+            self._redraw()
+
+    # What is drawn
+
+    def signature(self, history: History, selected: int | None) -> object:
+        """Return what `draw` depends on apart from the user's choices, which redraw by themselves."""
+        runs = tuple((len(run.marks), run.status) for run in history.runs.values())
+        return id(history), history.rows, selected, runs
+
+    def draw(self, history: History, selected: int | None, *, keeps_legend: bool = False) -> None:
+        """Show the history as it is now, run number `selected` on top.
+
+        With `keeps_legend` the values in the legend stay: digits that change in every frame cannot be read.
+        """
+        has_new_run = selected != self._selected
+        self._history, self._selected = history, selected
+        if not keeps_legend or self._has_unknown_run(history):
+            self._update_legend()
+        if has_new_run and self.cursor is not None and (run := self._run) is not None:
+            self.set_reactive(LossChart.cursor, nearest_epoch(run, self.cursor))
+        self._redraw()
+
+    @property
+    def _run(self) -> RunHistory | None:
+        """The selected run, once it has rows."""
+        run = self._history.runs.get(self._selected or 0) if self._history is not None else None
+        return run if run is not None and run.last is not None else None
+
+    def _has_unknown_run(self, history: History) -> bool:
+        """Whether a run has got its first row since the legend was made."""
+        return any(run.last and run.number not in self._values for run in history.runs.values())
+
+    def _update_legend(self) -> None:
+        if self._history is not None:
+            runs = list(self._history.runs.values())
+            self._values = newest(runs, self.measure)
+            self._best = best_runs(runs, self._values, self.measure, self._best)
+
+    def _redraw(self) -> None:
+        width, height = self.content_size if self.is_mounted else (0, 0)
+        if self._history is None or not width or not height:
+            return
+        start = perf_counter()
+        view = View(
+            width, height, self._selected, self.log_x, self.log_y, self._values, self._best, self.measure,
+            self.clock, self.window, self.smoothing, self.cursor, self.earlier,
+        )  # fmt: skip
+        frame = lay_out(self._history, view, self._look())
+        self.plot = frame.plot
+        self.show_lines(frame.lines)
+        self.last_draw_s = perf_counter() - start
+
+    def _look(self) -> Look:
+        dark = self.app.current_theme.dark
+        color = self.background_colors[1]
+        # A theme that leaves the background to the terminal says nothing about its colour.
+        background = color.rgb if color.ansi is None and color.a == 1 else (BLACK if dark else WHITE)
+        return Look(dark, self.app.no_color, self._ascii_only, background)
+
+    # What the keys do
+
+    def toggle_measure(self) -> None:
+        """Show accuracies instead of losses, or losses again."""
+        self.measure = LOSS if self.measure == ACCURACY else ACCURACY
+
+    def toggle_clock(self) -> None:
+        """Count seconds instead of epochs, or epochs again."""
+        self.clock = EPOCHS if self.clock == SECONDS else SECONDS
+
+    def cycle_smoothing(self) -> None:
+        """Smooth more; after the most, not at all."""
+        self.smoothing = next((weight for weight in WEIGHTS if weight > self.smoothing), WEIGHTS[0])
+
+    def toggle_earlier(self) -> None:
+        """Lay earlier experiments under the curves, or take them away."""
+        self.shows_earlier = not self.shows_earlier
+
+    def narrow(self) -> None:
+        """Show less: the next smaller share, or half as much around the cursor."""
+        if self.cursor is None:
+            self.window = curve_window.narrower(self.window)
+        else:
+            self._zoom_at_cursor(0.5)
+
+    def widen(self) -> None:
+        """Show more: the next larger share, or twice as much around the cursor."""
+        if self.cursor is None or self.window.limits is None:
+            self.window = curve_window.wider(self.window)
+        else:
+            self._zoom_at_cursor(2.0)
+
+    def _zoom_at_cursor(self, factor: float) -> None:
+        if self.plot is not None and (x := self._cursor_x) is not None:
+            place = min(max(self.plot.x_axis.place(x), 0.0), 1.0)
+            self.window = curve_window.zoomed(self.plot.x_axis, place, factor, self.plot.end)
+
+    @property
+    def _cursor_x(self) -> float | None:
+        run = self._run
+        return None if run is None or self.cursor is None else x_of_epoch(run, self.cursor, self.clock)
+
+    def move_cursor(self, rows: int) -> None:
+        """Read values off so many rows further; the first time at the newest row."""
+        if (run := self._run) is not None:
+            self._read_at(moved(run, self.cursor, rows))
+
+    def _read_at(self, epoch: int) -> None:
+        self.cursor = epoch
+        if self.plot is not None and (x := self._cursor_x) is not None:
+            self.window = curve_window.holding(self.window, self.plot.x_axis, x, self.plot.end)
+
+    def leave_cursor(self) -> bool:
+        """Stop reading values off; return whether they were."""
+        was_reading, self.cursor = self.cursor is not None, None
+        return was_reading
+
+    def action_move_cursor(self, rows: int) -> None:
+        self.move_cursor(rows)
+
+    def action_cursor_to_first(self) -> None:
+        if (run := self._run) is not None:
+            self._read_at(nearest_epoch(run, 0))
+
+    def action_cursor_to_newest(self) -> None:
+        if (run := self._run) is not None and run.last is not None:
+            self._read_at(run.last.epoch)
+
+    # What the mouse does
+
+    def _column(self, event: events.MouseEvent) -> int:
+        return event.x - self.gutter.left
+
+    def _on_plot(self, event: events.MouseEvent) -> bool:
+        return self.plot is not None and self.plot.holds(self._column(event), event.y - self.gutter.top)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Show less, around the pointer."""
+        self._zoom_at_pointer(event, ZOOM)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Show more, around the pointer."""
+        self._zoom_at_pointer(event, 1 / ZOOM)
+
+    def _zoom_at_pointer(self, event: events.MouseEvent, factor: float) -> None:
+        event.stop()
+        if self.plot is not None and self._on_plot(event) and not (factor > 1 and self.window.is_all):
+            place = self.plot.place(self._column(event))
+            self.window = curve_window.zoomed(self.plot.x_axis, place, factor, self.plot.end)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin to drag, or to click."""
+        if event.button == 1 and self.plot is not None and self._on_plot(event):
+            self._pressed, self._was_dragged = (self._column(event), self.plot), False
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the curves with the pointer."""
+        if self._pressed is None:
+            return
+        column, plot = self._pressed
+        if self._column(event) != column or self._was_dragged:
+            self._was_dragged = True
+            # Of the whole axis there is nothing more to see.
+            if not self.window.is_all:
+                places = plot.place(column) - plot.place(self._column(event))
+                self.window = curve_window.panned(plot.x_axis, places, plot.end)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Read values off where the button was pressed and let go."""
+        if self._pressed is None:
+            return
+        (column, plot), self._pressed = self._pressed, None
+        self.release_mouse()
+        if not self._was_dragged and (run := self._run) is not None:
+            self._read_at(nearest_epoch(run, epoch_at_x(run, plot.x_value(column), self.clock)))

@@ -1,0 +1,234 @@
+"""What a chart shows, worked out: which runs and how, the axes, and what has to be said about them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.analysis.earlier_runs import EarlierRun
+from logreg_tui.core.heads import loss_floor
+from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.tui.widgets.curves import window as curve_window
+from logreg_tui.tui.widgets.curves.axes import (
+    Axis,
+    accuracy_axis,
+    epoch_axis,
+    loss_axis,
+    seconds_axis,
+    span_axis,
+)
+from logreg_tui.tui.widgets.curves.dots import Canvas
+from logreg_tui.tui.widgets.curves.series import (
+    ACCURACY,
+    EPOCHS,
+    FULL_RUNS,
+    LOSS,
+    Pair,
+    Series,
+    best_runs,
+    ceiling,
+    earlier_series,
+    hidden_points,
+    newest,
+    series_of,
+    value_range,
+    within,
+)
+from logreg_tui.tui.widgets.curves.window import ALL, Window
+
+if TYPE_CHECKING:
+    import numpy as np
+
+X_NAMES = {EPOCHS: "Epochs", "seconds": "Seconds"}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is to be shown of a history, and how large."""
+
+    width: int
+    height: int
+    selected: int | None = None
+    log_x: bool = False
+    log_y: bool = False
+    losses: Mapping[int, Pair] | None = None
+    """What the legend says of the measure, by run; None is the newest row of each."""
+    best: Sequence[int] | None = None
+    """The best runs; None is to find them out."""
+    measure: str = LOSS
+    clock: str = EPOCHS
+    window: Window = ALL
+    smoothing: float = 0.0
+    cursor: int | None = None
+    """The epoch of the selected run that is read off."""
+    earlier: Sequence[EarlierRun] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Which cells of the widget are the plot, and what they stand for."""
+
+    left: int
+    top: int
+    canvas: Canvas
+    x_axis: Axis
+    y_axis: Axis
+    end: float
+    """The newest x of all runs."""
+
+    def holds(self, x: int, y: int) -> bool:
+        """Whether a cell of the widget is one of the plot's."""
+        return 0 <= x - self.left < self.canvas.columns and 0 <= y - self.top < self.canvas.rows
+
+    def place(self, x: int) -> float:
+        """Return where a column of the widget lies from 0 to 1, beyond them outside of the plot."""
+        return self.canvas.place(x - self.left)
+
+    def x_value(self, x: int) -> float:
+        """Return what a column of the widget stands for, in epochs or seconds."""
+        return self.x_axis.value(self.place(x))
+
+    def column(self, value: float) -> int | None:
+        """Return the column of the widget in which epochs or seconds lie; None where in none."""
+        place = self.x_axis.place(value)
+        return self.left + self.canvas.column(place) if 0 <= place <= 1 else None
+
+    def row(self, value: float) -> int | None:
+        """Return the row of the widget in which a value lies; None where in none."""
+        place = self.y_axis.place(value)
+        return self.top + self.canvas.row(place) if 0 <= place <= 1 else None
+
+
+@dataclass(slots=True)
+class Scene:
+    """Everything one frame is drawn from; lives for that frame only."""
+
+    history: History
+    view: View
+    runs: list[RunHistory]
+    """Those that have rows."""
+    values: Mapping[int, Pair] = field(init=False)
+    best: Sequence[int] = field(init=False)
+    selected: RunHistory | None = field(init=False)
+    series: list[Series] = field(init=False)
+    """What is drawn, the topmost last."""
+
+    def __post_init__(self) -> None:
+        view = self.view
+        self.selected = next((run for run in self.runs if run.number == view.selected), None)
+        self.values = newest(self.runs, view.measure) if view.losses is None else view.losses
+        self.best = best_runs(self.runs, self.values, view.measure) if view.best is None else view.best
+        order = sorted(self.runs, key=self._height)
+        own = [
+            series_of(run, view.measure, view.clock, is_thin=not self.is_full(run.number)) for run in order
+        ]
+        self.series = [earlier_series(run, view.measure, view.clock) for run in view.earlier] + own
+
+    def is_full(self, number: int) -> bool:
+        """Whether a run is drawn with both curves in its colour."""
+        return len(self.runs) <= FULL_RUNS or number == self.view.selected or number in self.best
+
+    def _height(self, run: RunHistory) -> tuple[bool, bool]:
+        return run is self.selected, self.is_full(run.number)
+
+    @property
+    def floor(self) -> float | None:
+        """The loss below which the selected run cannot get."""
+        experiment, run = self.history.experiment, self.selected
+        if run is None or experiment is None or run.settings.head != SIGMOID or self.view.measure != LOSS:
+            return None
+        return loss_floor(experiment.classes)
+
+    @property
+    def x_name(self) -> str:
+        """The name of the x axis."""
+        return X_NAMES[self.view.clock]
+
+    def plot(self, top: int, *, is_fine: bool) -> Plot:
+        """Return the plot below `top` lines, its axes fitted to what is shown."""
+        rows = max(1, self.view.height - top - 2)
+        # The labels of the y axis decide how many columns there are, and its range what they show.
+        x_axis = self._x_axis(self.view.width)
+        y_axis = self._y_axis(x_axis, rows)
+        left = max(len(text) for _, text in y_axis.ticks) + 2
+        columns = max(1, self.view.width - left)
+        canvas = Canvas(columns, rows, is_fine)
+        return Plot(left, top, canvas, self._x_axis(columns), y_axis, self._end)
+
+    @property
+    def _own(self) -> list[Series]:
+        return [one for one in self.series if one.number]
+
+    @property
+    def _end(self) -> float:
+        return max(float(one.x[-1]) for one in self._own)
+
+    def _x_axis(self, columns: int) -> Axis:
+        view = self.view
+        ends = curve_window.limits(view.window, self._longest)
+        first = min((float(x) for one in self._own for x in one.x[:2] if x > 0), default=1.0)
+        if ends is not None:
+            return span_axis(*ends, view.log_x, columns, first=first, is_whole=view.clock == EPOCHS)
+        if view.clock == EPOCHS:
+            total = max(run.epochs for run in self.runs)
+            return epoch_axis(int(self._end), total, int(first), view.log_x, columns)
+        is_over = not any(run.is_training for run in self.runs)
+        return seconds_axis(self._end, is_over, first, view.log_x, columns)
+
+    @property
+    def _longest(self) -> np.ndarray:
+        return max((one.x for one in self._own), key=lambda x: float(x[-1]))
+
+    def _y_axis(self, x_axis: Axis, rows: int) -> Axis:
+        low, high = self._range(x_axis)
+        fit = accuracy_axis if self.view.measure == ACCURACY else loss_axis
+        return fit(low, high, self.view.log_y, rows)
+
+    def _range(self, x_axis: Axis) -> Pair:
+        is_log = self.view.log_y
+        most = ceiling(self._own) if self.view.measure == LOSS and not is_log else math.inf
+        found = value_range(self.series, x_axis.low, x_axis.high, is_log, most)
+        if found is None:
+            return (1.0, 10.0) if is_log else (0.0, 1.0)
+        if self.floor is not None and self.view.window.is_all and not is_log:
+            return min(found[0], self.floor), max(found[1], self.floor)
+        return found
+
+    def hidden(self, x_axis: Axis) -> int:
+        """Return how many points a logarithmic axis hides."""
+        limits = curve_window.limits(self.view.window, self._longest)
+        low = 0.0 if limits is None else limits[0]
+        return hidden_points(self.series, low, x_axis.high, x_axis.is_log, self.view.log_y)
+
+    def notes(self, x_axis: Axis) -> list[tuple[str, str]]:
+        """Return what must be said of the picture, long and short."""
+        view = self.view
+        notes = []
+        if not view.window.is_all:
+            text = curve_window.name(view.window, view.clock)
+            notes.append((text, text))
+        if view.smoothing:
+            notes.append((f"smoothed {view.smoothing:g}, raw paler", f"EMA {view.smoothing:g}"))
+        hidden = self.hidden(x_axis) if x_axis.is_log or view.log_y else 0
+        if hidden:
+            points = "point" if hidden == 1 else "points"
+            notes.append((f"{hidden:,} {points} hidden: log axis", f"{hidden:,} hidden: log"))
+        return notes
+
+    def last_drawn(self, one: Series, plot: Plot) -> tuple[float, float] | None:
+        """Return the places of the newest point of a test curve, or of where it left the plot at the top."""
+        import numpy as np
+
+        rows = within(one.x, plot.x_axis.low, plot.x_axis.high)
+        x, y = plot.x_axis.places(one.x[rows]), plot.y_axis.places(one.test[rows])
+        finite = np.isfinite(x) & np.isfinite(y)
+        x, y = x[finite], y[finite]
+        inside = np.flatnonzero((y >= 0) & (y <= 1))
+        if not len(inside):
+            return None
+        at = min(int(inside[-1]) + 1, len(y) - 1)
+        at = at if y[at] > 1 else int(inside[-1])
+        return float(x[at]), float(min(y[at], 1.0))

@@ -1,0 +1,113 @@
+"""One or two lines over the panels that cannot be overlooked: runs that diverged, runs that stall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from rich.style import Style
+from textual.strip import Strip
+
+from logreg_tui.core.analysis.diagnostics import DIVERGED, LEAST_FALL, Alarm, alarms
+from logreg_tui.core.training.history import History
+from logreg_tui.tui.number_format import shorten
+from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.spans import strip_of
+
+MOST_LINES = 2
+HINT = ", escape hides this"
+
+
+class Banner(LineView):
+    """Shows divergences, then stalls, newest first; what was dismissed does not come back."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"banner--diverged", "banner--stalls"}
+    DEFAULT_CSS = """
+    Banner { display: none; width: 100%; height: 1; padding: 0 1; }
+    Banner > .banner--diverged { text-style: bold; color: $text; background: $error; }
+    Banner > .banner--stalls { color: $text-warning; background: $warning-muted; }
+    Banner:nocolor > .banner--diverged { text-style: bold reverse; }
+    Banner:nocolor > .banner--stalls { text-style: reverse; }
+    """
+
+    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._ascii_only = ascii_only
+        self._alarms: list[Alarm] = []
+        self._dismissed: set[tuple[int, str, int]] = set()
+
+    @property
+    def diverged_run(self) -> int | None:
+        """The run that the banner offers to restart."""
+        return next((alarm.run for alarm in self._alarms if alarm.kind == DIVERGED), None)
+
+    def show(self, history: History, *, can_restart: bool = True) -> None:
+        """Show what needs attention now; `can_restart` says whether the key R may be named."""
+        found = [alarm for alarm in alarms(history) if alarm.key not in self._dismissed]
+        # A stable sort: the newest first of each kind.
+        self._alarms = sorted(found, key=lambda alarm: alarm.kind != DIVERGED)
+        self.display = bool(self._alarms)
+        if not self._alarms:
+            return
+        shown = self._alarms[:MOST_LINES]
+        self.styles.height = len(shown)
+        # The padding is there before the first layout.
+        width = (self.size.width or self.app.size.width - 2) if self.is_attached else 0
+        more = len(self._alarms) - len(shown)
+        lines = []
+        for number, alarm in enumerate(shown):
+            rate = self._slower(history, alarm) if can_restart and alarm.run == self.diverged_run else None
+            tail = f" (and {more} more)" if more and number == len(shown) - 1 else ""
+            lines.append(self._line(_fitting(list(_texts(alarm, rate)), tail, width), alarm.kind, width))
+        self.show_lines(lines)
+
+    def dismiss(self, run: int | None = None) -> bool:
+        """Hide what is shown, or what is shown of one run; return whether there was anything."""
+        gone = [alarm for alarm in self._alarms if run in (None, alarm.run)]
+        self._dismissed |= {alarm.key for alarm in gone}
+        self._alarms = [alarm for alarm in self._alarms if alarm not in gone]
+        self.display = bool(self._alarms)
+        return bool(gone)
+
+    def on_click(self) -> None:
+        """Hide it."""
+        self.dismiss()
+
+    def _slower(self, history: History, alarm: Alarm) -> float:
+        return slower(history.runs[alarm.run].settings.learning_rate)
+
+    def _line(self, text: str, kind: str, width: int) -> Strip:
+        style: Style = self.get_component_rich_style(f"banner--{kind}")
+        return strip_of([(text, style)], ascii_only=self._ascii_only).adjust_cell_length(width, style)
+
+
+def slower(rate: float) -> float:
+    """Return a tenth of a learning rate, rounded so that it reads as one."""
+    return float(f"{rate / 10:.12g}")
+
+
+def _texts(alarm: Alarm, rate: float | None) -> Iterator[str]:
+    """Yield what there is to say, the longest first; `rate` is the one to restart with."""
+    if alarm.kind != DIVERGED:
+        begin = f"run {alarm.run} stalls since epoch {alarm.epoch:,}"
+        cause = f"the loss fell by less than {LEAST_FALL:.2%} in {alarm.epochs:,} epochs"
+        yield f"{begin}: {cause} - tab 5 says why{HINT}"
+        yield f"{begin}: {cause} - tab 5 says why"
+        yield f"{begin} - tab 5 says why"
+        return
+    begin = f"run {alarm.run} diverged at epoch {alarm.epoch:,}"
+    if rate is not None:
+        offer = f"press R to restart it with a tenth of the learning rate ({rate:g})"
+        yield f"{begin}: {alarm.cause} - {offer}{HINT}"
+        yield f"{begin}: {alarm.cause} - {offer}"
+        yield f"{begin} - {offer}"
+        yield f"{begin} - R restarts it with lr {rate:g}"
+        return
+    yield f"{begin}: {alarm.cause}"
+    yield begin
+
+
+def _fitting(texts: list[str], tail: str, width: int) -> str:
+    """Return the first text that fits with its tail, or the last one shortened."""
+    fitting = (text + tail for text in texts if len(text + tail) <= width)
+    return next(fitting, shorten(texts[-1] + tail, width, ".."))

@@ -1,0 +1,245 @@
+"""The confusion matrix as a heat map with counts: labels down, predicted classes across.
+
+Right answers are blue and bold, mistakes orange, the stronger the more. Nothing here knows of a screen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+from textual.strip import Strip
+
+from logreg_tui.tui.widgets import pictures
+from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend
+from logreg_tui.tui.widgets.spans import Part, strip_of
+
+if TYPE_CHECKING:
+    from logreg_tui.core.analysis.inspection import Mistakes
+
+SHARE_WIDTH = 6
+MOST_CELL = 8
+ROOMY_LABEL = 6
+"""Cells of the column of labels from which there is room for words."""
+HEAT_LEVELS = 13
+RIGHT_ON_DARK: Rgb = (24, 92, 168)
+WRONG_ON_DARK: Rgb = (214, 116, 20)
+RIGHT_ON_LIGHT: Rgb = (92, 156, 220)
+WRONG_ON_LIGHT: Rgb = (232, 140, 44)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the parts of the table stand."""
+
+    label_width: int
+    cell_width: int
+    rows: int
+    """Labels in view."""
+    columns: int
+    """Predicted classes in view."""
+    top: int
+    """The line of the first label."""
+    has_precision: bool
+
+    def cell_at(self, x: int, y: int, first: tuple[int, int]) -> tuple[int, int] | None:
+        """Return label and predicted class of the cell at a place, or None."""
+        row, column = y - self.top, (x - self.label_width) // self.cell_width
+        if x < self.label_width or not (0 <= row < self.rows and column < self.columns):
+            return None
+        return first[0] + row, first[1] + column
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """What of the table is looked at, and in how much room."""
+
+    width: int
+    height: int
+    cursor: tuple[int, int]
+    first: tuple[int, int]
+    """The first label and the first predicted class in view, as `scrolled` gives them."""
+    has_focus: bool
+
+
+def lay_out(classes: int, most: int, width: int, height: int) -> Layout:
+    """Return the layout for so many classes, `most` being the largest count."""
+    figures = len(str(classes - 1))
+    least_cell = max(len(str(most)), figures) + 1
+    room = width - SHARE_WIDTH
+    label_width = ROOMY_LABEL if ROOMY_LABEL + classes * least_cell <= room else figures + 1
+    columns = max(1, min(classes, (room - label_width) // least_cell))
+    cell_width = max(least_cell, min(MOST_CELL, (room - label_width) // columns))
+    # Title, numbers and the line about the cursor are always there.
+    spare = height - 3 - classes
+    has_precision = spare >= 1 and label_width >= ROOMY_LABEL
+    top = 3 if spare >= 2 else 2
+    return Layout(label_width, cell_width, max(1, min(classes, height - 3)), columns, top, has_precision)
+
+
+def scrolled(first: int, cursor: int, room: int, count: int) -> int:
+    """Return the first of `room` places in view, moved as little as can be, so that the cursor is in view.
+
+    There are `count` places, at least as many as there is room for.
+    """
+    return min(max(first, cursor - room + 1), cursor, count - room)
+
+
+def draw_table(mistakes: Mistakes, head: str, view: TableView, look: Look) -> list[Strip]:
+    """Return the lines of the panel."""
+    layout = lay_out(len(mistakes.counts), int(mistakes.counts.max()), view.width, view.height)
+    return _Drawing(mistakes, head, view, look, layout).lines()
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """One drawing of the table."""
+
+    mistakes: Mistakes
+    head: str
+    view: TableView
+    look: Look
+    layout: Layout
+
+    def lines(self) -> list[Strip]:
+        layout, view = self.layout, self.view
+        lines = [self._line(title(self.mistakes, self.head, view.width))]
+        if layout.top == 3:
+            lines.append(self._line(f"{'':>{layout.label_width}}predicted", self.look.muted))
+        lines.append(self._numbers())
+        most = self._most_wrong()
+        lines += [self._row(label, most) for label in range(view.first[0], view.first[0] + layout.rows)]
+        if layout.has_precision:
+            lines.append(self._precisions())
+        lines += [Strip.blank(0)] * (view.height - 1 - len(lines))
+        return [*lines[: view.height - 1], self._about_cursor()]
+
+    @property
+    def _columns(self) -> range:
+        return range(self.view.first[1], self.view.first[1] + self.layout.columns)
+
+    def _line(self, text: str, style: Style | None = None) -> Strip:
+        bold = ink(None, bold=True)
+        return strip_of([(text[: self.view.width], style or bold)], ascii_only=self.look.ascii_only)
+
+    def _numbers(self) -> Strip:
+        word = "true" if self.layout.label_width >= ROOMY_LABEL else ""
+        parts: list[Part] = [(f"{word:<{self.layout.label_width}}", self.look.muted)]
+        for column in self._columns:
+            is_marked = column == self.view.cursor[1]
+            parts.append(
+                (f"{column:>{self._figures}} ", ink(None, bold=True) if is_marked else self.look.muted)
+            )
+        return strip_of([*parts, (f"{'recall':>{SHARE_WIDTH}}", self.look.muted)])
+
+    @property
+    def _figures(self) -> int:
+        """How wide the count in a cell is: it ends one before the cell's end."""
+        return self.layout.cell_width - 1
+
+    def _most_wrong(self) -> int:
+        label, predicted = self.mistakes.worst
+        return int(self.mistakes.counts[label, predicted]) if label != predicted else 0
+
+    def _row(self, label: int, most_wrong: int) -> Strip:
+        counts = self.mistakes.counts[label].tolist()
+        of_label = sum(counts)
+        name_style = ink(None, bold=True) if label == self.view.cursor[0] else self.look.muted
+        name = f"{label:>{self.layout.label_width - 1}} "
+        parts: list[Part] = [(name, name_style)]
+        for predicted in self._columns:
+            count = counts[predicted]
+            is_right = label == predicted
+            share = count / max(1, of_label if is_right else most_wrong)
+            text = f"{count:>{self._figures}} " if count else f"{self._nothing:>{self._figures}} "
+            parts.append((text, self._cell_style(label, predicted, share)))
+        parts.append((_shown_share(float(self.mistakes.class_accuracies[label])), None))
+        return strip_of(parts)
+
+    @property
+    def _nothing(self) -> str:
+        return self.look.pick("·", ".")
+
+    def _cell_style(self, label: int, predicted: int, share: float) -> Style:
+        if (label, predicted) == self.view.cursor:
+            return cursor_style(self.view.has_focus, self.look)
+        return cell_style(label == predicted, share, self.look)
+
+    def _precisions(self) -> Strip:
+        parts: list[Part] = [(f"{'prec.':<{self.layout.label_width}}", self.look.muted)]
+        width = self.layout.cell_width
+        for predicted in self._columns:
+            parts.append((_shown_share(float(self.mistakes.precisions[predicted]), width - 1) + " ", None))
+        return strip_of([*parts, (_shown_share(self.mistakes.accuracy), ink(None, bold=True))])
+
+    def _about_cursor(self) -> Strip:
+        label, predicted = self.view.cursor
+        count, of_label = int(self.mistakes.counts[label, predicted]), int(self.mistakes.counts[label].sum())
+        share = f" ({count / of_label:.1%})" if of_label else ""
+        text = f"label {label} predicted as {predicted}: {count:,} of {of_label:,}{share}"
+        hint = "   enter or click: see them" if self.view.has_focus else "   click or tab, then arrows"
+        return strip_of(
+            [(text, None), (hint if len(text) + len(hint) <= self.view.width else "", self.look.muted)]
+        )
+
+
+def title(mistakes: Mistakes, head: str, width: int) -> str:
+    """Return what the table is of and the share of right answers, in so many cells at the most."""
+    samples = int(mistakes.counts.sum())
+    right = round(mistakes.accuracy * samples)
+    epoch, accuracy = f"epoch {mistakes.epoch:,}", f"test accuracy {mistakes.accuracy:.4f}"
+    texts = (
+        f"Run {mistakes.run} {head}  {epoch}  {accuracy} ({right:,} of {samples:,})",
+        f"Run {mistakes.run}  {epoch}  {accuracy}",
+        f"{epoch}  {mistakes.accuracy:.4f}",
+    )
+    return next((text for text in texts if len(text) <= width), texts[-1])
+
+
+def _shown_share(share: float, width: int = SHARE_WIDTH) -> str:
+    """Return a share with as many decimals, up to three, as there is room for."""
+    if math.isnan(share):
+        return f"{'-':>{width}}"
+    text = f"{share:.{max(0, min(3, width - 3))}f}"
+    return f"{text:>{width}}"
+
+
+@lru_cache(maxsize=512)
+def _heat(is_right: bool, level: int, dark: bool, background: Rgb) -> Style:
+    color = heat_color(is_right, level / (HEAT_LEVELS - 1), dark, background)
+    return pictures.paint(pictures.readable_on(color), color, is_right)
+
+
+def heat_color(is_right: bool, share: float, dark: bool, background: Rgb) -> Rgb:
+    """Return the background of a cell; even a small share differs from nothing."""
+    right, wrong = (RIGHT_ON_DARK, WRONG_ON_DARK) if dark else (RIGHT_ON_LIGHT, WRONG_ON_LIGHT)
+    return blend(background, right if is_right else wrong, 0.12 + 0.88 * math.sqrt(share))
+
+
+def cell_style(is_right: bool, share: float, look: Look) -> Style:
+    """Return the style of a count: without colour the diagonal is bold, frequent mistakes are underlined."""
+    if look.monochrome:
+        return Style(bold=is_right or None, underline=True if not is_right and share >= 0.5 else None)
+    if not share:
+        return look.muted
+    return _heat(is_right, round(share * (HEAT_LEVELS - 1)), look.dark, look.background)
+
+
+def cursor_style(has_focus: bool, look: Look) -> Style:
+    """Return the style of the cell that the cursor is on."""
+    if not has_focus:
+        return (
+            Style(bold=True, reverse=True, dim=True)
+            if look.monochrome
+            else pictures.paint(
+                look.background, blend(look.background, WHITE if look.dark else BLACK, 0.5), True
+            )
+        )
+    if look.monochrome:
+        return Style(bold=True, reverse=True)
+    return pictures.paint(look.background, WHITE if look.dark else BLACK, True)

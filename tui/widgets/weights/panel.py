@@ -1,0 +1,177 @@
+"""The tab that shows the weights of the selected run: a picture per class, one enlarged on request."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+
+from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.panel import Panel
+from logreg_tui.tui.widgets.panel_look import look_of, text_lines, waiting_for
+from logreg_tui.tui.widgets.weights.view import Grid, WeightsLook, arrange, draw_weights, grid_height
+
+if TYPE_CHECKING:
+    from logreg_tui.core.training.history import History
+    from logreg_tui.core.training.snapshots import ParametersShown
+
+
+class WeightsPanel(LineView, Panel, can_focus=True):
+    """Draws the newest parameters that were shown; costs nothing until `draw` is called."""
+
+    DEFAULT_CSS = "WeightsPanel { width: 1fr; height: 1fr; }"
+    TITLE: ClassVar[str] = "Weights"
+    NEEDS_PARAMETERS: ClassVar[bool] = True
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("arrows", "Choose a class"),
+        ("page up, page down", "Other classes, where not all fit"),
+        ("enter, click", "Enlarge the class, or show all again"),
+        ("escape", "Show all classes again"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "Class before", show=False),
+        Binding("right", "move(1)", "Next class", show=False),
+        Binding("up", "move_lines(-1)", "Class above", show=False),
+        Binding("down", "move_lines(1)", "Class below", show=False),
+        Binding("pageup", "move_pages(-1)", "Classes before", show=False),
+        Binding("pagedown", "move_pages(1)", "Next classes", show=False),
+        Binding("home", "choose(0)", "First class", show=False),
+        Binding("enter", "enlarge", "Enlarge", show=False),
+        Binding("escape", "show_all", "All classes", show=False),
+    ]
+
+    def __init__(
+        self,
+        *,
+        ascii_only: bool = False,
+        watching: bool = False,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(id=id)
+        self._ascii_only = ascii_only
+        self._watching = watching
+        self._waiting = ""
+        self._shown: ParametersShown | None = None
+        self._shape: tuple[int, int] | None = None
+        self._chosen = 0
+        self._is_enlarged = False
+
+    def signature(self, history: History, selected: int | None) -> object:
+        """Return what is drawn, but for what the keys of the panel change."""
+        return self._parameters(history, selected), waiting_for(history, selected, self._watching)
+
+    def draw(self, history: History, selected: int | None) -> None:
+        """Show the weights of the selected run."""
+        self._shown = self._parameters(history, selected)
+        self._waiting = waiting_for(history, selected, self._watching)
+        self._shape = history.experiment.image_shape if history.experiment else None
+        self._redraw()
+
+    def _parameters(self, history: History, selected: int | None) -> ParametersShown | None:
+        return None if selected is None else history.parameters.get(selected)
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def on_focus(self) -> None:
+        self._redraw()
+
+    def on_blur(self) -> None:
+        self._redraw()
+
+    def _view(self) -> WeightsLook:
+        width, height = self.content_size
+        return WeightsLook(width, height, self._chosen, self._is_enlarged, self.has_focus)
+
+    def _redraw(self) -> None:
+        if not self.is_mounted or not self.content_size.width or not self.content_size.height:
+            return
+        start = perf_counter()
+        look = look_of(self, self._ascii_only)
+        if self._shown is None:
+            self.show_lines(text_lines(self._waiting, self.content_size.width, look))
+        else:
+            self._chosen = min(self._chosen, len(self._shown.bias) - 1)
+            self.show_lines(draw_weights(self._shown, self._image_shape, self._view(), look))
+        self.last_draw_s = perf_counter() - start
+
+    @property
+    def _image_shape(self) -> tuple[int, int] | None:
+        """The shape of the pictures, where the weights of a class fill it."""
+        if self._shape is None or self._shown is None:
+            return None
+        return self._shape if self._shape[0] * self._shape[1] == self._shown.weight.shape[1] else None
+
+    # Keys and mouse
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave escape to the screen where it has nothing to do here."""
+        return self._is_enlarged if action == "show_all" else True
+
+    def action_choose(self, number: int) -> None:
+        """Choose a class, or the last one where there are fewer."""
+        last = len(self._shown.bias) - 1 if self._shown is not None else 0
+        self._chosen = max(0, min(number, last))
+        self._redraw()
+
+    def action_move(self, steps: int) -> None:
+        """Choose a class so many further on."""
+        self.action_choose(self._chosen + steps)
+
+    def action_move_lines(self, lines: int) -> None:
+        """Choose the class below or above; of one that is enlarged, the next or the one before."""
+        grid = self._grid()
+        self.action_move(lines * (grid.across if grid is not None and not self._is_enlarged else 1))
+
+    def action_move_pages(self, pages: int) -> None:
+        """Choose a class a page further on."""
+        grid = self._grid()
+        self.action_move(pages * (grid.page if grid is not None else 10))
+
+    def action_enlarge(self) -> None:
+        """Show the chosen class alone, or all again."""
+        self._is_enlarged = not self._is_enlarged
+        self._redraw()
+
+    def action_show_all(self) -> None:
+        """Show all classes again."""
+        self._is_enlarged = False
+        self._redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        """Enlarge the class under the mouse, or show all again."""
+        if not self._is_enlarged:
+            number = self._class_at(event)
+            if number is None:
+                return
+            self._chosen = number
+        self.action_enlarge()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Choose the next class."""
+        event.stop()
+        self.action_move_lines(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Choose the class before."""
+        event.stop()
+        self.action_move_lines(-1)
+
+    def _grid(self) -> Grid | None:
+        """Return where the pictures stand, or None where there are none."""
+        if self._shown is None or self._image_shape is None:
+            return None
+        view = self._view()
+        return arrange(self._image_shape, len(self._shown.bias), view.width, grid_height(view))
+
+    def _class_at(self, event: events.Click) -> int | None:
+        grid, at = self._grid(), event.get_content_offset(self)
+        if self._shown is None or grid is None or at is None:
+            return None
+        number = grid.class_at(at.x, at.y - 1, self._chosen)
+        return number if number is not None and number < len(self._shown.bias) else None

@@ -1,0 +1,292 @@
+"""What the weights of a model look like: one picture per class on a scale that all share, or one enlarged.
+
+Where the features form no image, the largest weights are listed as bars. Nothing here knows of a screen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+from textual.strip import Strip
+
+from logreg_tui.tui.widgets import pictures
+from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.spans import Part, strip_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from logreg_tui.core.training.snapshots import ParametersShown
+
+GAP = 2
+"""Cells between two pictures."""
+LEAST_HEIGHT = 5
+"""Lines of the smallest picture that still shows something; where not all classes fit so, they are paged."""
+MOST_BAR = 24
+FACTS_WIDTH = 34
+HINT_HEIGHT = 14
+"""Lines from which one is spent on what the keys do."""
+ZERO = " 0 "
+MARKED = Style(reverse=True, bold=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsLook:
+    """What of the weights is looked at, and in how much room."""
+
+    width: int
+    height: int
+    chosen: int
+    """The class that the cursor is on."""
+    is_enlarged: bool
+    """Whether that class alone is shown."""
+    has_focus: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the pictures of the classes stand: captions first, pictures below."""
+
+    width: int
+    height: int
+    """Cells of a picture."""
+    across: int
+    down: int
+
+    @property
+    def page(self) -> int:
+        """How many pictures are shown at a time."""
+        return self.across * self.down
+
+    def class_at(self, x: int, y: int, chosen: int) -> int | None:
+        """Return the class whose picture or caption covers a cell of the grid, or None."""
+        (column, inside), row = divmod(x, self.width + GAP), y // (self.height + 1)
+        if not (0 <= column < self.across and 0 <= row < self.down and inside < self.width):
+            return None
+        return chosen // self.page * self.page + row * self.across + column
+
+
+@lru_cache(maxsize=32)
+def arrange(shape: tuple[int, int], classes: int, width: int, height: int) -> Grid:
+    """Return the grid with the largest pictures of images of this shape that holds all classes.
+
+    Where they would be too small to see anything, fewer are shown at a time.
+    """
+    least = min(LEAST_HEIGHT, math.ceil(shape[0] / 2))
+    grids = [
+        _grid(shape, across, math.ceil(classes / across), width, height)
+        for across in range(1, min(classes, (width + GAP) // (GAP + 1)) + 1)
+    ]
+    best = max(grids, key=lambda grid: _merit(grid, classes), default=_grid(shape, 1, 1, width, height))
+    if best.height >= least and best.down * (best.height + 1) <= height:
+        return best
+    smallest = pictures.fitted(shape, width, least)
+    across = min(classes, max(1, (width + GAP) // (smallest[0] + GAP)))
+    return _grid(shape, across, max(1, height // (least + 1)), width, height)
+
+
+def _merit(grid: Grid, classes: int) -> tuple[int, int]:
+    """Return what makes a grid better than another: large pictures, then few empty places."""
+    return grid.width * grid.height, -(grid.page - classes)
+
+
+def _grid(shape: tuple[int, int], across: int, down: int, width: int, height: int) -> Grid:
+    room = max(1, (width + GAP) // across - GAP), max(1, height // down - 1)
+    return Grid(*pictures.fitted(shape, *room), across, down)
+
+
+def grid_height(view: WeightsLook) -> int:
+    """Return the lines between the header and the hint."""
+    return view.height - 1 - (view.height >= HINT_HEIGHT)
+
+
+def draw_weights(
+    shown: ParametersShown, shape: tuple[int, int] | None, view: WeightsLook, look: Look
+) -> list[Strip]:
+    """Return the lines of the panel; `shape` is that of the images, or None where there are none."""
+    lines = _Drawing(shown, shape, view, look, largest_weight(shown)).lines()
+    if view.height >= HINT_HEIGHT:
+        lines = [*lines[: view.height - 1], *[Strip.blank(0)] * (view.height - 1 - len(lines))]
+        lines.append(strip_of([(_hint(view, shape is not None), look.muted)]))
+    return lines[: view.height]
+
+
+def largest_weight(shown: ParametersShown) -> float:
+    """Return the largest |weight| of all classes, which ends the scale; 0 where one is not finite."""
+    largest = float(max(shown.weight.max(), -shown.weight.min()))
+    return largest if math.isfinite(largest) else 0.0
+
+
+def _hint(view: WeightsLook, is_image: bool) -> str:
+    if not view.has_focus:
+        return "click, or press tab until this panel has the keys, to look at one class"
+    if view.is_enlarged:
+        return "left/right: another class   escape: all classes"
+    return f"arrows: choose a class   enter: {'enlarge it' if is_image else 'its largest weights'}"
+
+
+def beside(tiles: Sequence[Sequence[Strip]], gap: int) -> list[Strip]:
+    """Return blocks of lines, each of one width and all of one height, next to each other."""
+    blank = Strip.blank(gap)
+    lines = []
+    for row in zip(*tiles, strict=True):
+        strips = [row[0]]
+        for strip in row[1:]:
+            strips += [blank, strip]
+        lines.append(Strip.join(strips))
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """One drawing of the panel."""
+
+    shown: ParametersShown
+    shape: tuple[int, int] | None
+    view: WeightsLook
+    look: Look
+    largest: float
+
+    def lines(self) -> list[Strip]:
+        if self.shape is None:
+            return [self._header(""), *self._bars()]
+        if self.view.is_enlarged:
+            return [self._header(""), *self._enlarged(self.shape)]
+        return self._all_classes(self.shape)
+
+    def _header(self, page: str) -> Strip:
+        """Return what is shown, as much as there is room for, and the scale."""
+        shown, width = self.shown, self.view.width
+        epoch = f"epoch {shown.epoch:,}{page}"
+        names = [f"Run {shown.run} {shown.head}  {epoch}", f"Run {shown.run}  {epoch}", epoch]
+        ends = f"{-self.largest:.3g} ", f" {self.largest:+.3g}"
+        fixed = sum(map(len, ends)) + len(ZERO) + GAP
+        name = next((name for name in names if len(name) + fixed + 4 <= width), names[-1])
+        bar = min(MOST_BAR // 2, (width - len(name) - fixed) // 2)
+        left = strip_of([(name, ink(None, bold=True))])
+        if bar < 1:
+            return left
+        legend = self._legend(ends, bar)
+        return Strip.join([left, Strip.blank(width - left.cell_length - legend.cell_length), legend])
+
+    def _legend(self, ends: tuple[str, str], bar: int) -> Strip:
+        """Return the scale: its ends in figures, all its colours, 0 in their middle."""
+        import numpy as np
+
+        sides = [
+            pictures.picture(np.linspace(low, high, bar)[None], bar, 1, self._inks)[0]
+            for low, high in ((0.0, 0.5 - 0.5 / bar), (0.5 + 0.5 / bar, 1.0))
+        ]
+        texts = (strip_of([(text, self.look.muted)]) for text in (ends[0], ZERO, ends[1]))
+        low, zero, high = texts
+        return Strip.join([low, sides[0], zero, sides[1], high])
+
+    @property
+    def _inks(self) -> pictures.Inks:
+        look = self.look
+        return pictures.signed_inks(look.dark, has_color=not look.monochrome, has_blocks=not look.ascii_only)
+
+    def _all_classes(self, shape: tuple[int, int]) -> list[Strip]:
+        """Return a page of classes, and in the header which these are where they are not all."""
+        classes = len(self.shown.bias)
+        grid = arrange(shape, classes, self.view.width, grid_height(self.view))
+        first = self.view.chosen // grid.page * grid.page
+        last = min(first + grid.page, classes)
+        page = "" if grid.page >= classes else f"  {first}-{last - 1} of {classes:,}"
+        lines = [self._header(page)]
+        for start in range(first, last, grid.across):
+            numbers = range(start, min(start + grid.across, last))
+            lines += beside([self._tile(shape, number, grid) for number in numbers], GAP)
+        return lines
+
+    def _tile(self, shape: tuple[int, int], number: int, grid: Grid) -> list[Strip]:
+        caption = f"{number} bias {self.shown.bias[number]:+.3g}"
+        caption = caption if len(caption) <= grid.width else str(number)[: grid.width]
+        style = MARKED if self.view.has_focus and number == self.view.chosen else self.look.muted
+        line = strip_of([(caption, style)]).adjust_cell_length(grid.width)
+        return [line, *self._picture(shape, number, grid.width, grid.height)]
+
+    def _picture(self, shape: tuple[int, int], number: int, width: int, height: int) -> list[Strip]:
+        shares = pictures.signed_shares(self.shown.weight[number].reshape(shape), self.largest)
+        return pictures.picture(shares, width, height, self._inks)
+
+    def _enlarged(self, shape: tuple[int, int]) -> list[Strip]:
+        """Return one class as large as it can be, its figures beside it or above."""
+        width, height = self.view.width, grid_height(self.view)
+        facts = self._facts(shape)
+        right = pictures.fitted(shape, max(1, width - FACTS_WIDTH), height)
+        above = pictures.fitted(shape, width, max(1, height - len(facts)))
+        if right[0] * right[1] < above[0] * above[1]:
+            return [*facts, *self._picture(shape, self.view.chosen, *above)]
+        image = self._picture(shape, self.view.chosen, *right)
+        lines = max(len(image), len(facts))
+        image += [Strip.blank(right[0])] * (lines - len(image))
+        return beside([image, [*facts, *[Strip.blank(0)] * (lines - len(facts))]], GAP)
+
+    def _facts(self, shape: tuple[int, int]) -> list[Strip]:
+        import numpy as np
+
+        number = self.view.chosen
+        weight = self.shown.weight[number]
+        low, high = (divmod(int(at), shape[1]) for at in (weight.argmin(), weight.argmax()))
+        rows = [
+            ("bias  ", f"{self.shown.bias[number]:+.4g}"),
+            ("least ", f"{weight.min():+.4g}  row {low[0]}, column {low[1]}"),
+            ("most  ", f"{weight.max():+.4g}  row {high[0]}, column {high[1]}"),
+            ("norm  ", f"{np.linalg.norm(weight.astype(np.float64)):.4g}"),
+        ]
+        title = strip_of([(f"class {number}", ink(None, bold=True)), (f" of {len(self.shown.bias):,}", None)])
+        return [title, *(strip_of([(name, self.look.muted), (text, None)]) for name, text in rows)]
+
+    def _bars(self) -> list[Strip]:
+        """Return the largest weights, of the class that is looked at or of all, as bars around 0."""
+        view, look, weight = self.view, self.look, self.shown.weight
+        first = view.chosen if view.is_enlarged else 0
+        whose = f"of class {view.chosen}" if view.is_enlarged else "of all classes"
+        title = f"No image shape: the largest weights {whose}"
+        lines = [
+            strip_of([(text, look.muted)]) for text in (title, f"{'class':>7}{'feature':>9}{'weight':>10}")
+        ]
+        asked = weight[first : first + 1] if view.is_enlarged else weight
+        for row, feature in _largest(asked, grid_height(view) - len(lines)):
+            lines.append(self._bar_line(first + row, feature))
+        return lines
+
+    def _bar_line(self, number: int, feature: int) -> Strip:
+        value = float(self.shown.weight[number, feature])
+        text = f"{number:>7}{feature:>9}{value:>+10.4g} "
+        is_marked = self.view.has_focus and not self.view.is_enlarged and number == self.view.chosen
+        bar = _bar(value / (self.largest or 1), (self.view.width - len(text) - 1) // 2, self.look)
+        return strip_of([(text, ink(None, bold=True) if is_marked else None), *bar])
+
+
+def _largest(weight: np.ndarray, count: int) -> list[tuple[int, int]]:
+    """Return rows and columns of the `count` largest |weights|, the largest first."""
+    import numpy as np
+
+    strengths = np.abs(np.nan_to_num(weight)).ravel()
+    count = min(count, len(strengths))
+    if count < 1:
+        return []
+    top = np.argpartition(-strengths, count - 1)[:count]
+    top = top[np.lexsort((top, -strengths[top]))]
+    return [divmod(int(at), weight.shape[1]) for at in top]
+
+
+def _bar(share: float, side: int, look: Look) -> list[Part]:
+    """Return a bar from the middle to the left or to the right, `side` cells at the most."""
+    side = min(side, MOST_BAR)
+    if side < 1:
+        return []
+    length = max(1, round(abs(share) * side)) if math.isfinite(share) else 1
+    colors = pictures.signed_colors(look.dark)
+    style = ink(None if look.monochrome else colors[3 if share < 0 else -4])
+    bar: Part = (look.pick("█", "=" if share < 0 else "#") * length, style)
+    axis: Part = (look.pick("│", "|"), look.axis)
+    return [(" " * (side - length), None), bar, axis] if share < 0 else [(" " * side, None), axis, bar]

@@ -1,0 +1,1 @@
+"""Tab 5: an explanation of the selected run, with advice."""

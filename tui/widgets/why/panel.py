@@ -1,0 +1,267 @@
+"""Tab 5: why a run's loss is where it is, and what to try next, as text with the run's own numbers."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+
+from logreg_tui.core.analysis.advice import Case, case_of
+from logreg_tui.core.data.arrays import inert
+from logreg_tui.tui.number_format import shown_path
+from logreg_tui.tui.theme import ASCII, UNICODE, thumb_span
+from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.panel import Panel
+from logreg_tui.tui.widgets.spans import Part, plain, strip_of
+from logreg_tui.tui.widgets.why.text import HOW, LEAD, TEXT, TITLE, Paragraph, paragraphs
+
+if TYPE_CHECKING:
+    from logreg_tui.core.analysis.inspection import HeadFacts
+    from logreg_tui.core.data.dataset import Dataset
+    from logreg_tui.core.training.history import History, RunHistory
+    from logreg_tui.core.training.snapshots import ParametersShown
+
+MOST_WIDTH = 100
+"""Longer lines are tiring to read."""
+TEXT_REST_S = 1.0
+"""Figures that change faster than this cannot be read."""
+ANALYSIS_REST_S = 4.0
+ANALYSIS_REST = 25
+"""The analysis rests this many times its own duration: it takes less than 4 % of one processor's time."""
+NUMBERS = r"(?<![\w.])\d[\d,]*(\.\d+)?(e[-+]\d+)?%?"
+WHEEL_LINES = 3
+
+NO_RUN = "This tab explains the selected run's loss: it waits for the first run to start."
+NO_ROW = "This tab explains the selected run's loss: it waits for the run's first row."
+NO_DATA = "Gradient, saturation and ties are measured where the training data are: this process has none."
+NO_PARAMETERS = "Gradient, saturation and ties are being measured: they come in a few seconds."
+
+
+class WhyPanel(LineView, Panel, can_focus=True):
+    """Shows prose for the selected run; scrolls with keys and wheel."""
+
+    TITLE = "Why"
+    NEEDS_PARAMETERS = True
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"why--title", "why--how", "why--bar"}
+    DEFAULT_CSS = """
+    WhyPanel > .why--title { text-style: bold; color: $text-primary; }
+    WhyPanel > .why--how { text-style: bold; color: $text-success; }
+    WhyPanel > .why--bar { color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "scroll_lines(-1)", "Scroll up", show=False),
+        Binding("down,j", "scroll_lines(1)", "Scroll down", show=False),
+        Binding("pageup", "scroll_pages(-1)", "Page up", show=False),
+        Binding("pagedown", "scroll_pages(1)", "Page down", show=False),
+        Binding("home", "scroll_pages(-1000)", "To the top", show=False),
+        Binding("end", "scroll_pages(1000)", "To the end", show=False),
+    ]
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("up down", "scroll the text by a line (after tab has moved here; else they select a run)"),
+        ("page up page down", "scroll by a page"),
+        ("home end", "to the top, to the end"),
+    )
+
+    def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.pixels: str | None = None
+        """What `--pixels` made of the inputs; None where it is not known."""
+        self._clock = clock
+        self._history: History | None = None
+        self._selected: int | None = None
+        self._facts: dict[int, HeadFacts] = {}
+        self._failure = ""
+        """Why the last analysis failed."""
+        self._is_analysing = False
+        self._analysed: object = None
+        """The parameters that were looked at last."""
+        self._next_analysis = 0.0
+        self._text: list[Strip] = []
+        self._top = 0
+        self._rows = 0
+        """Rows of the run when the text was written last, and when that was."""
+        self._written_at = float("-inf")
+
+    # What the painter asks for
+
+    def signature(self, history: History, selected: int | None) -> object:
+        """Return what `draw` depends on; new rows count once a second only."""
+        run = history.runs.get(selected) if selected is not None else None
+        if run is None:
+            return selected, self.content_size
+        rows = len(run.columns)
+        if self._clock() - self._written_at < TEXT_REST_S and run.is_training:
+            rows = self._rows
+        shown = history.parameters.get(run.number)
+        marks, facts = len(run.marks), self._facts.get(run.number)
+        return selected, self.content_size, rows, run.status, run.settings, marks, shown, facts, self._failure
+
+    def draw(self, history: History, selected: int | None) -> None:
+        """Write the text anew, and have the head looked at where the parameters are new."""
+        begun = perf_counter()
+        if selected != self._selected:
+            self._top = 0
+        self._history, self._selected = history, selected
+        run = history.runs.get(selected) if selected is not None else None
+        self._written_at, self._rows = self._clock(), 0 if run is None else len(run.columns)
+        written = [Paragraph(TEXT, NO_RUN)] if run is None else self._about(history, run)
+        self._text = self._wrapped(written)
+        self._show()
+        self.last_draw_s = perf_counter() - begun
+        if run is not None:
+            self._analyse_parameters(history, run.number)
+
+    def _about(self, history: History, run: RunHistory) -> list[Paragraph]:
+        case = self._case(history, run)
+        if case is None:
+            return [Paragraph(TEXT, NO_ROW)]
+        return paragraphs(run.number, case, self._remark(history, case))
+
+    def _case(self, history: History, run: RunHistory) -> Case | None:
+        if history.experiment is None:
+            return None
+        facts = self._facts.get(run.number)
+        if facts is not None and facts.head != run.settings.head:
+            facts = None
+        directory = shlex.quote(inert(shown_path(history.experiment.directory)))
+        return case_of(run, history.experiment.classes, self.pixels, facts, directory)
+
+    def _remark(self, history: History, case: Case) -> str:
+        if case.facts is not None:
+            return f"Measured at epoch {case.facts.epoch:,} on {case.facts.samples:,} training samples."
+        if self._failure:
+            return f"Gradient, saturation and ties could not be measured: {self._failure}."
+        return NO_DATA if history.dataset is None else NO_PARAMETERS
+
+    # The analysis
+
+    def _analyse_parameters(self, history: History, run: int) -> None:
+        """Look at the head, unless that was done already, is being done, or was done just now."""
+        shown, dataset = history.parameters.get(run), history.dataset
+        if shown is None or dataset is None or shown is self._analysed or self._is_analysing:
+            return
+        # A run that was just selected need not wait for its first figures.
+        if self._clock() < self._next_analysis and (run in self._facts or self._failure):
+            return
+        self._is_analysing, self._analysed = True, shown
+        self.analyse(lambda: _look(shown, dataset), shown)
+
+    def on_panel_analysed(self, event: Panel.Analysed) -> None:
+        """Show what was found, and rest in proportion to what it took."""
+        event.stop()
+        self._is_analysing = False
+        assert isinstance(event.result, _Finding)
+        self._failure = event.result.failure
+        rest_s = max(ANALYSIS_REST_S, ANALYSIS_REST * event.result.took_s)
+        self._next_analysis = self._clock() + rest_s
+        if event.result.facts is not None:
+            self._facts[event.result.facts.run] = event.result.facts
+        if self._history is not None:
+            self.draw(self._history, self._selected)
+        # The painter says nothing new of a training that stands still.
+        self.set_timer(rest_s, self._catch_up)
+
+    def _catch_up(self) -> None:
+        if self.display and self._history is not None and self._selected is not None:
+            self._analyse_parameters(self._history, self._selected)
+
+    # The text
+
+    def _wrapped(self, written: list[Paragraph]) -> list[Strip]:
+        width = min(MOST_WIDTH, max(20, self.content_size.width - 2))
+        return [line for paragraph in written for line in self._lines_of(paragraph, width)]
+
+    def _lines_of(self, paragraph: Paragraph, width: int) -> list[Strip]:
+        shown = inert(paragraph.text)
+        text = Text(plain(shown) if self.app.ascii_only else shown, self._style_of(paragraph.kind))  # type: ignore[attr-defined]
+        first, colon, _ = paragraph.text.partition(". ")
+        if paragraph.kind == TEXT:
+            text.highlight_regex(NUMBERS, Style(bold=True))
+        if paragraph.kind == TEXT and colon and len(first) < 20:
+            text.stylize(Style(bold=True, underline=True), 0, len(first))
+        console = self.app.console
+        lines = [Strip(line.render(console)).simplify() for line in text.wrap(console, width)]
+        return lines if paragraph.kind == LEAD else [*lines, Strip.blank(0)]
+
+    def _style_of(self, kind: str) -> Style:
+        if kind in (TITLE, HOW):
+            return self.get_component_rich_style(f"why--{kind}", partial=True)
+        return Style(bold=kind == LEAD)
+
+    def _show(self) -> None:
+        height, width = self.content_size.height, self.content_size.width
+        self._top = max(0, min(self._top, len(self._text) - height))
+        window = self._text[self._top : self._top + height]
+        start, end = thumb_span(height, len(self._text), height, self._top)
+        if start == end:
+            self.show_lines(window)
+            return
+        glyphs = ASCII if self.app.ascii_only else UNICODE  # type: ignore[attr-defined]
+        style = self.get_component_rich_style("why--bar", partial=True)
+        bar: list[Part] = [
+            (glyphs.thumb if start <= y < end else glyphs.track, style) for y in range(len(window))
+        ]
+        self.show_lines(
+            [
+                Strip.join([line.adjust_cell_length(width - 1), strip_of([cell])])
+                for line, cell in zip(window, bar, strict=True)
+            ]
+        )
+
+    # Scrolling
+
+    def action_scroll_lines(self, lines: int) -> None:
+        """Move the text."""
+        self._top += lines
+        self._show()
+
+    def action_scroll_pages(self, pages: int) -> None:
+        """Move the text by so many pages, of which a line stays in sight."""
+        self.action_scroll_lines(pages * max(1, self.content_size.height - 1))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Move the text."""
+        event.stop()
+        self.action_scroll_lines(WHEEL_LINES)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Move the text."""
+        event.stop()
+        self.action_scroll_lines(-WHEEL_LINES)
+
+    def on_resize(self) -> None:
+        """Wrap the text to the new width."""
+        if self._history is not None:
+            self.draw(self._history, self._selected)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What an analysis came to."""
+
+    facts: HeadFacts | None
+    failure: str
+    """Why there are no facts."""
+    took_s: float
+
+
+def _look(shown: ParametersShown, dataset: Dataset) -> _Finding:
+    """Return the figures at the head, or why there are none."""
+    # Loaded when it is needed: the first frame does not wait for numpy.
+    from logreg_tui.core.analysis.inspection import head_facts
+
+    begun = perf_counter()
+    try:
+        facts = head_facts(shown, dataset.train_inputs, dataset.train_labels)
+    # Whatever it is, the reader must not wait for it for ever.
+    except Exception as error:
+        return _Finding(None, f"{type(error).__name__}: {inert(str(error))}", perf_counter() - begun)
+    return _Finding(facts, "", perf_counter() - begun)
