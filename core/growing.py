@@ -11,7 +11,7 @@ from typing import IO
 from logreg_tui.core.files import replace_file
 
 
-class GrowingFile:
+class AppendOnlyFile:
     """An existing file open for appending; every line is with the operating system at once."""
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class GrowingFile:
         """Wait until the disk has everything. Raises OSError."""
         os.fsync(self._file.fileno())
 
-    def heal(self) -> None:
+    def restore_file(self) -> None:
         """Where the file was deleted or moved away, write what it held to its place again. Raises OSError."""
         with suppress(OSError):
             if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):

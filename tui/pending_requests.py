@@ -15,7 +15,7 @@ from logreg_tui.core.training import requests as control
 from logreg_tui.core.training.history import RunHistory
 
 
-class Wishes:
+class PendingRequests:
     """Sends requests and remembers them until an event confirms or refuses them."""
 
     def __init__(self, inbox: control.Control) -> None:

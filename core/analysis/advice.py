@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.analysis.diagnostics import DIVERGED, Stall, first_row, stall_of
+from logreg_tui.core.analysis.diagnostics import DIVERGED, Plateau, first_row, stall_of
 from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import DEFAULT_L2, SIGMOID, RunSettings
 
@@ -49,7 +49,7 @@ class Lowest:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RunDiagnosis:
     """What is known of a run."""
 
     settings: RunSettings
@@ -63,7 +63,7 @@ class Case:
     recent: tuple[float, ...]
     """Train losses of the newest rows since the last knob turn, RECENT_ROWS + 1 at most."""
     lowest: Lowest
-    stall: Stall | None = None
+    stall: Plateau | None = None
     pixels: str | None = None
     """None where it is not known."""
     facts: HeadFacts | None = None
@@ -82,15 +82,15 @@ class Case:
         return self.last.train_loss - self.floor
 
     @property
-    def turns(self) -> int:
+    def sign_changes(self) -> int:
         """How often the train loss turned round in the newest rows."""
         changes = [after - before for before, after in pairwise(self.recent)]
         return sum(before * after < 0 for before, after in pairwise(changes))
 
     @property
-    def swings(self) -> bool:
+    def oscillates(self) -> bool:
         """Whether the train loss goes up and down rather than down."""
-        if self.turns <= MOST_TURNS:
+        if self.sign_changes <= MOST_TURNS:
             return False
         return max(self.recent) - min(self.recent) > LEAST_SWING * max(self.recent)
 
@@ -104,7 +104,7 @@ class Case:
     def overfits(self) -> bool:
         """Whether the test loss has risen while the train loss fell."""
         has_risen = self.last.test_loss > (1 + OVERFIT) * self.lowest.test_loss
-        return has_risen and self.last.train_loss < self.lowest.train_loss and not self.swings
+        return has_risen and self.last.train_loss < self.lowest.train_loss and not self.oscillates
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Advice:
 
 def case_of(
     run: RunHistory, classes: int, pixels: str | None, facts: HeadFacts | None, directory: str
-) -> Case | None:
+) -> RunDiagnosis | None:
     """Return what is known of a run, or None while it has no row."""
     last = run.last
     epochs, train, test = run.columns.read("epoch", "train_loss", "test_loss")
@@ -129,7 +129,7 @@ def case_of(
     start = min(first_row(run, epochs), len(epochs) - 1)
     of_head = min(first_row(run, epochs, only_breaks=True), len(epochs) - 1)
     best = start + int(test[start:].argmin())
-    return Case(
+    return RunDiagnosis(
         run.settings,
         run.status,
         run.epochs,
@@ -146,7 +146,7 @@ def case_of(
     )
 
 
-def advise(case: Case) -> list[Advice]:
+def advise(case: RunDiagnosis) -> list[Advice]:
     """Return what to try next, what promises most first; nothing where nothing stands out."""
     if case.status == DIVERGED:
         return [_restart(case)]
@@ -154,7 +154,7 @@ def advise(case: Case) -> list[Advice]:
     return [advice for rule in rules if (advice := rule(case)) is not None]
 
 
-def _restart(case: Case) -> Advice:
+def _restart(case: RunDiagnosis) -> Advice:
     rate = case.settings.learning_rate
     return Advice(
         "Restart it with a tenth of the learning rate",
@@ -163,7 +163,7 @@ def _restart(case: Case) -> Advice:
     )
 
 
-def _small_inputs(case: Case) -> Advice | None:
+def _small_inputs(case: RunDiagnosis) -> Advice | None:
     if case.pixels != "raw":
         return None
     what = "Make the inputs smaller"
@@ -175,18 +175,20 @@ def _small_inputs(case: Case) -> Advice | None:
             "that the sigmoid is flat there",
             SMALL_INPUTS,
         )
-    if case.settings.head != SIGMOID and case.swings:
+    if case.settings.head != SIGMOID and case.oscillates:
         evidence = f"raw pixels reach 255: one update moves the outputs far, {_swinging(case)}"
         return Advice(what, evidence, SMALL_INPUTS)
     return None
 
 
-def _swinging(case: Case) -> str:
-    return f"and the train loss turned round {case.turns} times in the last {len(case.recent) - 1} rows"
+def _swinging(case: RunDiagnosis) -> str:
+    return (
+        f"and the train loss turned round {case.sign_changes} times in the last {len(case.recent) - 1} rows"
+    )
 
 
-def _calmer(case: Case) -> Advice | None:
-    if not case.swings:
+def _calmer(case: RunDiagnosis) -> Advice | None:
+    if not case.oscillates:
         return None
     tenth = case.settings.learning_rate / 10
     now = f"lr {tenth:g} (type it into the field lr, or press R to begin anew with it)"
@@ -197,7 +199,7 @@ def _calmer(case: Case) -> Advice | None:
     )
 
 
-def _no_sigmoid(case: Case) -> Advice | None:
+def _no_sigmoid(case: RunDiagnosis) -> Advice | None:
     if case.settings.head != SIGMOID:
         return None
     begun = case.first_loss - case.floor
@@ -217,7 +219,7 @@ def _no_sigmoid(case: Case) -> Advice | None:
     return None
 
 
-def _l2(case: Case) -> Advice | None:
+def _l2(case: RunDiagnosis) -> Advice | None:
     l2, last = case.settings.l2, case.last
     if case.overfits:
         return Advice(
@@ -238,7 +240,7 @@ def _l2(case: Case) -> Advice | None:
     return None
 
 
-def _slower_schedule(case: Case) -> Advice | None:
+def _slower_schedule(case: RunDiagnosis) -> Advice | None:
     schedule = case.settings.schedule
     left = schedule.factor(case.last.epoch)
     if case.stall is None or left > FADED:
@@ -255,7 +257,7 @@ def _slower_schedule(case: Case) -> Advice | None:
     )
 
 
-def _more_epochs(case: Case) -> Advice | None:
+def _more_epochs(case: RunDiagnosis) -> Advice | None:
     is_over = case.status != "training" or case.last.epoch >= NEAR_END * case.epochs
     rows = len(case.recent) - 1
     if not is_over or case.stall is not None or rows < RECENT_ROWS or case.overfits:

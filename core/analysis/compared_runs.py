@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from logreg_tui.core.data.arrays import describe, inert
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import CONFIG, CSV_HEADER, EVENTS, METRICS
 from logreg_tui.core.files import reason
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.text import describe, escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, RunHistory
 
@@ -141,14 +141,19 @@ def origin_of(directory: Path) -> Origin:
     kept = read_config(directory)
     try:
         dataset = json.loads((directory / CONFIG).read_text())["dataset"]
-        name, samples = inert(dataset["name"]), dataset["test_samples"]
+        name, samples = escape_control_chars(dataset["name"]), dataset["test_samples"]
         if type(samples) is not int or not 1 <= samples < 2**63:
             raise ValueError(f"test_samples is {samples!r}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{str(directory / CONFIG)!r} is damaged: {describe(error)}") from error
     path = directory.absolute()
     return Origin(
-        str(path), inert(path.resolve().name), name, kept.settings.pixels, kept.fingerprint, samples
+        str(path),
+        escape_control_chars(path.resolve().name),
+        name,
+        kept.settings.pixels,
+        kept.fingerprint,
+        samples,
     )
 
 
@@ -162,8 +167,10 @@ def origin_of_history(history: History) -> Origin | None:
         return origin_of(directory)
     except UserError:
         fingerprint = "" if history.dataset is None else history.dataset.fingerprint
-        name = inert(directory.name)
-        return Origin(str(directory), name, inert(started.dataset), "", fingerprint, started.test_samples)
+        name = escape_control_chars(directory.name)
+        return Origin(
+            str(directory), name, escape_control_chars(started.dataset), "", fingerprint, started.test_samples
+        )
 
 
 def read_runs(directory: Path) -> list[ComparedRun]:

@@ -19,7 +19,7 @@ UNDERWAY = ("training", "paused")
 """States of runs that may still gain epochs here and now."""
 
 
-class Pairs(NamedTuple):
+class ContingencyTable(NamedTuple):
     """On how many test samples two runs are right, both measured on the parameters of their rows."""
 
     both: int
@@ -139,7 +139,9 @@ def find_row(rows: Iterable[Row], key: RunKey | None) -> Row | None:
     return next((row for row in rows if key in row.keys), None)
 
 
-def with_differences(rows: Sequence[Row], pinned: RunKey, pairs: Mapping[RunKey, Pairs]) -> list[Row]:
+def with_differences(
+    rows: Sequence[Row], pinned: RunKey, pairs: Mapping[RunKey, ContingencyTable]
+) -> list[Row]:
     """Return the rows with their differences to the row that the pinned run stands in.
 
     `pairs` holds, for runs of which it is known, how their right answers and the pinned run's
@@ -154,7 +156,7 @@ def with_differences(rows: Sequence[Row], pinned: RunKey, pairs: Mapping[RunKey,
     ]
 
 
-def _difference(row: Row, reference: Row, pairs: Mapping[RunKey, Pairs]) -> Difference | None:
+def _difference(row: Row, reference: Row, pairs: Mapping[RunKey, ContingencyTable]) -> Difference | None:
     accuracy, other = row.value("test_accuracy"), reference.value("test_accuracy")
     if accuracy is None or other is None:
         return None

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from logreg_tui.core.analysis.comparison import AVERAGED, PAIRED, Row
-from logreg_tui.core.data.arrays import inert
-from logreg_tui.core.export.files import FORMULA_STARTS
+from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
 
 PLUS_MINUS = "±"
 TURNED = "*"
@@ -203,6 +202,6 @@ def plain_cell(value: object) -> str:
     """Return a value as a cell that a spreadsheet does not take for a formula."""
     if value is None:
         return ""
-    text = inert(value)
+    text = escape_control_chars(value)
     is_formula = isinstance(value, str) and text.lstrip().startswith(FORMULA_STARTS)
     return f"'{text}" if is_formula else text

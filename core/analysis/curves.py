@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from logreg_tui.core.analysis.compared_runs import Origin, origin_of, read_history
-from logreg_tui.core.data.arrays import MAX_CLASSES, describe, inert
+from logreg_tui.core.data.arrays import MAX_CLASSES
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import CONFIG
 from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.text import describe, escape_control_chars
 from logreg_tui.core.training.history import Mark, RunHistory
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _words(origin: Origin, run: RunHistory) -> dict[str, str]:
         "learning_rate": f"lr {settings.learning_rate:g}",
         "schedule": str(settings.schedule),
         "seed": f"seed {settings.seed}",
-        "dataset": _shortened(inert(origin.dataset)),
+        "dataset": _shortened(escape_control_chars(origin.dataset)),
         "pixels": f"{origin.pixels} pixels",
     }
 

@@ -24,7 +24,7 @@ STALLS = "stalls"
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
+class Plateau:
     """The train loss of a run hardly falls any more."""
 
     since: int
@@ -46,24 +46,24 @@ class Alarm:
     """Of a stall: how many epochs were looked at."""
     cause: str = ""
     """Of a divergence: which value, such as `train_loss is nan`."""
-    turns: int = 0
+    sign_changes: int = 0
     """How often a knob was turned before: another turn makes a later stall another one."""
 
     @property
     def key(self) -> tuple[int, str, int]:
         """What stays the same while it is the same alarm."""
-        return self.run, self.kind, self.turns
+        return self.run, self.kind, self.sign_changes
 
 
 def first_row(run: RunHistory, epochs: np.ndarray, *, only_breaks: bool = False) -> int:
     """Return the number of the first row behind the last knob turn, or behind the last head switch."""
-    turns = [mark.epoch for mark in run.marks if mark.breaks_line or not only_breaks]
+    sign_changes = [mark.epoch for mark in run.marks if mark.breaks_line or not only_breaks]
     if run.status == DIVERGED and not only_breaks:
-        turns = turns[:-1]
-    return int(epochs.searchsorted(turns[-1], side="right")) if turns else 0
+        sign_changes = sign_changes[:-1]
+    return int(epochs.searchsorted(sign_changes[-1], side="right")) if sign_changes else 0
 
 
-def stall_of(run: RunHistory) -> Stall | None:
+def stall_of(run: RunHistory) -> Plateau | None:
     """Return how a run stalls, or None.
 
     The lowest train loss of the newest WINDOW_EPOCHS epochs (and LEAST_ROWS rows) is compared with
@@ -83,7 +83,7 @@ def stall_of(run: RunHistory) -> Stall | None:
         return None
     lowest = min(before, newest)
     since = int(epochs[int((losses <= lowest * (1 + LEAST_FALL)).argmax())])
-    return Stall(since, int(epochs[-1] - epochs[begin - 1]))
+    return Plateau(since, int(epochs[-1] - epochs[begin - 1]))
 
 
 def alarms(history: History) -> list[Alarm]:
@@ -100,5 +100,5 @@ def _alarms_of(run: RunHistory) -> list[tuple[int, Alarm]]:
     stall = stall_of(run) if run.is_training else None
     if stall is None:
         return []
-    alarm = Alarm(run.number, STALLS, stall.since, stall.epochs, turns=len(run.marks))
+    alarm = Alarm(run.number, STALLS, stall.since, stall.epochs, sign_changes=len(run.marks))
     return [(run.joined_at + stall.since + stall.epochs, alarm)]

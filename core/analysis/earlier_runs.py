@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.data.arrays import inert
 from logreg_tui.core.experiment.directory import CONFIG, CSV_COLUMNS, METRICS
 from logreg_tui.core.experiment.lock import is_locked
+from logreg_tui.core.text import escape_control_chars
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,4 +145,4 @@ def _thinned(experiment: str, number: int, rows: list[tuple[float, ...]]) -> Ear
     import numpy as np
 
     kept = np.unique(np.linspace(0, len(rows) - 1, min(POINTS, len(rows))).astype(int))
-    return EarlierRun(inert(experiment), number, *np.array(rows)[kept].T)
+    return EarlierRun(escape_control_chars(experiment), number, *np.array(rows)[kept].T)

@@ -17,7 +17,7 @@ from logreg_tui.core.settings import SIGMOID
 
 if TYPE_CHECKING:
     from logreg_tui.core.data.inputs import Inputs
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 CHUNK_ROWS = 4096
 CHUNK_VALUES = 1 << 22
@@ -94,7 +94,7 @@ class HeadFacts:
     """Share of samples to whose label the model gives a probability above CERTAIN."""
 
 
-def inspect_mistakes(parameters: ParametersShown, inputs: Inputs, labels: np.ndarray) -> Mistakes:
+def inspect_mistakes(parameters: ParametersSnapshot, inputs: Inputs, labels: np.ndarray) -> Mistakes:
     """Return what a model predicts for samples with labels of shape (samples,).
 
     Raises UserError where there are more than MOST_CLASSES classes.
@@ -110,7 +110,7 @@ def inspect_mistakes(parameters: ParametersShown, inputs: Inputs, labels: np.nda
     return Mistakes(parameters.run, parameters.epoch, counts.reshape(classes, classes), labels, predicted)
 
 
-def probabilities(parameters: ParametersShown, inputs: Inputs) -> np.ndarray:
+def probabilities(parameters: ParametersSnapshot, inputs: Inputs) -> np.ndarray:
     """Return softmax of what the head puts out, shape (samples, classes), float64."""
     # In float32 most of a certain model's would be 0, and nobody could tell the second likeliest class.
     return np.concatenate(
@@ -118,7 +118,7 @@ def probabilities(parameters: ParametersShown, inputs: Inputs) -> np.ndarray:
     )
 
 
-def head_facts(parameters: ParametersShown, inputs: Inputs, labels: np.ndarray) -> HeadFacts:
+def head_facts(parameters: ParametersSnapshot, inputs: Inputs, labels: np.ndarray) -> HeadFacts:
     """Return figures at the head over the first MOST_ROWS samples."""
     count = min(len(inputs), MOST_ROWS)
     is_sigmoid = parameters.head == SIGMOID
@@ -148,7 +148,7 @@ def head_facts(parameters: ParametersShown, inputs: Inputs, labels: np.ndarray) 
     )
 
 
-def _outputs(parameters: ParametersShown, inputs: Inputs) -> Iterator[tuple[slice, np.ndarray]]:
+def _outputs(parameters: ParametersSnapshot, inputs: Inputs) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield rows and what the head puts out for them, shape (rows, classes) float32, part by part."""
     rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(parameters.weight.shape)))
     for start in range(0, len(inputs), rows):

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, Origin, RunKey
-from logreg_tui.core.analysis.comparison import Pairs, share_a_test_set
+from logreg_tui.core.analysis.comparison import ContingencyTable, share_a_test_set
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ TOLERANCE = 0.001
 """Share of samples by which the accuracy found here may differ from the row's: rounding decides ties."""
 
 
-def pairs_of(runs: Sequence[ComparedRun], pinned: ComparedRun) -> dict[RunKey, Pairs]:
+def pairs_of(runs: Sequence[ComparedRun], pinned: ComparedRun) -> dict[RunKey, ContingencyTable]:
     """Return how the right answers of each run and of the pinned one overlap, the pinned being the second.
 
     Runs of which that cannot be had are left out: on another test set, still training, with parameters
@@ -62,10 +62,10 @@ def agrees(right: np.ndarray, run: ComparedRun) -> bool:
     return run.test_accuracy is not None and abs(float(right.mean()) - run.test_accuracy) <= TOLERANCE
 
 
-def overlap(first: np.ndarray, second: np.ndarray) -> Pairs:
+def overlap(first: np.ndarray, second: np.ndarray) -> ContingencyTable:
     """Count the samples that both get right, and so on; shapes (test samples,), bool."""
     both, one, other = int((first & second).sum()), int(first.sum()), int(second.sum())
-    return Pairs(both, one - both, other - both, len(first) - one - other + both)
+    return ContingencyTable(both, one - both, other - both, len(first) - one - other + both)
 
 
 class _Answers:
@@ -73,7 +73,7 @@ class _Answers:
 
     def __init__(self) -> None:
         self._directory: str | None = None
-        self._parameters: Mapping[int, ParametersShown] = {}
+        self._parameters: Mapping[int, ParametersSnapshot] = {}
         self._data: tuple[object, Dataset | None] | None = None
 
     def of(self, run: ComparedRun) -> np.ndarray | None:
@@ -103,7 +103,7 @@ class _Answers:
             self._data = key, data_at_hand(kept)
         return self._data[1]
 
-    def _parameters_of(self, run: ComparedRun) -> ParametersShown | None:
+    def _parameters_of(self, run: ComparedRun) -> ParametersSnapshot | None:
         from logreg_tui.core.experiment.saved_model import logged_parameters
 
         if self._directory != run.origin.directory:
@@ -112,13 +112,13 @@ class _Answers:
         return self._parameters.get(run.run)
 
 
-def _fits(parameters: ParametersShown, dataset: Dataset) -> bool:
+def _fits(parameters: ParametersSnapshot, dataset: Dataset) -> bool:
     """Whether parameters, which come from a file, are those of a model of these data."""
     shapes = (dataset.classes, dataset.test_inputs.shape[1]), (dataset.classes,)
     return (parameters.weight.shape, parameters.bias.shape) == shapes
 
 
-def _right(parameters: ParametersShown, dataset: Dataset) -> np.ndarray | None:
+def _right(parameters: ParametersSnapshot, dataset: Dataset) -> np.ndarray | None:
     import numpy as np
 
     from logreg_tui.core.analysis.inspection import inspect_mistakes

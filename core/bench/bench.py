@@ -30,11 +30,11 @@ from logreg_tui.core.bench.results import (
     Limits,
     LoggedTraining,
     Machine,
-    Pairs,
+    PairedTimes,
     Speed,
     Work,
 )
-from logreg_tui.core.session.start import Ground, out_of_memory_explained
+from logreg_tui.core.session.start import TrainingEnvironment, out_of_memory_explained
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.state import Training
 
@@ -84,10 +84,10 @@ def timed(work: Callable[[], object], clock: Clock) -> float:
     return clock() - start
 
 
-def in_turn(first: Callable[[], float], second: Callable[[], float], count: int) -> Pairs:
+def in_turn(first: Callable[[], float], second: Callable[[], float], count: int) -> PairedTimes:
     """Measure two things in turn, `count` times each."""
     both = [(first(), second()) for _ in range(count)]
-    return Pairs(tuple(pair[0] for pair in both), tuple(pair[1] for pair in both))
+    return PairedTimes(tuple(pair[0] for pair in both), tuple(pair[1] for pair in both))
 
 
 def enough_epochs(seconds: Callable[[int], float], stride: int, least_s: float = MEASUREMENT_S) -> int:
@@ -107,7 +107,11 @@ class Bench:
     """Measures in one process, on one dataset and one device; runs differ in their seeds alone."""
 
     def __init__(
-        self, plan: Plan, ground: Ground, progress: Callable[[str], None], clock: Clock = time.perf_counter
+        self,
+        plan: Plan,
+        ground: TrainingEnvironment,
+        progress: Callable[[str], None],
+        clock: Clock = time.perf_counter,
     ) -> None:
         self.plan = plan
         self.ground = ground
@@ -156,7 +160,7 @@ class Bench:
         side.train(side.stride)
         return enough_epochs(lambda epochs: timed(partial(side.train, epochs), self.clock), side.stride)
 
-    def pairs(self, plain: Side, plain_epochs: int, ours: Side, our_epochs: int) -> Pairs:
+    def pairs(self, plain: Side, plain_epochs: int, ours: Side, our_epochs: int) -> PairedTimes:
         """Return the seconds of both sides, measured in turn."""
         return in_turn(
             lambda: plain.timed(plain_epochs, self.clock),

@@ -23,7 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from logreg_tui.core.bench.results import Pairs, ScreenCost, Spread, StartUp
+from logreg_tui.core.bench.results import PairedTimes, ScreenCost, Spread, StartUp
 from logreg_tui.core.errors import UserError
 
 COLUMNS, ROWS = 120, 40
@@ -193,7 +193,7 @@ def measure_start_up(
 
 def _beside(name: str, measure: Callable[[], float], base: str, pairs: int) -> StartUp:
     both = [(measure(), time_of_command([sys.executable, "-c", base])) for _ in range(pairs)]
-    return StartUp.of(name, base, Pairs(tuple(a for a, _ in both), tuple(b for _, b in both)))
+    return StartUp.of(name, base, PairedTimes(tuple(a for a, _ in both), tuple(b for _, b in both)))
 
 
 def measure_screen(
@@ -210,7 +210,7 @@ def measure_screen(
         progress(f"Training without and with the screen: pair {pair} of {SCREEN_PAIRS}")
         without = _rate([*command, "train", *words], seconds)
         rates.append((without, _rate([*command, *words], seconds, has_terminal=True)))
-    pairs = Pairs(tuple(rate for rate, _ in rates), tuple(rate for _, rate in rates))
+    pairs = PairedTimes(tuple(rate for rate, _ in rates), tuple(rate for _, rate in rates))
     return ScreenCost(
         seconds, (COLUMNS, ROWS), Spread.of(pairs.first), Spread.of(pairs.second), pairs.ratio()
     )

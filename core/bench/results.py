@@ -43,7 +43,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairedTimes:
     """What two things took, in turn: value i of both was measured one after the other."""
 
     first: tuple[float, ...]
@@ -195,7 +195,7 @@ class LoggedTraining:
     plain_original_s: float
 
     @classmethod
-    def of(cls, pairs: Pairs, epochs: int, plain_epochs: int, log_every: int) -> LoggedTraining:
+    def of(cls, pairs: PairedTimes, epochs: int, plain_epochs: int, log_every: int) -> LoggedTraining:
         """Return the figures of seconds: the plain loop's first, those of `train` second."""
         own, plain = scaled(pairs.second, 1e3 / epochs), scaled(pairs.first, 1e3 / plain_epochs)
         return cls(
@@ -235,7 +235,7 @@ class StartUp:
     ratio: Spread
 
     @classmethod
-    def of(cls, name: str, base: str, pairs: Pairs) -> StartUp:
+    def of(cls, name: str, base: str, pairs: PairedTimes) -> StartUp:
         """Return the figures of seconds: the command's first, the base's second."""
         return cls(name, base, scaled(pairs.first, 1e3), scaled(pairs.second, 1e3), pairs.ratio())
 

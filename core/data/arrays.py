@@ -1,4 +1,4 @@
-"""A dataset as it was read, and what every reader of files needs: checks, fingerprint, inert text.
+"""Inputs and labels as they were read, with the checks and the fingerprint that every reader shares.
 
 Numpy is imported inside the functions: the command line imports this before it needs data.
 """
@@ -23,7 +23,6 @@ CHUNK_BYTES = 1 << 20
 CHUNK_VALUES = 1 << 17
 MAX_CLASSES = 100_000
 """A stray label of a billion must not make a model of a billion outputs."""
-MAX_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +152,3 @@ def check_cancelled(is_cancelled: Callable[[], bool]) -> None:
     """Raise Cancelled if the user asked to stop."""
     if is_cancelled():
         raise Cancelled
-
-
-def inert(text: object) -> str:
-    """Return text as one line in which control characters are escaped, as repr() does."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(text))
-
-
-def quoted(name: str) -> str:
-    """Return a name found in a file, quoted, shortened, and harmless to a terminal and to markup."""
-    shown = name if len(name) <= MAX_SHOWN else name[: MAX_SHOWN - 3] + "..."
-    return inert(repr(shown)).replace("[", r"\x5b")
-
-
-def describe(error: BaseException) -> str:
-    """Return an exception as a few inert words on one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    line = inert(text.strip().split("\n")[0])
-    return line if len(line) <= 2 * MAX_SHOWN else line[: 2 * MAX_SHOWN - 3] + "..."

@@ -166,7 +166,8 @@ def _read_mnist_or_digits(
 
 def _read_digits(progress: Callable[[str], None]) -> Arrays:
     """Return scikit-learn's embedded digits, 8 by 8, 0..16, in a fixed stratified split."""
-    from logreg_tui.core.data.arrays import Arrays, describe
+    from logreg_tui.core.data.arrays import Arrays
+    from logreg_tui.core.text import describe
 
     progress("Reading scikit-learn's digits")
     try:
@@ -190,8 +191,8 @@ def _read_npz(
     progress: Callable[[str], None],
     is_cancelled: Callable[[], bool],
 ) -> Arrays:
-    from logreg_tui.core.data.arrays import inert
     from logreg_tui.core.data.npz import read_npz
+    from logreg_tui.core.text import escape_control_chars
 
     known = (
         f"choose from {', '.join(DATASETS)}, or give the path of an .npz file or of a folder of .npy shards"
@@ -200,7 +201,7 @@ def _read_npz(
         raise UsageError(f"dataset {name!r} is unknown: {known}")
     if not os.path.isfile(name):
         raise UsageError(f"dataset {name!r} is not a file: {known}")
-    progress(f"Reading {inert(os.path.basename(name))}")
+    progress(f"Reading {escape_control_chars(os.path.basename(name))}")
     return read_npz(Path(name), memory_limit, is_cancelled)
 
 

@@ -21,9 +21,10 @@ from secrets import token_hex
 from typing import IO
 from urllib.parse import urlsplit
 
-from logreg_tui.core.data.arrays import check_cancelled, describe, inert
+from logreg_tui.core.data.arrays import check_cancelled
 from logreg_tui.core.data.mirrors import NoTorchvision, Resource, find_resources
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.text import describe, escape_control_chars
 
 CHUNK_BYTES = 1 << 16
 LARGEST_BYTES = 200_000_000
@@ -70,7 +71,7 @@ def download(
 
     A file is there whole or not at all. Raises DownloadError, Cancelled.
     """
-    by_hand = f"put the files into {inert(folder)}, or use --dataset digits"
+    by_hand = f"put the files into {escape_control_chars(folder)}, or use --dataset digits"
     progress(f"{title} is not on disk: preparing to download it")
     try:
         wanted = find_resources(class_name, names)
@@ -85,7 +86,7 @@ def download(
     except _Failed as error:
         raise DownloadError(title, str(error), f"check the network, or {by_hand}") from error
     except OSError as error:
-        reason = f"{inert(folder)} cannot be written to: {describe(error)}"
+        reason = f"{escape_control_chars(folder)} cannot be written to: {describe(error)}"
         remedy = (
             "choose with --data-dir a folder that has room and may be written to, or use --dataset digits"
         )
@@ -187,7 +188,7 @@ class _Job:
 
     def _copy(self, url: str, name: str, file: IO[bytes]) -> str:
         """Write what the address gives into the file and return its MD5."""
-        self.tell(f"Connecting to {inert(_host(url))} for {name}.gz")
+        self.tell(f"Connecting to {escape_control_chars(_host(url))} for {name}.gz")
         source = _Source(url, self.patience.silence_s)
         source.start()
         digest, received = hashlib.md5(usedforsecurity=False), 0

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from logreg_tui.core.data.arrays import describe
+from logreg_tui.core.text import describe
 
 
 class NoTorchvision(Exception):

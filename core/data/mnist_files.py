@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from logreg_tui.core.data.arrays import Arrays, BadLabels, Truncated, check_labels, describe, fill, inert
+from logreg_tui.core.data.arrays import Arrays, BadLabels, Truncated, check_labels, fill
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.text import describe, escape_control_chars
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,8 +98,8 @@ def read_family(name: str, data_dir: Path, is_cancelled: Callable[[], bool]) -> 
     _check_counts(paths[0], train, paths[1], train_labels)
     _check_counts(paths[2], test, paths[3], test_labels)
     if train.shape[1:] != test.shape[1:]:
-        text = f"{inert(paths[0])} and {inert(paths[2])} hold images of different sizes"
-        raise UserError(f"{text}: delete them to download them again")
+        both = f"{escape_control_chars(paths[0])} and {escape_control_chars(paths[2])}"
+        raise UserError(f"{both} hold images of different sizes: delete them to download them again")
     train_labels, test_labels = _classes(train_labels, paths[1]), _classes(test_labels, paths[3])
     try:
         check_labels(train_labels, test_labels)
@@ -122,7 +123,9 @@ def read_idx(path: Path, magic: int, is_cancelled: Callable[[], bool]) -> np.nda
     except (_BadHeader, Truncated, gzip.BadGzipFile, EOFError, zlib.error, MemoryError) as error:
         raise _damaged(path, describe(error)) from error
     except OSError as error:
-        raise UserError(f"{inert(path)} cannot be read: {describe(error)}; check its permissions") from error
+        raise UserError(
+            f"{escape_control_chars(path)} cannot be read: {describe(error)}; check its permissions"
+        ) from error
 
 
 class _BadHeader(Exception):
@@ -159,9 +162,11 @@ def _classes(labels: np.ndarray, path: Path) -> np.ndarray:
 
 def _check_counts(image_path: Path, images: np.ndarray, label_path: Path, labels: np.ndarray) -> None:
     if len(images) != len(labels):
-        text = f"{inert(image_path)} holds {len(images):,} images, {inert(label_path)} {len(labels):,} labels"
-        raise UserError(f"{text}: delete both to download them again")
+        raise UserError(
+            f"{escape_control_chars(image_path)} holds {len(images):,} images, "
+            f"{escape_control_chars(label_path)} {len(labels):,} labels: delete both to download them again"
+        )
 
 
 def _damaged(path: Path, why: str) -> UserError:
-    return UserError(f"{inert(path)} is damaged ({why}): delete it to download it again")
+    return UserError(f"{escape_control_chars(path)} is damaged ({why}): delete it to download it again")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from logreg_tui.core.data.arrays import quoted
 from logreg_tui.core.settings import FLOAT32_MAX
+from logreg_tui.core.text import quoted
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,10 +17,7 @@ from logreg_tui.core.data.arrays import (
     Truncated,
     check_cancelled,
     check_labels,
-    describe,
     fill,
-    inert,
-    quoted,
     row_chunks,
 )
 from logreg_tui.core.data.npy import (
@@ -36,6 +33,7 @@ from logreg_tui.core.data.npy import (
 )
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.memory import available_memory, size_text
+from logreg_tui.core.text import describe, escape_control_chars, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,11 +59,11 @@ def read_npz(path: Path, memory_limit: int | None, is_cancelled: Callable[[], bo
         check_labels(train_labels, test_labels)
     except BadLabels as error:
         key = "y_test" if error.is_test else "y_train"
-        raise UserError(f"{inert(path)}: {key}: {error}") from error
+        raise UserError(f"{escape_control_chars(path)}: {key}: {error}") from error
     except Unusable as error:
-        raise UserError(f"{inert(path)}: {error}") from error
+        raise UserError(f"{escape_control_chars(path)}: {error}") from error
     brightest = 255.0 if train.dtype == np.uint8 else None
-    return Arrays(inert(path.stem), train, train_labels, test, test_labels, brightest)
+    return Arrays(escape_control_chars(path.stem), train, train_labels, test, test_labels, brightest)
 
 
 def _read_members(path: Path, memory_limit: int | None, is_cancelled: Callable[[], bool]) -> list[np.ndarray]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.data.arrays import describe, inert
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.text import describe, escape_control_chars
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +103,7 @@ class _OpenShard:
             raise _unreadable(self.shard.path, error) from error
         if not is_same:
             raise UserError(
-                f"{inert(self.shard.path)} was changed while it was in use: "
+                f"{escape_control_chars(self.shard.path)} was changed while it was in use: "
                 "leave the files of a dataset as they are, and start again"
             )
 
@@ -120,4 +120,4 @@ def version_of(status: os.stat_result) -> tuple[int, int]:
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
-    return UserError(f"{inert(path)} cannot be read: {describe(error)}")
+    return UserError(f"{escape_control_chars(path)} cannot be read: {describe(error)}")

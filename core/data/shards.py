@@ -26,12 +26,9 @@ from logreg_tui.core.data.arrays import (
     Truncated,
     check_cancelled,
     check_labels,
-    describe,
     fill,
     fingerprint_of_parts,
     in_memory,
-    inert,
-    quoted,
     row_chunks,
 )
 from logreg_tui.core.data.npy import (
@@ -47,6 +44,7 @@ from logreg_tui.core.data.npy import (
 )
 from logreg_tui.core.data.shard_source import Shard, ShardSource, open_file, version_of
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.text import describe, escape_control_chars, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +63,7 @@ def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Cal
     """
     import numpy as np
 
-    name = inert(os.path.basename(os.path.abspath(folder)))
+    name = escape_control_chars(os.path.basename(os.path.abspath(folder)))
     progress(f"Reading {name}")
     try:
         files = _find(folder)
@@ -83,7 +81,7 @@ def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Cal
             ]
         )
     except Unusable as error:
-        raise UserError(f"{inert(folder)}: {error}") from error
+        raise UserError(f"{escape_control_chars(folder)}: {error}") from error
     brightest = 255.0 if train.dtype == np.uint8 else None
     return Arrays(name, train, train_labels, test, test_labels, brightest, digest)
 

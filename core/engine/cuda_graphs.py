@@ -31,26 +31,26 @@ class Graphs:
         """Let all graphs go: the tensors they work on have been replaced."""
         self._graphs: dict[tuple[int, bool], tuple[torch.cuda.CUDAGraph, Tensor]] = {}
 
-    def descend(self, negative_rates: Tensor) -> None:
-        """Do what `Engine.descend` does, by a graph where there is room for one."""
-        key = len(negative_rates), self._engine.is_stale
+    def gradient_step(self, negative_rates: Tensor) -> None:
+        """Do what `Engine.gradient_step` does, by a graph where there is room for one."""
+        key = len(negative_rates), self._engine.gradient_is_stale
         if key not in self._graphs and len(self._graphs) < MOST_GRAPHS:
             self._graphs[key] = self._captured(negative_rates)
         if key not in self._graphs:
-            self._engine.descend(negative_rates)
+            self._engine.gradient_step(negative_rates)
             return
         graph, rates = self._graphs[key]
         rates.copy_(negative_rates)
         graph.replay()
-        self._engine.is_stale = True
+        self._engine.gradient_is_stale = True
 
     def _captured(self, negative_rates: Tensor) -> tuple[torch.cuda.CUDAGraph, Tensor]:
         graph, rates = torch.cuda.CUDAGraph(), negative_rates.clone()
         try:
-            with self._engine.rehearsing():
+            with self._engine.restoring_parameters():
                 self._warm_up(rates)
-            with self._engine.rehearsing(), torch.cuda.graph(graph):
-                self._engine.descend(rates)
+            with self._engine.restoring_parameters(), torch.cuda.graph(graph):
+                self._engine.gradient_step(rates)
         except RuntimeError as error:
             raise UserError(
                 f"CUDA graphs cannot be used here ({str(error).splitlines()[0]}): use --engine eager"
@@ -63,5 +63,5 @@ class Graphs:
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             # Twice: the first step may have its gradient already.
-            self._engine.descend(rates[:1].expand(2, -1, -1))
+            self._engine.gradient_step(rates[:1].expand(2, -1, -1))
         torch.cuda.current_stream().wait_stream(stream)

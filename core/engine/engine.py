@@ -24,9 +24,9 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.blocks import Layout
 from logreg_tui.core.engine.cuda_graphs import Graphs
-from logreg_tui.core.engine.full_batch_pass import Passes
-from logreg_tui.core.engine.process_group import ALONE, Ranks, announced
-from logreg_tui.core.engine.storage import Samples, survey
+from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, announced
+from logreg_tui.core.engine.storage import Samples, choose_storage
 from logreg_tui.core.engine.thread_team import Workers
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.settings import SIGMOID
@@ -67,7 +67,7 @@ class Engine:
         *,
         kind: str = "auto",
         memory_limit: int | None = None,
-        ranks: Ranks = ALONE,
+        ranks: ProcessGroup = ALONE,
     ) -> None:
         """Move the data to the device; `threads` of the processor train where that is the device.
 
@@ -84,7 +84,7 @@ class Engine:
         self._counts = len(dataset.train_inputs), len(dataset.test_inputs)
         self._workers = Workers(threads if device.type == "cpu" else 1)
         train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
-        self._form = survey([train, test], device, self._workers, memory_limit)
+        self._form = choose_storage([train, test], device, self._workers, memory_limit)
         self._train = self._samples(train, ranks.part(dataset.train_labels), has_gradient=True)
         self._test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
         used = np.append(self._form.columns, self.features)
@@ -92,7 +92,7 @@ class Engine:
         self._graphs = Graphs(self) if self._is_graphed(kind) else None
         self.is_cancelled: Callable[[], bool] = lambda: False
         """Polled between blocks; where it holds, a pass ends with Cancelled and changes nothing."""
-        self.is_stale = True
+        self.gradient_is_stale = True
         """Whether the gradient is not that of the present parameters."""
         self._slots: dict[int, _Slot] = {}
         self._lay_out({})
@@ -168,12 +168,12 @@ class Engine:
         self._table: list[list[float]] = []
         """The learning rates of the last call of `advance`, negative: most often those of the next."""
         layout = Layout(rows, self._form.width, is_sparse=self._form.is_sparse, device=self.device)
-        squashed = sum(slot.head == SIGMOID for slot in self._slots.values())
-        self._passes = Passes(layout, squashed, self.classes, self.device, self._workers)
+        n_sigmoid_outputs = sum(slot.head == SIGMOID for slot in self._slots.values())
+        self._passes = FullBatchPass(layout, n_sigmoid_outputs, self.classes, self.device, self._workers)
         # Several processes leave together, between two passes.
         self._passes.is_cancelled = lambda: self.ranks.size == 1 and self.is_cancelled()
         self._set_decay()
-        self.is_stale = True
+        self.gradient_is_stale = True
         if self._graphs is not None:
             self._graphs.forget()
 
@@ -224,7 +224,7 @@ class Engine:
             self._gradient.zero_()
         self._gradient.index_copy_(1, self._used, mean)
         self.ranks.add_up(self._gradient)
-        self.is_stale = False
+        self.gradient_is_stale = False
 
     @announced
     def advance(self, rates: Sequence[Mapping[int, float]]) -> None:
@@ -237,9 +237,9 @@ class Engine:
             self._table, self._negative_rates = table, self._per_row(table)
         with self._whole_or_not_at_all(len(rates)):
             if self._graphs is None:
-                self.descend(self._negative_rates)
+                self.gradient_step(self._negative_rates)
             else:
-                self._graphs.descend(self._negative_rates)
+                self._graphs.gradient_step(self._negative_rates)
 
     def _per_row(self, table: list[list[float]]) -> Tensor:
         """Return values of each epoch and run on the device, shape (epochs, runs * classes, 1)."""
@@ -257,29 +257,29 @@ class Engine:
         except BaseException:
             if epochs > 1:
                 self._parameters.copy_(before)
-                self.is_stale = True
+                self.gradient_is_stale = True
             raise
 
-    def descend(self, negative_rates: Tensor) -> None:
+    def gradient_step(self, negative_rates: Tensor) -> None:
         """Take one step for each of the rates, shape (epochs, runs * classes, 1), negative."""
         for rate in negative_rates:
-            if self.is_stale:
+            if self.gradient_is_stale:
                 self._set_weights()
                 self._set_gradient(self._passes.differentiate(self._train))
             step = torch.addcmul(self._gradient, self._parameters, self._decay)
             self._parameters.addcmul_(step, rate)
-            self.is_stale = True
+            self.gradient_is_stale = True
 
     @contextmanager
-    def rehearsing(self) -> Iterator[None]:
+    def restoring_parameters(self) -> Iterator[None]:
         """Undo afterwards what is done to the parameters."""
-        before = self._parameters.clone(), self._gradient.clone(), self.is_stale
+        before = self._parameters.clone(), self._gradient.clone(), self.gradient_is_stale
         try:
             yield
         finally:
             self._parameters.copy_(before[0])
             self._gradient.copy_(before[1])
-            self.is_stale = before[2]
+            self.gradient_is_stale = before[2]
 
     @announced
     def keep(self, run: int) -> None:
@@ -301,7 +301,7 @@ class Engine:
         """Give a run the parameters that `keep` remembered."""
         slot = self._slots[run]
         slot.parameters.copy_(slot.kept)
-        self.is_stale = True
+        self.gradient_is_stale = True
 
     def parameters(self, run: int) -> tuple[Tensor, Tensor]:
         """Return copies of weight (classes, features) and bias (classes,) on the CPU."""

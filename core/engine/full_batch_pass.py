@@ -15,15 +15,15 @@ from logreg_tui.core.engine.thread_team import Workers
 aten = torch.ops.aten
 
 
-class Passes:
-    """Passes over samples for runs that stand side by side, `squashed` of which have a sigmoid head."""
+class FullBatchPass:
+    """Passes over samples for runs side by side; the first `n_sigmoid_outputs` have a sigmoid head."""
 
     def __init__(
-        self, layout: Layout, squashed: int, classes: int, device: torch.device, workers: Workers
+        self, layout: Layout, n_sigmoid_outputs: int, classes: int, device: torch.device, workers: Workers
     ) -> None:
         """Make room for a layout of runs * classes outputs, those of sigmoid heads first."""
         self._layout = layout
-        self._squashed = squashed * classes
+        self._n_sigmoid = n_sigmoid_outputs * classes
         self._classes = classes
         self._device = device
         self._workers = workers
@@ -88,11 +88,11 @@ class Passes:
                 except IndexError:
                     scratch = Scratch(len(batch.labels), self._layout, self._device)
                 batch.block.set_outputs(self._weights, scratch)
-                scratch.outputs[: self._squashed].sigmoid_()
+                scratch.outputs[: self._n_sigmoid].sigmoid_()
                 work(index, batch, scratch)
                 free.append(scratch)
 
-            self._workers.run(with_outputs, len(samples.cuts), self.is_cancelled)
+            self._workers.run(with_outputs, len(samples.block_bounds), self.is_cancelled)
 
     def _by_run(self, outputs: Tensor) -> Tensor:
         """Return the outputs, shape (P, rows), as (runs, classes, rows)."""
@@ -103,8 +103,8 @@ class Passes:
         outputs, gradient = self._by_run(scratch.outputs), self._by_run(scratch.gradient)
         torch.softmax(outputs, 1, out=gradient)
         gradient.sub_(batch.one_hot)
-        squashed = scratch.gradient[: self._squashed]
-        aten.sigmoid_backward(squashed, scratch.outputs[: self._squashed], grad_input=squashed)
+        sigmoid_part = scratch.gradient[: self._n_sigmoid]
+        aten.sigmoid_backward(sigmoid_part, scratch.outputs[: self._n_sigmoid], grad_input=sigmoid_part)
 
     def _figures(self, batch: Batch, scratch: Scratch) -> Tensor:
         """Return the sums of losses and hits of a block, shape (2, runs)."""

@@ -28,11 +28,11 @@ R = TypeVar("R")
 Rows = TypeVar("Rows", "Inputs", "np.ndarray")
 
 
-class LostContact(UserError):
+class PeerLost(UserError):
     """Another of the processes that train together has ended without a word."""
 
 
-class Ranks:
+class ProcessGroup:
     """A process and those it trains with; as it stands, none."""
 
     rank = 0
@@ -57,13 +57,13 @@ class Ranks:
         """Let the other processes load the same data. Raises UserError where one of them cannot."""
 
 
-ALONE = Ranks()
+ALONE = ProcessGroup()
 
 
 class HasRanks(Protocol):
     """An engine, as far as `announced` is concerned."""
 
-    ranks: Ranks
+    ranks: ProcessGroup
 
 
 E = TypeVar("E", bound=HasRanks)

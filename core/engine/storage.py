@@ -44,7 +44,7 @@ READ_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class StorageLayout:
     """How inputs are kept on the device."""
 
     columns: np.ndarray
@@ -75,16 +75,16 @@ class Batch:
     """The labels as ones among zeros, shape (classes, rows)."""
 
 
-def survey(
+def choose_storage(
     splits: Sequence[Inputs], device: torch.device, workers: Workers, memory_limit: int | None
-) -> Form:
+) -> StorageLayout:
     """Look through all inputs and return how they are kept on the device.
 
     Those that lie on disk and take more than `memory_limit` bytes, None being what is free, are not.
     """
     if splits[0].source.is_on_disk:
         # The same but for the streaming, so that the results are too.
-        form = Form(np.arange(splits[0].shape[1]), False)
+        form = StorageLayout(np.arange(splits[0].shape[1]), False)
         needed = 4 * form.width * sum(len(inputs) for inputs in splits)
         return replace(form, is_streamed=needed > (memory_limit or _free_memory(device)))
     looks = [_look(inputs, workers) for inputs in splits]
@@ -93,7 +93,7 @@ def survey(
     share = nonzero / (sum(len(inputs) for inputs in splits) * max(1, is_used.sum()))
     is_sparse = _is_sparse(splits[0], share, device)
     has_room_for_ones = splits[0].ready(0, 1) is not None
-    return Form(
+    return StorageLayout(
         np.arange(len(is_used)) if has_room_for_ones and not is_sparse else np.flatnonzero(is_used), is_sparse
     )
 
@@ -106,15 +106,15 @@ def _free_memory(device: torch.device) -> int:
 
 def _look(inputs: Inputs, workers: Workers) -> tuple[np.ndarray, int]:
     """Return which features are not zero in every sample, and how many values are not zero."""
-    cuts = cuts_of(inputs.shape, torch.device("cpu"))
+    block_bounds = block_bounds_of(inputs.shape, torch.device("cpu"))
     used: dict[int, np.ndarray] = {}
     counts: dict[int, int] = {}
 
     def look(index: int) -> None:
-        is_nonzero = inputs.is_nonzero(*cuts[index])
+        is_nonzero = inputs.is_nonzero(*block_bounds[index])
         used[index], counts[index] = np.asarray(is_nonzero.any(axis=0)), int(np.count_nonzero(is_nonzero))
 
-    workers.run(look, len(cuts))
+    workers.run(look, len(block_bounds))
     return np.any(list(used.values()), axis=0), sum(counts.values())
 
 
@@ -128,7 +128,7 @@ def _is_sparse(inputs: Inputs, share_nonzero: float, device: torch.device) -> bo
     )
 
 
-def cuts_of(
+def block_bounds_of(
     shape: tuple[int, int], device: torch.device, *, is_streamed: bool = False
 ) -> list[tuple[int, int]]:
     """Return the first row of each block and the one behind its last.
@@ -154,14 +154,14 @@ class Samples:
         inputs: Inputs,
         labels: np.ndarray,
         classes: int,
-        form: Form,
+        form: StorageLayout,
         device: torch.device,
         workers: Workers,
         *,
         has_gradient: bool,
     ) -> None:
         """Move the samples to the device. Raises torch.OutOfMemoryError where they do not fit."""
-        self.cuts = cuts_of(inputs.shape, device, is_streamed=form.is_streamed)
+        self.block_bounds = block_bounds_of(inputs.shape, device, is_streamed=form.is_streamed)
         self._inputs = inputs
         self._labels = torch.as_tensor(labels).to(device)
         self._classes = classes
@@ -171,7 +171,7 @@ class Samples:
         self._own = threading.local()
         self._kept: dict[int, Batch] = {}
         if not form.is_streamed:
-            workers.run(self._keep, len(self.cuts))
+            workers.run(self._keep, len(self.block_bounds))
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[int], Batch]]:
@@ -183,24 +183,24 @@ class Samples:
         if not self._form.is_streamed:
             yield self._kept.__getitem__
             return
-        with ReadAhead(self._stored, len(self.cuts)) as stored:
+        with ReadAhead(self._stored, len(self.block_bounds)) as stored:
             yield lambda index: self._batch(index, self._streamed(stored.take(index)))
 
     def _stored(self, index: int) -> np.ndarray:
-        return self._inputs.stored(*self.cuts[index])
+        return self._inputs.stored(*self.block_bounds[index])
 
     def _keep(self, index: int) -> None:
         self._kept[index] = self._batch(index, self._block(index))
 
     def _batch(self, index: int, block: Block) -> Batch:
-        labels = self._labels[slice(*self.cuts[index])]
+        labels = self._labels[slice(*self.block_bounds[index])]
         one_hot = torch.zeros(self._classes, len(labels), device=self._device)
         return Batch(block, labels, one_hot.scatter_(0, labels[None], 1.0))
 
     def _block(self, index: int) -> Block:
         if self._form.is_sparse:
             return SparseBlock(self._with_ones(self._stored(index)), has_gradient=self._has_gradient)
-        ready = self._inputs.ready(*self.cuts[index])
+        ready = self._inputs.ready(*self.block_bounds[index])
         if ready is not None and ready.shape[1] == self._form.width:
             return DenseBlock(torch.from_numpy(ready).to(self._device))
         stored = self._stored(index)

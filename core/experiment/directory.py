@@ -22,7 +22,7 @@ from typing import IO, Any, Self
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.lock import Lock
 from logreg_tui.core.files import reason, replace_file
-from logreg_tui.core.growing import GrowingFile
+from logreg_tui.core.growing import AppendOnlyFile
 from logreg_tui.core.training import events
 
 FORMAT = 1
@@ -78,8 +78,8 @@ class Experiment:
         self.directory = directory
         self.lock = lock
         self._config = (directory / CONFIG).read_bytes()
-        self._metrics = GrowingFile(directory / METRICS)
-        self._events = GrowingFile(directory / EVENTS)
+        self._metrics = AppendOnlyFile(directory / METRICS)
+        self._events = AppendOnlyFile(directory / EVENTS)
 
     @classmethod
     def create(
@@ -171,15 +171,15 @@ class Experiment:
         """Bytes of the two growing files: what a checkpoint taken now belongs to."""
         return {METRICS: self._metrics.size, EVENTS: self._events.size}
 
-    def heal(self) -> None:
+    def restore_file(self) -> None:
         """Put back what was deleted or moved away while it was open. Raises UserError."""
         with self._refusals_named(CONFIG):
             self.directory.mkdir(parents=True, exist_ok=True)
             self.lock.renew(self.directory)
             if not (self.directory / CONFIG).exists():
                 replace_file(self.directory / CONFIG, lambda file: file.write(self._config))
-            self._metrics.heal()
-            self._events.heal()
+            self._metrics.restore_file()
+            self._events.restore_file()
 
     def log_error(self, text: str) -> Path:
         """Append a traceback to error.log and return its path. Raises OSError."""

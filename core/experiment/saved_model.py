@@ -13,7 +13,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import CHECKPOINT
 from logreg_tui.core.session.resume import Kept, reading_only
 from logreg_tui.core.training.events import Event
-from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
 if TYPE_CHECKING:
     from logreg_tui.core.data.dataset import Dataset
@@ -35,7 +35,7 @@ class Peek:
             self._has_looked_for_data = True
             dataset = data_at_hand(self._kept)
             if dataset is not None:
-                yield DataShown(0, dataset)
+                yield DatasetLoaded(0, dataset)
         parameters = saved_parameters(self._kept.directory).get(run)
         if parameters is not None:
             yield parameters
@@ -64,12 +64,12 @@ def data_at_hand(kept: Kept) -> Dataset | None:
     return dataset if dataset.fingerprint == kept.fingerprint else None
 
 
-def saved_parameters(directory: Path) -> dict[int, ParametersShown]:
+def saved_parameters(directory: Path) -> dict[int, ParametersSnapshot]:
     """Return the parameters of the newest checkpoint by run; without those that cannot be read."""
     return _of_checkpoint(directory, _newest)
 
 
-def logged_parameters(directory: Path) -> dict[int, ParametersShown]:
+def logged_parameters(directory: Path) -> dict[int, ParametersSnapshot]:
     """Return, likewise, those of the newest row that the newest checkpoint knows of.
 
     A training that was stopped has gone on from that row.
@@ -78,8 +78,8 @@ def logged_parameters(directory: Path) -> dict[int, ParametersShown]:
 
 
 def _of_checkpoint(
-    directory: Path, read: Callable[[int, Any], ParametersShown]
-) -> dict[int, ParametersShown]:
+    directory: Path, read: Callable[[int, Any], ParametersSnapshot]
+) -> dict[int, ParametersSnapshot]:
     from logreg_tui.core.experiment.checkpoint import read_checkpoint
 
     try:
@@ -89,13 +89,13 @@ def _of_checkpoint(
         return {}
 
 
-def _newest(step: int, run: Any) -> ParametersShown:  # noqa: ANN401  of a file
+def _newest(step: int, run: Any) -> ParametersSnapshot:  # noqa: ANN401  of a file
     is_training = run["status"] == "training"
     epoch = step - run["joined_at"] if is_training else run["logged_epoch"]
     weight, bias, head = run["weight"].numpy(), run["bias"].numpy(), run["settings"]["head"]
-    return ParametersShown(step, run["number"], epoch, head, weight, bias)
+    return ParametersSnapshot(step, run["number"], epoch, head, weight, bias)
 
 
-def _logged(step: int, run: Any) -> ParametersShown:  # noqa: ANN401
+def _logged(step: int, run: Any) -> ParametersSnapshot:  # noqa: ANN401
     weight, bias, head = run["kept_weight"].numpy(), run["kept_bias"].numpy(), run["settings"]["head"]
-    return ParametersShown(step, run["number"], run["logged_epoch"], head, weight, bias)
+    return ParametersSnapshot(step, run["number"], run["logged_epoch"], head, weight, bias)

@@ -14,7 +14,7 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
 from logreg_tui.core.analysis.comparison import (
     PAIRED,
     UNPAIRED,
-    Pairs,
+    ContingencyTable,
     Row,
     find_row,
     rows_of,
@@ -68,7 +68,7 @@ class Comparison:
 def compare(
     runs: Iterable[ComparedRun],
     pinned: ComparedRun,
-    pairs: Mapping[RunKey, Pairs],
+    pairs: Mapping[RunKey, ContingencyTable],
     *,
     order: str | None = None,
     folds_seeds: bool = False,

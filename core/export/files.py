@@ -14,14 +14,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
-from logreg_tui.core.data.arrays import inert
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import CSV_COLUMNS, check_outside
 from logreg_tui.core.export.rows import Exported, Row, named, read_rows, whole_lines
 from logreg_tui.core.files import reason, replace_file
+from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes a cell a formula; the last four are the same, as wide as a Chinese character."""
 _PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|-inf|[A-Za-z_][A-Za-z0-9_]*|)"
 _PLAIN_LINE = re.compile(rb"%b(?:,%b)*\n" % (_PLAIN_CELL, _PLAIN_CELL))
 """Numbers and words: what this program writes, and nothing that a spreadsheet would run."""
@@ -65,7 +63,7 @@ def export_jsonl(directories: Sequence[Path], target: Path) -> Exported:
     left_out = 0
     for name, directory in named(directories).items():
         rows, bad = read_rows(directory)
-        lines += [_json_line(inert(name), row) for row in rows]
+        lines += [_json_line(escape_control_chars(name), row) for row in rows]
         left_out += bad
     _write(target, lines)
     return Exported(len(lines), left_out)

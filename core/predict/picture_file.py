@@ -9,8 +9,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.data.arrays import describe
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.text import describe
 
 if TYPE_CHECKING:
     import numpy as np

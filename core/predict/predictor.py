@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from logreg_tui.core.data.arrays import Arrays, describe
+from logreg_tui.core.data.arrays import Arrays
 from logreg_tui.core.data.inputs import ArraySource, Inputs
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.directory import CONFIG, EVENTS
@@ -20,9 +20,10 @@ from logreg_tui.core.predict.picture_file import read_picture
 from logreg_tui.core.predict.preprocessing import NothingDrawn
 from logreg_tui.core.predict.recipes import KNOWN, MEASURED_SAMPLES, Recipe, measured
 from logreg_tui.core.session.resume import Kept, read_config
+from logreg_tui.core.text import describe
 from logreg_tui.core.training import events
 from logreg_tui.core.training.replay import read_events
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ class Predictor:
     """The models of an experiment, and how a picture becomes their input."""
 
     recipe: Recipe
-    runs: Mapping[int, ParametersShown]
+    runs: Mapping[int, ParametersSnapshot]
     """By number, at least one."""
     _kept: Kept
     _data: Dataset | None
@@ -105,12 +106,12 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
     return Predictor(recipe, runs, kept, data)
 
 
-def newest_parameters(kept: Kept) -> dict[int, ParametersShown]:
+def newest_parameters(kept: Kept) -> dict[int, ParametersSnapshot]:
     """Return the newest saved parameters by run, those that cannot be read left out."""
     return _of_models(kept) or saved_parameters(kept.directory)
 
 
-def _of_models(kept: Kept) -> dict[int, ParametersShown]:
+def _of_models(kept: Kept) -> dict[int, ParametersSnapshot]:
     """Return the parameters of the models' files; nothing unless they are those of the newest checkpoint.
 
     Both are written before the end of all runs is recorded, and whatever happens later is recorded
@@ -130,7 +131,7 @@ def _of_models(kept: Kept) -> dict[int, ParametersShown]:
         read = _read_model(kept.directory / f"model-{run.run}.safetensors")
         if read is None or run.epochs is None:
             return {}
-        found[run.run] = ParametersShown(last.step, run.run, run.epochs, run.head, *read)
+        found[run.run] = ParametersSnapshot(last.step, run.run, run.epochs, run.head, *read)
     return found
 
 
@@ -165,7 +166,7 @@ def _image_shape(kept: Kept) -> tuple[int, int]:
     return rows, columns
 
 
-def _check(directory: Path, runs: Iterable[ParametersShown], shape: tuple[int, int]) -> None:
+def _check(directory: Path, runs: Iterable[ParametersSnapshot], shape: tuple[int, int]) -> None:
     """Raise UserError where parameters do not fit images of a shape, or are not finite."""
     import numpy as np
 

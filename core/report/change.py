@@ -10,21 +10,21 @@ from logreg_tui.core.export.markdown import markdown_table
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
 from logreg_tui.core.report.head_facts import figures, notes
 from logreg_tui.core.report.heads import (
-    Contest,
+    HeadComparison,
     accuracy_words,
     ends,
     fairness_words,
     method_words,
 )
-from logreg_tui.core.report.runs import Told
-from logreg_tui.core.report.study import Study, tally
+from logreg_tui.core.report.runs import ReportedRun
+from logreg_tui.core.report.study import RunComparison, tally
 from logreg_tui.core.report.text import (
     accuracy_text,
     capital,
     code,
     exact,
     fenced,
-    foreign,
+    literal_text,
     points_text,
 )
 from logreg_tui.core.report.why import explain, in_short, nevertheless, penalties, scales
@@ -37,16 +37,16 @@ QUOTATION = (
 )
 
 
-def change_section(studies: Sequence[Study]) -> Iterator[str]:
+def change_section(studies: Sequence[RunComparison]) -> Iterator[str]:
     """Yield what removing the sigmoid changed, and why, for each study."""
     yield "## What removing the sigmoid changed, and why"
     for study in studies:
         if len(studies) > 1:
-            yield f"### On {foreign(study.setup.dataset)}"
+            yield f"### On {literal_text(study.setup.dataset)}"
         yield from _change(study)
 
 
-def _change(study: Study) -> Iterator[str]:
+def _change(study: RunComparison) -> Iterator[str]:
     if not study.insights:
         yield "Nothing has been logged yet."
         return
@@ -67,18 +67,18 @@ def _change(study: Study) -> Iterator[str]:
     yield from _all_pairs(study)
 
 
-def _one_head(study: Study) -> Iterator[str]:
+def _one_head(study: RunComparison) -> Iterator[str]:
     head = study.heads[0]
     other = "without the sigmoid" if head == SIGMOID else "with the sigmoid"
     yield f"Only the head `{head}` was trained, so a run {other} to compare with is missing. Both come with:"
     yield _both_heads_command(study.insights[0].told)
 
 
-def _both_heads_command(run: Told) -> str:
+def _both_heads_command(run: ReportedRun) -> str:
     return fenced([command_for_both_heads(run.setup, run.compared.settings)])
 
 
-def _both_heads(study: Study, contest: Contest) -> Iterator[str]:
+def _both_heads(study: RunComparison, contest: HeadComparison) -> Iterator[str]:
     if len(study.runs) > 2:
         yield (
             f"{capital(contest.names[0])} and {contest.names[1]} stand for the two heads: of all pairs they "
@@ -93,7 +93,7 @@ def _both_heads(study: Study, contest: Contest) -> Iterator[str]:
         yield _both_heads_command(study.insights[0].told)
 
 
-def _all_pairs(study: Study) -> Iterator[str]:
+def _all_pairs(study: RunComparison) -> Iterator[str]:
     if len(study.contests) < 2:
         return
     yield "### All pairs that differ in their head alone"
@@ -113,7 +113,7 @@ def _all_pairs(study: Study) -> Iterator[str]:
         yield "\n".join(over_seeds)
 
 
-def _pair_line(contest: Contest) -> list[str]:
+def _pair_line(contest: HeadComparison) -> list[str]:
     difference = contest.difference
     accuracies = [accuracy_text(run.test_accuracy or 0.0) for run in contest.runs]
     if difference is None:
@@ -122,7 +122,7 @@ def _pair_line(contest: Contest) -> list[str]:
     return [*contest.names, *accuracies, points_text(difference.points), f"{ends(difference)}{kind}"]
 
 
-def _over_seeds(study: Study) -> Iterator[str]:
+def _over_seeds(study: RunComparison) -> Iterator[str]:
     """Yield what several seeds came to together, for each of their settings."""
     groups: dict[str, dict[int, float]] = {}
     for contest in study.contests:
@@ -159,7 +159,7 @@ def right_section() -> Iterator[str]:
     yield "This holds whatever the accuracies above are: it is a matter of what the loss is defined for."
 
 
-def repeat_section(studies: Sequence[Study]) -> Iterator[str]:
+def repeat_section(studies: Sequence[RunComparison]) -> Iterator[str]:
     """Yield for each experiment how it is done again, and with what it was done."""
     yield "## How to repeat it"
     for study in studies:
@@ -169,8 +169,8 @@ def repeat_section(studies: Sequence[Study]) -> Iterator[str]:
             yield fenced([command_again(setup, study.runs)])
             points = [
                 f"Directory: {code(setup.directory.resolve().name)}, started {setup.started}",
-                f"Versions: {', '.join(map(foreign, setup.versions)) or 'unknown'}",
-                f"Device: {foreign(setup.device)}",
+                f"Versions: {', '.join(map(literal_text, setup.versions)) or 'unknown'}",
+                f"Device: {literal_text(setup.device)}",
                 f"Fingerprint of the data (SHA-256): {code(setup.kept.fingerprint)}",
             ]
             yield "\n".join(f"- {point}" for point in points)

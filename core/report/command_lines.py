@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from logreg_tui.core import settings as s
-from logreg_tui.core.report.runs import Setup, Told
+from logreg_tui.core.report.runs import ReportedRun, Setup
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 
 PROGRAM = "logreg-tui"
@@ -25,7 +25,7 @@ def runs_of_report(
     )
 
 
-def command_again(setup: Setup, runs: Sequence[Told]) -> str:
+def command_again(setup: Setup, runs: Sequence[ReportedRun]) -> str:
     """Return the command that does an experiment again; `repeat` where no options say what was done."""
     settings = setup.settings
     words = None if _was_steered(setup, runs) else _grid_words(settings) or _report_words(settings)
@@ -45,7 +45,7 @@ def command_for_both_heads(setup: Setup, run: RunSettings) -> str:
     )
 
 
-def _was_steered(setup: Setup, runs: Sequence[Told]) -> bool:
+def _was_steered(setup: Setup, runs: Sequence[ReportedRun]) -> bool:
     """Whether somebody added or ended runs, turned knobs or went further than planned."""
     own = [run for run in runs if run.setup is setup]
     return len(own) != len(setup.settings.runs) or any(

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.report.runs import Told
-from logreg_tui.core.report.study import Study
-from logreg_tui.core.report.text import capital, foreign, listed, loss_text, rounded
+from logreg_tui.core.report.runs import ReportedRun
+from logreg_tui.core.report.study import RunComparison
+from logreg_tui.core.report.text import capital, listed, literal_text, loss_text, rounded
 from logreg_tui.core.settings import SIGMOID
 
 MOST_TOLD = 4
@@ -22,7 +22,7 @@ def picture(words: str, name: str) -> str:
     return f"![{words}]({quote(os.fsencode(name))})"
 
 
-def loss_section(studies: Sequence[Study], figures: Sequence[str | None]) -> Iterator[str]:
+def loss_section(studies: Sequence[RunComparison], figures: Sequence[str | None]) -> Iterator[str]:
     """Yield each study's figure, None where it has none, with what is seen in it."""
     yield "## Loss comparison"
     for study, figure in zip(studies, figures, strict=True):
@@ -33,7 +33,7 @@ def loss_section(studies: Sequence[Study], figures: Sequence[str | None]) -> Ite
         yield from _seen(study)
 
 
-def _seen(study: Study) -> Iterator[str]:
+def _seen(study: RunComparison) -> Iterator[str]:
     told = [run for run in study.runs if run.has_figures]
     if len(told) > MOST_TOLD:
         told = [insight.told for insight in study.insights]
@@ -49,7 +49,7 @@ def _seen(study: Study) -> Iterator[str]:
         yield _lowest(study)
 
 
-def _curve(run: Told) -> str:
+def _curve(run: ReportedRun) -> str:
     import numpy as np
 
     epochs, train = run.history.columns.read("epoch", "train_loss")
@@ -68,7 +68,7 @@ def _curve(run: Told) -> str:
     return f"{name}: the train loss is {', then '.join(way)}{end}. {_gap(run)}"
 
 
-def _gap(run: Told) -> str:
+def _gap(run: ReportedRun) -> str:
     test, gap = run.compared.test_loss, run.compared.gap
     assert test is not None
     assert gap is not None
@@ -76,7 +76,7 @@ def _gap(run: Told) -> str:
     return f"The test loss ends at {loss_text(test)}, {loss_text(abs(gap))} {side} the train loss."
 
 
-def _lowest(study: Study) -> str:
+def _lowest(study: RunComparison) -> str:
     parts = []
     for head in study.heads:
         best = min(study.of_head(head), key=lambda run: run.compared.test_loss or 0.0)
@@ -84,16 +84,18 @@ def _lowest(study: Study) -> str:
     return f"The lowest test loss at the end is {listed(parts)}."
 
 
-def weights_section(studies: Sequence[Study], figures: Sequence[Sequence[tuple[Told, str]]]) -> Iterator[str]:
+def weights_section(
+    studies: Sequence[RunComparison], figures: Sequence[Sequence[tuple[ReportedRun, str]]]
+) -> Iterator[str]:
     """Yield the pictures of the weights of each study's runs that have one."""
     yield "## Weights"
     for study, shown in zip(studies, figures, strict=True):
         yield from _weights(study, shown)
 
 
-def _weights(study: Study, shown: Sequence[tuple[Told, str]]) -> Iterator[str]:
+def _weights(study: RunComparison, shown: Sequence[tuple[ReportedRun, str]]) -> Iterator[str]:
     if study.setup.image_shape is None:
-        name = foreign(study.setup.dataset)
+        name = literal_text(study.setup.dataset)
         yield f"The inputs of {name} are no images, so their weights are no pictures either."
         return
     if shown:
@@ -111,7 +113,7 @@ def _weights(study: Study, shown: Sequence[tuple[Told, str]]) -> Iterator[str]:
         yield f"The weights of {listed(without)} cannot be read."
 
 
-def _extent(run: Told) -> str:
+def _extent(run: ReportedRun) -> str:
     import numpy as np
 
     parameters = run.parameters

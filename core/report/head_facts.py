@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.analysis.advice import Case, case_of
+from logreg_tui.core.analysis.advice import RunDiagnosis, case_of
 from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.analysis.inspection import SATURATED, HeadFacts, head_facts
 from logreg_tui.core.experiment.saved_model import data_at_hand
 from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.report.runs import Told
+from logreg_tui.core.report.runs import ReportedRun
 from logreg_tui.core.report.text import accuracy_text, listed, loss_text, percent, rounded
 from logreg_tui.core.settings import SIGMOID
 
@@ -26,10 +26,10 @@ NOTHING = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Insight:
+class RunAnalysis:
     """A run with the figures at its head."""
 
-    told: Told
+    told: ReportedRun
     facts: HeadFacts | None
     missing: str = ""
     """Why there are no facts."""
@@ -70,7 +70,7 @@ class Insight:
         return self.penalty / (self.train_loss + self.penalty) if self.penalty else 0.0
 
     @property
-    def case(self) -> Case | None:
+    def case(self) -> RunDiagnosis | None:
         """What the rules of advice know of the run; None where its newest row is no number."""
         if self.told.compared.state == DIVERGED:
             return None
@@ -78,12 +78,12 @@ class Insight:
         return case_of(self.told.history, setup.classes, setup.settings.pixels, self.facts, "DIR")
 
 
-def look(runs: Sequence[Told]) -> list[Insight]:
+def look(runs: Sequence[ReportedRun]) -> list[RunAnalysis]:
     """Return runs with the figures at their heads, measured on the training data where they are at hand."""
     return list(_look(runs))
 
 
-def _look(runs: Sequence[Told]) -> Iterator[Insight]:
+def _look(runs: Sequence[ReportedRun]) -> Iterator[RunAnalysis]:
     data: Dataset | None = None
     read: ExperimentSettings | None = None
     for told in runs:
@@ -92,10 +92,10 @@ def _look(runs: Sequence[Told]) -> Iterator[Insight]:
         if not missing and (read is None or not _have_the_same_data(read, told.setup.settings)):
             data, read = None, told.setup.settings
             data = data_at_hand(told.setup.kept)
-        yield Insight(told, None, missing) if missing else _measured(told, data)
+        yield RunAnalysis(told, None, missing) if missing else _measured(told, data)
 
 
-def _what_is_missing(told: Told) -> str:
+def _what_is_missing(told: ReportedRun) -> str:
     parameters = told.parameters
     if parameters is None:
         return NO_PARAMETERS
@@ -106,23 +106,23 @@ def _have_the_same_data(one: ExperimentSettings, other: ExperimentSettings) -> b
     return (one.dataset, one.data_dir, one.pixels) == (other.dataset, other.data_dir, other.pixels)
 
 
-def _measured(told: Told, data: Dataset | None) -> Insight:
+def _measured(told: ReportedRun, data: Dataset | None) -> RunAnalysis:
     parameters = told.parameters
     assert parameters is not None
     if data is None or (data.classes, data.train_inputs.shape[1]) != parameters.weight.shape:
-        return Insight(told, None, NOT_HERE)
-    return Insight(told, head_facts(parameters, data.train_inputs, data.train_labels))
+        return RunAnalysis(told, None, NOT_HERE)
+    return RunAnalysis(told, head_facts(parameters, data.train_inputs, data.train_labels))
 
 
-_Line = tuple[str, Callable[[Insight], str]]
+_Line = tuple[str, Callable[[RunAnalysis], str]]
 
 
-def _of_facts(show: Callable[[HeadFacts], str]) -> Callable[[Insight], str]:
+def _of_facts(show: Callable[[HeadFacts], str]) -> Callable[[RunAnalysis], str]:
     return lambda insight: NOTHING if insight.facts is None else show(insight.facts)
 
 
-def _figure(name: str, show: Callable[[float], str]) -> Callable[[Insight], str]:
-    def cell(insight: Insight) -> str:
+def _figure(name: str, show: Callable[[float], str]) -> Callable[[RunAnalysis], str]:
+    def cell(insight: RunAnalysis) -> str:
         value = getattr(insight.told.compared, name)
         return NOTHING if value is None else show(value)
 
@@ -155,7 +155,7 @@ _LINES_OF_FACTS: tuple[_Line, ...] = (
 )
 
 
-def figures(insights: Sequence[Insight]) -> tuple[list[str], list[list[str]]]:
+def figures(insights: Sequence[RunAnalysis]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of a table with a column for each run."""
     header = ["", *(f"{insight.told.name}, {insight.told.compared.head}" for insight in insights)]
     has_facts = any(insight.facts for insight in insights)
@@ -164,7 +164,7 @@ def figures(insights: Sequence[Insight]) -> tuple[list[str], list[list[str]]]:
     return header, [row for row in rows if set(row[1:]) != {NOTHING}]
 
 
-def notes(insights: Sequence[Insight]) -> Iterator[str]:
+def notes(insights: Sequence[RunAnalysis]) -> Iterator[str]:
     """Yield on what the figures were measured, and why some are missing."""
     samples = {insight.facts.samples for insight in insights if insight.facts}
     if samples:

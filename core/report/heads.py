@@ -23,7 +23,7 @@ LOGITS_BETTER, SIGMOID_BETTER, NO_DIFFERENCE, UNKNOWN = "logits", "sigmoid", "no
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class HeadComparison:
     """Two runs on the same data."""
 
     sigmoid: ComparedRun
@@ -101,7 +101,7 @@ _SETTINGS: dict[str, Callable[[ComparedRun], str]] = {
 }
 
 
-def accuracy_words(contest: Contest) -> str:
+def accuracy_words(contest: HeadComparison) -> str:
     """Return both accuracies and their difference with its interval, as sentences."""
     difference = contest.difference
     with_sigmoid, without = (run.test_accuracy for run in contest.runs)
@@ -124,7 +124,7 @@ def ends(difference: Difference) -> str:
     return f"{low} to {high}"
 
 
-def _meaning(contest: Contest) -> str:
+def _meaning(contest: HeadComparison) -> str:
     better = {LOGITS_BETTER: "without the sigmoid", SIGMOID_BETTER: "with the sigmoid"}
     if contest.diverged:
         return sentence(f"{listed(contest.diverged)} diverged: that is no comparison of the heads")
@@ -138,7 +138,7 @@ def _meaning(contest: Contest) -> str:
     return "Without an interval it cannot be said whether that is more than chance."
 
 
-def method_words(contest: Contest, why_not_paired: str) -> str:
+def method_words(contest: HeadComparison, why_not_paired: str) -> str:
     """Return how the interval was made and what it does not cover; nothing where there is none."""
     difference = contest.difference
     if difference is None or difference.interval is None:
@@ -153,7 +153,7 @@ def method_words(contest: Contest, why_not_paired: str) -> str:
     return f"{how} It covers which samples happened to be tested, not how another seed would have come out."
 
 
-def fairness_words(contest: Contest) -> list[str]:
+def fairness_words(contest: HeadComparison) -> list[str]:
     """Return what keeps the difference from being the head's alone, as paragraphs."""
     said = []
     for name, run in zip(contest.names, contest.runs, strict=True):
@@ -174,7 +174,7 @@ def fairness_words(contest: Contest) -> list[str]:
     return said
 
 
-def _shorter(contest: Contest) -> str:
+def _shorter(contest: HeadComparison) -> str:
     epochs = [run.epochs or 0 for run in contest.runs]
     if epochs[0] == epochs[1] or contest.diverged:
         return ""

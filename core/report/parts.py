@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from logreg_tui.core.export.markdown import markdown_table
 from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.report.heads import Contest, accuracy_words
-from logreg_tui.core.report.runs import Setup, Told
-from logreg_tui.core.report.study import Study, tally
+from logreg_tui.core.report.heads import HeadComparison, accuracy_words
+from logreg_tui.core.report.runs import ReportedRun, Setup
+from logreg_tui.core.report.study import RunComparison, tally
 from logreg_tui.core.report.text import (
     accuracy_text,
     capital,
     code,
     counted,
     exact,
-    foreign,
     listed,
+    literal_text,
     loss_text,
 )
 from logreg_tui.core.settings import LOGITS, SIGMOID
@@ -31,10 +31,10 @@ RIGHT = (
     "logits. Behind a sigmoid it cannot fall below ln(1 + (C - 1)/e), which is {floor:.4f} for {classes} "
     "classes."
 )
-_Column = tuple[str, Callable[[Told], str]]
+_Column = tuple[str, Callable[[ReportedRun], str]]
 
 
-def _epochs(run: Told) -> str:
+def _epochs(run: ReportedRun) -> str:
     if run.compared.epochs is None:
         return "none"
     planned = run.history.epochs
@@ -52,13 +52,13 @@ _SETTINGS: tuple[_Column, ...] = (
 )
 
 
-def title(studies: Sequence[Study]) -> str:
+def title(studies: Sequence[RunComparison]) -> str:
     """Return the heading of the whole."""
-    names = listed(list(dict.fromkeys(foreign(study.setup.dataset) for study in studies)))
+    names = listed(list(dict.fromkeys(literal_text(study.setup.dataset) for study in studies)))
     return f"# Logistic regression on {names}: what a sigmoid before the cross entropy does"
 
 
-def answer(study: Study) -> str:
+def answer(study: RunComparison) -> str:
     """Return what was trained, what came out, and whether code without the sigmoid is right."""
     right = RIGHT.format(floor=loss_floor(study.setup.classes), classes=study.setup.classes)
     contest = study.contest
@@ -68,21 +68,21 @@ def answer(study: Study) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _beside(contest: Contest) -> str:
+def _beside(contest: HeadComparison) -> str:
     if contest.is_fair or contest.diverged:
         return ""
     what = listed(list(contest.beside))
     return f"The two runs differ in more than the head ({what}), so that difference is not the head's alone."
 
 
-def _trained(study: Study) -> str:
+def _trained(study: RunComparison) -> str:
     return (
         f"Softmax regression, {_linear(study.setup)} with `CrossEntropyLoss`, was trained on "
-        f"{foreign(study.setup.dataset)} by full-batch gradient descent: {_by_head(study.runs)}."
+        f"{literal_text(study.setup.dataset)} by full-batch gradient descent: {_by_head(study.runs)}."
     )
 
 
-def _by_head(runs: Sequence[Told]) -> str:
+def _by_head(runs: Sequence[ReportedRun]) -> str:
     """Return which runs have a sigmoid and which have none."""
     parts = []
     for head, words in ((SIGMOID, "with a sigmoid before the loss"), (LOGITS, "without a sigmoid")):
@@ -92,7 +92,7 @@ def _by_head(runs: Sequence[Told]) -> str:
     return listed(parts)
 
 
-def _only_head(study: Study) -> str:
+def _only_head(study: RunComparison) -> str:
     found = [run for run in study.runs if run.has_figures]
     if not found:
         return "Nothing has been logged yet."
@@ -112,7 +112,7 @@ def _linear(setup: Setup) -> str:
 # Settings and model
 
 
-def settings_section(studies: Sequence[Study]) -> Iterator[str]:
+def settings_section(studies: Sequence[RunComparison]) -> Iterator[str]:
     """Yield data, model, loss and optimizer, and a table of what the runs differ in."""
     yield "## Settings and model"
     runs = [run for study in studies for run in study.runs]
@@ -141,8 +141,9 @@ def _data(setup: Setup) -> str:
     which = f"Experiment {setup.letter}, {code(setup.directory.resolve().name)}" if setup.letter else "Data"
     shape = f" ({setup.image_shape[0]} x {setup.image_shape[1]} pictures)" if setup.image_shape else ""
     return (
-        f"{which}: {foreign(setup.dataset)}, {setup.train_samples} training and {setup.test_samples} test "
-        f"samples of {counted(setup.features, 'feature')}{shape} in {setup.classes} classes, pixels "
+        f"{which}: {literal_text(setup.dataset)}, {setup.train_samples} training and "
+        f"{setup.test_samples} test samples of "
+        f"{counted(setup.features, 'feature')}{shape} in {setup.classes} classes, pixels "
         f"{setup.settings.pixels}."
     )
 
@@ -156,13 +157,13 @@ def _model(setup: Setup) -> str:
     )
 
 
-def _runs_table(runs: Sequence[Told], columns: Sequence[_Column]) -> str:
+def _runs_table(runs: Sequence[ReportedRun], columns: Sequence[_Column]) -> str:
     header = ["run", "head", *(name for name, _ in columns)]
     rows = [[run.label, run.compared.head, *(show(run) for _, show in columns)] for run in runs]
     return markdown_table(header, rows)
 
 
-def _knobs(runs: Sequence[Told]) -> Iterator[str]:
+def _knobs(runs: Sequence[ReportedRun]) -> Iterator[str]:
     turned = [
         f"- {capital(run.name)}, epoch {mark.epoch:,}: {mark.text}"
         for run in runs
@@ -176,7 +177,7 @@ def _knobs(runs: Sequence[Told]) -> Iterator[str]:
 # The log
 
 
-def log_section(studies: Sequence[Study]) -> Iterator[str]:
+def log_section(studies: Sequence[RunComparison]) -> Iterator[str]:
     """Yield a table for each run, with a line for each report point."""
     yield "## Log"
     yield (
@@ -191,7 +192,7 @@ def log_section(studies: Sequence[Study]) -> Iterator[str]:
         yield _ends_table(runs)
 
 
-def _log(run: Told) -> Iterator[str]:
+def _log(run: ReportedRun) -> Iterator[str]:
     yield f"### {capital(run.name)}, {run.compared.head}"
     if not run.rows:
         yield "Nothing has been logged yet."
@@ -205,7 +206,7 @@ def _log(run: Told) -> Iterator[str]:
         yield f"These are {len(kept) + 1} of {len(run.rows)} report points; metrics.csv has all of them."
 
 
-def _ends_table(runs: Sequence[Told]) -> str:
+def _ends_table(runs: Sequence[ReportedRun]) -> str:
     columns = [(name, show) for name, show in _SETTINGS if len({show(run) for run in runs}) > 1]
     header = ["run", "head", *(name for name, _ in columns), *(name for name, _, _ in _ENDS)]
     rows = []

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, RunReader, origin_of, read_history
 from logreg_tui.core.analysis.diagnostics import DIVERGED
-from logreg_tui.core.data.arrays import describe
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import CONFIG
 from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.saved_model import saved_parameters
 from logreg_tui.core.session.resume import Kept, read_config
 from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.text import describe
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
 
 if TYPE_CHECKING:
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 _SIZES = ("train_samples", "test_samples", "features", "classes")
 _VERSIONS = ("logreg-tui", "torch", "numpy", "python")
@@ -59,7 +59,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedRun:
     """One run with all that the report tells of it."""
 
     setup: Setup
@@ -67,7 +67,7 @@ class Told:
     history: RunHistory
     rows: tuple[RowLogged, ...]
     """One for each report point."""
-    parameters: ParametersShown | None
+    parameters: ParametersSnapshot | None
     """The newest that are kept; None where they cannot be read."""
 
     @property
@@ -86,14 +86,14 @@ class Told:
         return self.compared.epochs is not None
 
 
-def read_experiments(directories: Sequence[Path]) -> list[list[Told]]:
+def read_experiments(directories: Sequence[Path]) -> list[list[ReportedRun]]:
     """Return the runs of experiments, in a list for each data they are tested on.
 
     Raises UserError where a directory is none, or damaged, or nothing has been logged in any.
     """
     unique = list({directory.resolve(): directory for directory in reversed(directories)}.values())[::-1]
     letters = _letters(len(unique)) if len(unique) > 1 else [""]
-    groups: dict[str, list[Told]] = {}
+    groups: dict[str, list[ReportedRun]] = {}
     for directory, letter in zip(unique, letters, strict=True):
         for run in _read(directory, letter):
             groups.setdefault(run.compared.origin.data, []).append(run)
@@ -102,7 +102,7 @@ def read_experiments(directories: Sequence[Path]) -> list[list[Told]]:
     return list(groups.values())
 
 
-def setups_of(runs: Iterable[Told]) -> list[Setup]:
+def setups_of(runs: Iterable[ReportedRun]) -> list[Setup]:
     """Return the experiments of runs, each once."""
     return list({run.setup.directory: run.setup for run in runs}.values())
 
@@ -116,11 +116,11 @@ def _letters(count: int) -> list[str]:
     return letters[1:]
 
 
-def _read(directory: Path, letter: str) -> list[Told]:
+def _read(directory: Path, letter: str) -> list[ReportedRun]:
     setup, history = _setup(directory, letter), _history_of(directory)
     parameters = saved_parameters(directory)
     return [
-        Told(
+        ReportedRun(
             setup,
             compared,
             history.runs[compared.run],
@@ -146,8 +146,8 @@ def _report_rows(history: History, number: int) -> tuple[RowLogged, ...]:
 
 
 def _fitting(
-    parameters: ParametersShown | None, setup: Setup, compared: ComparedRun
-) -> ParametersShown | None:
+    parameters: ParametersSnapshot | None, setup: Setup, compared: ComparedRun
+) -> ParametersSnapshot | None:
     """Return parameters that are of the data's shape, and numbers throughout."""
     import numpy as np
 

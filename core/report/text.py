@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from logreg_tui.core.data.arrays import inert
+from logreg_tui.core.text import escape_control_chars
 
 MOST_CHARACTERS = 120
 """Of a text from a file."""
@@ -77,7 +77,7 @@ def sentence(text: str) -> str:
     return f"{capital(text)}."
 
 
-def foreign(text: object) -> str:
+def literal_text(text: object) -> str:
     """Return a text from a file: words as they are, anything else as code, which markdown leaves alone."""
     shown = _shortened(text)
     is_plain = _WORDS.fullmatch(shown) and not _LINKS.search(shown)
@@ -93,13 +93,13 @@ def code(text: object) -> str:
 
 
 def _shortened(text: object) -> str:
-    shown = inert(text)
+    shown = escape_control_chars(text)
     return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 3]}..."
 
 
 def fenced(lines: Sequence[str]) -> str:
     """Return lines of a shell as a block of code."""
-    text = "\n".join(inert(line) for line in lines)
+    text = "\n".join(escape_control_chars(line) for line in lines)
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}sh\n{text}\n{fence}"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from logreg_tui.core.analysis.advice import Case
+from logreg_tui.core.analysis.advice import RunDiagnosis
 from logreg_tui.core.analysis.inspection import SATURATED, HeadFacts
-from logreg_tui.core.report.head_facts import Insight
-from logreg_tui.core.report.heads import SIGMOID_BETTER, Contest
+from logreg_tui.core.report.head_facts import RunAnalysis
+from logreg_tui.core.report.heads import SIGMOID_BETTER, HeadComparison
 from logreg_tui.core.report.text import accuracy_text, capital, exact, loss_text, percent, rounded
 from logreg_tui.core.settings import SIGMOID
 
 
-def in_short(sigmoid: Insight) -> str:
+def in_short(sigmoid: RunAnalysis) -> str:
     """Return what goes when the sigmoid goes."""
     taken = [f"the floor of the loss at {sigmoid.floor:.4f}"]
     facts = sigmoid.facts
@@ -29,11 +29,11 @@ def in_short(sigmoid: Insight) -> str:
     return f"**What goes with the sigmoid:** {'; '.join(taken)}."
 
 
-def nevertheless(contest: Contest, logits: Insight) -> str:
+def nevertheless(contest: HeadComparison, logits: RunAnalysis) -> str:
     """Return what to make of a sigmoid run that is more accurate; nothing where it is not, or diverged."""
     if contest.outcome != SIGMOID_BETTER or contest.diverged:
         return ""
-    if logits.case is not None and logits.case.swings:
+    if logits.case is not None and logits.case.oscillates:
         reason = (
             f"{capital(logits.told.name)} was caught while its loss swings (see below); smaller steps calm "
             "it, with a smaller learning rate or `--pixels unit`."
@@ -45,14 +45,14 @@ def nevertheless(contest: Contest, logits: Insight) -> str:
     return f"That the run with the sigmoid came out ahead does not make it right code. {reason}"
 
 
-def explain(insight: Insight) -> Iterator[str]:
+def explain(insight: RunAnalysis) -> Iterator[str]:
     """Yield why a run's loss is where it is, as paragraphs."""
     yield from (_sigmoid if insight.told.compared.head == SIGMOID else _logits)(insight)
     if swing := _swing(insight):
         yield swing
 
 
-def _sigmoid(insight: Insight) -> Iterator[str]:
+def _sigmoid(insight: RunAnalysis) -> Iterator[str]:
     classes = insight.told.setup.classes
     others, floor = classes - 1, insight.floor
     yield (
@@ -72,7 +72,7 @@ def _sigmoid(insight: Insight) -> Iterator[str]:
         )
 
 
-def _way(insight: Insight) -> str:
+def _way(insight: RunAnalysis) -> str:
     case = insight.case
     said = (
         f"The train loss of {insight.told.name} is {loss_text(insight.train_loss)}, "
@@ -85,7 +85,7 @@ def _way(insight: Insight) -> str:
     return f"{said}; it began {loss_text(begun)} above, so {done} of the way is done.{_stalls(case)}"
 
 
-def _stalls(case: Case | None) -> str:
+def _stalls(case: RunDiagnosis | None) -> str:
     if case is None or case.stall is None:
         return ""
     return f" Since epoch {case.stall.since:,} it has hardly moved."
@@ -111,7 +111,7 @@ def _saturated(facts: HeadFacts) -> str:
     )
 
 
-def _logits(insight: Insight) -> Iterator[str]:
+def _logits(insight: RunAnalysis) -> Iterator[str]:
     yield (
         "**No floor.** Logits are numbers without bounds, so the loss can come as close to 0 as the data "
         f"and the L2 term let it. The train loss of {insight.told.name} is {loss_text(insight.train_loss)}. "
@@ -127,7 +127,7 @@ def _logits(insight: Insight) -> Iterator[str]:
         )
 
 
-def _wrong(insight: Insight) -> str:
+def _wrong(insight: RunAnalysis) -> str:
     accuracy = insight.told.compared.train_accuracy
     if accuracy is None or accuracy == 1:
         return "No training sample is classified wrong."
@@ -138,9 +138,9 @@ def _wrong(insight: Insight) -> str:
     )
 
 
-def _swing(insight: Insight) -> str:
+def _swing(insight: RunAnalysis) -> str:
     case = insight.case
-    if case is None or not case.swings:
+    if case is None or not case.oscillates:
         return ""
     count = (len(case.recent) - 1) // 2
     epochs, accuracies = (
@@ -148,14 +148,15 @@ def _swing(insight: Insight) -> str:
     )
     return (
         f"**Swinging.** In the last {len(case.recent) - 1} rows the train loss of {insight.told.name} "
-        f"turned round {case.turns} times: with a learning rate of {exact(case.last.learning_rate)} the "
-        f"steps are too large for the steepest direction. Since epoch {epochs[0]:,.0f} its test accuracy "
+        f"turned round {case.sign_changes} times: with a learning rate of "
+        f"{exact(case.last.learning_rate)} the steps "
+        f"are too large for the steepest direction. Since epoch {epochs[0]:,.0f} its test accuracy "
         f"was between {accuracy_text(accuracies.min())} and {accuracy_text(accuracies.max())}: what it "
         "comes to depends on the epoch at which it is looked at."
     )
 
 
-def scales(sigmoid: Insight, logits: Insight) -> str:
+def scales(sigmoid: RunAnalysis, logits: RunAnalysis) -> str:
     """Return why the losses of both heads are not of one scale."""
     highest = math.log1p((sigmoid.told.setup.classes - 1) * math.e)
     higher = logits.train_loss > sigmoid.train_loss
@@ -173,12 +174,12 @@ def scales(sigmoid: Insight, logits: Insight) -> str:
     )
 
 
-def penalties(insights: Sequence[Insight]) -> str:
+def penalties(insights: Sequence[RunAnalysis]) -> str:
     """Return what the L2 term is for each run."""
     return "**The L2 term** pulls every weight towards 0. " + " ".join(map(_penalty, insights))
 
 
-def _penalty(insight: Insight) -> str:
+def _penalty(insight: RunAnalysis) -> str:
     name = capital(insight.told.name)
     if not insight.told.compared.l2:
         return f"{name} has none: its lambda is 0."

@@ -19,8 +19,8 @@ from logreg_tui.core.files import reason, replace_file
 from logreg_tui.core.report.change import change_section, repeat_section, right_section
 from logreg_tui.core.report.figures import loss_section, weights_section
 from logreg_tui.core.report.parts import answer, log_section, settings_section, title
-from logreg_tui.core.report.runs import Told, read_experiments
-from logreg_tui.core.report.study import Study, study
+from logreg_tui.core.report.runs import ReportedRun, read_experiments
+from logreg_tui.core.report.study import RunComparison, study
 
 ENDING = ".md"
 
@@ -68,7 +68,9 @@ def write_report(directories: Sequence[Path], target: Path) -> list[Path]:
 
 
 def _blocks(
-    studies: Sequence[Study], losses: Sequence[str | None], weights: Sequence[Sequence[tuple[Told, str]]]
+    studies: Sequence[RunComparison],
+    losses: Sequence[str | None],
+    weights: Sequence[Sequence[tuple[ReportedRun, str]]],
 ) -> Iterator[str]:
     yield title(studies)
     yield from map(answer, studies)
@@ -81,7 +83,7 @@ def _blocks(
     yield from repeat_section(studies)
 
 
-def _draw_losses(study: Study, number: int, target: Path) -> str | None:
+def _draw_losses(study: RunComparison, number: int, target: Path) -> str | None:
     """Draw the curves of a study's runs and return the figure's name; None where nothing has been logged."""
     told = [run for run in study.runs if len(run.history.columns)]
     directories = list(dict.fromkeys(run.setup.directory for run in told))
@@ -96,7 +98,7 @@ def _draw_losses(study: Study, number: int, target: Path) -> str | None:
     return name
 
 
-def _draw_weights(study: Study, target: Path) -> Iterator[tuple[Told, str]]:
+def _draw_weights(study: RunComparison, target: Path) -> Iterator[tuple[ReportedRun, str]]:
     """Draw the weights of a study's runs that are to be shown, and yield them with their figures' names."""
     for run in study.pictured:
         shape, parameters = run.setup.image_shape, run.parameters

@@ -23,10 +23,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from logreg_tui.core.data.arrays import describe
-from logreg_tui.core.engine.process_group import LostContact, Ranks
+from logreg_tui.core.engine.process_group import PeerLost, ProcessGroup
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
 from logreg_tui.core.session import start as session
+from logreg_tui.core.text import describe
 from logreg_tui.core.training.requests import Control, Leave
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Refused(UserError):
     """A process cannot train, and all know why."""
 
 
-class Group(Ranks):
+class Group(ProcessGroup):
     """This process among those that were started with it; a context that it is in contact with them."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Group(Ranks):
         # In the middle of an exchange the others would not understand; they notice the end of this process.
         is_clean = self._is_idle
         if self.rank == 0 and is_clean:
-            with suppress(LostContact):
+            with suppress(PeerLost):
                 self.announce(END, getattr(error, "exit_status", int(error is not None)))
         if error is not None or not is_clean:
             with suppress(RuntimeError):  # Where the store has gone with rank 0.
@@ -86,7 +86,7 @@ class Group(Ranks):
 
     def _claims(self, error: BaseException | None) -> bool:
         """Whether this process is the first to say what went wrong; where contact was lost, rank 0 is."""
-        if self.rank and isinstance(error, LostContact):
+        if self.rank and isinstance(error, PeerLost):
             with suppress(dist.DistStoreError):
                 self._store.wait([CLAIM], timedelta(seconds=PATIENCE_S))
         return bool(self._store.add(CLAIM, 1) == 1)
@@ -105,7 +105,7 @@ class Group(Ranks):
         try:
             yield
         except RuntimeError as error:
-            raise LostContact(
+            raise PeerLost(
                 f"rank {self.rank} on {socket.gethostname()} lost contact with the other ranks "
                 f"({_cause(error)}): one of them failed or was killed; {self._remedy()}"
             ) from error
@@ -231,7 +231,7 @@ def serve(group: Group) -> int:
         signal.signal(number, wish)
     try:
         return _serve(group, control)
-    except (LostContact, Refused):
+    except (PeerLost, Refused):
         raise
     except UserError as error:
         raise UserError(f"rank {group.rank} on {socket.gethostname()}: {error}") from error
@@ -248,7 +248,7 @@ def _serve(group: Group, control: Control) -> int:
 
 def _prepared(
     group: Group, control: Control, settings: ExperimentSettings, fingerprint: str
-) -> session.Ground:
+) -> session.TrainingEnvironment:
     problem, ground = None, None
     try:
         ground = session.prepare(settings, control, lambda text: None, group)
@@ -263,7 +263,7 @@ def _prepared(
     return ground
 
 
-def _obey(group: Group, ground: session.Ground) -> tuple[Any, ...]:
+def _obey(group: Group, ground: session.TrainingEnvironment) -> tuple[Any, ...]:
     """Do what rank 0 does, and return what it says at the end."""
     engine: Engine | None = None
     while True:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
-from logreg_tui.core.data.arrays import describe, inert
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import CONFIG, CSV_COLUMNS, EVENTS, METRICS
 from logreg_tui.core.experiment.event_log import joins_of, row_of
@@ -24,6 +23,7 @@ from logreg_tui.core.experiment.saved_model import Peek
 from logreg_tui.core.files import reason
 from logreg_tui.core.session.resume import Kept, read_config
 from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.text import describe, escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.history import INTERRUPTED
@@ -224,13 +224,13 @@ def _started_from_config(directory: Path, settings: ExperimentSettings) -> event
         return events.ExperimentStarted(
             step=0,
             directory=str(directory),
-            dataset=inert(dataset["name"]),
+            dataset=escape_control_chars(dataset["name"]),
             train_samples=int(dataset["train_samples"]),
             test_samples=int(dataset["test_samples"]),
             features=int(dataset["features"]),
             classes=int(dataset["classes"]),
             image_shape=None if shape is None else (int(shape[0]), int(shape[1])),
-            device=inert(config["device"]),
+            device=escape_control_chars(config["device"]),
             epochs=settings.epochs,
             log_every=settings.log_every,
             report_every=settings.report_every,

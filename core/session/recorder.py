@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
-from logreg_tui.core.engine.process_group import LostContact
+from logreg_tui.core.engine.process_group import PeerLost
 from logreg_tui.core.experiment.checkpoint import write_checkpoint, write_model
 from logreg_tui.core.experiment.directory import EVENTS, Experiment, WriteError
 from logreg_tui.core.training import events
@@ -50,7 +50,7 @@ def _rescued(happenings: Iterator[Event], training: Training, recorder: _Recorde
     """Yield the events; where an error that nobody foresaw ends them, keep how far training came."""
     try:
         yield from happenings
-    except LostContact:
+    except PeerLost:
         raise  # What was not added up to its end may be anything; the checkpoint before is not.
     except Exception:
         if training.is_whole:
@@ -67,7 +67,7 @@ def _insist(
     while True:
         try:
             if is_waiting:
-                experiment.heal()
+                experiment.restore_file()
             write()
         except WriteError as error:
             if control is None:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from logreg_tui.core.data.arrays import describe, inert
 from logreg_tui.core.data.mnist_files import FAMILIES
-from logreg_tui.core.engine.process_group import ALONE, Ranks
+from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.directory import (
     CHECKPOINT,
@@ -29,11 +28,12 @@ from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, Owner,
 from logreg_tui.core.files import reason
 from logreg_tui.core.session import start as session
 from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.text import describe, escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.replay import Replay, TimedRequest, read_events, replay_of
 from logreg_tui.core.training.requests import Control, Extend, Stop
-from logreg_tui.core.training.snapshots import DataShown
+from logreg_tui.core.training.snapshots import DatasetLoaded
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.state import Training
@@ -85,7 +85,7 @@ def resume_experiment(
     *,
     stays_open: bool = False,
     epochs: int | None = None,
-    ranks: Ranks = ALONE,
+    ranks: ProcessGroup = ALONE,
 ) -> Generator[Event, None, None]:
     """Go on with an experiment from its last checkpoint, exactly, and yield what happens.
 
@@ -105,7 +105,7 @@ def resume_experiment(
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
             yield session.started(training, ground, directory)
-            yield DataShown(training.step, ground.dataset)
+            yield DatasetLoaded(training.step, ground.dataset)
             yield from past_events(directory, kept.settings, lengths, _beginnings(training))
             replay = replay_of(later, len(training.runs))
             if epochs is not None:
@@ -207,7 +207,7 @@ def _check_what_is_left(directory: Path, epochs: int | None) -> None:
         )
 
 
-def _check_data(kept: Kept, ground: session.Ground) -> None:
+def _check_data(kept: Kept, ground: session.TrainingEnvironment) -> None:
     if ground.dataset.fingerprint != kept.fingerprint:
         raise UserError(
             f"the data of {kept.settings.dataset!r} are not those the experiment was started with: "
@@ -215,7 +215,7 @@ def _check_data(kept: Kept, ground: session.Ground) -> None:
         )
 
 
-def _load(kept: Kept, ground: session.Ground) -> tuple[Training, dict[str, int]]:
+def _load(kept: Kept, ground: session.TrainingEnvironment) -> tuple[Training, dict[str, int]]:
     """Return the training of the newest checkpoint that can be used, and the lengths that belong to it."""
     from logreg_tui.core.experiment.checkpoint import read_checkpoint, restore
 
@@ -226,7 +226,7 @@ def _load(kept: Kept, ground: session.Ground) -> tuple[Training, dict[str, int]]
             _check_lengths(kept.directory, record["lengths"])
             training = restore(record, kept.settings, ground.engine())
         except ValueError as error:
-            problems.append(f"{name}: {inert(error)}")
+            problems.append(f"{name}: {escape_control_chars(error)}")
             continue
         if problems:
             # A damaged file must not push out the one before when the next checkpoint is written.

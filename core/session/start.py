@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logreg_tui.core.data.dataset import Dataset, load_dataset
-from logreg_tui.core.engine.process_group import ALONE, Ranks
+from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.directory import FIRST_LENGTHS, Experiment, utc_now
 from logreg_tui.core.settings import DATASETS, ExperimentSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.requests import Control
-from logreg_tui.core.training.snapshots import DataShown
+from logreg_tui.core.training.snapshots import DatasetLoaded
 
 if TYPE_CHECKING:
     from torch import device as Device
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class TrainingEnvironment:
     """What a training stands on: the data and the device, ready."""
 
     dataset: Dataset
@@ -38,7 +38,7 @@ class Ground:
     threads: int
     device_text: str
     settings: ExperimentSettings
-    ranks: Ranks
+    ranks: ProcessGroup
 
     def engine(self) -> Engine:
         """Return an engine without runs."""
@@ -61,7 +61,7 @@ def run_experiment(
     *,
     stays_open: bool = False,
     replay: Replay | None = None,
-    ranks: Ranks = ALONE,
+    ranks: ProcessGroup = ALONE,
 ) -> Generator[Event, None, None]:
     """Load what is needed, make the experiment directory, train, and yield what happens.
 
@@ -89,7 +89,7 @@ def run_experiment(
             begun = started(training, ground, experiment.directory)
             experiment.append_event(begun)
             yield begun
-            yield DataShown(training.step, ground.dataset)
+            yield DatasetLoaded(training.step, ground.dataset)
             yield from recorded_training(training, control, experiment, replay, stays_open=stays_open)
 
 
@@ -97,8 +97,8 @@ def prepare(
     settings: ExperimentSettings,
     control: Control,
     progress: Callable[[str], None],
-    ranks: Ranks = ALONE,
-) -> Ground:
+    ranks: ProcessGroup = ALONE,
+) -> TrainingEnvironment:
     """Load torch and the data and pick the device. Raises UserError and Cancelled."""
     progress("Loading PyTorch")
     leave_if_stopping(control)
@@ -119,7 +119,7 @@ def prepare(
     ranks.share(settings, dataset)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
     text = devices.describe(device, threads, ranks.size)
-    return Ground(dataset, device, threads, text, settings, ranks)
+    return TrainingEnvironment(dataset, device, threads, text, settings, ranks)
 
 
 def leave_if_stopping(control: Control) -> None:
@@ -129,7 +129,7 @@ def leave_if_stopping(control: Control) -> None:
 
 
 @contextmanager
-def out_of_memory_explained(ground: Ground) -> Iterator[None]:
+def out_of_memory_explained(ground: TrainingEnvironment) -> Iterator[None]:
     """Turn an error that means that memory ran out into a UserError that names the sizes."""
     from logreg_tui.core.engine import devices
     from logreg_tui.core.engine.engine import data_bytes
@@ -170,7 +170,7 @@ def recorded_training(
         raise
 
 
-def started(training: Training, ground: Ground, directory: Path) -> events.ExperimentStarted:
+def started(training: Training, ground: TrainingEnvironment, directory: Path) -> events.ExperimentStarted:
     """Return the event that tells a front end what is trained, where and on what."""
     dataset = ground.dataset
     return events.ExperimentStarted(
@@ -190,7 +190,7 @@ def started(training: Training, ground: Ground, directory: Path) -> events.Exper
     )
 
 
-def _config(settings: ExperimentSettings, ground: Ground) -> dict[str, Any]:
+def _config(settings: ExperimentSettings, ground: TrainingEnvironment) -> dict[str, Any]:
     """Return config.json: what was asked for, and what it came to on this machine."""
     # Loads the email package, for which the first frame need not wait.
     from importlib.metadata import version

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from logreg_tui.core.data.arrays import inert
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import RunSettings, run_from_json
-from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.core.text import escape_control_chars
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +224,8 @@ Event = (
     | WriteRefused
     | ExperimentEnded
     | ExperimentLeft
-    | DataShown
-    | ParametersShown
+    | DatasetLoaded
+    | ParametersSnapshot
 )
 
 RECORD_NAMES: dict[type[Any], str] = {
@@ -255,7 +255,7 @@ def from_record(record: Mapping[str, Any]) -> Event:
     try:
         kind = _TYPES[record["event"]]
         values: dict[str, Any] = {
-            name: inert(value) if isinstance(value, str) else value
+            name: escape_control_chars(value) if isinstance(value, str) else value
             for name, value in record.items()
             if name not in ("event", "time")
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
-from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,7 +126,7 @@ class History:
 
         self.dataset: Dataset | None = None
         """The data, where this process has them."""
-        self.parameters: dict[int, ParametersShown] = {}
+        self.parameters: dict[int, ParametersSnapshot] = {}
         """What was shown last of each run; replaced, never changed in place."""
 
     def apply(self, event: events.Event) -> None:
@@ -134,9 +134,9 @@ class History:
         match event:
             case events.RowLogged():
                 self._append(event)
-            case ParametersShown(run=run):
+            case ParametersSnapshot(run=run):
                 self.parameters = {**self.parameters, run: event}
-            case DataShown(_, dataset):
+            case DatasetLoaded(_, dataset):
                 self.dataset = dataset
             case events.Progressed(step, elapsed_s):
                 self.step, self.elapsed_s = step, elapsed_s

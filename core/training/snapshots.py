@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DataShown:
+class DatasetLoaded:
     """The data that are trained and tested on."""
 
     step: int
@@ -20,7 +20,7 @@ class DataShown:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ParametersShown:
+class ParametersSnapshot:
     """The parameters of one run at an epoch, as ShowParameters asks for them."""
 
     step: int

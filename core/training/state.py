@@ -11,7 +11,7 @@ from torch import Tensor
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 class Stopwatch:
@@ -124,11 +124,13 @@ class Training:
         """Return weight (classes, features) and bias (classes,) on the CPU."""
         return run.parameters or self.engine.parameters(run.number)
 
-    def shown(self, run: RunState) -> ParametersShown:
+    def shown(self, run: RunState) -> ParametersSnapshot:
         """Return the parameters of a run as they are now, for whoever looks at it."""
         weight, bias = self.parameters(run)
         epoch = self.epoch(run) if run.is_training else run.logged_epoch
-        return ParametersShown(self.step, run.number, epoch, run.settings.head, weight.numpy(), bias.numpy())
+        return ParametersSnapshot(
+            self.step, run.number, epoch, run.settings.head, weight.numpy(), bias.numpy()
+        )
 
     def kept_parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
         """Return the parameters of a run's last finite row, likewise."""

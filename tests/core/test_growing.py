@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 
-from logreg_tui.core.growing import GrowingFile
+from logreg_tui.core.growing import AppendOnlyFile
 
 
 class Disk:
@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def refuse(file: GrowingFile, room: int, *, raises: bool) -> IO[bytes]:
+def refuse(file: AppendOnlyFile, room: int, *, raises: bool) -> IO[bytes]:
     """Let the disk take only so much from now on; return what to put back."""
     whole = file._file
     file._file = Disk(whole, room, raises=raises)  # type: ignore[assignment]
@@ -50,7 +50,7 @@ def refuse(file: GrowingFile, room: int, *, raises: bool) -> IO[bytes]:
 
 
 def test_lines_are_in_the_file_at_once(path: Path) -> None:
-    file = GrowingFile(path)
+    file = AppendOnlyFile(path)
     assert file.size == 7
     for line in (b"1\n", b"22\n"):
         file.append(line)
@@ -64,7 +64,7 @@ def test_lines_are_in_the_file_at_once(path: Path) -> None:
 @pytest.mark.parametrize("raises", [True, False])
 @pytest.mark.parametrize("room", range(4))
 def test_half_a_line_is_taken_back(path: Path, room: int, raises: bool) -> None:
-    file = GrowingFile(path)
+    file = AppendOnlyFile(path)
     file.append(b"1\n")
     whole = refuse(file, room, raises=raises)
     with pytest.raises(OSError, match=os.strerror(errno.EIO if raises else errno.ENOSPC)):
@@ -78,12 +78,12 @@ def test_half_a_line_is_taken_back(path: Path, room: int, raises: bool) -> None:
 
 
 def test_a_line_for_a_deleted_file_is_refused_and_nothing_is_lost(path: Path) -> None:
-    file = GrowingFile(path)
+    file = AppendOnlyFile(path)
     file.append(b"1\n")
     path.unlink()
     with pytest.raises(OSError, match="deleted"):
         file.append(b"2\n")
-    file.heal()
+    file.restore_file()
     assert path.read_bytes() == b"header\n1\n"
     file.append(b"2\n")
     assert path.read_bytes() == b"header\n1\n2\n"
@@ -91,37 +91,37 @@ def test_a_line_for_a_deleted_file_is_refused_and_nothing_is_lost(path: Path) ->
 
 
 def test_what_stands_where_a_deleted_file_was_gives_way_to_it(path: Path) -> None:
-    file = GrowingFile(path)
+    file = AppendOnlyFile(path)
     file.append(b"1\n")
     path.unlink()
     path.write_bytes(b"something else\n")
     with pytest.raises(OSError, match="deleted"):
         file.append(b"2\n")
-    file.heal()
+    file.restore_file()
     file.append(b"2\n")
     assert path.read_bytes() == b"header\n1\n2\n"
     file.close()
 
 
 def test_a_file_that_is_in_its_place_is_left_alone(path: Path) -> None:
-    file = GrowingFile(path)
+    file = AppendOnlyFile(path)
     before = path.stat().st_ino
-    file.heal()
+    file.restore_file()
     assert path.stat().st_ino == before
     file.close()
 
 
 def test_a_file_goes_with_its_directory_and_is_written_again_in_its_old_place(path: Path) -> None:
     moved = path.parent.with_name("moved")
-    file = GrowingFile(path)
+    file = AppendOnlyFile(path)
     path.parent.rename(moved)
     file.append(b"1\n")
     assert (moved / path.name).read_bytes() == b"header\n1\n"
     with pytest.raises(OSError, match=os.strerror(errno.ENOENT)):
-        file.heal()
+        file.restore_file()
     file.append(b"2\n")
     path.parent.mkdir()
-    file.heal()
+    file.restore_file()
     file.append(b"3\n")
     assert path.read_bytes() == b"header\n1\n2\n3\n"
     assert (moved / path.name).read_bytes() == b"header\n1\n2\n"
@@ -129,13 +129,13 @@ def test_a_file_goes_with_its_directory_and_is_written_again_in_its_old_place(pa
 
 
 def test_a_deleted_directory_is_filled_again(path: Path) -> None:
-    file = GrowingFile(path)
+    file = AppendOnlyFile(path)
     file.append(b"1\n")
     shutil.rmtree(path.parent)
     with pytest.raises(OSError, match="deleted"):
         file.append(b"2\n")
     path.parent.mkdir()
-    file.heal()
+    file.restore_file()
     assert path.read_bytes() == b"header\n1\n"
     assert os.listdir(path.parent) == [path.name]
     file.close()

@@ -68,10 +68,10 @@ def test_sigterm_ends_the_app_with_the_terminal_restored(tmp_path: Path, app: Ap
         terminal.process.terminate()
         assert terminal.wait_for_end() == 143
         assert terminal.is_restored
-        farewell = terminal.last_words
-    assert f"logreg-tui resume runs/{directory.name}" in farewell
-    assert f"{row_count(directory):,} rows in runs/{directory.name}/metrics.csv" in farewell
-    assert "Traceback" not in farewell
+        exit_summary = terminal.last_words
+    assert f"logreg-tui resume runs/{directory.name}" in exit_summary
+    assert f"{row_count(directory):,} rows in runs/{directory.name}/metrics.csv" in exit_summary
+    assert "Traceback" not in exit_summary
     last = last_event(directory)
     assert (last["event"], last["cause"]) == ("experiment_left", "SIGTERM")
 

@@ -15,7 +15,7 @@ from logreg_tui.core.settings import LOGITS, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training import requests as core_control
 from logreg_tui.core.training.requests import Control
-from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class FakeTraining:
             self.epochs, self.log_every, self.report_every, self.notice,
         )  # fmt: skip
         if self.shows_data:
-            yield DataShown(0, made_data())
+            yield DatasetLoaded(0, made_data())
         for settings in self.runs:
             yield from self._join(settings)
         yield from self._log_points(self.log_points)
@@ -151,14 +151,14 @@ class FakeTraining:
             self._step += self.log_every
             yield from map(self._row, list(self._live))
 
-    def _parameters(self, run: int) -> ParametersShown:
+    def _parameters(self, run: int) -> ParametersSnapshot:
         """Return weights that look for bright pixels in another band of rows for each class."""
         epoch = self._step - self._joined[run]
         rows = np.arange(784).reshape(28, 28) // 28
         bands = [np.cos((rows - 2.8 * label) / 4) for label in range(10)]
         weight = np.stack(bands).reshape(10, 784).astype(np.float32) * 1e-3
         head = self._live[run].head if run in self._live else "sigmoid"
-        return ParametersShown(self._step, run, epoch, head, weight, np.zeros(10, np.float32))
+        return ParametersSnapshot(self._step, run, epoch, head, weight, np.zeros(10, np.float32))
 
     def _row(self, run: int) -> events.RowLogged:
         settings, epoch = self._live[run], self._step - self._joined[run]

@@ -11,7 +11,7 @@ from logreg_tui.core.data.inputs import ArraySource, Inputs
 from logreg_tui.core.settings import LOGITS, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
-from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 from logreg_tui.tui.widgets.panel import Panel
 
 
@@ -50,10 +50,10 @@ async def settle(pilot: Pilot[None]) -> None:
 
 def parameters(
     weight: np.ndarray, bias: np.ndarray | None = None, *, head: str = LOGITS, run: int = 1, epoch: int = 3210
-) -> ParametersShown:
+) -> ParametersSnapshot:
     """Return parameters as a training shows them."""
     bias = np.zeros(len(weight), np.float32) if bias is None else bias
-    return ParametersShown(0, run, epoch, head, weight.astype(np.float32), bias.astype(np.float32))
+    return ParametersSnapshot(0, run, epoch, head, weight.astype(np.float32), bias.astype(np.float32))
 
 
 def dataset(test: np.ndarray, labels: np.ndarray, shape: tuple[int, int] | None, classes: int) -> Dataset:
@@ -63,7 +63,7 @@ def dataset(test: np.ndarray, labels: np.ndarray, shape: tuple[int, int] | None,
 
 
 def looked_at(
-    shown: ParametersShown | None, data: Dataset | None, *, shape: tuple[int, int] | None = None
+    shown: ParametersSnapshot | None, data: Dataset | None, *, shape: tuple[int, int] | None = None
 ) -> History:
     """Return a history of one run with data and parameters as far as there are."""
     history = History()
@@ -74,7 +74,7 @@ def looked_at(
     )
     history.apply(events.RunStarted(0, 1, RunSettings(), 10_000))
     if data is not None:
-        history.apply(DataShown(0, data))
+        history.apply(DatasetLoaded(0, data))
     if shown is not None:
         history.apply(shown)
     return history

@@ -24,7 +24,7 @@ from logreg_tui.core.hardware import Sampler
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control
-from logreg_tui.tui.actions import VERBS
+from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.app.driver import ThriftyDriver
 from logreg_tui.tui.app.runner import Runner, StartTraining
 from logreg_tui.tui.app.signals import TerminalGone
@@ -132,7 +132,7 @@ class LogRegApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the verbs that apply now, for the command palette."""
         if isinstance(screen, MainScreen):
-            for verb in VERBS:
+            for verb in ACTIONS:
                 if screen.check_action(verb.action, ()):
                     action = partial(screen.run_action, verb.action)
                     yield SystemCommand(verb.command, f"{verb.help} ({verb.shown_key})", action)

@@ -30,7 +30,7 @@ class TerminalGone(Message):
     """There is nobody to show anything to: close the screen."""
 
 
-class Departure:
+class SignalHandlers:
     """The signals of one app. `install` belongs to the main thread, before the app runs."""
 
     def __init__(self, app: LogRegApp) -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.experiment.directory import ERROR_LOG
 from logreg_tui.core.training.requests import Leave
-from logreg_tui.tui.cli.parser import complain
+from logreg_tui.tui.cli.parser import print_error
 from logreg_tui.tui.preferences import load
-from logreg_tui.tui.text.exit_summary import farewell
+from logreg_tui.tui.text.exit_summary import exit_summary
 
 if TYPE_CHECKING:
     from logreg_tui.core.settings import RunSettings
     from logreg_tui.tui.app.app import LogRegApp, Outcome, StartTraining
-    from logreg_tui.tui.app.signals import Departure
+    from logreg_tui.tui.app.signals import SignalHandlers
     from logreg_tui.tui.cli.options import AppOptions
 
 QUIT_WITHIN_S = 0.6
@@ -57,16 +57,16 @@ def show_what_others_train(start: StartTraining, options: AppOptions) -> int:
     return departure.status or _tell_of(_outcome(app))
 
 
-def _run(app: LogRegApp) -> Departure:
-    from logreg_tui.tui.app.signals import Departure
+def _run(app: LogRegApp) -> SignalHandlers:
+    from logreg_tui.tui.app.signals import SignalHandlers
 
-    departure = Departure(app)
+    departure = SignalHandlers(app)
     departure.install()
     app.run()
     return departure
 
 
-def _leave(app: LogRegApp, departure: Departure) -> int:
+def _leave(app: LogRegApp, departure: SignalHandlers) -> int:
     """End the training, say where everything is, and return the exit status."""
     if departure.is_gone:
         # Nobody is there to read anything; the training goes on to its end.
@@ -77,7 +77,7 @@ def _leave(app: LogRegApp, departure: Departure) -> int:
     if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
         app.control.send(Leave("quit in the middle of an epoch"))
         app.runner.stop(LEAVE_WITHIN_S)
-    print(farewell(app.history), end="")
+    print(exit_summary(app.history), end="")
     return departure.status or _tell_of(_outcome(app))
 
 
@@ -88,7 +88,7 @@ def _outcome(app: LogRegApp) -> Outcome:
 def _tell_of(outcome: Outcome) -> int:
     """Print what went wrong, if anything did, and return the exit status."""
     if outcome.error:
-        complain(outcome.error)
+        print_error(outcome.error)
     return outcome.status
 
 

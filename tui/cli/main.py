@@ -15,7 +15,7 @@ from functools import partial
 from logreg_tui.core.engine.process_group import launched_rank
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.tui.cli.options import AppOptions, add_app_options, add_training_options, to_settings
-from logreg_tui.tui.cli.parser import COMMANDS, PROGRAM, Parser, check_terminal, complain, run_command
+from logreg_tui.tui.cli.parser import COMMANDS, PROGRAM, Parser, check_terminal, print_error, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         # Of processes that train together the first tells for all what is wrong with the command.
         if not (launched_rank() and isinstance(error, UsageError)):
-            complain(error)
+            print_error(error)
         return error.exit_status
     except KeyboardInterrupt:
         return 130
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from traceback import print_exc
 
             print_exc()
-        complain(f"unexpected error: {type(error).__name__}: {error}; {where}")
+        print_error(f"unexpected error: {type(error).__name__}: {error}; {where}")
         return 1
 
 

@@ -141,11 +141,11 @@ def check_terminal() -> None:
         raise UsageError(f"the screen needs a terminal: use {PROGRAM} train to train without one")
 
 
-def complain(what: object) -> None:
+def print_error(what: object) -> None:
     """Say on stderr what went wrong, harmless to the terminal."""
-    from logreg_tui.core.data.arrays import inert
+    from logreg_tui.core.text import escape_control_chars
 
-    print(f"{PROGRAM}: {inert(what)}", file=sys.stderr)
+    print(f"{PROGRAM}: {escape_control_chars(what)}", file=sys.stderr)
 
 
 def _width() -> int:

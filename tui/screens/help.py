@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from logreg_tui.tui.actions import VERBS
+from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.dialog import Dialog
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.run_list import RunList
@@ -58,7 +58,7 @@ def help_lines(screen: Screen[None]) -> Iterator[Content]:
     """Yield the lines: the verbs by group, the focused control's own keys, the meanings."""
     bindings = screen.active_bindings
     owners = {active.binding.id: active for active in bindings.values() if active.binding.id}
-    for group, verbs in groupby(VERBS, key=lambda verb: verb.group):
+    for group, verbs in groupby(ACTIONS, key=lambda verb: verb.group):
         yield Content.styled(group, "bold")
         for verb in verbs:
             active = owners.get(verb.action)

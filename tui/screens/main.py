@@ -12,10 +12,10 @@ from textual.containers import Container
 from textual.widgets import ContentSwitcher, Static
 
 from logreg_tui.core.training import events as core_events
-from logreg_tui.core.training.snapshots import DataShown
-from logreg_tui.tui.actions import VERBS
+from logreg_tui.core.training.snapshots import DatasetLoaded
+from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.messages import Outcome
-from logreg_tui.tui.pending_requests import Wishes
+from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.screens.painter import MOVING, Painter, Widgets
 from logreg_tui.tui.screens.verb_screen import VerbScreen
 from logreg_tui.tui.screens.view_verbs import TABS
@@ -95,7 +95,7 @@ class MainScreen(VerbScreen):
         chart.log_x, chart.log_y = liked.log_x, liked.log_y
         chart.measure = "accuracy" if liked.accuracy else "loss"
         chart.clock = "seconds" if liked.by_seconds else "epochs"
-        self.wishes = Wishes(self.app.control)
+        self.wishes = PendingRequests(self.app.control)
         self.painter = Painter(self.app.history, widgets, self._clock, self.wishes.show_parameters)
         if self.app.starts_paused:
             self.wishes.pause()
@@ -118,7 +118,7 @@ class MainScreen(VerbScreen):
         match event:
             case core_events.ExperimentStarted():
                 self._begin(event)
-            case DataShown(dataset=dataset):
+            case DatasetLoaded(dataset=dataset):
                 self.query_one(WhyPanel).pixels = dataset.pixels
             case core_events.RunStarted(run=run) if self.selected_number is None or self.expects_run:
                 self.selected_number, self.expects_run = run, False
@@ -180,7 +180,7 @@ class MainScreen(VerbScreen):
         self.query_one(HeaderLine).show(self.app.history.experiment, state, self.painter.is_frozen)
         self._show_runs()
         self.painter.paint(self.state, self.selected_number)
-        enabled = tuple(self.can(verb.action) for verb in VERBS)
+        enabled = tuple(self.can(verb.action) for verb in ACTIONS)
         if enabled != self._enabled:
             self._enabled = enabled
             self.refresh_bindings()

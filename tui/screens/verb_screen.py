@@ -10,9 +10,9 @@ from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.history import RunHistory
-from logreg_tui.tui.actions import VERBS
+from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.messages import Outcome
-from logreg_tui.tui.pending_requests import Wishes
+from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
@@ -41,17 +41,17 @@ REQUESTS = (
     "end_run",
 )
 """The verbs that ask something of the training."""
-CURVES = tuple(verb.action for verb in VERBS if verb.group == "Curves")
+CURVES = tuple(verb.action for verb in ACTIONS if verb.group == "Curves")
 """The verbs of the first tab."""
 
 
 class VerbScreen(ViewVerbs):
     """The verbs, and what they depend on; a subclass puts the widgets on the screen and paints them."""
 
-    wishes: Wishes
+    wishes: PendingRequests
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(verb.binding for verb in VERBS),
+        *(verb.binding for verb in ACTIONS),
         # The key of + without shift.
         Binding("equals_sign", "raise_l2", show=False),
     ]

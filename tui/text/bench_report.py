@@ -17,7 +17,7 @@ from logreg_tui.core.bench.results import (
     Spread,
     StartUp,
 )
-from logreg_tui.core.data.arrays import inert
+from logreg_tui.core.text import escape_control_chars
 from logreg_tui.tui.text.exit_summary import table
 
 SPEED_HEADER = (
@@ -54,8 +54,9 @@ def figure(value: float) -> str:
 def _machine(machine: Machine) -> str:
     work = machine.work
     return (
-        f"{inert(machine.dataset)}, {work.samples:,} training samples x {work.features}, {work.classes} "
-        f"classes, {machine.pixels} pixels, on {inert(machine.device)}, PyTorch {machine.torch}\n"
+        f"{escape_control_chars(machine.dataset)}, {work.samples:,} training samples x {work.features}, "
+        f"{work.classes} classes, {machine.pixels} pixels, on {escape_control_chars(machine.device)}, "
+        f"PyTorch {machine.torch}\n"
         "Figures are medians [lower quartile, upper quartile] of measurements in turn, ratios pair by pair."
     )
 

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from logreg_tui.core.data.arrays import inert
 from logreg_tui.core.experiment.directory import METRICS
 from logreg_tui.core.experiment.listing import Summary
+from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
 
@@ -72,7 +72,7 @@ def where_it_is(history: History) -> str:
     if history.experiment is None:
         return ""
     metrics = Path(history.experiment.directory) / METRICS
-    return f"{history.rows:,} rows in {inert(short_path(metrics))}"
+    return f"{history.rows:,} rows in {escape_control_chars(short_path(metrics))}"
 
 
 def short_path(path: Path) -> str:
@@ -83,10 +83,10 @@ def short_path(path: Path) -> str:
 
 def quoted(path: Path) -> str:
     """Return a short path as one word of a shell."""
-    return inert(shlex.quote(short_path(path)))
+    return escape_control_chars(shlex.quote(short_path(path)))
 
 
-def farewell(history: History) -> str:
+def exit_summary(history: History) -> str:
     """Return what is printed when the screen has gone: where everything is and the final figures."""
     if history.experiment is None:
         return ""
@@ -114,11 +114,11 @@ def listing(experiments: Sequence[Summary]) -> str:
 
 def _listing_cells(experiment: Summary) -> tuple[str, ...]:
     return (
-        inert(experiment.directory.name),
+        escape_control_chars(experiment.directory.name),
         experiment.state,
-        inert(experiment.dataset),
+        escape_control_chars(experiment.dataset),
         str(experiment.runs),
         f"{experiment.rows:,}",
-        inert(experiment.host),
+        escape_control_chars(experiment.host),
         "" if experiment.pid is None else str(experiment.pid),
     )

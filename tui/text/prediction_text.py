@@ -22,7 +22,7 @@ from logreg_tui.tui.widgets.pictures import fitted, grey_inks, paint, picture
 if TYPE_CHECKING:
     import numpy as np
 
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 PICTURE_WIDTH = 28
 PICTURE_HEIGHT = 14
@@ -45,7 +45,7 @@ class Look:
 
 def prediction_lines(
     shares: np.ndarray,
-    runs: Mapping[int, ParametersShown],
+    runs: Mapping[int, ParametersSnapshot],
     probabilities: Mapping[int, np.ndarray],
     look: Look,
 ) -> list[Strip]:
@@ -95,7 +95,7 @@ def _picture(shares: np.ndarray, look: Look) -> list[Strip]:
     return picture(np.clip(shares, 0, 1), width, height, inks)
 
 
-def _column(run: ParametersShown, probabilities: np.ndarray, width: int, look: Look) -> list[Strip]:
+def _column(run: ParametersSnapshot, probabilities: np.ndarray, width: int, look: Look) -> list[Strip]:
     """Return the bars of one run under its name."""
     import numpy as np
 
@@ -142,7 +142,7 @@ def _tie(probabilities: np.ndarray) -> str:
     return f", tie with {others[0]}" + (f" and {len(others) - 1} more" if len(others) > 1 else "")
 
 
-def _verdict(run: ParametersShown, probabilities: np.ndarray) -> str:
+def _verdict(run: ParametersSnapshot, probabilities: np.ndarray) -> str:
     winner = int(probabilities.argmax())
     return (
         f"run {run.run}  {run.head}: {winner}  {100 * probabilities[winner]:.1f} %  "

@@ -10,10 +10,10 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from types import FrameType
 
-from logreg_tui.core.data.arrays import inert
 from logreg_tui.core.engine.process_group import launched_rank
 from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
+from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.history import History
@@ -110,7 +110,7 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """Show what is being prepared."""
-        text = inert(text)
+        text = escape_control_chars(text)
         if self._is_terminal:
             self._draw(text)
         else:
@@ -120,7 +120,7 @@ class Reporter:
         """Print what an event changed, and now and then how far the training is."""
         for line in _tell(event):
             self.clear()
-            _print_error(inert(line))
+            _print_error(escape_control_chars(line))
         for row in self._history.reports[self._printed :]:
             self.clear()
             print_out(accuracy_line(row))

@@ -30,7 +30,7 @@ class Panel(Widget):
 
         result: object
         for_parameters: object
-        """What it was done for: the ParametersShown, so that late results can be told."""
+        """What it was done for: the ParametersSnapshot, so that late results can be told."""
 
     def draw(self, history: History, selected: int | None) -> None:
         """Show the history as it is now, run number `selected` being the one that is looked at."""

@@ -8,14 +8,14 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from logreg_tui.core.data.arrays import inert
+from logreg_tui.core.text import escape_control_chars
 
 Part = tuple[str, Style | None]
 
 
 def strip_of(parts: Iterable[Part], *, ascii_only: bool = False) -> Strip:
     """Return a line of these pieces; `ascii_only` replaces what a plain terminal cannot show by `?`."""
-    shown = ((inert(text), style) for text, style in parts)
+    shown = ((escape_control_chars(text), style) for text, style in parts)
     return Strip([Segment(plain(text) if ascii_only else text, style) for text, style in shown if text])
 
 

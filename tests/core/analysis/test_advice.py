@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from helpers.telling import logged, started_history
 
-from logreg_tui.core.analysis.advice import Case, Lowest, advise, case_of
-from logreg_tui.core.analysis.diagnostics import Stall
+from logreg_tui.core.analysis.advice import Lowest, RunDiagnosis, advise, case_of
+from logreg_tui.core.analysis.diagnostics import Plateau
 from logreg_tui.core.analysis.inspection import HeadFacts
 from logreg_tui.core.settings import LOGITS, SIGMOID, RunSettings, Schedule
 from logreg_tui.core.training import events
@@ -16,18 +16,18 @@ from logreg_tui.core.training import events
 FALLING = tuple(1.6 - 0.001 * row for row in range(31))
 SWINGING = tuple(20.0 + row % 2 for row in range(31))
 ROUNDING = tuple(1.5 + 1e-7 * (row % 2) for row in range(31))
-STALL = Stall(3200, 1000)
+STALL = Plateau(3200, 1000)
 
 
 def facts(saturated: float | None) -> HeadFacts:
     return HeadFacts(1, 100, SIGMOID, 60_000, 0.0003, 0.15, saturated, 0.1, 0.0)
 
 
-def case(head: str = SIGMOID, train: float = 1.57, test: float = 1.57, **changes: object) -> Case:
+def case(head: str = SIGMOID, train: float = 1.57, test: float = 1.57, **changes: object) -> RunDiagnosis:
     """Return a run in the middle of a calm training, of which nothing need be said."""
     settings = RunSettings(head, 0.0)
     last = logged(1, 4000, train_loss=train, test_loss=test, settings=settings)
-    calm = Case(
+    calm = RunDiagnosis(
         settings,
         "training",
         10_000,
@@ -40,11 +40,11 @@ def case(head: str = SIGMOID, train: float = 1.57, test: float = 1.57, **changes
     return replace(calm, **changes)  # type: ignore[arg-type]
 
 
-def with_penalty(made: Case, l2: float, penalty: float) -> Case:
+def with_penalty(made: RunDiagnosis, l2: float, penalty: float) -> RunDiagnosis:
     return replace(made, settings=replace(made.settings, l2=l2), last=replace(made.last, l2_penalty=penalty))
 
 
-def with_schedule(made: Case, schedule: Schedule) -> Case:
+def with_schedule(made: RunDiagnosis, schedule: Schedule) -> RunDiagnosis:
     return replace(made, settings=replace(made.settings, schedule=schedule), stall=STALL)
 
 
@@ -83,7 +83,7 @@ OVERFITTED = case(LOGITS, 0.05, 0.14, lowest=Lowest(900, 0.08, 0.12))
         (case(status="diverged", cause="diverged: train_loss is nan"), ["press R: lr 0.001"]),
     ],
 )
-def test_each_advice_follows_from_its_figures(made: Case, hows: list[str]) -> None:
+def test_each_advice_follows_from_its_figures(made: RunDiagnosis, hows: list[str]) -> None:
     found = advise(made)
     assert len(found) == len(hows)
     for advice, how in zip(found, hows, strict=True):

@@ -16,7 +16,7 @@ from logreg_tui.core.analysis.comparison import (
     NO_COMMON_TEST_SET,
     PAIRED,
     UNPAIRED,
-    Pairs,
+    ContingencyTable,
     Row,
     rows_of,
     sort_rows,
@@ -51,7 +51,7 @@ def test_rows_that_are_equal_keep_their_order_either_way() -> None:
 # Differences
 
 
-def difference_of(one: ComparedRun, other: ComparedRun, *pairs: Pairs) -> Any:  # noqa: ANN401
+def difference_of(one: ComparedRun, other: ComparedRun, *pairs: ContingencyTable) -> Any:  # noqa: ANN401
     known = dict.fromkeys([one.key], *pairs) if pairs else {}
     return with_differences(rows_of([one, other]), other.key, known)[0].difference
 
@@ -65,7 +65,7 @@ def test_the_difference_is_in_percentage_points_with_newcombes_interval() -> Non
 
 
 def test_known_pairs_give_the_paired_interval() -> None:
-    difference = difference_of(made(1, 0.912), made(2, 0.9), Pairs(8900, 220, 100, 780))
+    difference = difference_of(made(1, 0.912), made(2, 0.9), ContingencyTable(8900, 220, 100, 780))
     expected = paired_difference(8900, 220, 100, 780)
     assert difference.interval == pytest.approx([100 * end for end in expected])
     assert difference.method == PAIRED

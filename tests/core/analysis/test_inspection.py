@@ -12,7 +12,7 @@ from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.settings import LOGITS, SIGMOID
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +20,12 @@ def digits() -> Dataset:
     return load_dataset("digits", None, "raw", lambda _: None, lambda: False)
 
 
-def shown(weight: np.ndarray, bias: np.ndarray | None = None, head: str = LOGITS) -> ParametersShown:
+def shown(weight: np.ndarray, bias: np.ndarray | None = None, head: str = LOGITS) -> ParametersSnapshot:
     bias = np.zeros(len(weight)) if bias is None else bias
-    return ParametersShown(0, 2, 30, head, weight.astype(np.float32), bias.astype(np.float32))
+    return ParametersSnapshot(0, 2, 30, head, weight.astype(np.float32), bias.astype(np.float32))
 
 
-def prototypes(data: Dataset, head: str = LOGITS) -> ParametersShown:
+def prototypes(data: Dataset, head: str = LOGITS) -> ParametersSnapshot:
     """Return the classifier by the nearest mean, which is a linear one."""
     inputs = data.train_inputs.read(0, len(data.train_inputs))
     means = np.stack([inputs[data.train_labels == label].mean(0) for label in range(data.classes)])

@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load_file
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
-from logreg_tui.core.analysis.comparison import Pairs
+from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.paired_answers import MOST_SAMPLES, TOLERANCE, overlap, pairs_of
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.experiment import saved_model as peek
@@ -21,7 +21,7 @@ from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, Schedule, grid
 from logreg_tui.core.training.events import ExperimentStarted
 from logreg_tui.core.training.requests import Control
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 def train(runs_dir: Path, heads: Sequence[str], pixels: str) -> Path:
@@ -54,9 +54,9 @@ def right_answers(run: ComparedRun) -> np.ndarray:
     return np.asarray(outputs.argmax(1) == digits.test_labels)
 
 
-def counted(one: np.ndarray, other: np.ndarray) -> Pairs:
+def counted(one: np.ndarray, other: np.ndarray) -> ContingencyTable:
     cells = [(True, True), (True, False), (False, True), (False, False)]
-    return Pairs(*(int(np.sum((one == a) & (other == b))) for a, b in cells))
+    return ContingencyTable(*(int(np.sum((one == a) & (other == b))) for a, b in cells))
 
 
 def test_they_are_counted_from_the_saved_parameters_each_run_with_its_own_pixels(
@@ -154,7 +154,7 @@ def test_data_that_several_experiments_share_are_read_once(
 def test_parameters_of_another_model_have_none(
     runs: list[ComparedRun], weight: tuple[int, ...], bias: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = ParametersShown(20, 1, 20, "logits", np.zeros(weight, np.float32), np.zeros(bias, np.float32))
+    shown = ParametersSnapshot(20, 1, 20, "logits", np.zeros(weight, np.float32), np.zeros(bias, np.float32))
     monkeypatch.setattr(peek, "logged_parameters", lambda directory: {1: shown, 2: shown})
     assert pairs_of(runs[:2], runs[0]) == {}
 
@@ -163,7 +163,7 @@ def test_parameters_that_overflow_have_none(
     runs: list[ComparedRun], monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     weight = np.full((10, 64), np.finfo(np.float32).max)
-    shown = ParametersShown(20, 1, 20, "logits", weight, np.full(10, np.nan, np.float32))
+    shown = ParametersSnapshot(20, 1, 20, "logits", weight, np.full(10, np.nan, np.float32))
     monkeypatch.setattr(peek, "logged_parameters", lambda directory: {1: shown, 2: shown})
     assert pairs_of(runs[:2], runs[0]) == {}
     assert not recwarn.list

@@ -28,7 +28,7 @@ from logreg_tui.core.bench.results import (
     BenchResult,
     Limits,
     LoggedTraining,
-    Pairs,
+    PairedTimes,
     Speed,
     Spread,
     StartUp,
@@ -38,7 +38,7 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.model import LogisticRegression, l2_penalty
 from logreg_tui.core.engine.process_group import ALONE
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.session.start import Ground
+from logreg_tui.core.session.start import TrainingEnvironment
 from logreg_tui.core.settings import LOGITS, SIGMOID, ExperimentSettings, RunSettings
 
 CPU = torch.device("cpu")
@@ -60,7 +60,7 @@ def test_a_spread_is_the_median_and_the_quartiles(values: list[float], spread: S
 
 
 def test_ratios_are_taken_pair_by_pair() -> None:
-    pairs = Pairs((10.0, 100.0, 30.0), (5.0, 20.0, 10.0))
+    pairs = PairedTimes((10.0, 100.0, 30.0), (5.0, 20.0, 10.0))
     assert pairs.ratio() == Spread(3, 2.5, 4, 3)
     assert pairs.ratio(2).median == 6
 
@@ -69,7 +69,7 @@ def test_two_things_are_measured_in_turn() -> None:
     order: list[str] = []
     pairs = in_turn(lambda: order.append("a") or 1.0, lambda: order.append("b") or 2.0, 3)
     assert order == list("ababab")
-    assert pairs == Pairs((1.0,) * 3, (2.0,) * 3)
+    assert pairs == PairedTimes((1.0,) * 3, (2.0,) * 3)
 
 
 def test_what_prepares_and_warms_is_not_timed() -> None:
@@ -114,14 +114,16 @@ def test_reading_is_the_limit_where_there_is_little_to_compute() -> None:
 
 
 def test_a_logged_training_is_compared_per_epoch_and_extrapolated() -> None:
-    figures = LoggedTraining.of(Pairs((1.0, 1.0), (2.0, 4.0)), epochs=100, plain_epochs=10, log_every=10)
+    figures = LoggedTraining.of(
+        PairedTimes((1.0, 1.0), (2.0, 4.0)), epochs=100, plain_epochs=10, log_every=10
+    )
     assert (figures.plain_ms_per_epoch.median, figures.ms_per_epoch.median) == (100, 30)
     assert figures.speedup == Spread.of([5.0, 2.5])
     assert (figures.plain_original_s, figures.original_s) == (1000, 300)
 
 
 def test_a_start_is_told_as_a_ratio() -> None:
-    assert StartUp.of("--help", "import argparse", Pairs((0.2, 0.3), (0.1, 0.1))).ratio.median == 2.5
+    assert StartUp.of("--help", "import argparse", PairedTimes((0.2, 0.3), (0.1, 0.1))).ratio.median == 2.5
 
 
 @pytest.mark.parametrize("head", [SIGMOID, LOGITS])
@@ -170,7 +172,9 @@ def bench(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setitem(bench_loops.PRODUCT_SIZES, "cpu", 64)
     plan = Plan(run_counts=(3, 1), pairs=1, epochs=1)
     return Bench(
-        plan, Ground(digits, CPU, 1, "cpu, 1 thread", ExperimentSettings(), ALONE), lambda text: None
+        plan,
+        TrainingEnvironment(digits, CPU, 1, "cpu, 1 thread", ExperimentSettings(), ALONE),
+        lambda text: None,
     )
 
 

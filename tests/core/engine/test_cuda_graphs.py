@@ -245,12 +245,12 @@ def test_rehearsing_changes_nothing() -> None:
     for is_measured in (True, False):
         if is_measured:
             engine.measure()
-        before = all_parameters(engine), engine.is_stale
-        with engine.rehearsing():
-            engine.descend(torch.full((3, 6, 1), -0.5))
+        before = all_parameters(engine), engine.gradient_is_stale
+        with engine.restoring_parameters():
+            engine.gradient_step(torch.full((3, 6, 1), -0.5))
             assert not torch.equal(all_parameters(engine), before[0])
         assert torch.equal(all_parameters(engine), before[0])
-        assert engine.is_stale == before[1]
+        assert engine.gradient_is_stale == before[1]
         expected = with_runs(Engine(DATA, CPU), HEADS)
         expected.measure()
         engine.advance([{1: 0.05, 2: 0.05}])

@@ -19,9 +19,9 @@ from torch.nn import functional
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.blocks import Layout, Scratch
 from logreg_tui.core.engine.engine import Engine
-from logreg_tui.core.engine.full_batch_pass import Passes
-from logreg_tui.core.engine.process_group import Ranks
-from logreg_tui.core.engine.storage import Batch, Samples, survey
+from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.process_group import ProcessGroup
+from logreg_tui.core.engine.storage import Batch, Samples, choose_storage
 from logreg_tui.core.engine.thread_team import Workers
 from logreg_tui.core.errors import Cancelled
 
@@ -32,7 +32,7 @@ HEADS = ("sigmoid", "logits", "sigmoid", "logits")
 class GivenOutputs:
     """Samples of one block whose linear outputs are given, shape (runs, rows, classes)."""
 
-    cuts = ((0, 1),)
+    block_bounds = ((0, 1),)
 
     def __init__(self, outputs: Tensor, labels: Tensor) -> None:
         runs, rows, classes = outputs.shape
@@ -48,28 +48,28 @@ class GivenOutputs:
         scratch.outputs[: len(self._outputs)].copy_(self._outputs)
 
 
-def measured(outputs: Tensor, labels: Tensor, squashed: int = 0) -> tuple[list[float], list[float]]:
+def measured(outputs: Tensor, labels: Tensor, n_sigmoid_outputs: int = 0) -> tuple[list[float], list[float]]:
     """Return the sums of losses and of hits of each run for given linear outputs."""
     runs, _, classes = outputs.shape
     layout = Layout(runs * classes, 4, is_sparse=True, device=CPU)
-    passes = Passes(layout, squashed, classes, CPU, Workers(1))
+    passes = FullBatchPass(layout, n_sigmoid_outputs, classes, CPU, Workers(1))
     losses, hits = passes.measure(GivenOutputs(outputs, labels)).tolist()  # type: ignore[arg-type]
     return losses, hits
 
 
-def put_out(outputs: Tensor, squashed: int) -> Tensor:
-    """Return what the heads make of linear outputs, the first `squashed` runs having a sigmoid."""
-    return torch.cat([outputs[:squashed].sigmoid(), outputs[squashed:]])
+def put_out(outputs: Tensor, n_sigmoid_outputs: int) -> Tensor:
+    """Return what the heads make of linear outputs, the first `n_sigmoid_outputs` runs having a sigmoid."""
+    return torch.cat([outputs[:n_sigmoid_outputs].sigmoid(), outputs[n_sigmoid_outputs:]])
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
 @pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
-@pytest.mark.parametrize("squashed", [0, 1, 3])
-def test_losses_and_hits_are_those_of_pytorch(classes: int, scale: float, squashed: int) -> None:
+@pytest.mark.parametrize("n_sigmoid_outputs", [0, 1, 3])
+def test_losses_and_hits_are_those_of_pytorch(classes: int, scale: float, n_sigmoid_outputs: int) -> None:
     outputs = scale * torch.randn(3, 500, classes, generator=torch.Generator().manual_seed(classes))
     labels = torch.arange(500) * 7 % classes
-    losses, hits = measured(outputs, labels, squashed)
-    for run, of_run in enumerate(put_out(outputs, squashed)):
+    losses, hits = measured(outputs, labels, n_sigmoid_outputs)
+    for run, of_run in enumerate(put_out(outputs, n_sigmoid_outputs)):
         expected = functional.cross_entropy(of_run.double(), labels, reduction="sum")
         assert losses[run] == pytest.approx(expected.item(), rel=1e-6)
         assert hits[run] == (of_run.argmax(1) == labels).sum()
@@ -129,20 +129,20 @@ def test_a_run_that_diverged_does_not_change_the_figures_of_others() -> None:
 def test_saturated_sigmoids_tie() -> None:
     labels = torch.tensor([0, 1])
     outputs = torch.tensor([[[100.0, 200.0, 300.0]] * 2])
-    assert measured(outputs, labels, squashed=1)[1] == [1]
+    assert measured(outputs, labels, n_sigmoid_outputs=1)[1] == [1]
     assert measured(outputs, labels)[1] == [0]
 
 
 def passes_over(
     train: np.ndarray, heads: Sequence[str], threads: int = 1
-) -> tuple[Passes, Samples, Tensor, Tensor]:
+) -> tuple[FullBatchPass, Samples, Tensor, Tensor]:
     """Return passes for runs with random parameters (outputs, features + 1), samples and their labels."""
     workers, inputs, classes = Workers(threads), Inputs.of(train), 3
-    form = survey([inputs, inputs], CPU, workers, None)
+    form = choose_storage([inputs, inputs], CPU, workers, None)
     labels = dataset(inputs, inputs, classes).train_labels
     samples = Samples(inputs, labels, classes, form, CPU, workers, has_gradient=True)
     layout = Layout(len(heads) * classes, form.width, is_sparse=form.is_sparse, device=CPU)
-    passes = Passes(layout, heads.count("sigmoid"), classes, CPU, workers)
+    passes = FullBatchPass(layout, heads.count("sigmoid"), classes, CPU, workers)
     generator = torch.Generator().manual_seed(0)
     parameters = torch.randn(len(heads) * classes, train.shape[1] + 1, generator=generator) / 5
     passes.set_weights(parameters)
@@ -221,7 +221,7 @@ def test_a_pass_that_is_cancelled_changes_nothing_and_the_next_is_right(
     assert engine.measure() == expected.measure()
 
 
-class Pair(Ranks):
+class Pair(ProcessGroup):
     """One of two processes, played by two threads that meet where the processes would."""
 
     size = 2

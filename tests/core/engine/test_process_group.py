@@ -20,7 +20,7 @@ from helpers.made_data import values
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.engine import Engine
-from logreg_tui.core.engine.process_group import Ranks, launched_rank, local_rank
+from logreg_tui.core.engine.process_group import ProcessGroup, launched_rank, local_rank
 from logreg_tui.core.settings import HEADS, ExperimentSettings, RunSettings, grid
 from logreg_tui.core.training import requests
 from logreg_tui.core.training.events import Event, RowLogged
@@ -53,7 +53,7 @@ class Meeting:
         self.calls: list[SimpleQueue[tuple[str, Any, Any]]] = [SimpleQueue() for _ in range(size)]
 
 
-class Beside(Ranks):
+class Beside(ProcessGroup):
     """One of the threads that train together."""
 
     def __init__(self, rank: int, meeting: Meeting) -> None:
@@ -83,7 +83,9 @@ class Beside(Ranks):
             getattr(engine, call[0])(*call[1], **call[2])
 
 
-def trained(dataset: Dataset, runs: tuple[RunSettings, ...], ranks: Ranks, replay: Replay) -> list[Event]:
+def trained(
+    dataset: Dataset, runs: tuple[RunSettings, ...], ranks: ProcessGroup, replay: Replay
+) -> list[Event]:
     """Return what happens in 100 epochs."""
     settings = ExperimentSettings(runs=runs, epochs=100, log_every=10, report_every=25)
     training = Training.start(settings, Engine(dataset, CPU, ranks=ranks))
@@ -107,7 +109,7 @@ def together(size: int, dataset: Dataset, runs: tuple[RunSettings, ...], replay:
 def assert_equal_alone(
     size: int, dataset: Dataset, runs: tuple[RunSettings, ...], *knobs: TimedRequest
 ) -> None:
-    alone = rows(trained(dataset, runs, Ranks(), Replay(requests=deque(knobs))))
+    alone = rows(trained(dataset, runs, ProcessGroup(), Replay(requests=deque(knobs))))
     beside = rows(together(size, dataset, runs, Replay(requests=deque(knobs))))
     assert [figures(row) for row in beside] == [
         pytest.approx(figures(row), rel=1e-5, nan_ok=True) for row in alone

@@ -16,7 +16,7 @@ from logreg_tui.core.data.scaling import scaled_inputs
 from logreg_tui.core.engine import storage as samples
 from logreg_tui.core.engine.blocks import DenseBlock, SparseBlock
 from logreg_tui.core.engine.engine import Engine
-from logreg_tui.core.engine.storage import Form, Samples, cuts_of, survey
+from logreg_tui.core.engine.storage import Samples, StorageLayout, block_bounds_of, choose_storage
 from logreg_tui.core.engine.thread_team import Workers
 
 WORKERS = Workers(2)
@@ -25,8 +25,10 @@ CUDA = torch.device("cuda", 0)
 needs_mkl = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="needs sparse products of MKL")
 
 
-def surveyed(train: Inputs | np.ndarray, test: Inputs | np.ndarray, limit: int | None = None) -> Form:
-    return survey([Inputs.of(train), Inputs.of(test)], CPU, WORKERS, limit)
+def surveyed(
+    train: Inputs | np.ndarray, test: Inputs | np.ndarray, limit: int | None = None
+) -> StorageLayout:
+    return choose_storage([Inputs.of(train), Inputs.of(test)], CPU, WORKERS, limit)
 
 
 def prepared(stored: np.ndarray, pixels: str) -> tuple[Inputs, Inputs]:
@@ -36,7 +38,7 @@ def prepared(stored: np.ndarray, pixels: str) -> tuple[Inputs, Inputs]:
     return scaled_inputs(Arrays("made", train, labels[0], test, labels[1], 255.0), pixels)
 
 
-def kept(inputs: Inputs, form: Form) -> Samples:
+def kept(inputs: Inputs, form: StorageLayout) -> Samples:
     labels = np.arange(len(inputs)) % 2
     return Samples(inputs, labels, 2, form, CPU, WORKERS, has_gradient=True)
 
@@ -44,18 +46,18 @@ def kept(inputs: Inputs, form: Form) -> Samples:
 @settings(deadline=None)
 @given(rows=st.integers(1, 10**7), features=st.integers(1, 10**6), on_gpu=st.booleans())
 def test_the_cut_covers_every_row_once_in_order(rows: int, features: int, on_gpu: bool) -> None:
-    cuts = cuts_of((rows, features), CUDA if on_gpu else CPU)
-    assert [start for start, _ in cuts] == [0, *(stop for _, stop in cuts[:-1])]
-    assert cuts[-1][1] == rows
-    sizes = [stop - start for start, stop in cuts]
+    block_bounds = block_bounds_of((rows, features), CUDA if on_gpu else CPU)
+    assert [start for start, _ in block_bounds] == [0, *(stop for _, stop in block_bounds[:-1])]
+    assert block_bounds[-1][1] == rows
+    sizes = [stop - start for start, stop in block_bounds]
     assert set(sizes[:-1]) <= {sizes[0]}
     assert 0 < sizes[-1] <= sizes[0]
 
 
 def test_small_data_are_one_block_and_mnist_is_several() -> None:
-    assert cuts_of((1437, 64), CPU) == [(0, 1437)]
-    assert 16 <= len(cuts_of((60_000, 784), CPU)) <= 64
-    assert len(cuts_of((60_000, 784), CUDA)) == 1
+    assert block_bounds_of((1437, 64), CPU) == [(0, 1437)]
+    assert 16 <= len(block_bounds_of((60_000, 784), CPU)) <= 64
+    assert len(block_bounds_of((60_000, 784), CUDA)) == 1
 
 
 @needs_mkl
@@ -102,7 +104,7 @@ def test_unit_pixels_stay_sparse_and_standardized_ones_do_not(
 
 def test_no_sparse_rows_on_a_gpu() -> None:
     inputs = Inputs.of(values(40, 5, 0.1))
-    assert not survey([inputs, inputs], CUDA, WORKERS, None).is_sparse
+    assert not choose_storage([inputs, inputs], CUDA, WORKERS, None).is_sparse
 
 
 def test_nor_where_this_build_of_pytorch_has_no_sparse_products(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +163,9 @@ def test_float32_inputs_are_used_where_they_lie(pixels: str, monkeypatch: pytest
     cut_into_blocks(monkeypatch, 30)
     inputs, test = prepared(values(150, 6, 1.0, "<f4"), pixels)
     own = kept(inputs, surveyed(inputs, test))
-    assert len(own.cuts) == 3
+    assert len(own.block_bounds) == 3
     with own.reading() as batch_of:
-        for index, cut in enumerate(own.cuts):
+        for index, cut in enumerate(own.block_bounds):
             block, ready = batch_of(index).block, inputs.ready(*cut)
             assert isinstance(block, DenseBlock)
             assert ready is not None
@@ -199,7 +201,7 @@ def test_blocks_of_bytes_hold_the_inputs_and_ones(
     own = kept(inputs, form)
     assert form.columns.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
     with own.reading() as batch_of:
-        for index, cut in enumerate(own.cuts):
+        for index, cut in enumerate(own.block_bounds):
             block = batch_of(index).block
             assert isinstance(block, SparseBlock if form.is_sparse else DenseBlock)
             rows = block._inputs.to_dense().numpy()
@@ -230,7 +232,7 @@ def test_labels_are_those_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = Inputs.of(values(47, 3))
     own = kept(inputs, surveyed(inputs, inputs))
     with own.reading() as batch_of:
-        batches = [batch_of(index) for index in range(len(own.cuts))]
+        batches = [batch_of(index) for index in range(len(own.block_bounds))]
     labels = torch.cat([batch.labels for batch in batches])
     assert labels.tolist() == [row % 2 for row in range(47)]
     one_hot = torch.cat([batch.one_hot for batch in batches], 1)

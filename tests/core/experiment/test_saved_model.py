@@ -14,7 +14,7 @@ from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, Schedule, grid
 from logreg_tui.core.training.events import Event, ExperimentStarted
 from logreg_tui.core.training.requests import Control
-from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def test_the_data_come_once_and_the_parameters_whenever_they_are_asked_for(direc
     peek = Peek(read_config(directory))
     data, first = peek.look(2)
     (again,) = peek.look(1)
-    assert isinstance(data, DataShown)
-    assert isinstance(first, ParametersShown)
-    assert isinstance(again, ParametersShown)
+    assert isinstance(data, DatasetLoaded)
+    assert isinstance(first, ParametersSnapshot)
+    assert isinstance(again, ParametersSnapshot)
     assert data.dataset.name == "digits"
     assert (first.run, first.epoch, first.head) == (2, 20, "logits")
     assert (again.run, again.epoch, again.head) == (1, 20, "sigmoid")
@@ -45,16 +45,16 @@ def test_the_data_come_once_and_the_parameters_whenever_they_are_asked_for(direc
 
 def test_a_run_that_no_checkpoint_has_shows_nothing(directory: Path) -> None:
     peek = Peek(read_config(directory))
-    assert [type(event) for event in peek.look(3)] == [DataShown]
+    assert [type(event) for event in peek.look(3)] == [DatasetLoaded]
 
 
 def test_a_damaged_checkpoint_shows_nothing(directory: Path) -> None:
     (directory / "checkpoint.pt").write_bytes(b"not a checkpoint")
-    assert [type(event) for event in Peek(read_config(directory)).look(1)] == [DataShown]
+    assert [type(event) for event in Peek(read_config(directory)).look(1)] == [DatasetLoaded]
 
 
 def test_other_data_than_those_that_were_trained_on_are_not_shown(directory: Path) -> None:
     config = directory / "config.json"
     kept = read_config(directory)
     config.write_text(config.read_text().replace(kept.fingerprint, "0" * 64))
-    assert [type(event) for event in Peek(read_config(directory)).look(1)] == [ParametersShown]
+    assert [type(event) for event in Peek(read_config(directory)).look(1)] == [ParametersSnapshot]

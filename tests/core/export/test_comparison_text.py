@@ -14,7 +14,7 @@ import pytest
 from helpers.compared import ORIGIN, made, seeds
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun
-from logreg_tui.core.analysis.comparison import Pairs
+from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.comparison_columns import COLUMNS, FIELDS, IMPORTANCE
 from logreg_tui.core.analysis.intervals import paired_difference, unpaired_difference
 from logreg_tui.core.export.comparison_text import Comparison, as_csv, as_json, as_markdown, as_plain, compare
@@ -24,7 +24,9 @@ ELSEWHERE = replace(ORIGIN, directory="/runs/b", experiment="b", fingerprint="0"
 LOGITS = RunSettings("logits")
 
 
-def compared(*runs: ComparedRun, pairs: Pairs | None = None, order: str | None = None) -> Comparison:
+def compared(
+    *runs: ComparedRun, pairs: ContingencyTable | None = None, order: str | None = None
+) -> Comparison:
     known = {} if pairs is None else {runs[1].key: pairs}
     return compare(runs, runs[0], known, order=order)
 
@@ -63,7 +65,7 @@ def test_experiments_are_named_where_there_are_several() -> None:
 
 
 def test_the_method_of_the_interval_is_cited() -> None:
-    runs, pairs = (made(1, 0.9), made(2, 0.912)), Pairs(8900, 220, 100, 780)
+    runs, pairs = (made(1, 0.9), made(2, 0.912)), ContingencyTable(8900, 220, 100, 780)
     low, high = (100 * end for end in paired_difference(*pairs))
     text = as_plain(compared(*runs, pairs=pairs))
     assert f"{low:+.2f} to {high:+.2f} p" in text

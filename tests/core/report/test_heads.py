@@ -11,8 +11,8 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun
 from logreg_tui.core.analysis.comparison import (
     PAIRED,
     UNPAIRED,
+    ContingencyTable,
     Difference,
-    Pairs,
     rows_of,
     with_differences,
 )
@@ -22,7 +22,7 @@ from logreg_tui.core.report.heads import (
     NO_DIFFERENCE,
     SIGMOID_BETTER,
     UNKNOWN,
-    Contest,
+    HeadComparison,
     accuracy_words,
     fairness_words,
     method_words,
@@ -34,13 +34,13 @@ from logreg_tui.core.settings import RunSettings, Schedule
 def contest(
     sigmoid: dict[str, Any] | None = None,
     logits: dict[str, Any] | None = None,
-    pairs: Pairs | None = None,
-) -> Contest:
+    pairs: ContingencyTable | None = None,
+) -> HeadComparison:
     """Return a contest of run 1, sigmoid, and run 2, logits, with what is special about them."""
     one = made(1, **{"accuracy": 0.9, **(sigmoid or {})})
     two = made(2, **{"accuracy": 0.92, "settings": RunSettings("logits"), **(logits or {})})
     rows = with_differences(rows_of([one, two]), one.key, {two.key: pairs} if pairs else {})
-    return Contest(one, two, ("run 1", "run 2"), rows[1].difference)
+    return HeadComparison(one, two, ("run 1", "run 2"), rows[1].difference)
 
 
 CASES = {
@@ -79,7 +79,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("match", "outcome", "words"), CASES.values(), ids=CASES)
-def test_the_words_follow_from_the_figures(match: Contest, outcome: str, words: str) -> None:
+def test_the_words_follow_from_the_figures(match: HeadComparison, outcome: str, words: str) -> None:
     assert match.outcome == outcome
     said = accuracy_words(match)
     assert words in said
@@ -94,14 +94,14 @@ def test_the_difference_is_that_of_the_logits() -> None:
 
 
 def test_an_end_next_to_0_is_not_rounded_to_it() -> None:
-    match = Contest(
+    match = HeadComparison(
         made(1), made(2, 0.901), ("run 1", "run 2"), Difference(0.1, Interval(0.004, 0.196), PAIRED)
     )
     assert "95 % interval +0.004 to +0.20" in accuracy_words(match)
 
 
 def test_paired_and_unpaired_intervals_name_their_source_and_why() -> None:
-    paired = contest(pairs=Pairs(8900, 300, 100, 700))
+    paired = contest(pairs=ContingencyTable(8900, 300, 100, 700))
     assert paired.difference is not None
     assert paired.difference.method == PAIRED
     assert "paired: both runs answered the same 10000 test samples" in method_words(paired, "?")
@@ -145,7 +145,7 @@ FAIRNESS = {
 
 
 @pytest.mark.parametrize(("match", "words"), FAIRNESS.values(), ids=FAIRNESS)
-def test_what_else_differs_is_said(match: Contest, words: list[str]) -> None:
+def test_what_else_differs_is_said(match: HeadComparison, words: list[str]) -> None:
     said = "\n".join(fairness_words(match))
     for part in words:
         assert part in said

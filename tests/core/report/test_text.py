@@ -10,8 +10,8 @@ from logreg_tui.core.report.text import (
     code,
     exact,
     fenced,
-    foreign,
     listed,
+    literal_text,
     loss_text,
     percent,
     points_text,
@@ -49,14 +49,14 @@ def test_losses_and_shares_never_look_like_what_they_are_not() -> None:
 
 @pytest.mark.parametrize("text", ["fashion-mnist", "cuda:0 NVIDIA H200", "cpu, 2 threads", "2.15.0+cu132"])
 def test_words_stay_words(text: str) -> None:
-    assert foreign(text) == text
+    assert literal_text(text) == text
 
 
 @pytest.mark.parametrize(
     "text", ["a_b_c", "<b>", "www.example.org", "http://h", "[x](y)", "# h", "@someone", "*"]
 )
 def test_what_could_be_markup_is_code(text: str) -> None:
-    assert foreign(text) == f"`{text}`"
+    assert literal_text(text) == f"`{text}`"
 
 
 def test_code_is_one_short_inert_span() -> None:

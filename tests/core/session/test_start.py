@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from logreg_tui.core.engine import devices, engine
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.directory import CSV_COLUMNS
-from logreg_tui.core.growing import GrowingFile
+from logreg_tui.core.growing import AppendOnlyFile
 from logreg_tui.core.session import recorder
 from logreg_tui.core.session.resume import resume_experiment
 from logreg_tui.core.session.start import run_experiment
@@ -35,10 +35,10 @@ class FullAt:
         self.is_full = True
 
     @property
-    def append(self) -> Callable[[GrowingFile, bytes], None]:
-        real = GrowingFile.append
+    def append(self) -> Callable[[AppendOnlyFile, bytes], None]:
+        real = AppendOnlyFile.append
 
-        def append(file: GrowingFile, line: bytes) -> None:
+        def append(file: AppendOnlyFile, line: bytes) -> None:
             if not (self.is_full and line.startswith(self.start)):
                 return real(file, line)
             whole, file._file = file._file, Half(file._file)  # type: ignore[assignment]
@@ -288,7 +288,7 @@ def test_out_of_memory_names_the_sizes(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(engine, "survey", fail)
+    monkeypatch.setattr(engine, "choose_storage", fail)
     with pytest.raises(UserError, match=r"out of memory on cpu: .* GiB"):
         run(settings(tmp_path))
 
@@ -337,7 +337,7 @@ def test_a_full_disk_is_named_and_what_is_written_stays(
     directory = directory_of([next(happenings)])
 
     full = FullAt(b"1,20,")
-    monkeypatch.setattr("logreg_tui.core.growing.GrowingFile.append", full.append)
+    monkeypatch.setattr("logreg_tui.core.growing.AppendOnlyFile.append", full.append)
     with pytest.raises(UserError, match=r"metrics\.csv.*No space left on device"):
         list(happenings)
     assert [line["epoch"] for line in read_rows(directory)] == ["0", "10"]
@@ -347,7 +347,7 @@ def test_on_the_screen_a_refused_write_waits_and_is_done_when_the_user_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full, control = FullAt(b"1,20,"), Control()
-    monkeypatch.setattr("logreg_tui.core.growing.GrowingFile.append", full.append)
+    monkeypatch.setattr("logreg_tui.core.growing.AppendOnlyFile.append", full.append)
     refusals, directory = 0, tmp_path
     for event in run_experiment(settings(tmp_path), control, print, stays_open=True):
         if isinstance(event, events.ExperimentStarted):

@@ -18,7 +18,7 @@ from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.requests import Control
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.core.training.state import Stopwatch, Training
 from logreg_tui.core.training.trainer import train
 
@@ -332,8 +332,8 @@ def test_more_runs_do_not_change_what_a_run_is_given(digits: Dataset) -> None:
 def test_parameters_are_shown_at_once_and_change_nothing(digits: Dataset) -> None:
     driver = Driver(start(digits, SIGMOID, LOGITS, epochs=30))
     driver.send_at(20, requests.ShowParameters(2), requests.ShowParameters(9))
-    shown = driver.until(ParametersShown)
-    assert isinstance(shown, ParametersShown)
+    shown = driver.until(ParametersSnapshot)
+    assert isinstance(shown, ParametersSnapshot)
     assert (shown.run, shown.epoch, shown.head) == (2, 20, "logits")
     assert shown.weight.shape == (10, 64)
     before = shown.weight.copy()
@@ -346,8 +346,8 @@ def test_parameters_of_a_run_that_has_ended_are_those_of_its_last_epoch(digits: 
     driver = Driver(start(digits, SIGMOID, epochs=10), stays_open=True)
     driver.until(events.AllRunsEnded)
     driver.control.send(requests.ShowParameters(1))
-    shown = driver.until(ParametersShown)
-    assert isinstance(shown, ParametersShown)
+    shown = driver.until(ParametersSnapshot)
+    assert isinstance(shown, ParametersSnapshot)
     assert (shown.epoch, shown.head) == (10, "sigmoid")
     driver.control.send(requests.Stop())
     driver.finish()

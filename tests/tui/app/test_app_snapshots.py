@@ -21,7 +21,7 @@ MANY_RUNS = grid(HEADS, [0.0, 0.0001, 0.001, 0.01], [0.01], [0, 1, 2], Schedule(
 
 
 @dataclass(frozen=True)
-class Case:
+class RunDiagnosis:
     """What is on the screen when its picture is taken."""
 
     size: tuple[int, int] = (120, 40)
@@ -37,27 +37,27 @@ class Case:
 
 
 CASES = {
-    "narrow": Case((60, 20), "training"),
-    "medium": Case((80, 24), "training"),
-    "wide": Case((200, 50), "training"),
-    "light": Case(theme="textual-light", state="training"),
-    "no-color": Case(no_color=True),
-    "ascii": Case(ascii_only=True),
-    "paused": Case(),
-    "finished": Case(state="idle", requests=(Finish(),)),
-    "diverged": Case(
+    "narrow": RunDiagnosis((60, 20), "training"),
+    "medium": RunDiagnosis((80, 24), "training"),
+    "wide": RunDiagnosis((200, 50), "training"),
+    "light": RunDiagnosis(theme="textual-light", state="training"),
+    "no-color": RunDiagnosis(no_color=True),
+    "ascii": RunDiagnosis(ascii_only=True),
+    "paused": RunDiagnosis(),
+    "finished": RunDiagnosis(state="idle", requests=(Finish(),)),
+    "diverged": RunDiagnosis(
         state="training",
         requests=(Emit(events.RunDiverged(3200, 2, 3200, "train_loss is nan")),),
         text="diverged at epoch 3,200",
     ),
-    "accuracy": Case(keys=("a", "right_square_bracket", "left"), text="Accuracy"),
-    "weights": Case(keys=("2",), text="bias"),
-    "mistakes": Case(keys=("3",), text="recall"),
-    "mistakes-medium": Case((80, 24), keys=("3",), text="recall"),
-    "compare": Case(keys=("4", "p"), text="diff"),
-    "why": Case(keys=("5",), text="The slope"),
-    "twenty-four-runs": Case(runs=MANY_RUNS),
-    "twenty-four-runs-medium": Case((80, 24), runs=MANY_RUNS),
+    "accuracy": RunDiagnosis(keys=("a", "right_square_bracket", "left"), text="Accuracy"),
+    "weights": RunDiagnosis(keys=("2",), text="bias"),
+    "mistakes": RunDiagnosis(keys=("3",), text="recall"),
+    "mistakes-medium": RunDiagnosis((80, 24), keys=("3",), text="recall"),
+    "compare": RunDiagnosis(keys=("4", "p"), text="diff"),
+    "why": RunDiagnosis(keys=("5",), text="The slope"),
+    "twenty-four-runs": RunDiagnosis(runs=MANY_RUNS),
+    "twenty-four-runs-medium": RunDiagnosis((80, 24), runs=MANY_RUNS),
 }
 
 
@@ -70,7 +70,7 @@ class FrozenClockApp(LogRegApp):
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_screen_looks_like_its_picture(
-    snap_compare: Callable[..., bool], case: Case, monkeypatch: pytest.MonkeyPatch
+    snap_compare: Callable[..., bool], case: RunDiagnosis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if case.no_color:
         monkeypatch.setenv("NO_COLOR", "1")

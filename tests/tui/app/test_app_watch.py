@@ -15,7 +15,7 @@ from logreg_tui.core.session.follow import follow_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.requests import Stop
-from logreg_tui.tui.actions import VERBS
+from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.app.app import LogRegApp, Outcome
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
@@ -43,7 +43,7 @@ CONFIG = {
 
 async def test_a_verb_that_asks_something_of_the_training_is_dimmed_and_does_nothing() -> None:
     async with running(watching=True) as lab:
-        asking = [verb for verb in VERBS if verb.action in REQUESTS]
+        asking = [verb for verb in ACTIONS if verb.action in REQUESTS]
         assert len(asking) == len(REQUESTS)
         for verb in asking:
             assert lab.screen.check_action(verb.action, ()) is None
@@ -56,7 +56,7 @@ async def test_a_verb_that_asks_something_of_the_training_is_dimmed_and_does_not
 
 async def test_every_verb_that_only_looks_works() -> None:
     async with running(FakeTraining(runs=TWO_RUNS), watching=True) as lab:
-        looking = [verb.action for verb in VERBS if verb.action not in REQUESTS]
+        looking = [verb.action for verb in ACTIONS if verb.action not in REQUESTS]
         assert all(lab.screen.check_action(action, ()) for action in looking)
         await lab.press("down", "y", "x", "f")
         assert lab.screen.selected_number == 2

@@ -22,7 +22,7 @@ import logreg_tui.tui
 from logreg_tui.core.analysis.comparison_columns import FIELDS
 from logreg_tui.core.experiment.directory import CSV_COLUMNS
 from logreg_tui.core.training.events import RECORD_NAMES
-from logreg_tui.tui.actions import VERBS
+from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.cli.main import app_parser
 from logreg_tui.tui.cli.parser import COMMANDS, Parser, parser_of
 
@@ -46,7 +46,7 @@ SHOWN = {
     "greater_than_sign": ">",
     "comma": ",",
     "full_stop": ".",
-    **{verb.key: verb.shown_key for verb in VERBS},
+    **{verb.key: verb.shown_key for verb in ACTIONS},
 }
 
 
@@ -169,7 +169,7 @@ def test_every_key_stands_there_and_does_something() -> None:
     text = section("Keys")
     rows = [*table(text, "key"), *table(text, "in")]
     told = {key for row in rows for key in CODE.findall(row[0] if "`" in row[0] else row[1])}
-    assert told == {verb.shown_key for verb in VERBS} | set(bound_keys()) | OF_TEXTUAL
+    assert told == {verb.shown_key for verb in ACTIONS} | set(bound_keys()) | OF_TEXTUAL
 
 
 def bound_keys() -> Iterator[str]:

@@ -15,7 +15,7 @@ from logreg_tui.core.bench.results import (
     Limits,
     LoggedTraining,
     Machine,
-    Pairs,
+    PairedTimes,
     ScreenCost,
     Speed,
     Spread,
@@ -34,7 +34,7 @@ LIMITS = Limits(41.0, "sum", 158.0, 2048)
 
 def contest(runs: int, seconds: tuple[float, ...]) -> Contest:
     """Return a contest against a plain loop that takes 50 ms per epoch."""
-    pairs = Pairs((0.5,) * len(seconds), seconds)
+    pairs = PairedTimes((0.5,) * len(seconds), seconds)
     return Contest(
         Speed.of(pairs.second, 10, runs, WORK, LIMITS),
         Speed.of(pairs.first, 10, 1, WORK, LIMITS),
@@ -47,7 +47,7 @@ RESULT = BenchResult(
     LIMITS,
     Agreement(10, 9, 3e-7),
     [contest(1, (0.125, 0.125, 0.25)), contest(8, (0.8, 0.8, 0.8))],
-    LoggedTraining.of(Pairs((0.6,), (0.15,)), 10, 10, 10),
+    LoggedTraining.of(PairedTimes((0.6,), (0.15,)), 10, 10, 10),
 )
 
 
@@ -107,7 +107,7 @@ def test_the_cost_of_the_screen_and_the_start_are_told_as_ratios() -> None:
         replace(
             RESULT,
             screen=ScreenCost(6, (120, 40), one, Spread.of([80.0]), Spread.of([1.25])),
-            start_up=[StartUp.of("--help", "import argparse", Pairs((0.05,), (0.02,)))],
+            start_up=[StartUp.of("--help", "import argparse", PairedTimes((0.05,), (0.02,)))],
         )
     )
     assert "1.25 [1.25, 1.25] times as slow" in text

@@ -16,7 +16,7 @@ from logreg_tui.core.training.requests import Control, Pause, Resume, SetL2
 from logreg_tui.tui import number_format as figures
 from logreg_tui.tui.app.runner import Runner
 from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvent
-from logreg_tui.tui.pending_requests import Wishes
+from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.speed import SpeedMeter
 from logreg_tui.tui.still_view import still_view
 from logreg_tui.tui.theme import thumb_span
@@ -96,7 +96,7 @@ def test_a_thumb_is_where_the_window_is(
 
 def test_wishes_hold_until_the_training_confirms_the_newest() -> None:
     inbox = Control()
-    wishes = Wishes(inbox)
+    wishes = PendingRequests(inbox)
     run = RunHistory(1, RunSettings(), 100, 0)
     wishes.set_l2(run, 0.01)
     wishes.set_l2(run, 0.1)
@@ -108,7 +108,7 @@ def test_wishes_hold_until_the_training_confirms_the_newest() -> None:
 
 
 def test_a_refusal_clears_the_wishes() -> None:
-    wishes = Wishes(Control())
+    wishes = PendingRequests(Control())
     run = RunHistory(1, RunSettings(), 100, 0)
     wishes.set_head(run, "logits")
     wishes.pause()
@@ -119,7 +119,7 @@ def test_a_refusal_clears_the_wishes() -> None:
 
 def test_a_pause_taken_back_waits_for_the_second_answer() -> None:
     inbox = Control()
-    wishes = Wishes(inbox)
+    wishes = PendingRequests(inbox)
     wishes.pause()
     wishes.resume()
     wishes.take(events.Paused(5))

@@ -15,7 +15,7 @@ from logreg_tui.tui.cli.parser import PROGRAM, Command, Parser
 
 if TYPE_CHECKING:
     from logreg_tui.core.bench.results import BenchResult
-    from logreg_tui.core.session.start import Ground
+    from logreg_tui.core.session.start import TrainingEnvironment
 
 RUN_COUNTS = (1, 2, 4, 8, 16)
 PAIRS = 7
@@ -115,7 +115,7 @@ def _measured(
     return replace(result, screen=screen, start_up=start_up)
 
 
-def same_training(ground: Ground) -> list[str]:
+def same_training(ground: TrainingEnvironment) -> list[str]:
     """Return the options that let another process train the same on the same device."""
     settings = ground.settings
     # `auto` may choose otherwise the next time.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
-    from logreg_tui.core.analysis.comparison import Pairs
+    from logreg_tui.core.analysis.comparison import ContingencyTable
     from logreg_tui.core.export.comparison_text import Comparison
 
 FORMATS = ("plain", "markdown", "csv", "json")
@@ -65,7 +65,7 @@ def run(values: argparse.Namespace) -> int:
     # Means have no interval: their runs need no pairs.
     shown = [row.first for row in rows_of(runs, folds_seeds=values.seeds) if len(row.runs) == 1]
     needs_pairs = not values.no_paired and pinned in shown
-    pairs: Mapping[RunKey, Pairs] = _pairs(shown, pinned) if needs_pairs else {}
+    pairs: Mapping[RunKey, ContingencyTable] = _pairs(shown, pinned) if needs_pairs else {}
     each, means = (
         compare(runs, pinned, pairs, order=values.sort, folds_seeds=folds) for folds in (False, True)
     )
@@ -101,7 +101,7 @@ def _pinned(runs: Iterable[ComparedRun], number: int | None) -> ComparedRun:
     return known[number]
 
 
-def _pairs(runs: list[ComparedRun], pinned: ComparedRun) -> dict[RunKey, Pairs]:
+def _pairs(runs: list[ComparedRun], pinned: ComparedRun) -> dict[RunKey, ContingencyTable]:
     from logreg_tui.core.analysis.paired_answers import pairs_of
 
     if not sys.stderr.isatty():

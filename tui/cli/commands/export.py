@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from logreg_tui.tui.cli.parser import Command, Parser, add_directories, complain, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, add_directories, print_error, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def run(values: argparse.Namespace) -> int:
     writers = {"csv": _csv, "jsonl": _jsonl, "tensorboard": _tensorboard}
     left_out, message = writers[values.format](directories, target)
     if left_out:
-        complain(f"{left_out:,} lines of metrics.csv left out: they are no rows of a run")
+        print_error(f"{left_out:,} lines of metrics.csv left out: they are no rows of a run")
     print(message, file=sys.stderr)
     return 0
 
@@ -66,9 +66,9 @@ def _tensorboard(directories: list[Path], target: Path) -> tuple[int, str]:
 
 
 def _shown(target: Path) -> str:
-    from logreg_tui.core.data.arrays import inert
+    from logreg_tui.core.text import escape_control_chars
 
-    return inert(target.absolute())
+    return escape_control_chars(target.absolute())
 
 
 COMMAND = Command(

@@ -48,16 +48,16 @@ def run(values: argparse.Namespace) -> int:
 
 def _draw(directories: Sequence[Path], target: Path, metric: str) -> None:
     from logreg_tui.core.analysis.curves import read_curves
-    from logreg_tui.core.data.arrays import inert
     from logreg_tui.core.experiment.directory import check_outside
     from logreg_tui.core.export.plots import draw_curves, image_format
+    from logreg_tui.core.text import escape_control_chars
 
     image_format(target)
     check_outside(target)
     curves = read_curves(directories, metric)
     draw_curves(curves, target, metric)
     runs = "run" if len(curves) == 1 else "runs"
-    print(f"{len(curves)} {runs} in {inert(target.absolute())}", file=sys.stderr)
+    print(f"{len(curves)} {runs} in {escape_control_chars(target.absolute())}", file=sys.stderr)
 
 
 def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:

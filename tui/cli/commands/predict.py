@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.tui.cli.options import POSITIVE
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory, complain, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, add_directory, print_error, to_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def _samples(predictor: Predictor, images: Sequence[str]) -> Iterator[tuple[str,
         try:
             yield image, predictor.sample(to_path(image))
         except UserError as error:
-            complain(error)
+            print_error(error)
 
 
 def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool) -> None:
@@ -77,10 +77,10 @@ def _lines(
     look: Look,
     console: Console | None,
 ) -> Iterator[str]:
-    from logreg_tui.core.data.arrays import inert
+    from logreg_tui.core.text import escape_control_chars
     from logreg_tui.tui.text.prediction_text import prediction_lines
 
-    yield inert(name)
+    yield escape_control_chars(name)
     for line in prediction_lines(predictor.recipe.shares(sample), predictor.runs, probabilities, look):
         yield line.text.rstrip() if console is None else line.render(console)
     yield ""

@@ -165,13 +165,14 @@ def _default_signals() -> None:
 
 
 def _report(directories: Sequence[Path], target: Path) -> int:
-    from logreg_tui.core.data.arrays import inert
     from logreg_tui.core.report.text import counted
     from logreg_tui.core.report.write import write_report
+    from logreg_tui.core.text import escape_control_chars
 
     figures = write_report(directories, target)
     print(
-        f"report in {inert(target.absolute())}, {counted(len(figures), 'figure')} beside it", file=sys.stderr
+        f"report in {escape_control_chars(target.absolute())}, {counted(len(figures), 'figure')} beside it",
+        file=sys.stderr,
     )
     return 0
 

@@ -11,13 +11,13 @@ def run(values: argparse.Namespace) -> int:
     """End a training and say how to go on with it."""
     from shlex import quote
 
-    from logreg_tui.core.data.arrays import inert
     from logreg_tui.core.session.stop import stop_experiment
+    from logreg_tui.core.text import escape_control_chars
 
     directory = to_path(values.directory)
     owner = stop_experiment(directory)
     if owner is None:
-        print(f"nothing trains {inert(str(directory))}")
+        print(f"nothing trains {escape_control_chars(str(directory))}")
     else:
         resume = f"{PROGRAM} resume {quote(str(directory))}"
         print(f"process {owner.pid} has checkpointed and left; go on with: {resume}")

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
-from logreg_tui.core.analysis.comparison import Pairs
+from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.paired_answers import agrees, overlap, rests
 
 if TYPE_CHECKING:
     import numpy as np
 
     from logreg_tui.core.data.dataset import Dataset
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 class _Moment(NamedTuple):
@@ -33,7 +33,7 @@ class Wanted:
 
     parameters: list[int] = field(default_factory=list)
     """Runs whose parameters have to be asked for."""
-    shown: list[ParametersShown] = field(default_factory=list)
+    shown: list[ParametersSnapshot] = field(default_factory=list)
     """Parameters whose predictions have to be made."""
 
 
@@ -45,7 +45,7 @@ class Predictions:
         self._asked: set[_Moment] = set()
 
     def missing(
-        self, runs: Iterable[ComparedRun], pinned: int, shown: Mapping[int, ParametersShown]
+        self, runs: Iterable[ComparedRun], pinned: int, shown: Mapping[int, ParametersSnapshot]
     ) -> Wanted:
         """Return what is to be had where the pinned run and others rest; nothing is asked for twice."""
         wanted = Wanted()
@@ -67,7 +67,7 @@ class Predictions:
         return wanted
 
     def work(
-        self, shown: Sequence[ParametersShown], dataset: Dataset
+        self, shown: Sequence[ParametersSnapshot], dataset: Dataset
     ) -> Callable[[], dict[_Moment, np.ndarray]]:
         """Return work for another thread that finds out which samples are right, shape (test samples,)."""
 
@@ -87,7 +87,7 @@ class Predictions:
         assert isinstance(found, dict)
         self._right.update(found)
 
-    def pairs(self, runs: Sequence[ComparedRun], pinned: int | None) -> dict[RunKey, Pairs]:
+    def pairs(self, runs: Sequence[ComparedRun], pinned: int | None) -> dict[RunKey, ContingencyTable]:
         """Return how the right answers of each run and of the pinned one overlap, where it is known."""
         right = {run.run: self._right_of(run) for run in runs}
         reference = None if pinned is None else right.get(pinned)

@@ -14,7 +14,7 @@ from logreg_tui.tui.widgets.compare.table import Order
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 class Comparison:
@@ -119,7 +119,7 @@ class Comparison:
         runs = f"run{'' if len(row.runs) == 1 else 's'} {cell_text(row, 'run')}"
         return runs if self.is_here(row) else f"{row.first.experiment} {runs}"
 
-    def wanted(self, shown: Mapping[int, ParametersShown]) -> Wanted:
+    def wanted(self, shown: Mapping[int, ParametersSnapshot]) -> Wanted:
         """Return what is missing for paired intervals."""
         if self._pinned_here is None:
             return Wanted()

@@ -17,7 +17,7 @@ from logreg_tui.tui.widgets.chart_style import Look
 from logreg_tui.tui.widgets.curves.cursor import draw_table, table_height
 from logreg_tui.tui.widgets.curves.legend import draw_header, draw_notes, header_height, loss_text
 from logreg_tui.tui.widgets.curves.lines import draw_curves
-from logreg_tui.tui.widgets.curves.marks import Remarks
+from logreg_tui.tui.widgets.curves.marks import Annotations
 from logreg_tui.tui.widgets.curves.scene import Plot, Scene, View
 from logreg_tui.tui.widgets.curves.series import EPOCHS, MEASURES
 
@@ -82,7 +82,7 @@ class _Frame:
             else header_height(runs + len(scene.view.earlier), height)
         )
         self.plot = scene.plot(self.top, is_fine=not look.ascii_only)
-        self.remarks = Remarks(cells, scene, self.plot, look)
+        self.remarks = Annotations(cells, scene, self.plot, look)
 
     @property
     def _table_top(self) -> int:

@@ -19,7 +19,7 @@ LOUD = 4
 """Runs whose divergence is written out; of more, only the crosses are drawn."""
 
 
-class Remarks:
+class Annotations:
     """Texts on a plot that keep out of each other's way and mostly off the curves."""
 
     def __init__(self, cells: Cells, scene: Scene, plot: Plot, look: Look) -> None:

@@ -22,7 +22,7 @@ from logreg_tui.tui.widgets.spans import Part, strip_of
 from logreg_tui.tui.widgets.weights.view import beside
 
 if TYPE_CHECKING:
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 GAP = 2
 TEXT_WIDTH = 16
@@ -92,7 +92,7 @@ def _page(picture: tuple[int, int], is_beside: bool, width: int, height: int) ->
 
 
 def draw_images(
-    cell: CellSamples, parameters: ParametersShown, width: int, height: int, has_focus: bool, look: Look
+    cell: CellSamples, parameters: ParametersSnapshot, width: int, height: int, has_focus: bool, look: Look
 ) -> list[Strip]:
     """Return the lines of the panel."""
     page = page_of(cell, width, height)
@@ -114,7 +114,7 @@ def page_of(cell: CellSamples, width: int, height: int) -> Page:
     return arrange(cell.image_shape, len(cell.numbers), width, height - 2)
 
 
-def _title(cell: CellSamples, shown: int, parameters: ParametersShown, width: int) -> Strip:
+def _title(cell: CellSamples, shown: int, parameters: ParametersSnapshot, width: int) -> Strip:
     wanted = cell.wanted
     which = f"{cell.position + 1}-{cell.position + shown} of {len(cell.numbers):,}" if shown else "none"
     texts = (

@@ -21,7 +21,7 @@ from logreg_tui.tui.widgets.panel_look import look_of, text_lines, waiting_for
 if TYPE_CHECKING:
     from logreg_tui.core.data.dataset import Dataset
     from logreg_tui.core.training.history import History
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 LEAST_REST_S = 0.9
 REST = 25
@@ -67,7 +67,7 @@ class MistakesPanel(LineView, Panel, can_focus=True):
         self._clock = clock
         self._waiting = ""
         self._dataset: Dataset | None = None
-        self._parameters: ParametersShown | None = None
+        self._parameters: ParametersSnapshot | None = None
         """The newest of the selected run; what is on the screen may be older."""
         self._study: Study | None = None
         self._problem = ""
@@ -94,7 +94,7 @@ class MistakesPanel(LineView, Panel, can_focus=True):
 
     # What is computed
 
-    def _can_study(self, dataset: Dataset | None, parameters: ParametersShown | None) -> bool:
+    def _can_study(self, dataset: Dataset | None, parameters: ParametersSnapshot | None) -> bool:
         """Return whether there are parameters to look at, and it is time."""
         if dataset is None or parameters is None or self._is_at_work:
             return False

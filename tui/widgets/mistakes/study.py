@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.data.arrays import describe
+from logreg_tui.core.text import describe
 
 if TYPE_CHECKING:
     import numpy as np
 
     from logreg_tui.core.analysis.inspection import Mistakes
     from logreg_tui.core.data.dataset import Dataset
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 MOST_SAMPLES = 24
 """Samples of a cell that are read at a time: more fit on no screen."""
@@ -59,14 +59,14 @@ class CellSamples:
 class Study:
     """What was computed of one set of parameters."""
 
-    parameters: ParametersShown
+    parameters: ParametersSnapshot
     mistakes: Mistakes
     cell: CellSamples | None
     duration_s: float
 
 
 def study(
-    dataset: Dataset, parameters: ParametersShown, wanted: Wanted | None, known: Study | None
+    dataset: Dataset, parameters: ParametersSnapshot, wanted: Wanted | None, known: Study | None
 ) -> Study | str:
     """Return the table of the test set and the samples that are wanted, or in a line why there is none.
 
@@ -89,7 +89,7 @@ def study(
 
 
 def cell_samples(
-    dataset: Dataset, parameters: ParametersShown, mistakes: Mistakes, wanted: Wanted
+    dataset: Dataset, parameters: ParametersSnapshot, mistakes: Mistakes, wanted: Wanted
 ) -> CellSamples:
     """Read samples of a cell, at most MOST_SAMPLES, and what the model says of them."""
     import numpy as np

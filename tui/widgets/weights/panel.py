@@ -15,7 +15,7 @@ from logreg_tui.tui.widgets.weights.view import Grid, WeightsLook, arrange, draw
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 class WeightsPanel(LineView, Panel, can_focus=True):
@@ -53,7 +53,7 @@ class WeightsPanel(LineView, Panel, can_focus=True):
         self._ascii_only = ascii_only
         self._watching = watching
         self._waiting = ""
-        self._shown: ParametersShown | None = None
+        self._shown: ParametersSnapshot | None = None
         self._shape: tuple[int, int] | None = None
         self._chosen = 0
         self._is_enlarged = False
@@ -69,7 +69,7 @@ class WeightsPanel(LineView, Panel, can_focus=True):
         self._shape = history.experiment.image_shape if history.experiment else None
         self._redraw()
 
-    def _parameters(self, history: History, selected: int | None) -> ParametersShown | None:
+    def _parameters(self, history: History, selected: int | None) -> ParametersSnapshot | None:
         return None if selected is None else history.parameters.get(selected)
 
     def on_mount(self) -> None:

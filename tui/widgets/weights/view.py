@@ -22,7 +22,7 @@ from logreg_tui.tui.widgets.spans import Part, strip_of
 if TYPE_CHECKING:
     import numpy as np
 
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 GAP = 2
 """Cells between two pictures."""
@@ -107,7 +107,7 @@ def grid_height(view: WeightsLook) -> int:
 
 
 def draw_weights(
-    shown: ParametersShown, shape: tuple[int, int] | None, view: WeightsLook, look: Look
+    shown: ParametersSnapshot, shape: tuple[int, int] | None, view: WeightsLook, look: Look
 ) -> list[Strip]:
     """Return the lines of the panel; `shape` is that of the images, or None where there are none."""
     lines = _Drawing(shown, shape, view, look, largest_weight(shown)).lines()
@@ -117,7 +117,7 @@ def draw_weights(
     return lines[: view.height]
 
 
-def largest_weight(shown: ParametersShown) -> float:
+def largest_weight(shown: ParametersSnapshot) -> float:
     """Return the largest |weight| of all classes, which ends the scale; 0 where one is not finite."""
     largest = float(max(shown.weight.max(), -shown.weight.min()))
     return largest if math.isfinite(largest) else 0.0
@@ -147,7 +147,7 @@ def beside(tiles: Sequence[Sequence[Strip]], gap: int) -> list[Strip]:
 class _Drawing:
     """One drawing of the panel."""
 
-    shown: ParametersShown
+    shown: ParametersSnapshot
     shape: tuple[int, int] | None
     view: WeightsLook
     look: Look

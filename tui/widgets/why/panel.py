@@ -14,8 +14,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from logreg_tui.core.analysis.advice import Case, case_of
-from logreg_tui.core.data.arrays import inert
+from logreg_tui.core.analysis.advice import RunDiagnosis, case_of
+from logreg_tui.core.text import escape_control_chars
 from logreg_tui.tui.number_format import shown_path
 from logreg_tui.tui.theme import ASCII, UNICODE, thumb_span
 from logreg_tui.tui.widgets.line_view import LineView
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from logreg_tui.core.analysis.inspection import HeadFacts
     from logreg_tui.core.data.dataset import Dataset
     from logreg_tui.core.training.history import History, RunHistory
-    from logreg_tui.core.training.snapshots import ParametersShown
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 MOST_WIDTH = 100
 """Longer lines are tiring to read."""
@@ -125,16 +125,16 @@ class WhyPanel(LineView, Panel, can_focus=True):
             return [Paragraph(TEXT, NO_ROW)]
         return paragraphs(run.number, case, self._remark(history, case))
 
-    def _case(self, history: History, run: RunHistory) -> Case | None:
+    def _case(self, history: History, run: RunHistory) -> RunDiagnosis | None:
         if history.experiment is None:
             return None
         facts = self._facts.get(run.number)
         if facts is not None and facts.head != run.settings.head:
             facts = None
-        directory = shlex.quote(inert(shown_path(history.experiment.directory)))
+        directory = shlex.quote(escape_control_chars(shown_path(history.experiment.directory)))
         return case_of(run, history.experiment.classes, self.pixels, facts, directory)
 
-    def _remark(self, history: History, case: Case) -> str:
+    def _remark(self, history: History, case: RunDiagnosis) -> str:
         if case.facts is not None:
             return f"Measured at epoch {case.facts.epoch:,} on {case.facts.samples:,} training samples."
         if self._failure:
@@ -180,7 +180,7 @@ class WhyPanel(LineView, Panel, can_focus=True):
         return [line for paragraph in written for line in self._lines_of(paragraph, width)]
 
     def _lines_of(self, paragraph: Paragraph, width: int) -> list[Strip]:
-        shown = inert(paragraph.text)
+        shown = escape_control_chars(paragraph.text)
         text = Text(plain(shown) if self.app.ascii_only else shown, self._style_of(paragraph.kind))  # type: ignore[attr-defined]
         first, colon, _ = paragraph.text.partition(". ")
         if paragraph.kind == TEXT:
@@ -253,7 +253,7 @@ class _Finding:
     took_s: float
 
 
-def _look(shown: ParametersShown, dataset: Dataset) -> _Finding:
+def _look(shown: ParametersSnapshot, dataset: Dataset) -> _Finding:
     """Return the figures at the head, or why there are none."""
     # Loaded when it is needed: the first frame does not wait for numpy.
     from logreg_tui.core.analysis.inspection import head_facts
@@ -263,5 +263,7 @@ def _look(shown: ParametersShown, dataset: Dataset) -> _Finding:
         facts = head_facts(shown, dataset.train_inputs, dataset.train_labels)
     # Whatever it is, the reader must not wait for it for ever.
     except Exception as error:
-        return _Finding(None, f"{type(error).__name__}: {inert(str(error))}", perf_counter() - begun)
+        return _Finding(
+            None, f"{type(error).__name__}: {escape_control_chars(str(error))}", perf_counter() - begun
+        )
     return _Finding(facts, "", perf_counter() - begun)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.analysis.advice import Advice, Case, advise
+from logreg_tui.core.analysis.advice import Advice, RunDiagnosis, advise
 from logreg_tui.core.analysis.diagnostics import LEAST_FALL
 from logreg_tui.core.settings import SIGMOID
 
@@ -31,7 +31,7 @@ class Paragraph:
     text: str
 
 
-def paragraphs(number: int, case: Case, remark: str) -> list[Paragraph]:
+def paragraphs(number: int, case: RunDiagnosis, remark: str) -> list[Paragraph]:
     """Return everything about a run; `remark` says from when the figures at the head are, or why none are."""
     explain = _sigmoid if case.settings.head == SIGMOID else _logits
     head = f"Run {number}, {case.settings.head}, epoch {case.last.epoch:,}"
@@ -47,7 +47,7 @@ def paragraphs(number: int, case: Case, remark: str) -> list[Paragraph]:
     ]
 
 
-def _sigmoid(case: Case) -> Iterator[str]:
+def _sigmoid(case: RunDiagnosis) -> Iterator[str]:
     others = case.classes - 1
     yield (
         f"The floor. A sigmoid lets out numbers between 0 and 1 only. The best it can do is a 1 for the "
@@ -67,7 +67,7 @@ def _sigmoid(case: Case) -> Iterator[str]:
         )
 
 
-def _way(case: Case) -> str:
+def _way(case: RunDiagnosis) -> str:
     loss = f"Its train loss is {case.last.train_loss:.4f}, {case.distance:.4f} above the floor"
     begun = case.first_loss - case.floor
     if not 0 < case.distance < begun:
@@ -87,7 +87,7 @@ def _slope(facts: HeadFacts) -> str:
     )
 
 
-def _logits(case: Case) -> Iterator[str]:
+def _logits(case: RunDiagnosis) -> Iterator[str]:
     yield (
         "No floor. Logits are what CrossEntropyLoss expects, numbers without bounds, so the loss can come as "
         f"close to 0 as the data and the L2 term let it. The train loss is {case.last.train_loss:.4f}, the "
@@ -107,16 +107,16 @@ def _certainty(facts: HeadFacts) -> str:
     )
 
 
-def _swing(case: Case) -> str:
+def _swing(case: RunDiagnosis) -> str:
     if len(case.recent) < FEWEST_ROWS:
         return "steps too large for the steepest direction make the loss swing; it is too early to tell."
-    seen = f"in the last {len(case.recent) - 1} rows it turned round {case.turns} times"
-    if case.swings:
+    seen = f"in the last {len(case.recent) - 1} rows it turned round {case.sign_changes} times"
+    if case.oscillates:
         return f"steps too large for the steepest direction make the loss swing, as here ({seen})."
     return f"steps too large for the steepest direction would make the loss swing; here it does not ({seen})."
 
 
-def _pull(case: Case) -> str:
+def _pull(case: RunDiagnosis) -> str:
     if not case.settings.l2:
         return "it pulls every weight towards 0; here it is off."
     return (
@@ -125,7 +125,7 @@ def _pull(case: Case) -> str:
     )
 
 
-def _stalling(case: Case) -> str:
+def _stalling(case: RunDiagnosis) -> str:
     if case.stall is None:
         return ""
     return (

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from logreg_tui.core.analysis import paired_answers as pairs
-from logreg_tui.core.analysis.comparison import Pairs
+from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.comparison_columns import COLUMNS, FIELDS
 from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
@@ -47,9 +47,9 @@ def no_pairs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Pairs need torch and the data: say how often they were asked for, and for which runs."""
     asked: list[Any] = []
 
-    def pairs_of(runs: list[Any], pinned: Any) -> dict[Any, Pairs]:  # noqa: ANN401
+    def pairs_of(runs: list[Any], pinned: Any) -> dict[Any, ContingencyTable]:  # noqa: ANN401
         asked.append([run.run for run in runs])
-        return {run.key: Pairs(8900, 300, 100, 700) for run in runs if run.key != pinned.key}
+        return {run.key: ContingencyTable(8900, 300, 100, 700) for run in runs if run.key != pinned.key}
 
     monkeypatch.setattr(pairs, "pairs_of", pairs_of)
     return asked

@@ -12,7 +12,7 @@ from PIL import Image
 
 from logreg_tui.core.predict.picture_file import read_picture
 from logreg_tui.core.predict.recipes import DIGITS
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.cli.main import main
 from logreg_tui.tui.text.prediction_text import Look, prediction_lines, sigmoid_note
 
@@ -132,11 +132,11 @@ def test_lines_fit_the_terminal(
     assert any("run 2  logits: 7" in line for line in lines)
 
 
-def run_of(number: int, head: str = "logits", classes: int = 10) -> ParametersShown:
-    return ParametersShown(0, number, 10_000, head, np.zeros((classes, 4)), np.zeros(classes))
+def run_of(number: int, head: str = "logits", classes: int = 10) -> ParametersSnapshot:
+    return ParametersSnapshot(0, number, 10_000, head, np.zeros((classes, 4)), np.zeros(classes))
 
 
-def text(runs: list[ParametersShown], probabilities: np.ndarray, look: Look) -> str:
+def text(runs: list[ParametersSnapshot], probabilities: np.ndarray, look: Look) -> str:
     given = {run.run: probabilities for run in runs}
     lines = prediction_lines(np.eye(8), {run.run: run for run in runs}, given, look)
     return "\n".join(line.text for line in lines)

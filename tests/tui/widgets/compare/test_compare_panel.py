@@ -22,7 +22,7 @@ from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
-from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 from logreg_tui.tui.theme import ASCII, UNICODE
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
 
@@ -312,7 +312,7 @@ async def test_runs_that_rest_get_paired_intervals_as_scikit_learn_counts_them()
     dataset = small_dataset(400, 4)
     random = np.random.default_rng(4)
     history = begun(RUNS[:2])
-    history.apply(DataShown(0, dataset))
+    history.apply(DatasetLoaded(0, dataset))
     history.experiment = replace(history.experiment, test_samples=400)  # type: ignore[type-var]
     predicted = []
     shown_parameters = []
@@ -320,7 +320,7 @@ async def test_runs_that_rest_get_paired_intervals_as_scikit_learn_counts_them()
         weight, bias = random.normal(size=(3, 4)).astype(np.float32), np.zeros(3, np.float32)
         predicted.append((dataset.test_inputs.read(0, 400) @ weight.T).argmax(1))
         history.apply(row(run, 10, float(accuracy_score(dataset.test_labels, predicted[-1]))))
-        shown_parameters.append(ParametersShown(10, run, 10, "logits", weight, bias))
+        shown_parameters.append(ParametersSnapshot(10, run, 10, "logits", weight, bias))
     app = PanelApp(history)
     async with app.run_test(size=WIDE) as pilot:
         app.panel.pinned = 2
@@ -344,12 +344,12 @@ async def test_runs_that_rest_get_paired_intervals_as_scikit_learn_counts_them()
 
 async def test_parameters_that_do_not_belong_to_the_row_pair_nothing() -> None:
     history = begun(RUNS[:2])
-    history.apply(DataShown(0, small_dataset(400, 4)))
+    history.apply(DatasetLoaded(0, small_dataset(400, 4)))
     zeros = np.zeros((3, 4), np.float32), np.zeros(3, np.float32)
     for run in (1, 2):
         history.apply(row(run, 10, 0.9))
         history.apply(events.RunEnded(10, run, 10, "finished"))
-        history.apply(ParametersShown(10, run, 10, "logits", *zeros))
+        history.apply(ParametersSnapshot(10, run, 10, "logits", *zeros))
     app = PanelApp(history)
     async with app.run_test(size=WIDE) as pilot:
         app.panel.pinned = 2

@@ -13,7 +13,7 @@ from logreg_tui.core.analysis.inspection import inspect_mistakes
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.settings import SIGMOID
 from logreg_tui.core.training.history import History
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.chart_style import Look
 from logreg_tui.tui.widgets.mistakes import images as mistakes_images
@@ -37,7 +37,7 @@ def digits() -> Dataset:
     return load_dataset("digits", None, "raw", lambda _: None, lambda: False)
 
 
-def prototypes(data: Dataset, **options: Any) -> ParametersShown:  # noqa: ANN401
+def prototypes(data: Dataset, **options: Any) -> ParametersSnapshot:  # noqa: ANN401
     """Return the classifier by the nearest mean, which is a linear one."""
     inputs = data.train_inputs.read(0, len(data.train_inputs))
     means = np.stack([inputs[data.train_labels == label].mean(0) for label in range(data.classes)])
@@ -46,7 +46,7 @@ def prototypes(data: Dataset, **options: Any) -> ParametersShown:  # noqa: ANN40
 
 def made(
     classes: int, samples: int = 400, shape: tuple[int, int] | None = (4, 4)
-) -> tuple[Dataset, ParametersShown]:
+) -> tuple[Dataset, ParametersSnapshot]:
     """Return made data of so many classes and a model that errs."""
     random = np.random.default_rng(0)
     features = 16 if shape is None else shape[0] * shape[1]
@@ -55,7 +55,7 @@ def made(
     return dataset(values, random.integers(0, classes, samples), shape, classes), parameters(weight)
 
 
-def looked(data: Dataset, shown: ParametersShown, wanted: Wanted | None = None) -> Study:
+def looked(data: Dataset, shown: ParametersSnapshot, wanted: Wanted | None = None) -> Study:
     result = study(data, shown, wanted, None)
     assert isinstance(result, Study)
     return result
@@ -72,7 +72,7 @@ class Clock:
 
 
 def table(
-    data: Dataset, shown: ParametersShown, width: int, height: int, cursor: tuple[int, int]
+    data: Dataset, shown: ParametersSnapshot, width: int, height: int, cursor: tuple[int, int]
 ) -> list[str]:
     mistakes = looked(data, shown).mistakes
     classes = len(mistakes.counts)
@@ -242,7 +242,7 @@ def test_a_sample_is_drawn_with_number_label_prediction_and_bars(digits: Dataset
 # The panel
 
 
-def history(data: Dataset | None, shown: ParametersShown | None) -> History:
+def history(data: Dataset | None, shown: ParametersSnapshot | None) -> History:
     return looked_at(shown, data)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.looking import PanelApp, looked_at, parameters
 
-from logreg_tui.core.training.snapshots import ParametersShown
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.chart_style import Look
 from logreg_tui.tui.widgets.weights.panel import WeightsPanel
 from logreg_tui.tui.widgets.weights.view import WeightsLook, arrange, draw_weights, grid_height
@@ -14,7 +14,7 @@ from logreg_tui.tui.widgets.weights.view import WeightsLook, arrange, draw_weigh
 SHAPE = (28, 28)
 
 
-def model(classes: int = 10, shape: tuple[int, int] = SHAPE) -> ParametersShown:
+def model(classes: int = 10, shape: tuple[int, int] = SHAPE) -> ParametersSnapshot:
     random = np.random.default_rng(0)
     weight = random.normal(size=(classes, shape[0] * shape[1]))
     weight[-1, 3] = -5.25

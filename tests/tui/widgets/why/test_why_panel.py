@@ -13,14 +13,14 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from logreg_tui.core.analysis.advice import Case, Lowest
-from logreg_tui.core.analysis.diagnostics import Stall
+from logreg_tui.core.analysis.advice import Lowest, RunDiagnosis
+from logreg_tui.core.analysis.diagnostics import Plateau
 from logreg_tui.core.analysis.inspection import HeadFacts
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
-from logreg_tui.core.training.snapshots import DataShown, ParametersShown
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 from logreg_tui.tui.widgets.why.panel import WhyPanel
 from logreg_tui.tui.widgets.why.text import paragraphs
 
@@ -33,19 +33,19 @@ def row(epoch: int, loss: float, head: str = "sigmoid") -> events.RowLogged:
     )
 
 
-def case(head: str, loss: float, facts: HeadFacts | None, **changes: Any) -> Case:  # noqa: ANN401
+def case(head: str, loss: float, facts: HeadFacts | None, **changes: Any) -> RunDiagnosis:  # noqa: ANN401
     values: dict[str, Any] = {
         "first_loss": 2.3812, "recent": (1.6, 1.59, 1.58), "lowest": Lowest(1000, loss, loss), **changes
     }  # fmt: skip
     last = row(1000, loss, head)
-    return Case(RunSettings(head), "training", 10_000, 10, last, pixels="raw", facts=facts, **values)
+    return RunDiagnosis(RunSettings(head), "training", 10_000, 10, last, pixels="raw", facts=facts, **values)
 
 
 SIGMOID_FACTS = HeadFacts(1, 1000, "sigmoid", 60_000, 0.00036168, 0.15703, 0.97434, 0.08747, 0.0)
 LOGITS_FACTS = HeadFacts(1, 722, "logits", 60_000, 0.030543, 0.030543, None, 0.0, 0.0598)
 
 
-def text_of(made: Case) -> str:
+def text_of(made: RunDiagnosis) -> str:
     return "\n".join(paragraph.text for paragraph in paragraphs(1, made, "Measured just now."))
 
 
@@ -84,7 +84,7 @@ def test_logits_are_explained_with_the_runs_own_numbers() -> None:
 
 def test_a_stall_and_a_gradient_that_is_gone_are_said() -> None:
     facts = HeadFacts(1, 1000, "sigmoid", 60_000, 0.0, 0.15, 1.0, 0.0, 0.0)
-    text = text_of(case("sigmoid", 1.5609, facts, stall=Stall(3200, 1000)))
+    text = text_of(case("sigmoid", 1.5609, facts, stall=Plateau(3200, 1000)))
     assert "Behind it 0 is left (mean |dL/dz|): nothing." in text
     assert "Since epoch 3,200" in text
     assert "press c" in text
@@ -131,12 +131,12 @@ def started() -> History:
 def show_data(history: History) -> None:
     values = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     data: Any = SimpleNamespace(train_inputs=Inputs.of(values), train_labels=np.arange(50) % 3)
-    history.apply(DataShown(0, data))
+    history.apply(DatasetLoaded(0, data))
 
 
 def show_parameters(history: History, epoch: int) -> None:
     weight = np.full((3, 4), 0.1, np.float32)
-    history.apply(ParametersShown(epoch, 1, epoch, "sigmoid", weight, np.zeros(3, np.float32)))
+    history.apply(ParametersSnapshot(epoch, 1, epoch, "sigmoid", weight, np.zeros(3, np.float32)))
 
 
 async def wait_until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
@@ -187,7 +187,7 @@ async def test_a_failed_analysis_is_said_and_tried_again() -> None:
     app = WhyApp(lambda: now[0])
     async with app.run_test(size=(90, 40)) as pilot:
         history = started()
-        history.apply(DataShown(0, SimpleNamespace(train_inputs=None, train_labels=None)))  # type: ignore[arg-type]
+        history.apply(DatasetLoaded(0, SimpleNamespace(train_inputs=None, train_labels=None)))  # type: ignore[arg-type]
         show_parameters(history, 100)
         app.panel.draw(history, 1)
         await wait_until(pilot, lambda: "could not be measured: TypeError" in app.words())
