@@ -1,27 +1,25 @@
-"""A picture file of the user's as numbers: PNG, JPEG, GIF, BMP or WebP, by content and not by name.
+"""Reader of a user's picture file: PNG, JPEG, GIF, BMP or WebP, by content and not by name.
 
-What comes out is small enough to work with: a bigger picture is scaled down while it is read.
+A picture larger than there is use for is scaled down while it is read.
 """
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.text import describe
 
-if TYPE_CHECKING:
-    import numpy as np
-    from PIL.Image import Image
-
 LONGEST_SIDE = 800
 """Pixels of the longer side that are enough to see what is drawn."""
 MOST_PIXELS = 100_000_000
-"""A phone's largest photo has that many; what claims more is taken for a decompression bomb."""
+"""Pixels of a phone's largest photo; what claims more is taken for a decompression bomb."""
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
-"""Of Pillow's readers those of pictures that people draw and take, and none that starts a program."""
+"""Pillow's readers for pictures that people draw and take, none of which starts a program."""
 LUMINANCE = (0.299, 0.587, 0.114)
 """Of red, green and blue: ITU-R BT.601."""
 
@@ -30,7 +28,7 @@ def read_picture(path: Path) -> np.ndarray:
     """Return a picture upright as red, green and blue, shape (rows, columns, 3), float32 of 0..1.
 
     Transparent parts become white, or black where what is drawn is light. Raises UserError, naming
-    the file, where it is no picture that can be read.
+    the file, if it is no picture that can be read.
     """
     try:
         return _read(path)
@@ -41,8 +39,6 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def _read(path: Path) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
     # Opening a pipe would wait for whoever writes to it.
     if path.exists() and not path.is_file():
         raise UserError(f"{str(path)!r} is {'a folder' if path.is_dir() else 'no file'}: name a picture file")
@@ -52,7 +48,9 @@ def _read(path: Path) -> np.ndarray:
         try:
             with Image.open(file, formats=FORMATS) as image:
                 _check(path, image)
-                return _values(_upright(image))
+                # A JPEG is decoded at an eighth, a quarter or half of its size if that is enough.
+                image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+                return _values(ImageOps.exif_transpose(image))
         except UnidentifiedImageError as error:
             raise UserError(f"{str(path)!r} is no picture: give a PNG or JPEG file") from error
         except Image.DecompressionBombError as error:
@@ -64,7 +62,7 @@ def _read(path: Path) -> np.ndarray:
             raise UserError(f"{str(path)!r} is damaged: {describe(error)}; save it again") from error
 
 
-def _check(path: Path, image: Image) -> None:
+def _check(path: Path, image: Image.Image) -> None:
     if image.width * image.height > MOST_PIXELS:
         raise _too_large(path)
     # A phone's JPEG may hold a second picture, such as its map of depths: the first is the photo.
@@ -76,17 +74,7 @@ def _too_large(path: Path) -> UserError:
     return UserError(f"{str(path)!r} has more than {MOST_PIXELS:,} pixels: scale it down first")
 
 
-def _upright(image: Image) -> Image:
-    from PIL import ImageOps
-
-    # A JPEG is decoded at an eighth, a quarter or half of its size where that is enough.
-    image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-    return ImageOps.exif_transpose(image)
-
-
-def _values(image: Image) -> np.ndarray:
-    import numpy as np
-
+def _values(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):
         grey = _reduced(image.convert("I").convert("F"))
         return np.repeat(np.asarray(grey, np.float32)[:, :, None] / 65535, 3, axis=2)
@@ -99,13 +87,11 @@ def _values(image: Image) -> np.ndarray:
     return np.asarray(drawn + (1 - alpha) * (brightness < 0.5), np.float32)
 
 
-def _reduced(image: Image) -> Image:
+def _reduced(image: Image.Image) -> Image.Image:
     """Return an image that is at most LONGEST_SIDE long."""
-    from PIL.Image import Resampling
-
     share = LONGEST_SIDE / max(image.size)
     if share >= 1:
         return image
     return image.resize(
-        (max(1, round(image.width * share)), max(1, round(image.height * share))), Resampling.BOX
+        (max(1, round(image.width * share)), max(1, round(image.height * share))), Image.Resampling.BOX
     )

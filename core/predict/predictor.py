@@ -1,4 +1,4 @@
-"""What an experiment's models say of pictures of the user's own.
+"""Predictions of an experiment's models for a user's pictures.
 
 Torch, which takes seconds to import, is needed only for an experiment that has not ended cleanly.
 """
@@ -11,14 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from logreg_tui.core.data.arrays import Arrays
 from logreg_tui.core.data.inputs import ArraySource, Inputs
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.directory import CONFIG, EVENTS
 from logreg_tui.core.experiment.saved_model import data_at_hand, saved_parameters
 from logreg_tui.core.predict.picture_file import read_picture
-from logreg_tui.core.predict.preprocessing import NothingDrawn
-from logreg_tui.core.predict.recipes import KNOWN, MEASURED_SAMPLES, Recipe, measured
+from logreg_tui.core.predict.preprocessing import (
+    KNOWN,
+    MEASURED_SAMPLES,
+    NothingDrawn,
+    Preprocessing,
+    measure_preprocessing,
+)
 from logreg_tui.core.session.resume import Kept, read_config
 from logreg_tui.core.text import describe
 from logreg_tui.core.training import events
@@ -26,8 +33,6 @@ from logreg_tui.core.training.replay import read_events
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from logreg_tui.core.data.dataset import Dataset
     from logreg_tui.core.data.shard_source import ShardSource
 
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
 class Predictor:
     """The models of an experiment, and how a picture becomes their input."""
 
-    recipe: Recipe
+    preprocessing: Preprocessing
     runs: Mapping[int, ParametersSnapshot]
     """By number, at least one."""
     _kept: Kept
@@ -50,10 +55,10 @@ class Predictor:
     def sample(self, path: Path) -> np.ndarray:
         """Return a picture file as one more sample of the dataset, before `--pixels`.
 
-        Shape and type are those of the recipe. Raises UserError, naming the file.
+        Shape and type are those of the preprocessing. Raises UserError, naming the file.
         """
         try:
-            return self.recipe.sample(read_picture(path))
+            return self.preprocessing.apply(read_picture(path))
         except NothingDrawn:
             raise UserError(
                 f"{str(path)!r} shows nothing on its ground: draw one thing, large, on a plain ground"
@@ -67,15 +72,13 @@ class Predictor:
         return {number: probabilities(parameters, inputs) for number, parameters in self.runs.items()}
 
     def _inputs(self, samples: Sequence[np.ndarray]) -> Inputs:
-        import numpy as np
-
         from logreg_tui.core.data.scaling import scaled_inputs
 
         test = np.stack(samples)
         source = None if self._data is None else self._data.train_inputs.source
         train = source.values if isinstance(source, ArraySource) else cast("ShardSource | None", source)
         labels = np.zeros(len(test), np.int64)
-        brightest = None if self.recipe.is_measured else self.recipe.ink
+        brightest = None if self.preprocessing.is_measured else self.preprocessing.ink
         # Exactly what the data themselves go through, with the pictures for a test set.
         arrays = Arrays("", test if train is None else train, labels, test, labels, brightest)
         return scaled_inputs(arrays, self._kept.settings.pixels)[1]
@@ -98,12 +101,12 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
             raise UsageError(f"{str(directory)!r} has no run {run}: choose from {known}")
         runs = {run: runs[run]}
     _check(directory, runs.values(), shape)
-    recipe = _known_recipe(kept, shape)
-    data = _data(kept, recipe is not None)
-    if recipe is None:
+    preprocessing = _known(kept, shape)
+    data = _data(kept, preprocessing is not None)
+    if preprocessing is None:
         assert data is not None
-        recipe = _measured_recipe(data, shape)
-    return Predictor(recipe, runs, kept, data)
+        preprocessing = _measured(data, shape)
+    return Predictor(preprocessing, runs, kept, data)
 
 
 def newest_parameters(kept: Kept) -> dict[int, ParametersSnapshot]:
@@ -168,8 +171,6 @@ def _image_shape(kept: Kept) -> tuple[int, int]:
 
 def _check(directory: Path, runs: Iterable[ParametersSnapshot], shape: tuple[int, int]) -> None:
     """Raise UserError where parameters do not fit images of a shape, or are not finite."""
-    import numpy as np
-
     for run in runs:
         fits = run.weight.shape == (len(run.bias), shape[0] * shape[1]) and run.bias.ndim == 1
         if not fits or not all(np.isfinite(part).all() for part in (run.weight, run.bias)):
@@ -179,9 +180,9 @@ def _check(directory: Path, runs: Iterable[ParametersSnapshot], shape: tuple[int
             )
 
 
-def _known_recipe(kept: Kept, shape: tuple[int, int]) -> Recipe | None:
-    recipe = KNOWN.get(kept.settings.dataset)
-    return recipe if recipe is not None and recipe.shape == shape else None
+def _known(kept: Kept, shape: tuple[int, int]) -> Preprocessing | None:
+    preprocessing = KNOWN.get(kept.settings.dataset)
+    return preprocessing if preprocessing is not None and preprocessing.shape == shape else None
 
 
 def _data(kept: Kept, is_known: bool) -> Dataset | None:
@@ -198,10 +199,10 @@ def _data(kept: Kept, is_known: bool) -> Dataset | None:
     return data
 
 
-def _measured_recipe(data: Dataset, shape: tuple[int, int]) -> Recipe:
+def _measured(data: Dataset, shape: tuple[int, int]) -> Preprocessing:
     inputs = data.train_inputs
     stored = inputs.stored(0, min(MEASURED_SAMPLES, len(inputs)))
-    recipe = measured(stored.reshape(-1, *shape), stored.dtype.str)
-    if recipe is None:
+    preprocessing = measure_preprocessing(stored.reshape(-1, *shape), stored.dtype.str)
+    if preprocessing is None:
         raise UserError(f"the samples of {data.name!r} are blank: nothing tells how to draw one")
-    return recipe
+    return preprocessing

@@ -78,7 +78,7 @@ def test_a_sample_goes_through_what_the_data_went_through(pixels: str, tmp_path:
     )
     directory = with_fingerprint(make_ended(tmp_path / "a", [WEIGHT], pixels=pixels), raw)
     predictor = open_predictor(directory)
-    samples = raw.test_inputs.stored(0, 30).reshape(-1, 8, 8).astype(predictor.recipe.dtype)
+    samples = raw.test_inputs.stored(0, 30).reshape(-1, 8, 8).astype(predictor.preprocessing.dtype)
     expected = probabilities(predictor.runs[1], scaled.test_inputs[:30])
     assert np.array_equal(predictor.predict(list(samples))[1], expected)
 

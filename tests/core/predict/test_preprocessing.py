@@ -17,8 +17,14 @@ from PIL import Image, ImageOps
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.predict.picture_file import FORMATS, read_picture
-from logreg_tui.core.predict.preprocessing import NothingDrawn
-from logreg_tui.core.predict.recipes import DIGITS, FASHION, MNIST, Recipe, measured
+from logreg_tui.core.predict.preprocessing import (
+    DIGITS,
+    FASHION,
+    MNIST,
+    NothingDrawn,
+    Preprocessing,
+    measure_preprocessing,
+)
 
 AGREEMENT = 0.9
 """Correlation of two samples of one digit; those of a 7 and a 1 have less than 0.7."""
@@ -42,9 +48,11 @@ GUISES: dict[str, Guise] = {
 }
 
 
-def sample(image: Image.Image, path: Path, recipe: Recipe = MNIST, **options: object) -> np.ndarray:
+def sample(
+    image: Image.Image, path: Path, preprocessing: Preprocessing = MNIST, **options: object
+) -> np.ndarray:
     image.save(path, **options)
-    return recipe.sample(read_picture(path))
+    return preprocessing.apply(read_picture(path))
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
@@ -144,16 +152,16 @@ def test_how_other_images_were_made_is_measured(brightest: float, is_negative: b
         for width in (16, 30)
     ]
     stored = np.array([1 - image if is_negative else image for image in images], np.float32) * brightest
-    recipe = measured(stored, "<f4")
-    assert recipe is not None
-    assert (recipe.shape, recipe.box, recipe.is_centred_by_mass) == ((28, 28), 20, True)
-    assert (recipe.ground, recipe.ink) == ((brightest, 0) if is_negative else (0, brightest))
-    made = sample(drawn(7), tmp_path / "a.png", recipe)
-    assert agreement(recipe.shares(made), sample(drawn(7), tmp_path / "a.png")) > 0.99
+    found = measure_preprocessing(stored, "<f4")
+    assert found is not None
+    assert (found.shape, found.box, found.is_centred_by_mass) == ((28, 28), 20, True)
+    assert (found.background, found.ink) == ((brightest, 0) if is_negative else (0, brightest))
+    made = sample(drawn(7), tmp_path / "a.png", found)
+    assert agreement(found.shares(made), sample(drawn(7), tmp_path / "a.png")) > 0.99
 
 
 def test_blank_images_tell_nothing() -> None:
-    assert measured(np.zeros((5, 8, 8), np.float32), "<f4") is None
+    assert measure_preprocessing(np.zeros((5, 8, 8), np.float32), "<f4") is None
 
 
 def test_a_picture_that_is_a_sample_already_is_taken_as_it_is(tmp_path: Path, digits: Dataset) -> None:
@@ -251,4 +259,4 @@ def test_the_second_picture_of_a_phones_photo_does_not_matter(tmp_path: Path) ->
     image = drawn(7).convert("RGB")
     image.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[drawn(1).convert("RGB")])
     plain = sample(drawn(7), tmp_path / "a.png")
-    assert agreement(MNIST.sample(read_picture(tmp_path / "a.jpg")), plain) > AGREEMENT
+    assert agreement(MNIST.apply(read_picture(tmp_path / "a.jpg")), plain) > AGREEMENT

@@ -81,7 +81,7 @@ def _lines(
     from logreg_tui.tui.text.prediction_text import prediction_lines
 
     yield escape_control_chars(name)
-    for line in prediction_lines(predictor.recipe.shares(sample), predictor.runs, probabilities, look):
+    for line in prediction_lines(predictor.preprocessing.shares(sample), predictor.runs, probabilities, look):
         yield line.text.rstrip() if console is None else line.render(console)
     yield ""
 

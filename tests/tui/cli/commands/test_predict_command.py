@@ -11,7 +11,7 @@ from helpers.ended import make_ended
 from PIL import Image
 
 from logreg_tui.core.predict.picture_file import read_picture
-from logreg_tui.core.predict.recipes import DIGITS
+from logreg_tui.core.predict.preprocessing import DIGITS
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.cli.main import main
 from logreg_tui.tui.text.prediction_text import Look, prediction_lines, sigmoid_note
@@ -28,7 +28,7 @@ def directory(tmp_path: Path) -> Path:
 
 def sample(path: Path, digit: int) -> np.ndarray:
     drawn(digit).save(path)
-    return DIGITS.sample(read_picture(path))
+    return DIGITS.apply(read_picture(path))
 
 
 @pytest.fixture
