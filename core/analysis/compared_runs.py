@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CONFIG, CSV_HEADER, EVENTS, METRICS
+from logreg_tui.core.experiment.config import read_config
+from logreg_tui.core.experiment.directory import CSV_HEADER, EVENTS, METRICS
 from logreg_tui.core.files import reason
 from logreg_tui.core.settings import RunSettings
-from logreg_tui.core.text import describe, escape_control_chars
+from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, RunHistory
 
@@ -135,25 +135,15 @@ class ComparedRun:
 
 def origin_of(directory: Path) -> Origin:
     """Return what config.json says of an experiment. Raises UserError where it cannot be read."""
-    # Imports much, and numpy only where it is needed: not before the first frame of the app.
-    from logreg_tui.core.session.resume import read_config
-
-    kept = read_config(directory)
-    try:
-        dataset = json.loads((directory / CONFIG).read_text())["dataset"]
-        name, samples = escape_control_chars(dataset["name"]), dataset["test_samples"]
-        if type(samples) is not int or not 1 <= samples < 2**63:
-            raise ValueError(f"test_samples is {samples!r}")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{str(directory / CONFIG)!r} is damaged: {describe(error)}") from error
+    config = read_config(directory)
     path = directory.absolute()
     return Origin(
         str(path),
         escape_control_chars(path.resolve().name),
-        name,
-        kept.settings.pixels,
-        kept.fingerprint,
-        samples,
+        config.dataset,
+        config.settings.pixels,
+        config.fingerprint,
+        config.test_samples,
     )
 
 
@@ -192,7 +182,6 @@ def read_history(directory: Path) -> History:
     Rows that cannot be read are left out. Raises UserError where the directory is none, or damaged.
     """
     from logreg_tui.core.experiment.event_log import past_events
-    from logreg_tui.core.session.resume import read_config
 
     settings = read_config(directory).settings
     beginnings = [

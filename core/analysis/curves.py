@@ -5,7 +5,6 @@ Reads experiment directories and trusts nothing in them; draws nothing.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from logreg_tui.core.analysis.compared_runs import Origin, origin_of, read_history
-from logreg_tui.core.data.arrays import MAX_CLASSES
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CONFIG
+from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import SIGMOID
-from logreg_tui.core.text import describe, escape_control_chars
+from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.history import Mark, RunHistory
 
 if TYPE_CHECKING:
@@ -138,21 +136,11 @@ def read_named_runs(directories: Sequence[Path]) -> list[NamedRun]:
 
 
 def _read(directory: Path) -> list[tuple[Origin, RunHistory, int]]:
-    origin, classes = origin_of(directory), _classes(directory)
+    origin, classes = origin_of(directory), read_config(directory).classes
     runs = [run for run in read_history(directory).runs.values() if len(run.columns)]
     if not runs:
         raise UserError(f"{str(directory)!r} has no rows yet: let it train first")
     return [(origin, run, classes) for run in runs]
-
-
-def _classes(directory: Path) -> int:
-    try:
-        classes = json.loads((directory / CONFIG).read_text())["dataset"]["classes"]
-        if type(classes) is not int or not 1 < classes <= MAX_CLASSES:
-            raise ValueError(f"classes is {classes!r}")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{str(directory / CONFIG)!r} is damaged: {describe(error)}") from error
-    return classes
 
 
 def _labels(runs: Sequence[tuple[Origin, RunHistory]]) -> list[str]:

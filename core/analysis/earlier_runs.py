@@ -6,7 +6,6 @@ parts. Never raises because of them: what is damaged is left out. Meant for a th
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.experiment.directory import CONFIG, CSV_COLUMNS, METRICS
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import CONFIG, read_config
+from logreg_tui.core.experiment.directory import CSV_COLUMNS, METRICS
 from logreg_tui.core.experiment.lock import is_locked
 from logreg_tui.core.text import escape_control_chars
 
@@ -91,10 +92,10 @@ def _beside(directory: Path) -> list[Path]:
 
 def _fingerprint(directory: Path) -> str | None:
     """Return what tells the data of an experiment, where it can be read."""
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+    with suppress(OSError, UserError):
         path = directory / CONFIG
         if path.is_file() and path.stat().st_size <= CONFIG_BYTES:
-            return str(json.loads(path.read_bytes())["dataset"]["fingerprint"])
+            return read_config(directory).fingerprint
     return None
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from logreg_tui.core.analysis.compared_runs import ComparedRun, Origin, RunKey
 from logreg_tui.core.analysis.comparison import ContingencyTable, share_a_test_set
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 if TYPE_CHECKING:
@@ -90,17 +91,16 @@ class _Answers:
 
     def _dataset_of(self, origin: Origin) -> Dataset | None:
         from logreg_tui.core.experiment.saved_model import data_at_hand
-        from logreg_tui.core.session.resume import read_config
 
         try:
-            kept = read_config(Path(origin.directory))
+            config = read_config(Path(origin.directory))
         except UserError:
             return None
-        settings = kept.settings
-        key = kept.fingerprint, settings.dataset, settings.data_dir, settings.pixels
+        settings = config.settings
+        key = config.fingerprint, settings.dataset, settings.data_dir, settings.pixels
         if self._data is None or self._data[0] != key:
             self._data = None
-            self._data = key, data_at_hand(kept)
+            self._data = key, data_at_hand(config)
         return self._data[1]
 
     def _parameters_of(self, run: ComparedRun) -> ParametersSnapshot | None:

@@ -17,18 +17,15 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import CONFIG, ExperimentConfig, utc_text, write_config
 from logreg_tui.core.experiment.lock import Lock
 from logreg_tui.core.files import reason, replace_file
 from logreg_tui.core.growing import AppendOnlyFile
 from logreg_tui.core.training import events
 
-FORMAT = 1
-"""Version of config.json and checkpoint.pt."""
-
-CONFIG = "config.json"
 METRICS = "metrics.csv"
 EVENTS = "events.jsonl"
 CHECKPOINT = "checkpoint.pt"
@@ -86,7 +83,7 @@ class Experiment:
         cls,
         runs_dir: Path,
         label: str,
-        config: dict[str, Any],
+        config: ExperimentConfig,
         write_checkpoint: Callable[[IO[bytes]], object],
         *,
         has_screen: bool = False,
@@ -101,7 +98,7 @@ class Experiment:
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
             draft.mkdir()
-            _write_json(draft / CONFIG, {"format": FORMAT, **config})
+            write_config(draft, config)
             (draft / METRICS).write_text(CSV_HEADER)
             (draft / EVENTS).touch()
             replace_file(draft / CHECKPOINT, write_checkpoint)
@@ -205,11 +202,7 @@ class Experiment:
 
 def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _write_json(path: Path, record: dict[str, Any]) -> None:
-    path.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+    return utc_text(datetime.now(UTC))
 
 
 def _started_at() -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CONFIG, EVENTS, METRICS
+from logreg_tui.core.experiment.config import CONFIG, read_config
+from logreg_tui.core.experiment.directory import EVENTS, METRICS
 from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner
 from logreg_tui.core.files import reason
 
@@ -46,12 +47,11 @@ def list_experiments(runs_dir: Path) -> list[Summary]:
 def summarize(directory: Path) -> Summary:
     """Return what the files of one experiment directory say; what cannot be read is `damaged`."""
     try:
-        config = json.loads((directory / CONFIG).read_text())
-        dataset, first_runs = str(config["dataset"]["name"]), len(config["settings"]["runs"])
+        config = read_config(directory)
         rows = _count_lines(directory / METRICS) - 1
         happened = _last_events(directory / EVENTS)
         added = _count_lines(directory / EVENTS, b'"event": "run_started"')
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, UserError):
         return Summary(directory, "damaged", "", 0, 0, "", None)
     is_live = is_locked(directory)
     owner = read_owner(directory)
@@ -61,8 +61,8 @@ def summarize(directory: Path) -> Summary:
     return Summary(
         directory,
         _state(happened, is_live or is_elsewhere),
-        dataset,
-        max(first_runs, added),
+        config.dataset,
+        max(len(config.settings.runs), added),
         max(rows, 0),
         owner.host,
         owner.pid or None,

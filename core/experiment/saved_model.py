@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.experiment.directory import CHECKPOINT
-from logreg_tui.core.session.resume import Kept, reading_only
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Peek:
     """What the files of an experiment show of its model."""
 
-    def __init__(self, kept: Kept) -> None:
-        self._kept = kept
+    def __init__(self, directory: Path, config: ExperimentConfig) -> None:
+        self._directory = directory
+        self._config = config
         self._has_looked_for_data = False
 
     def look(self, run: int) -> Iterator[Event]:
@@ -33,15 +34,15 @@ class Peek:
         """
         if not self._has_looked_for_data:
             self._has_looked_for_data = True
-            dataset = data_at_hand(self._kept)
+            dataset = data_at_hand(self._config)
             if dataset is not None:
                 yield DatasetLoaded(0, dataset)
-        parameters = saved_parameters(self._kept.directory).get(run)
+        parameters = saved_parameters(self._directory).get(run)
         if parameters is not None:
             yield parameters
 
 
-def data_at_hand(kept: Kept) -> Dataset | None:
+def data_at_hand(config: ExperimentConfig) -> Dataset | None:
     """Return the data of an experiment, None where this machine does not have the very same.
 
     Nothing is downloaded.
@@ -49,7 +50,7 @@ def data_at_hand(kept: Kept) -> Dataset | None:
     from logreg_tui.core.data.dataset import data_folder, load_dataset
     from logreg_tui.core.data.mnist_files import FAMILIES
 
-    settings = reading_only(kept.settings)
+    settings = config.safe_settings
     family = FAMILIES.get(settings.dataset)
     is_absent = family is not None and family.missing(data_folder(settings.data_dir))
     # An experiment names the data it took; a file that says "auto" is not of this program.
@@ -61,7 +62,7 @@ def data_at_hand(kept: Kept) -> Dataset | None:
         )
     except UserError:
         return None
-    return dataset if dataset.fingerprint == kept.fingerprint else None
+    return dataset if dataset.fingerprint == config.fingerprint else None
 
 
 def saved_parameters(directory: Path) -> dict[int, ParametersSnapshot]:

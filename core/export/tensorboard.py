@@ -19,7 +19,8 @@ from typing import IO, Any
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CONFIG, EVENTS, check_outside
+from logreg_tui.core.experiment.config import read_config
+from logreg_tui.core.experiment.directory import EVENTS, check_outside
 from logreg_tui.core.export.rows import Exported, Row, named, read_rows
 from logreg_tui.core.files import reason, replace_file
 from logreg_tui.core.training.events import RunStarted, from_record
@@ -117,9 +118,8 @@ def _read(directory: Path) -> tuple[list[_Run], int]:
 
 def _starts(directory: Path) -> dict[int, float]:
     """Return when each run began, in seconds since 1970; as run 0 the experiment, 0 where it is not known."""
-    starts = {0: 0.0}
-    with suppress(*_DAMAGED):
-        starts[0] = _seconds(json.loads((directory / CONFIG).read_text())["started"])
+    started = read_config(directory).started
+    starts = {0: 0.0 if started is None else started.timestamp()}
     with (directory / EVENTS).open("rb") as file:
         for line in file:
             with suppress(*_DAMAGED):

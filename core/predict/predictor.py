@@ -5,7 +5,6 @@ Torch, which takes seconds to import, is needed only for an experiment that has 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 from logreg_tui.core.data.arrays import Arrays
 from logreg_tui.core.data.inputs import ArraySource, Inputs
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.experiment.directory import CONFIG, EVENTS
+from logreg_tui.core.experiment.config import ExperimentConfig, read_config
+from logreg_tui.core.experiment.directory import EVENTS
 from logreg_tui.core.experiment.saved_model import data_at_hand, saved_parameters
 from logreg_tui.core.predict.picture_file import read_picture
 from logreg_tui.core.predict.preprocessing import (
@@ -26,8 +26,6 @@ from logreg_tui.core.predict.preprocessing import (
     Preprocessing,
     measure_preprocessing,
 )
-from logreg_tui.core.session.resume import Kept, read_config
-from logreg_tui.core.text import describe
 from logreg_tui.core.training import events
 from logreg_tui.core.training.replay import read_events
 from logreg_tui.core.training.snapshots import ParametersSnapshot
@@ -44,7 +42,7 @@ class Predictor:
     preprocessing: Preprocessing
     runs: Mapping[int, ParametersSnapshot]
     """By number, at least one."""
-    _kept: Kept
+    _config: ExperimentConfig
     _data: Dataset | None
 
     @property
@@ -81,7 +79,7 @@ class Predictor:
         brightest = None if self.preprocessing.is_measured else self.preprocessing.ink
         # Exactly what the data themselves go through, with the pictures for a test set.
         arrays = Arrays("", test if train is None else train, labels, test, labels, brightest)
-        return scaled_inputs(arrays, self._kept.settings.pixels)[1]
+        return scaled_inputs(arrays, self._config.settings.pixels)[1]
 
 
 def open_predictor(directory: Path, run: int | None = None) -> Predictor:
@@ -90,9 +88,9 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
     Raises UserError where the directory cannot be read, has no such run, or its data are no images or
     are needed and not on this machine.
     """
-    kept = read_config(directory)
-    shape = _image_shape(kept)
-    runs = newest_parameters(kept)
+    config = read_config(directory)
+    shape = _image_shape(config)
+    runs = newest_parameters(directory)
     if not runs:
         raise UserError(f"{str(directory)!r} has no checkpoint that can be read: train it again with repeat")
     if run is not None:
@@ -101,20 +99,20 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
             raise UsageError(f"{str(directory)!r} has no run {run}: choose from {known}")
         runs = {run: runs[run]}
     _check(directory, runs.values(), shape)
-    preprocessing = _known(kept, shape)
-    data = _data(kept, preprocessing is not None)
+    preprocessing = _known(config, shape)
+    data = _data(config, preprocessing is not None)
     if preprocessing is None:
         assert data is not None
         preprocessing = _measured(data, shape)
-    return Predictor(preprocessing, runs, kept, data)
+    return Predictor(preprocessing, runs, config, data)
 
 
-def newest_parameters(kept: Kept) -> dict[int, ParametersSnapshot]:
+def newest_parameters(directory: Path) -> dict[int, ParametersSnapshot]:
     """Return the newest saved parameters by run, those that cannot be read left out."""
-    return _of_models(kept) or saved_parameters(kept.directory)
+    return _of_models(directory) or saved_parameters(directory)
 
 
-def _of_models(kept: Kept) -> dict[int, ParametersSnapshot]:
+def _of_models(directory: Path) -> dict[int, ParametersSnapshot]:
     """Return the parameters of the models' files; nothing unless they are those of the newest checkpoint.
 
     Both are written before the end of all runs is recorded, and whatever happens later is recorded
@@ -123,15 +121,15 @@ def _of_models(kept: Kept) -> dict[int, ParametersSnapshot]:
     from logreg_tui.core.analysis.compared_runs import read_runs
 
     try:
-        last = read_events(kept.directory / EVENTS)[-1].event
+        last = read_events(directory / EVENTS)[-1].event
     except (OSError, IndexError):
         return {}
     is_end = isinstance(last, events.AllRunsEnded | events.ExperimentEnded)
     if not is_end or getattr(last, "reason", "finished") != "finished":
         return {}
     found = {}
-    for run in read_runs(kept.directory):
-        read = _read_model(kept.directory / f"model-{run.run}.safetensors")
+    for run in read_runs(directory):
+        read = _read_model(directory / f"model-{run.run}.safetensors")
         if read is None or run.epochs is None:
             return {}
         found[run.run] = ParametersSnapshot(last.step, run.run, run.epochs, run.head, *read)
@@ -151,22 +149,15 @@ def _read_model(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
         return None
 
 
-def _image_shape(kept: Kept) -> tuple[int, int]:
+def _image_shape(config: ExperimentConfig) -> tuple[int, int]:
     """Return rows and columns of the images. Raises UserError where the data are none."""
-    path = kept.directory / CONFIG
-    try:
-        shape = json.loads(path.read_text())["dataset"]["image_shape"]
-        if shape is None:
-            raise UserError(
-                f"the samples of {kept.settings.dataset!r} are no images: predict needs data of shape "
-                "(samples, rows, columns)"
-            )
-        rows, columns = shape
-        if type(rows) is not int or type(columns) is not int or min(rows, columns) < 2:
-            raise ValueError(f"image_shape is {shape!r}")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{str(path)!r} is damaged: {describe(error)}") from error
-    return rows, columns
+    shape = config.image_shape
+    if shape is None or min(shape) < 2:
+        raise UserError(
+            f"the samples of {config.settings.dataset!r} are no images: predict needs data of shape "
+            "(samples, rows, columns)"
+        )
+    return shape
 
 
 def _check(directory: Path, runs: Iterable[ParametersSnapshot], shape: tuple[int, int]) -> None:
@@ -180,20 +171,20 @@ def _check(directory: Path, runs: Iterable[ParametersSnapshot], shape: tuple[int
             )
 
 
-def _known(kept: Kept, shape: tuple[int, int]) -> Preprocessing | None:
-    preprocessing = KNOWN.get(kept.settings.dataset)
+def _known(config: ExperimentConfig, shape: tuple[int, int]) -> Preprocessing | None:
+    preprocessing = KNOWN.get(config.settings.dataset)
     return preprocessing if preprocessing is not None and preprocessing.shape == shape else None
 
 
-def _data(kept: Kept, is_known: bool) -> Dataset | None:
+def _data(config: ExperimentConfig, is_known: bool) -> Dataset | None:
     """Return the data before `--pixels` where pictures cannot be made inputs without them."""
-    if is_known and kept.settings.pixels != "standardized":
+    if is_known and config.settings.pixels != "standardized":
         return None
-    data = data_at_hand(replace(kept, settings=replace(kept.settings, pixels="raw")))
+    data = data_at_hand(replace(config, settings=replace(config.settings, pixels="raw")))
     if data is None:
         needed = "their mean and deviation are needed" if is_known else "how they were drawn is not known"
         raise UserError(
-            f"the data of {kept.settings.dataset!r} are not on this machine and {needed}: put them where "
+            f"the data of {config.settings.dataset!r} are not on this machine and {needed}: put them where "
             "they were, or name their folder in LOGREG_TUI_DATA_DIR"
         )
     return data

@@ -171,7 +171,7 @@ def repeat_section(studies: Sequence[RunComparison]) -> Iterator[str]:
                 f"Directory: {code(setup.directory.resolve().name)}, started {setup.started}",
                 f"Versions: {', '.join(map(literal_text, setup.versions)) or 'unknown'}",
                 f"Device: {literal_text(setup.device)}",
-                f"Fingerprint of the data (SHA-256): {code(setup.kept.fingerprint)}",
+                f"Fingerprint of the data (SHA-256): {code(setup.config.fingerprint)}",
             ]
             yield "\n".join(f"- {point}" for point in points)
     yield (

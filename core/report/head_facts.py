@@ -91,7 +91,7 @@ def _look(runs: Sequence[ReportedRun]) -> Iterator[RunAnalysis]:
         # Kept for the next run: to read and scale the data takes longer than to look.
         if not missing and (read is None or not _have_the_same_data(read, told.setup.settings)):
             data, read = None, told.setup.settings
-            data = data_at_hand(told.setup.kept)
+            data = data_at_hand(told.setup.config)
         yield RunAnalysis(told, None, missing) if missing else _measured(told, data)
 
 

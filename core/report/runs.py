@@ -5,29 +5,24 @@ Directories may come from strangers: what does not fit together is refused, or i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, RunReader, origin_of, read_history
 from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CONFIG
+from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.saved_model import saved_parameters
-from logreg_tui.core.session.resume import Kept, read_config
 from logreg_tui.core.settings import ExperimentSettings
-from logreg_tui.core.text import describe
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.snapshots import ParametersSnapshot
 
-_SIZES = ("train_samples", "test_samples", "features", "classes")
 _VERSIONS = ("logreg-tui", "torch", "numpy", "python")
 
 
@@ -39,7 +34,7 @@ class Setup:
     """As it was named."""
     letter: str
     """Tells it from the others of the report; empty where it is the only one."""
-    kept: Kept
+    config: ExperimentConfig
     dataset: str
     train_samples: int
     test_samples: int
@@ -55,7 +50,7 @@ class Setup:
     @property
     def settings(self) -> ExperimentSettings:
         """As the experiment was started."""
-        return self.kept.settings
+        return self.config.settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,54 +160,18 @@ def _fitting(
 
 
 def _setup(directory: Path, letter: str) -> Setup:
-    kept = read_config(directory)
-    try:
-        record = json.loads((directory / CONFIG).read_text())
-        data = record["dataset"]
-        train, test, features, classes = (_size(data, name) for name in _SIZES)
-        return Setup(
-            directory,
-            letter,
-            kept,
-            str(data["name"]),
-            train,
-            test,
-            features,
-            classes,
-            _shape(data.get("image_shape"), features),
-            _moment(record.get("started")),
-            str(record.get("device", "unknown")),
-            _versions(record.get("versions")),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{str(directory / CONFIG)!r} is damaged: {describe(error)}") from error
-
-
-def _size(data: dict[str, Any], name: str) -> int:
-    value = data[name]
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name} is {value!r}")
-    return value
-
-
-def _shape(value: object, features: int) -> tuple[int, int] | None:
-    if not isinstance(value, list) or len(value) != 2 or any(type(side) is not int for side in value):
-        return None
-    rows, columns = value
-    return (rows, columns) if rows > 0 and columns > 0 and rows * columns == features else None
-
-
-def _moment(value: object) -> str:
-    try:
-        moment = datetime.fromisoformat(str(value))
-        # Without a zone it would be read as this machine's time, and the report depend on where it is made.
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment
-        return f"{moment:%Y-%m-%d %H:%M} UTC"
-    except (ValueError, OverflowError):
-        return "unknown"
-
-
-def _versions(value: object) -> tuple[str, ...]:
-    if not isinstance(value, dict):
-        return ()
-    return tuple(f"{name} {value[name]}" for name in _VERSIONS if name in value)
+    config = read_config(directory)
+    return Setup(
+        directory,
+        letter,
+        config,
+        config.dataset,
+        config.train_samples,
+        config.test_samples,
+        config.features,
+        config.classes,
+        config.image_shape,
+        "unknown" if config.started is None else f"{config.started:%Y-%m-%d %H:%M} UTC",
+        config.device,
+        tuple(f"{name} {config.versions[name]}" for name in _VERSIONS if name in config.versions),
+    )

@@ -8,7 +8,6 @@ that the disk refused, cannot be seen.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
@@ -16,14 +15,12 @@ from itertools import takewhile
 from pathlib import Path
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CONFIG, CSV_COLUMNS, EVENTS, METRICS
+from logreg_tui.core.experiment.config import ExperimentConfig, read_config
+from logreg_tui.core.experiment.directory import CSV_COLUMNS, EVENTS, METRICS
 from logreg_tui.core.experiment.event_log import joins_of, row_of
 from logreg_tui.core.experiment.lock import is_locked, read_owner
 from logreg_tui.core.experiment.saved_model import Peek
 from logreg_tui.core.files import reason
-from logreg_tui.core.session.resume import Kept, read_config
-from logreg_tui.core.settings import ExperimentSettings
-from logreg_tui.core.text import describe, escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.history import INTERRUPTED
@@ -57,13 +54,13 @@ def follow_experiment(
     experiment, or goes away.
     """
     progress(f"Reading {directory}")
-    follower = _Follower(read_config(directory))
+    follower = _Follower(directory, read_config(directory))
     # Twice: what was read at the first look is certain at the second.
     past = [*follower.poll(), *follower.poll()]
     yield follower.started()
     # A long past must not keep whoever quits.
     yield from takewhile(lambda _: not control.is_stopping, past)
-    peek = Peek(follower.kept)
+    peek = Peek(directory, follower.config)
     while not isinstance(request := _asked_meanwhile(control), Stop | Detach):
         if isinstance(request, ShowParameters):
             yield from peek.look(request.run)
@@ -85,10 +82,9 @@ def _asked_meanwhile(control: Control) -> Request | None:
 class _Follower:
     """Reads what was appended since the last poll."""
 
-    def __init__(self, kept: Kept) -> None:
-        self.kept = kept
-        self._directory = kept.directory
-        self._settings = kept.settings
+    def __init__(self, directory: Path, config: ExperimentConfig) -> None:
+        self.config = config
+        self._directory = directory
         self._started: events.ExperimentStarted | None = None
         self._metrics_offset = 0
         self._events_offset = -1
@@ -106,8 +102,8 @@ class _Follower:
         self._step = 0
 
     def started(self) -> events.ExperimentStarted:
-        """Return what is trained, as the experiment said when it began. Raises UserError."""
-        begun = self._started or _started_from_config(self._directory, self._settings)
+        """Return what is trained, as the experiment said when it began, else as its config says."""
+        begun = self._started or _started_from_config(self.config)
         return replace(begun, directory=str(self._directory.absolute()))
 
     def poll(self) -> list[Event]:
@@ -182,7 +178,7 @@ class _Follower:
         if row is None:
             return None
         self._shown[row.run] = row.epoch
-        return replace(row, is_report=self._settings.is_report_point(row.epoch))
+        return replace(row, is_report=self.config.settings.is_report_point(row.epoch))
 
     def _merge(self, rows: list[_Timed], later: list[_Timed], *, is_complete: bool) -> list[Event]:
         """Return in order what is certain: rows are read before events, and so may lag behind them."""
@@ -214,28 +210,19 @@ def _has_owner(directory: Path) -> bool:
     return is_locked(directory) or (owner is not None and not owner.is_here)
 
 
-def _started_from_config(directory: Path, settings: ExperimentSettings) -> events.ExperimentStarted:
+def _started_from_config(config: ExperimentConfig) -> events.ExperimentStarted:
     """Return the event of an experiment that has not recorded it."""
-    path = directory / CONFIG
-    try:
-        config = json.loads(path.read_text())
-        dataset = config["dataset"]
-        shape = dataset["image_shape"]
-        return events.ExperimentStarted(
-            step=0,
-            directory=str(directory),
-            dataset=escape_control_chars(dataset["name"]),
-            train_samples=int(dataset["train_samples"]),
-            test_samples=int(dataset["test_samples"]),
-            features=int(dataset["features"]),
-            classes=int(dataset["classes"]),
-            image_shape=None if shape is None else (int(shape[0]), int(shape[1])),
-            device=escape_control_chars(config["device"]),
-            epochs=settings.epochs,
-            log_every=settings.log_every,
-            report_every=settings.report_every,
-        )
-    except OSError as error:
-        raise UserError(f"cannot read {str(path)!r}: {reason(error)}") from error
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
-        raise UserError(f"{str(path)!r} is damaged: {type(error).__name__}: {describe(error)}") from error
+    return events.ExperimentStarted(
+        step=0,
+        directory="",
+        dataset=config.dataset,
+        train_samples=config.train_samples,
+        test_samples=config.test_samples,
+        features=config.features,
+        classes=config.classes,
+        image_shape=config.image_shape,
+        device=config.device,
+        epochs=config.settings.epochs,
+        log_every=config.settings.log_every,
+        report_every=config.settings.report_every,
+    )

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from logreg_tui.core.data.mnist_files import FAMILIES
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
-from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.directory import (
     CHECKPOINT,
-    CONFIG,
     EVENTS,
     FIRST_LENGTHS,
-    FORMAT,
     METRICS,
     PREVIOUS_CHECKPOINT,
     Experiment,
@@ -27,8 +24,7 @@ from logreg_tui.core.experiment.event_log import past_events
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, Owner, wait_until_free
 from logreg_tui.core.files import reason
 from logreg_tui.core.session import start as session
-from logreg_tui.core.settings import ExperimentSettings
-from logreg_tui.core.text import describe, escape_control_chars
+from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.replay import Replay, TimedRequest, read_events, replay_of
@@ -48,36 +44,6 @@ class AlreadyFinished(UserError):
     exit_status = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An experiment as its config.json describes it."""
-
-    directory: Path
-    settings: ExperimentSettings
-    fingerprint: str
-
-
-def read_config(directory: Path) -> Kept:
-    """Return what config.json says. Raises UserError where that is no experiment this program can read."""
-    path = directory / CONFIG
-    try:
-        record = json.loads(path.read_text())
-        if record["format"] != FORMAT:
-            raise UserError(
-                f"{str(directory)!r} was written in format {record['format']!r}, this program reads "
-                f"{FORMAT}: use the version of logreg-tui that wrote it"
-            )
-        settings = ExperimentSettings.from_json(record["settings"])
-        return Kept(directory, settings, str(record["dataset"]["fingerprint"]))
-    except OSError as error:
-        raise UserError(
-            f"{str(directory)!r} is not an experiment directory: cannot read {CONFIG}: {reason(error)}"
-        ) from error
-    except (ValueError, KeyError, TypeError, RecursionError, UsageError) as error:
-        kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
-        raise UserError(f"{str(path)!r} is damaged: {kind}{describe(error)}") from error
-
-
 def resume_experiment(
     directory: Path,
     control: Control,
@@ -93,20 +59,20 @@ def resume_experiment(
     recorded again. `epochs` lets the runs go further than planned. Raises AlreadyFinished where
     nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
-    kept = read_config(directory)
+    config = read_config(directory)
     _refuse_links(directory)
     lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
         _check_what_is_left(directory, epochs)
-        ground = session.prepare(reading_only(kept.settings), control, progress, ranks)
-        _check_data(kept, ground)
+        ground = session.prepare(config.safe_settings, control, progress, ranks)
+        _check_data(config, ground)
         with session.out_of_memory_explained(ground):
-            training, lengths = _load(kept, ground)
+            training, lengths = _load(directory, config, ground)
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
             yield session.started(training, ground, directory)
             yield DatasetLoaded(training.step, ground.dataset)
-            yield from past_events(directory, kept.settings, lengths, _beginnings(training))
+            yield from past_events(directory, config.settings, lengths, _beginnings(training))
             replay = replay_of(later, len(training.runs))
             if epochs is not None:
                 # Behind what was done before, at the step where that leaves the training.
@@ -127,14 +93,6 @@ def _refuse_links(directory: Path) -> None:
                 f"{str(path)!r} is a link or no regular file: going on would write to another place; "
                 "copy the experiment with `cp -rL` and go on with the copy"
             )
-
-
-def reading_only(settings: ExperimentSettings) -> ExperimentSettings:
-    """Return settings by which no data are downloaded into a folder that only config.json names."""
-    family = FAMILIES.get("mnist" if settings.dataset == "auto" else settings.dataset)
-    if settings.data_dir is None or family is None or not family.missing(Path(settings.data_dir)):
-        return settings
-    return replace(settings, data_dir=os.environ.get("LOGREG_TUI_DATA_DIR") or None)
 
 
 def _beginnings(training: Training) -> list[events.RunStarted]:
@@ -207,33 +165,35 @@ def _check_what_is_left(directory: Path, epochs: int | None) -> None:
         )
 
 
-def _check_data(kept: Kept, ground: session.TrainingEnvironment) -> None:
-    if ground.dataset.fingerprint != kept.fingerprint:
+def _check_data(config: ExperimentConfig, ground: session.TrainingEnvironment) -> None:
+    if ground.dataset.fingerprint != config.fingerprint:
         raise UserError(
-            f"the data of {kept.settings.dataset!r} are not those the experiment was started with: "
+            f"the data of {config.settings.dataset!r} are not those the experiment was started with: "
             "their fingerprint differs from the one in config.json"
         )
 
 
-def _load(kept: Kept, ground: session.TrainingEnvironment) -> tuple[Training, dict[str, int]]:
+def _load(
+    directory: Path, config: ExperimentConfig, ground: session.TrainingEnvironment
+) -> tuple[Training, dict[str, int]]:
     """Return the training of the newest checkpoint that can be used, and the lengths that belong to it."""
     from logreg_tui.core.experiment.checkpoint import read_checkpoint, restore
 
     problems = []
     for name in (CHECKPOINT, PREVIOUS_CHECKPOINT):
         try:
-            record = read_checkpoint(kept.directory / name)
-            _check_lengths(kept.directory, record["lengths"])
-            training = restore(record, kept.settings, ground.engine())
+            record = read_checkpoint(directory / name)
+            _check_lengths(directory, record["lengths"])
+            training = restore(record, config.settings, ground.engine())
         except ValueError as error:
             problems.append(f"{name}: {escape_control_chars(error)}")
             continue
         if problems:
             # A damaged file must not push out the one before when the next checkpoint is written.
-            (kept.directory / CHECKPOINT).unlink(missing_ok=True)
+            (directory / CHECKPOINT).unlink(missing_ok=True)
         return training, record["lengths"]
     raise UserError(
-        f"{str(kept.directory)!r} has no usable checkpoint ({'; '.join(problems)}): "
+        f"{str(directory)!r} has no usable checkpoint ({'; '.join(problems)}): "
         f"`logreg-tui repeat` trains it again from step 0"
     )
 
@@ -260,24 +220,24 @@ def repeat_experiment(
     directory: Path, runs_dir: str, control: Control, progress: Callable[[str], None]
 ) -> Generator[Event, None, None]:
     """Train an experiment again from step 0 into a new directory, every knob turned at its step."""
-    kept = read_config(directory)
+    config = read_config(directory)
     try:
         recorded = read_events(directory / EVENTS)
     except OSError as error:
         raise UserError(f"{str(directory)!r} is damaged: cannot read {EVENTS}: {reason(error)}") from error
     # Nothing is recorded yet in the new directory, so nothing is expected to come again.
-    replay = Replay(requests=replay_of(recorded, len(kept.settings.runs)).requests)
+    replay = Replay(requests=replay_of(recorded, len(config.settings.runs)).requests)
     ends = [line.event for line in recorded if isinstance(line.event, events.ExperimentEnded)]
     if ends and ends[-1].reason == "stopped":
         replay.requests.append(TimedRequest(ends[-1].step, Stop(), 0))
-    settings = replace(reading_only(kept.settings), runs_dir=runs_dir)
+    settings = replace(config.safe_settings, runs_dir=runs_dir)
     happenings = session.run_experiment(settings, control, progress, replay=replay)
     for event in happenings:
         if isinstance(event, events.ExperimentStarted):
-            _warn_of_other_data(kept, Path(event.directory))
+            _warn_of_other_data(config, Path(event.directory))
         yield event
 
 
-def _warn_of_other_data(kept: Kept, directory: Path) -> None:
-    if read_config(directory).fingerprint != kept.fingerprint:
+def _warn_of_other_data(config: ExperimentConfig, directory: Path) -> None:
+    if read_config(directory).fingerprint != config.fingerprint:
         raise UserError("the data are not those the experiment was started with: their fingerprint differs")

@@ -8,13 +8,15 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import Cancelled, UserError
-from logreg_tui.core.experiment.directory import FIRST_LENGTHS, Experiment, utc_now
+from logreg_tui.core.experiment.config import ExperimentConfig
+from logreg_tui.core.experiment.directory import FIRST_LENGTHS, Experiment
 from logreg_tui.core.settings import DATASETS, ExperimentSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
@@ -190,8 +192,8 @@ def started(training: Training, ground: TrainingEnvironment, directory: Path) ->
     )
 
 
-def _config(settings: ExperimentSettings, ground: TrainingEnvironment) -> dict[str, Any]:
-    """Return config.json: what was asked for, and what it came to on this machine."""
+def _config(settings: ExperimentSettings, ground: TrainingEnvironment) -> ExperimentConfig:
+    """Return what was asked for, and what it came to on this machine."""
     # Loads the email package, for which the first frame need not wait.
     from importlib.metadata import version
 
@@ -205,23 +207,21 @@ def _config(settings: ExperimentSettings, ground: TrainingEnvironment) -> dict[s
         data_dir=os.path.abspath(settings.data_dir) if settings.data_dir else None,
         device=str(ground.device),
     )
-    return {
-        "started": utc_now(),
-        "settings": resolved.to_json(),
-        "dataset": {
-            "name": dataset.name,
-            "fingerprint": dataset.fingerprint,
-            "train_samples": len(dataset.train_inputs),
-            "test_samples": len(dataset.test_inputs),
-            "features": int(dataset.train_inputs.shape[1]),
-            "classes": dataset.classes,
-            "image_shape": dataset.image_shape,
-        },
-        "device": ground.device_text,
-        "versions": {
+    return ExperimentConfig(
+        settings=resolved,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        train_samples=len(dataset.train_inputs),
+        test_samples=len(dataset.test_inputs),
+        features=int(dataset.train_inputs.shape[1]),
+        classes=dataset.classes,
+        image_shape=dataset.image_shape,
+        device=ground.device_text,
+        started=datetime.now(UTC),
+        versions={
             "python": platform.python_version(),
             "logreg-tui": version("logreg-tui"),
             "torch": str(torch.__version__),
             "numpy": version("numpy"),
         },
-    }
+    )

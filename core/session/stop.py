@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner, wait_until_free
 from logreg_tui.core.files import reason
-from logreg_tui.core.session.resume import read_config
 
 STOP_S = 30.0
 

@@ -11,12 +11,14 @@ from typing import IO
 import pytest
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.listing import list_experiments, summarize
 from logreg_tui.core.export.files import export_csv, join_csv
 from logreg_tui.core.files import replace_file
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training.requests import Control
+from tests.helpers.configs import config_of
 
 HEADER = (
     "run,epoch,elapsed_s,head,l2,learning_rate,train_loss,l2_penalty,test_loss,train_accuracy,test_accuracy"
@@ -27,9 +29,7 @@ def make_experiment(folder: Path, rows: int = 2, tail: str = "") -> Path:
     folder.mkdir(parents=True)
     lines = [HEADER, *(f"1,{10 * n},0.5,sigmoid,0.001,0.01,2.3,0.1,2.4,0.1,0.1" for n in range(rows))]
     (folder / "metrics.csv").write_text("\n".join(lines) + "\n" + tail)
-    (folder / "config.json").write_text(
-        json.dumps({"dataset": {"name": "digits"}, "settings": {"runs": [{}]}})
-    )
+    write_config(folder, config_of(ExperimentSettings(dataset="digits")))
     (folder / "events.jsonl").write_text("")
     return folder
 

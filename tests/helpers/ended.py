@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
+from tests.helpers.configs import config_of
 
 EPOCHS = 200
 
@@ -27,10 +29,9 @@ def make_ended(
     """Return a directory with a run for each weight, shape (classes, features), whose biases are 0."""
     folder.mkdir(parents=True)
     runs = tuple(RunSettings(head) for head in heads or ["logits"] * len(weights))
-    values = ExperimentSettings(runs=runs, epochs=EPOCHS, **{"dataset": "digits", **settings}).to_json()
-    dataset = {"name": "made", "fingerprint": "f" * 64, "test_samples": 360, "image_shape": shape}
-    config = {"format": 1, "settings": values, "dataset": dataset}
-    (folder / "config.json").write_text(json.dumps(config))
+    values = ExperimentSettings(runs=runs, epochs=EPOCHS, **{"dataset": "digits", **settings})
+    features = 64 if shape is None else shape[0] * shape[1]
+    write_config(folder, config_of(values, dataset="made", features=features, image_shape=shape))
     rows = [
         f"{number},{EPOCHS},1.5,{run.head},0.001,0.01,0.5,0.1,0.5,0.9,0.9\n"
         for number, run in enumerate(runs, 1)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
+from tests.helpers.configs import config_of
 
 STARTED = "2026-11-22T18:45:30.250Z"
 JOINED = "2026-11-22T19:00:00.000Z"
@@ -24,10 +27,9 @@ def make_experiment(folder: Path, rows: Sequence[str] = ROWS) -> Path:
     """Return an experiment directory with two runs, of which the first had two knobs turned."""
     folder.mkdir(parents=True)
     runs = RunSettings(), RunSettings(head="logits", l2=0.0, learning_rate=1e30, seed=7)
-    settings = ExperimentSettings(runs=runs[:1], dataset="digits").to_json()
-    dataset = {"name": "digits", "fingerprint": "f" * 64, "test_samples": 360}
-    config = {"format": 1, "started": "2026-11-22T18:45:00.000Z", "settings": settings, "dataset": dataset}
-    (folder / "config.json").write_text(json.dumps(config))
+    settings = ExperimentSettings(runs=runs[:1], dataset="digits")
+    started = datetime(2026, 11, 22, 18, 45, tzinfo=UTC)
+    write_config(folder, config_of(settings, started=started))
     (folder / "metrics.csv").write_text(CSV_HEADER + "".join(f"{row}\n" for row in rows))
     lines = [
         _line(STARTED, events.RunStarted(0, 1, runs[0], 100)),

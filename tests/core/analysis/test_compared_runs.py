@@ -22,11 +22,13 @@ from logreg_tui.core.analysis.comparison import (
 )
 from logreg_tui.core.analysis.comparison_columns import cell_text
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import to_record
 from logreg_tui.core.training.history import History
+from tests.helpers.configs import config_of
 
 
 def row_at(run: int, epoch: int, accuracy: float, loss: float = 1.5) -> events.RowLogged:
@@ -145,9 +147,7 @@ def write_experiment(
 ) -> Path:
     directory.mkdir(parents=True)
     settings = ExperimentSettings(runs=runs, dataset="mnist", pixels="unit", epochs=100)
-    dataset = {"name": "mnist", "fingerprint": "e" * 64, "test_samples": 10_000}
-    config = {"format": 1, "settings": settings.to_json(), "dataset": dataset}
-    (directory / "config.json").write_text(json.dumps(config))
+    write_config(directory, config_of(settings, fingerprint="e" * 64, test_samples=10_000))
     (directory / "metrics.csv").write_text(CSV_HEADER + "".join(map(csv_line, rows)))
     starts = [events.RunStarted(0, number, run, 100) for number, run in enumerate(runs, 1)]
     lines = [json.dumps({"time": "", **(to_record(event) or {})}) for event in [*starts, *happenings]]

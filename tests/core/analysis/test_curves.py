@@ -12,11 +12,13 @@ import pytest
 
 from logreg_tui.core.analysis.curves import Curve, limits, needs_log, read_curves
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import to_record
 from logreg_tui.core.training.history import Mark
+from tests.helpers.configs import config_of
 
 SIGMOID_AND_LOGITS = (RunSettings(), RunSettings("logits"))
 
@@ -37,9 +39,7 @@ def write_experiment(
     """Write an experiment whose runs all have these train losses, a row every 10 epochs."""
     directory.mkdir(parents=True)
     settings = ExperimentSettings(runs=tuple(runs), dataset="mnist", epochs=100)
-    dataset = {"name": "mnist", "fingerprint": "e" * 64, "test_samples": 10_000, "classes": classes}
-    config = {"format": 1, "settings": settings.to_json(), "dataset": dataset}
-    (directory / "config.json").write_text(json.dumps(config))
+    write_config(directory, config_of(settings, classes=classes))
     rows = [row(run, 10 * at, loss) for at, loss in enumerate(losses) for run in range(1, len(runs) + 1)]
     (directory / "metrics.csv").write_text(CSV_HEADER + "".join(map(csv_line, rows)))
     lines = [json.dumps({"time": "", **(to_record(event) or {})}) for event in happenings]

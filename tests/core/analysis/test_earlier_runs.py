@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import sys
@@ -12,14 +11,17 @@ import pytest
 
 from logreg_tui.core.analysis import earlier_runs as underlay
 from logreg_tui.core.analysis.earlier_runs import POINTS, earlier_runs
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER
+from logreg_tui.core.settings import ExperimentSettings
+from tests.helpers.configs import config_of
 
 
 def experiment(folder: Path, name: str, runs: int = 1, rows: int = 3, data: str = "same") -> Path:
     """Write an experiment whose run number n ends with a test loss of n."""
     directory = folder / name
     directory.mkdir()
-    (directory / "config.json").write_text(json.dumps({"dataset": {"fingerprint": data}}))
+    write_config(directory, config_of(ExperimentSettings(), fingerprint=data))
     lines = [
         f"{run},{10 * at},{at / 4},sigmoid,0,0.1,{run + 0.5 + 1 / (at + 1)},0,{run},0.8,0.9\n"
         for at in range(rows)

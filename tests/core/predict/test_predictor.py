@@ -17,7 +17,6 @@ from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.saved_model import saved_parameters
 from logreg_tui.core.predict.predictor import newest_parameters, open_predictor
-from logreg_tui.core.session.resume import read_config
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import PIXELS, ExperimentSettings, Schedule, grid
 from logreg_tui.core.training import events
@@ -41,14 +40,14 @@ def trained(tmp_path: Path) -> Path:
 
 
 def test_the_models_of_a_clean_end_are_what_the_checkpoint_holds(trained: Path) -> None:
-    found, saved = newest_parameters(read_config(trained)), saved_parameters(trained)
+    found, saved = newest_parameters(trained), saved_parameters(trained)
     for number, run in saved.items():
         assert (found[number].epoch, found[number].head, found[number].step) == (15, run.head, run.step)
         assert np.array_equal(found[number].weight, run.weight)
         assert np.array_equal(found[number].bias, run.bias)
     assert list(found) == list(saved) == [1, 2]
     (trained / "checkpoint.pt").unlink()
-    assert list(newest_parameters(read_config(trained))) == [1, 2]
+    assert list(newest_parameters(trained)) == [1, 2]
 
 
 @pytest.mark.parametrize("case", ["resumed", "stopped", "damaged", "missing", "without events"])
@@ -68,7 +67,7 @@ def test_where_the_models_may_be_older_the_checkpoint_is_asked(case: str, traine
     # Older, as far as anybody can see: it must not be read.
     older = {"weight": saved[1].weight + 1, "bias": saved[1].bias}
     save_file(older, trained / "model-1.safetensors")
-    assert np.array_equal(newest_parameters(read_config(trained))[1].weight, saved[1].weight)
+    assert np.array_equal(newest_parameters(trained)[1].weight, saved[1].weight)
 
 
 @pytest.mark.parametrize("pixels", PIXELS)

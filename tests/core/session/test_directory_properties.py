@@ -21,9 +21,9 @@ from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.checkpoint import read_checkpoint
+from logreg_tui.core.experiment.config import CONFIG, read_config
 from logreg_tui.core.experiment.directory import (
     CHECKPOINT,
-    CONFIG,
     CSV_HEADER,
     EVENTS,
     FIRST_LENGTHS,
@@ -34,7 +34,7 @@ from logreg_tui.core.experiment.event_log import past_events
 from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.lock import LOCK, read_owner
 from logreg_tui.core.session import start as session
-from logreg_tui.core.session.resume import AlreadyFinished, read_config, resume_experiment
+from logreg_tui.core.session.resume import AlreadyFinished, resume_experiment
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events, requests

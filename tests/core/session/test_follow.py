@@ -29,6 +29,7 @@ from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.replay import Recorded, read_events
 from logreg_tui.core.training.requests import Control
+from tests.helpers.configs import config_of
 
 DEADLINE_S = 20.0
 SETTINGS = ExperimentSettings(epochs=100, report_every=40)
@@ -36,19 +37,7 @@ STARTED = events.ExperimentStarted(
     0, "/elsewhere", "digits", 1437, 360, 64, 10, (8, 8), "cpu, 2 threads", 100, 10, 40, "stands in"
 )
 FIRST_RUN = events.RunStarted(0, 1, RunSettings(), 100)
-CONFIG = {
-    "settings": SETTINGS.to_json(),
-    "dataset": {
-        "name": "digits",
-        "fingerprint": "0",
-        "train_samples": 1437,
-        "test_samples": 360,
-        "features": 64,
-        "classes": 10,
-        "image_shape": [8, 8],
-    },
-    "device": "cpu, 2 threads",
-}
+CONFIG = config_of(SETTINGS, dataset="digits", fingerprint="0", device="cpu, 2 threads")
 
 
 @pytest.fixture(autouse=True)
@@ -479,19 +468,19 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing there": (lambda path: None, "not an experiment directory"),
     "an empty folder": (lambda path: path.mkdir(), "not an experiment directory"),
     "a config without its data": (
-        lambda path: _make(path, {**CONFIG, "dataset": {"name": "x", "fingerprint": "0"}}),
+        lambda path: _make(path, {"name": "x", "fingerprint": "0"}),
         "damaged: KeyError",
     ),
     "a bad shape": (
-        lambda path: _make(path, {**CONFIG, "dataset": {**CONFIG["dataset"], "image_shape": [1]}}),  # type: ignore[dict-item]
-        "damaged: IndexError",
+        lambda path: _make(path, {**CONFIG.to_json()["dataset"], "image_shape": [1]}),
+        "damaged: ValueError",
     ),
 }
 
 
-def _make(path: Path, config: dict[str, Any]) -> None:
+def _make(path: Path, dataset: dict[str, Any]) -> None:
     path.mkdir()
-    (path / "config.json").write_text(json.dumps({"format": 1, **config}))
+    (path / "config.json").write_text(json.dumps({**CONFIG.to_json(), "dataset": dataset}))
     (path / "metrics.csv").touch()
     (path / "events.jsonl").touch()
 

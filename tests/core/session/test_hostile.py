@@ -17,9 +17,9 @@ import torch
 
 from logreg_tui.core.data import download
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.config import CONFIG
 from logreg_tui.core.experiment.directory import (
     CHECKPOINT,
-    CONFIG,
     CSV_HEADER,
     EVENTS,
     METRICS,

@@ -23,22 +23,14 @@ from logreg_tui.tui.screens.main import ALL_ENDED, MainScreen
 from logreg_tui.tui.screens.verb_screen import REQUESTS
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.runs.knobs import Knobs
+from tests.helpers.configs import config_of
 
 TWO_RUNS = (RunSettings(), RunSettings(head="logits", l2=0.0))
 SETTINGS = ExperimentSettings(epochs=10_000)
-CONFIG = {
-    "settings": SETTINGS.to_json(),
-    "dataset": {
-        "name": "mnist",
-        "fingerprint": "0",
-        "train_samples": 60_000,
-        "test_samples": 10_000,
-        "features": 784,
-        "classes": 10,
-        "image_shape": [28, 28],
-    },
-    "device": "cuda:0 NVIDIA H200",
-}
+CONFIG = config_of(
+    SETTINGS, dataset="mnist", train_samples=60_000, test_samples=10_000, features=784, image_shape=(28, 28),
+    device="cuda:0 NVIDIA H200",
+)  # fmt: skip
 
 
 async def test_a_verb_that_asks_something_of_the_training_is_dimmed_and_does_nothing() -> None:

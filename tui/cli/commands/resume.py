@@ -20,7 +20,8 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     """Go on with an experiment, on the screen or without."""
-    from logreg_tui.core.session.resume import read_config, resume_experiment
+    from logreg_tui.core.experiment.config import read_config
+    from logreg_tui.core.session.resume import resume_experiment
 
     directory = to_path(values.directory)
     start = partial(resume_experiment, directory, epochs=values.epochs)

@@ -12,11 +12,13 @@ import pytest
 from logreg_tui.core.analysis import paired_answers as pairs
 from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.comparison_columns import COLUMNS, FIELDS
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.tui.cli.commands.compare import SORTABLE
 from logreg_tui.tui.cli.main import main
+from tests.helpers.configs import config_of
 
 RUNS = (RunSettings(seed=0), RunSettings(seed=1), RunSettings("logits"))
 
@@ -25,9 +27,7 @@ def written(directory: Path, accuracies: Iterable[float] = (0.9, 0.92, 0.95)) ->
     """Write the files of an experiment whose runs have these accuracies; return its directory."""
     directory.mkdir()
     settings = ExperimentSettings(runs=RUNS, dataset="mnist", epochs=100)
-    dataset = {"name": "mnist", "fingerprint": "e" * 64, "test_samples": 10_000}
-    config = {"format": 1, "settings": settings.to_json(), "dataset": dataset}
-    (directory / "config.json").write_text(json.dumps(config))
+    write_config(directory, config_of(settings, fingerprint="e" * 64, test_samples=10_000))
     rows = [
         events.RowLogged(10, run, 10, 0.2, "sigmoid", 0.001, 0.01, 1.5, 0.25, 1.6, 0.9, accuracy, False)
         for run, accuracy in enumerate(accuracies, 1)

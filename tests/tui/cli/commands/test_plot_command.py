@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, grid
 from logreg_tui.core.settings import Schedule as Constant
@@ -19,6 +20,7 @@ from logreg_tui.core.training import events
 from logreg_tui.core.training.events import to_record
 from logreg_tui.tui.cli import main as cli
 from logreg_tui.tui.widgets.cells import ink
+from tests.helpers.configs import config_of
 
 BOTH = (RunSettings(), RunSettings("logits"))
 
@@ -29,9 +31,7 @@ def write_experiment(
     """Write an experiment with 40 rows per run, a row every 10 epochs."""
     directory.mkdir(parents=True)
     settings = ExperimentSettings(runs=tuple(runs), dataset="mnist", epochs=390)
-    dataset = {"name": "mnist", "fingerprint": "e" * 64, "test_samples": 10_000, "classes": 10}
-    config = {"format": 1, "settings": settings.to_json(), "dataset": dataset}
-    (directory / "config.json").write_text(json.dumps(config))
+    write_config(directory, config_of(settings))
     rows = [
         events.RowLogged(
             epoch, run, epoch, epoch / 50, "sigmoid", 0.001, 0.01, loss, 0.0, loss + 0.1, 0.75, 0.5, False

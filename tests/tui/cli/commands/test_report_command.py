@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
 from logreg_tui.core.report import write as report
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
 from logreg_tui.core.report.runs import read_experiments
 from logreg_tui.core.session import start as session
-from logreg_tui.core.session.resume import read_config
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training.events import ExperimentStarted, RowLogged
 from logreg_tui.core.training.requests import Control

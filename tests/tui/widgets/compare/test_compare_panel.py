@@ -18,6 +18,7 @@ from textual.pilot import Pilot
 from logreg_tui.core.analysis.intervals import paired_difference
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import ArraySource, Inputs
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
@@ -25,6 +26,7 @@ from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 from logreg_tui.tui.theme import ASCII, UNICODE
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
+from tests.helpers.configs import config_of
 
 WIDE = (160, 45)
 RUNS = (RunSettings(), RunSettings("logits", 0.0), RunSettings("logits", 0.01))
@@ -366,9 +368,7 @@ async def test_parameters_that_do_not_belong_to_the_row_pair_nothing() -> None:
 def write_experiment(directory: Path, accuracy: float) -> None:
     directory.mkdir(parents=True)
     settings = ExperimentSettings(dataset="mnist", epochs=100)
-    dataset = {"name": "mnist", "fingerprint": "e" * 64, "test_samples": 10_000}
-    config = {"format": 1, "settings": settings.to_json(), "dataset": dataset}
-    (directory / "config.json").write_text(json.dumps(config))
+    write_config(directory, config_of(settings, test_samples=10_000))
     (directory / "metrics.csv").write_text(CSV_HEADER + csv_line(row(1, 10, accuracy)))
     started = events.to_record(events.RunStarted(0, 1, settings.runs[0], 100))
     (directory / "events.jsonl").write_text(json.dumps(started) + "\n")

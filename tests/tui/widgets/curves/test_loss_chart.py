@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,10 +14,13 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.directory import CSV_HEADER
+from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.curves.window import ALL, Window
+from tests.helpers.configs import config_of
 
 
 class ChartApp(App[None]):
@@ -248,7 +250,7 @@ async def test_dragging_moves_the_window_and_a_click_reads_values_off(data: Hist
 async def test_earlier_experiments_come_and_go(data: History, tmp_path: Path) -> None:
     for name in ("20261122T184530-sigmoid", "20261122T200000-sigmoid"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").write_text(json.dumps({"dataset": {"fingerprint": "same"}}))
+        write_config(tmp_path / name, config_of(ExperimentSettings()))
         rows = "".join(f"1,{at},{at},sigmoid,0,0.1,2,0,1.75,0.8,0.9\n" for at in range(0, 900, 100))
         (tmp_path / name / "metrics.csv").write_text(CSV_HEADER + rows)
     assert data.experiment is not None

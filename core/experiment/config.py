@@ -1,0 +1,158 @@
+"""config.json: what an experiment was started with, and what that came to on the machine.
+
+Written once; what changed later stands in events.jsonl. A directory may come from strangers: its
+text is escaped, and what makes no sense is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from logreg_tui.core.data.arrays import MAX_CLASSES
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.files import reason
+from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.text import describe, escape_control_chars
+
+CONFIG = "config.json"
+FORMAT = 1
+"""Version of config.json and checkpoint.pt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentConfig:
+    """Settings, data and machine of an experiment, as config.json has them."""
+
+    settings: ExperimentSettings
+    """As they were when it started."""
+    dataset: str
+    """The name of the data."""
+    fingerprint: str
+    """SHA-256 of the data before `--pixels`."""
+    train_samples: int
+    test_samples: int
+    features: int
+    classes: int
+    image_shape: tuple[int, int] | None
+    """Rows and columns if the features of a sample form an image."""
+    device: str = "unknown"
+    started: datetime | None = None
+    """In UTC."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the packages that matter, by name."""
+
+    @property
+    def safe_settings(self) -> ExperimentSettings:
+        """Settings by which no data are downloaded into a folder that only config.json names."""
+        from logreg_tui.core.data.mnist_files import FAMILIES
+
+        settings = self.settings
+        family = FAMILIES.get("mnist" if settings.dataset == "auto" else settings.dataset)
+        if settings.data_dir is None or family is None or not family.missing(Path(settings.data_dir)):
+            return settings
+        return replace(settings, data_dir=os.environ.get("LOGREG_TUI_DATA_DIR") or None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that `read_config` turns back into an equal config."""
+        return {
+            "format": FORMAT,
+            "started": None if self.started is None else utc_text(self.started),
+            "settings": self.settings.to_json(),
+            "dataset": {
+                "name": self.dataset,
+                "fingerprint": self.fingerprint,
+                "train_samples": self.train_samples,
+                "test_samples": self.test_samples,
+                "features": self.features,
+                "classes": self.classes,
+                "image_shape": self.image_shape,
+            },
+            "device": self.device,
+            "versions": dict(self.versions),
+        }
+
+
+def write_config(directory: Path, config: ExperimentConfig) -> None:
+    """Write config.json. Raises OSError."""
+    (directory / CONFIG).write_text(json.dumps(config.to_json(), indent=2, allow_nan=False) + "\n")
+
+
+def read_config(directory: Path) -> ExperimentConfig:
+    """Read config.json. Raises UserError, naming file and remedy, unless this program can read it."""
+    path = directory / CONFIG
+    try:
+        record = json.loads(path.read_text())
+        if record["format"] != FORMAT:
+            raise UserError(
+                f"{str(directory)!r} was written in format {record['format']!r}, this program reads "
+                f"{FORMAT}: use the version of logreg-tui that wrote it"
+            )
+        return _from_json(record)
+    except OSError as error:
+        raise UserError(
+            f"{str(directory)!r} is not an experiment directory: cannot read {CONFIG}: {reason(error)}"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UsageError) as error:
+        kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+        raise UserError(
+            f"{str(path)!r} is damaged: {kind}{describe(error)}; put back the file as it was written"
+        ) from error
+
+
+def _from_json(record: dict[str, Any]) -> ExperimentConfig:
+    data = record["dataset"]
+    features = _count(data, "features", 1)
+    return ExperimentConfig(
+        settings=ExperimentSettings.from_json(record["settings"]),
+        dataset=escape_control_chars(data["name"]),
+        fingerprint=escape_control_chars(data["fingerprint"]),
+        train_samples=_count(data, "train_samples", 1),
+        test_samples=_count(data, "test_samples", 1),
+        features=features,
+        classes=_count(data, "classes", 2, MAX_CLASSES),
+        image_shape=_image_shape(data["image_shape"], features),
+        device=escape_control_chars(record["device"]),
+        started=_moment(record["started"]),
+        versions={
+            escape_control_chars(name): escape_control_chars(version)
+            for name, version in record["versions"].items()
+        },
+    )
+
+
+def _count(data: Mapping[str, Any], name: str, least: int, most: int = 2**63 - 1) -> int:
+    value = data[name]
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def _image_shape(value: Any, features: int) -> tuple[int, int] | None:  # noqa: ANN401  of a file
+    if value is None:
+        return None
+    if not isinstance(value, list) or [type(side) for side in value] != [int, int]:
+        raise ValueError(f"image_shape is {value!r}")
+    rows, columns = value
+    if rows < 1 or rows * columns != features:
+        raise ValueError(f"image_shape is {value!r} of {features} features")
+    return rows, columns
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+        # Without a zone it would be read as this machine's time, and depend on where it is read.
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def utc_text(moment: datetime) -> str:
+    """Return a time in UTC as ISO 8601, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
