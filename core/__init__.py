@@ -1,1 +1,17 @@
-"""Training of logistic regression, headless: nothing in here knows a screen."""
+"""Training of logistic regression, headless: nothing in here knows a screen.
+
+    errors text files settings heads memory hardware    used by all of core and tui
+
+    data/        files to arrays in memory
+    engine/      arrays to gradient steps
+    training/    the loop, its requests and its events
+    experiment/  the directory on disk: one reader and one writer per file
+    session/     a training with a directory: start, resume, watch, stop
+    analysis/    what rows and parameters say about a run
+    bench/       the benchmark
+    predict/     a user's pictures to predictions
+    export/      files for other programs
+    report/      the written comparison
+
+A package imports those above it, never those below; tests/test_layout.py holds the rule.
+"""
