@@ -1,7 +1,7 @@
 """A widget that is given its lines and paints only those that changed.
 
 Textual does not compare frames: `refresh()` paints the whole widget again. Which cells of a line
-are sent to the terminal is decided behind it, in `tui/driver.py`.
+are sent to the terminal is decided behind it, in `tui/app/driver.py`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.style import Style
+from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -33,6 +34,17 @@ class LineView(Widget):
         changed = [y for y in range(height) if _line(old, y) != _line(self._lines, y)]
         if changed:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def turn_wheel(self, direction: int) -> None:
+        """Answer a notch of the mouse wheel, up (-1) or down (1); nothing by default."""
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.turn_wheel(-1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.turn_wheel(1)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Render the lines of a paint, all in the style that the widget has now."""

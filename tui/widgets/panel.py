@@ -1,20 +1,28 @@
-"""A tab of the main screen: what the painter asks of it, and help with work that takes long."""
+"""A tab of the main screen: its part in the painter's work, and the help that the tabs share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.message import Message
+from textual.strip import Strip
 from textual.widget import Widget
+
+from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.palette import BLACK, WHITE
+from logreg_tui.tui.widgets.spans import strip_of
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
 
 
 class Panel(Widget):
-    """One view of the experiment in place of the loss chart; only the one that is shown is drawn."""
+    """One view of the experiment; only the one that is shown is drawn."""
 
     TITLE: ClassVar[str]
     NEEDS_PARAMETERS: ClassVar[bool] = False
@@ -50,3 +58,53 @@ class Panel(Widget):
             self.post_message(self.Analysed(work(), for_parameters))
 
         self.run_worker(run, thread=True, exclusive=True, group="analysis", exit_on_error=False)
+
+
+class LinePanel(LineView, Panel, can_focus=True):
+    """A tab drawn as lines, anew after its size, its focus or the theme changed."""
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.redraw())
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the lines, once there is room for them, and measure how long that takes."""
+        if self.is_mounted and self.content_size.width and self.content_size.height:
+            start = perf_counter()
+            self.show_lines(self.lines(*self.content_size))
+            self.last_draw_s = perf_counter() - start
+
+    def lines(self, width: int, height: int) -> Sequence[Strip]:
+        """Return what is shown, in at most `height` lines of at most `width` cells."""
+        raise NotImplementedError
+
+
+def look_of(widget: Widget, ascii_only: bool) -> Look:
+    """Return what the terminal and the theme allow a widget."""
+    dark = widget.app.current_theme.dark
+    color = widget.background_colors[1]
+    # A theme that leaves the background to the terminal says nothing about its colour.
+    background = color.rgb if color.ansi is None and color.a == 1 else (BLACK if dark else WHITE)
+    return Look(dark, widget.app.no_color, ascii_only, background)
+
+
+def waiting_for(history: History, selected: int | None, watching: bool) -> str:
+    """Return the reason why there are no parameters of the selected run yet."""
+    if history.experiment is None or selected is None:
+        return "Waiting for the training to begin."
+    if watching:
+        return f"Reading run {selected} from the newest checkpoint: the first time takes some seconds."
+    return f"Waiting for the parameters of run {selected}."
+
+
+def text_lines(text: str, width: int, look: Look) -> list[Strip]:
+    """Return a text as lines of at most `width` cells."""
+    return [strip_of([(line, look.muted)]) for line in textwrap.wrap(text, max(1, width))]

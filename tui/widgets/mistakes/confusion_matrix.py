@@ -63,7 +63,7 @@ class TableView:
     height: int
     cursor: tuple[int, int]
     first: tuple[int, int]
-    """The first label and the first predicted class in view, as `scrolled` gives them."""
+    """The first label and the first predicted class in view, as `first_in_view` gives them."""
     has_focus: bool
 
 
@@ -80,14 +80,6 @@ def lay_out(classes: int, most: int, width: int, height: int) -> Layout:
     has_precision = spare >= 1 and label_width >= ROOMY_LABEL
     top = 3 if spare >= 2 else 2
     return Layout(label_width, cell_width, max(1, min(classes, height - 3)), columns, top, has_precision)
-
-
-def scrolled(first: int, cursor: int, room: int, count: int) -> int:
-    """Return the first of `room` places in view, moved as little as can be, so that the cursor is in view.
-
-    There are `count` places, at least as many as there is room for.
-    """
-    return min(max(first, cursor - room + 1), cursor, count - room)
 
 
 def draw_table(mistakes: Mistakes, head: str, view: TableView, look: Look) -> list[Strip]:

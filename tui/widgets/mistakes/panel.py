@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.mistakes.confusion_matrix import Layout, TableView, draw_table, lay_out, scrolled
+from logreg_tui.tui.widgets.mistakes.confusion_matrix import Layout, TableView, draw_table, lay_out
 from logreg_tui.tui.widgets.mistakes.images import draw_images, page_of
 from logreg_tui.tui.widgets.mistakes.study import CellSamples, Study, Wanted, study
-from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.panel_look import look_of, text_lines, waiting_for
+from logreg_tui.tui.widgets.panel import LinePanel, Panel, look_of, text_lines, waiting_for
+from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 
 if TYPE_CHECKING:
     from logreg_tui.core.data.dataset import Dataset
@@ -28,7 +27,7 @@ REST = 25
 """The table rests this many times as long as it took: 4 % of one processor."""
 
 
-class MistakesPanel(LineView, Panel, can_focus=True):
+class MistakesPanel(LinePanel):
     """A table under a cursor, or the samples of its cell; computed on another thread, one thing at a time."""
 
     DEFAULT_CSS = "MistakesPanel { width: 1fr; height: 1fr; }"
@@ -90,7 +89,7 @@ class MistakesPanel(LineView, Panel, can_focus=True):
         self._dataset = history.dataset
         self._waiting = waiting_for(history, selected, self._watching)
         self._work()
-        self._redraw()
+        self.redraw()
 
     # What is computed
 
@@ -133,7 +132,7 @@ class MistakesPanel(LineView, Panel, can_focus=True):
         else:
             self._problem, self._wanted = str(event.result), None
         self._work()
-        self._redraw()
+        self.redraw()
 
     @property
     def _cell(self) -> CellSamples | None:
@@ -143,27 +142,8 @@ class MistakesPanel(LineView, Panel, can_focus=True):
 
     # What is drawn
 
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
-
-    def on_resize(self) -> None:
-        self._redraw()
-
-    def on_focus(self) -> None:
-        self._redraw()
-
-    def on_blur(self) -> None:
-        self._redraw()
-
-    def _redraw(self) -> None:
-        if not self.is_mounted or not self.content_size.width or not self.content_size.height:
-            return
-        start = perf_counter()
-        self.show_lines(self._drawn())
-        self.last_draw_s = perf_counter() - start
-
-    def _drawn(self) -> list[Strip]:
-        width, height = self.content_size
+    def lines(self, width: int, height: int) -> list[Strip]:
+        """Return the table, the samples of a cell, or why there is nothing to show."""
         look = look_of(self, self._ascii_only)
         shown = self._shown()
         if shown is None or self._cursor is None or self._problem:
@@ -202,8 +182,8 @@ class MistakesPanel(LineView, Panel, can_focus=True):
         row, column = (min(at, classes - 1) for at in self._cursor)
         self._cursor = row, column
         return (
-            scrolled(self._first[0], row, layout.rows, classes),
-            scrolled(self._first[1], column, layout.columns, classes),
+            first_in_view(self._first[0], row, layout.rows, classes),
+            first_in_view(self._first[1], column, layout.columns, classes),
         )
 
     # Keys and mouse
@@ -223,7 +203,7 @@ class MistakesPanel(LineView, Panel, can_focus=True):
         last = len(shown.mistakes.counts) - 1
         row, column = self._cursor
         self._cursor = max(0, min(row + rows, last)), max(0, min(column + columns, last))
-        self._redraw()
+        self.redraw()
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by as many rows as are in view; among samples, turn the page."""
@@ -252,7 +232,7 @@ class MistakesPanel(LineView, Panel, can_focus=True):
             self._work()
             return
         self._cursor = shown.mistakes.worst
-        self._redraw()
+        self.redraw()
 
     def action_look(self) -> None:
         """Show the samples of the cell under the cursor."""
@@ -260,12 +240,12 @@ class MistakesPanel(LineView, Panel, can_focus=True):
             return
         self._wanted = Wanted(*self._cursor, 0)
         self._work()
-        self._redraw()
+        self.redraw()
 
     def action_back(self) -> None:
         """Show the table again."""
         self._wanted = None
-        self._redraw()
+        self.redraw()
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor under the mouse; where it is there already, show the samples."""
@@ -277,14 +257,8 @@ class MistakesPanel(LineView, Panel, can_focus=True):
             self.action_look()
         elif cell is not None:
             self._cursor = cell
-            self._redraw()
+            self.redraw()
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Move down; among samples, turn the page."""
-        event.stop()
-        self.action_move(1, 0)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Move up; among samples, turn back."""
-        event.stop()
-        self.action_move(-1, 0)
+    def turn_wheel(self, direction: int) -> None:
+        """Move down or up; among samples, turn the page."""
+        self.action_move(direction, 0)

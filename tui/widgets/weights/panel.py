@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.strip import Strip
 
-from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.panel_look import look_of, text_lines, waiting_for
+from logreg_tui.tui.widgets.panel import LinePanel, look_of, text_lines, waiting_for
 from logreg_tui.tui.widgets.weights.view import Grid, WeightsLook, arrange, draw_weights, grid_height
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
-class WeightsPanel(LineView, Panel, can_focus=True):
+class WeightsPanel(LinePanel):
     """Draws the newest parameters that were shown; costs nothing until `draw` is called."""
 
     DEFAULT_CSS = "WeightsPanel { width: 1fr; height: 1fr; }"
@@ -67,38 +65,22 @@ class WeightsPanel(LineView, Panel, can_focus=True):
         self._shown = self._parameters(history, selected)
         self._waiting = waiting_for(history, selected, self._watching)
         self._shape = history.experiment.image_shape if history.experiment else None
-        self._redraw()
+        self.redraw()
 
     def _parameters(self, history: History, selected: int | None) -> ParametersSnapshot | None:
         return None if selected is None else history.parameters.get(selected)
-
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
-
-    def on_resize(self) -> None:
-        self._redraw()
-
-    def on_focus(self) -> None:
-        self._redraw()
-
-    def on_blur(self) -> None:
-        self._redraw()
 
     def _view(self) -> WeightsLook:
         width, height = self.content_size
         return WeightsLook(width, height, self._chosen, self._is_enlarged, self.has_focus)
 
-    def _redraw(self) -> None:
-        if not self.is_mounted or not self.content_size.width or not self.content_size.height:
-            return
-        start = perf_counter()
+    def lines(self, width: int, height: int) -> list[Strip]:
+        """Return the pictures, or why there are none."""
         look = look_of(self, self._ascii_only)
         if self._shown is None:
-            self.show_lines(text_lines(self._waiting, self.content_size.width, look))
-        else:
-            self._chosen = min(self._chosen, len(self._shown.bias) - 1)
-            self.show_lines(draw_weights(self._shown, self._image_shape, self._view(), look))
-        self.last_draw_s = perf_counter() - start
+            return text_lines(self._waiting, width, look)
+        self._chosen = min(self._chosen, len(self._shown.bias) - 1)
+        return draw_weights(self._shown, self._image_shape, self._view(), look)
 
     @property
     def _image_shape(self) -> tuple[int, int] | None:
@@ -117,7 +99,7 @@ class WeightsPanel(LineView, Panel, can_focus=True):
         """Choose a class, or the last one where there are fewer."""
         last = len(self._shown.bias) - 1 if self._shown is not None else 0
         self._chosen = max(0, min(number, last))
-        self._redraw()
+        self.redraw()
 
     def action_move(self, steps: int) -> None:
         """Choose a class so many further on."""
@@ -136,12 +118,12 @@ class WeightsPanel(LineView, Panel, can_focus=True):
     def action_enlarge(self) -> None:
         """Show the chosen class alone, or all again."""
         self._is_enlarged = not self._is_enlarged
-        self._redraw()
+        self.redraw()
 
     def action_show_all(self) -> None:
         """Show all classes again."""
         self._is_enlarged = False
-        self._redraw()
+        self.redraw()
 
     def on_click(self, event: events.Click) -> None:
         """Enlarge the class under the mouse, or show all again."""
@@ -152,15 +134,9 @@ class WeightsPanel(LineView, Panel, can_focus=True):
             self._chosen = number
         self.action_enlarge()
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Choose the next class."""
-        event.stop()
-        self.action_move_lines(1)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Choose the class before."""
-        event.stop()
-        self.action_move_lines(-1)
+    def turn_wheel(self, direction: int) -> None:
+        """Choose the class below or above."""
+        self.action_move_lines(direction)
 
     def _grid(self) -> Grid | None:
         """Return where the pictures stand, or None where there are none."""

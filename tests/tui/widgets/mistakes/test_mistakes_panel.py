@@ -23,11 +23,11 @@ from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
     draw_table,
     heat_color,
     lay_out,
-    scrolled,
 )
 from logreg_tui.tui.widgets.mistakes.images import LEAST_HEIGHT, draw_images
 from logreg_tui.tui.widgets.mistakes.panel import LEAST_REST_S, MistakesPanel
 from logreg_tui.tui.widgets.mistakes.study import MOST_SAMPLES, Study, Wanted, study
+from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 
 SIZES = [(58, 8), (58, 45), (80, 14), (100, 30), (160, 45), (160, 8)]
 
@@ -77,7 +77,10 @@ def table(
     mistakes = looked(data, shown).mistakes
     classes = len(mistakes.counts)
     layout = lay_out(classes, int(mistakes.counts.max()), width, height)
-    first = scrolled(0, cursor[0], layout.rows, classes), scrolled(0, cursor[1], layout.columns, classes)
+    first = (
+        first_in_view(0, cursor[0], layout.rows, classes),
+        first_in_view(0, cursor[1], layout.columns, classes),
+    )
     view = TableView(width, height, cursor, first, True)
     return [line.text for line in draw_table(mistakes, shown.head, view, Look())]
 
@@ -125,23 +128,6 @@ def test_the_diagonal_is_bold_with_and_without_colour(digits: Dataset) -> None:
         lines = draw_table(mistakes, "logits", TableView(100, 30, (9, 8), (0, 0), True), look)
         bold = [segment.text for segment in lines[5] if segment.style is not None and segment.style.bold]
         assert [text.strip() for text in bold] == [str(mistakes.counts[2, 2])]
-
-
-@pytest.mark.parametrize(
-    ("first", "cursor", "room", "count", "expected"),
-    [
-        (0, 3, 5, 10, 0),
-        (0, 7, 5, 10, 3),
-        (6, 2, 5, 10, 2),
-        (4, 6, 5, 10, 4),
-        (8, 9, 10, 10, 0),
-        (9, 9, 5, 10, 5),
-    ],
-)
-def test_the_table_scrolls_as_little_as_keeps_the_cursor_in_view(
-    first: int, cursor: int, room: int, count: int, expected: int
-) -> None:
-    assert scrolled(first, cursor, room, count) == expected
 
 
 def test_a_cell_is_found_under_the_mouse() -> None:
