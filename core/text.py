@@ -1,6 +1,9 @@
-"""Text found in files, made harmless to a terminal, to markup and to spreadsheets."""
+"""Text found in files, made harmless to a terminal, to markup and to spreadsheets; numbers in sentences."""
 
 from __future__ import annotations
+
+import math
+from decimal import Decimal
 
 MAX_SHOWN = 60
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -23,3 +26,32 @@ def describe(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     line = escape_control_chars(text.strip().split("\n")[0])
     return line if len(line) <= 2 * MAX_SHOWN else line[: 2 * MAX_SHOWN - 3] + "..."
+
+
+def exact(value: float) -> str:
+    """Return a setting in all its digits, without an exponent if it is of a usual size."""
+    return _without_exponent(repr(float(value)).removesuffix(".0"), value)
+
+
+def rounded(value: float, digits: int = 3) -> str:
+    """Return a figure with significant digits alone, without an exponent if it is of a usual size."""
+    return _without_exponent(f"{value:.{digits}g}", value)
+
+
+def _without_exponent(text: str, value: float) -> str:
+    is_usual = math.isfinite(value) and (value == 0 or 1e-9 <= abs(value) < 1e15)
+    return f"{Decimal(text):f}" if is_usual else text
+
+
+def loss_text(value: float) -> str:
+    """Return a loss with four decimals; if it is far off, with four digits."""
+    return rounded(value, 4) if abs(value) >= 1e6 else f"{value:.4f}"
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 in per cent; more than nothing never looks like 0, less than all never like 100."""
+    if 0 < share < 0.0005:
+        return "less than 0.1 %"
+    if 0.9995 <= share < 1:
+        return "more than 99.9 %"
+    return f"{100 * share:.1f} %"

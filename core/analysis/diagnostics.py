@@ -1,24 +1,38 @@
-"""When a run needs somebody's attention: its loss has stopped falling, or stopped being a number.
+"""How a run is doing, from its rows: how far its loss is, whether it oscillates, stalls or has diverged.
 
-Reads rows only; imports no numpy itself, because the screen loads it before the first frame.
+No numpy is imported here, because the screen loads this module before the first frame.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.core.heads import loss_floor
+from logreg_tui.core.settings import SIGMOID, RunSettings
+from logreg_tui.core.training.history import COLUMNS, History, RunHistory
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from logreg_tui.core.analysis.inspection import HeadFacts
+    from logreg_tui.core.training.events import RowLogged
+
 WINDOW_EPOCHS = 1000
-"""A stall is looked for in this many of the newest epochs ..."""
+"""A plateau is looked for in this many of the newest epochs ..."""
 LEAST_ROWS = 30
-"""... or in more of them, where fewer rows than this were logged in them."""
+"""... or in more of them, if fewer rows than this were logged in them."""
 LEAST_FALL = 1e-4
 """Less than this share of itself is no fall: 0.01 %."""
+RECENT_ROWS = 30
+"""Differences of the train loss that are looked at for its sign changes: one row more."""
+MOST_SIGN_CHANGES = 7
+"""A train loss whose differences change sign more often than this in RECENT_ROWS oscillates."""
+LEAST_SWING = 1e-4
+"""Sign changes within this share of the loss are rounding, no oscillation."""
+OVERFIT = 0.01
+"""A test loss this share above its lowest, while the train loss went on falling, is overfitted."""
 DIVERGED = "diverged"
 STALLS = "stalls"
 
@@ -30,7 +44,139 @@ class Plateau:
     since: int
     """The first epoch whose loss is within LEAST_FALL of the lowest one."""
     epochs: int
-    """How many of the newest epochs were looked at."""
+    """The number of newest epochs that were looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lowest:
+    """The row with the lowest test loss since the last knob turn."""
+
+    epoch: int
+    train_loss: float
+    test_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiagnosis:
+    """The figures of a run that its explanation and the advice on it follow from."""
+
+    settings: RunSettings
+    status: str
+    epochs: int
+    """Planned."""
+    classes: int
+    last: RowLogged
+    first_loss: float
+    """Train loss of the first row with the present head."""
+    recent: tuple[float, ...]
+    """Train losses of the newest rows since the last knob turn, RECENT_ROWS + 1 at most."""
+    recent_accuracies: tuple[float, ...]
+    """Test accuracies of the newer half of these rows."""
+    lowest: Lowest
+    plateau: Plateau | None = None
+    pixels: str | None = None
+    """None if it is not known."""
+    facts: HeadFacts | None = None
+    directory: str = "DIR"
+    cause: str = ""
+    """The value that diverged."""
+
+    @property
+    def floor(self) -> float:
+        """The loss below which no training gets, in nats: ln(1 + (C - 1)/e) for a sigmoid, else 0."""
+        return loss_floor(self.classes) if self.settings.head == SIGMOID else 0.0
+
+    @property
+    def distance(self) -> float:
+        """Train loss above the floor."""
+        return self.last.train_loss - self.floor
+
+    @property
+    def sign_changes(self) -> int:
+        """Sign changes of the train loss's differences from row to row, in the newest rows."""
+        changes = [after - before for before, after in pairwise(self.recent)]
+        return sum(before * after < 0 for before, after in pairwise(changes))
+
+    @property
+    def oscillates(self) -> bool:
+        """True if the train loss goes up and down rather than down."""
+        if self.sign_changes <= MOST_SIGN_CHANGES:
+            return False
+        return max(self.recent) - min(self.recent) > LEAST_SWING * max(self.recent)
+
+    @property
+    def penalty_share(self) -> float:
+        """L2 penalty as a share of the objective above the floor."""
+        above = self.distance + self.last.l2_penalty
+        return self.last.l2_penalty / above if above > 0 else 0.0
+
+    @property
+    def penalty_of_objective(self) -> float:
+        """L2 penalty as a share of the whole objective."""
+        return self.last.l2_penalty / self.last.objective if self.last.l2_penalty else 0.0
+
+    @property
+    def overfits(self) -> bool:
+        """True if the test loss has risen while the train loss fell."""
+        has_risen = self.last.test_loss > (1 + OVERFIT) * self.lowest.test_loss
+        return has_risen and self.last.train_loss < self.lowest.train_loss and not self.oscillates
+
+
+def diagnose(
+    run: RunHistory,
+    classes: int,
+    pixels: str | None,
+    facts: HeadFacts | None,
+    directory: str = "DIR",
+    until: int | None = None,
+) -> RunDiagnosis | None:
+    """Return the diagnosis of a run from its rows up to epoch `until`, or None while it has no row."""
+    epochs, train, test, accuracies = run.columns.read("epoch", "train_loss", "test_loss", "test_accuracy")
+    if until is not None:
+        epochs = epochs[: int(epochs.searchsorted(until, side="right"))]
+    count = len(epochs)
+    if run.last is None or not count:
+        return None
+    last, train, test = _row(run, count - 1), train[:count], test[:count]
+    # A knob that was turned just now may have no row behind it yet.
+    start = min(_first_row(run, epochs), count - 1)
+    of_head = min(_first_row(run, epochs, only_breaks=True), count - 1)
+    best = start + int(test[start:].argmin())
+    recent = train[start:][-RECENT_ROWS - 1 :].tolist()
+    return RunDiagnosis(
+        run.settings,
+        run.status,
+        run.epochs,
+        classes,
+        last,
+        first_loss=float(train[of_head]),
+        recent=tuple(recent),
+        recent_accuracies=tuple(accuracies[count - 1 - (len(recent) - 1) // 2 : count].tolist()),
+        lowest=Lowest(int(epochs[best]), float(train[best]), float(test[best])),
+        plateau=plateau_of(run),
+        pixels=pixels,
+        facts=facts,
+        directory=directory,
+        cause=run.marks[-1].text if run.status == DIVERGED and run.marks else "",
+    )
+
+
+def _row(run: RunHistory, at: int) -> RowLogged:
+    """Return the row at a place, the newest with its own head and lambda."""
+    assert run.last is not None
+    if at == len(run.columns) - 1:
+        return run.last
+    columns = zip(COLUMNS, run.columns.read(*COLUMNS), strict=True)
+    values: dict[str, Any] = {name: float(column[at]) for name, column in columns}
+    return replace(run.last, **{**values, "epoch": int(values["epoch"])})
+
+
+def _first_row(run: RunHistory, epochs: np.ndarray, *, only_breaks: bool = False) -> int:
+    """Return the number of the first row behind the last knob turn, or behind the last head switch."""
+    turns = [mark.epoch for mark in run.marks if mark.breaks_line or not only_breaks]
+    if run.status == DIVERGED and not only_breaks:
+        turns = turns[:-1]
+    return int(epochs.searchsorted(turns[-1], side="right")) if turns else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,44 +187,36 @@ class Alarm:
     kind: str
     """DIVERGED or STALLS."""
     epoch: int
-    """The run's epoch at which it diverged, or since which it stalls."""
+    """The run's epoch at which it diverged, or since which its loss does not fall."""
     epochs: int = 0
-    """Of a stall: how many epochs were looked at."""
+    """Of a plateau: the number of epochs that were looked at."""
     cause: str = ""
-    """Of a divergence: which value, such as `train_loss is nan`."""
-    sign_changes: int = 0
-    """How often a knob was turned before: another turn makes a later stall another one."""
+    """Of a divergence: the value, such as `train_loss is nan`."""
+    knob_turns: int = 0
+    """Knobs turned before: after another turn a later plateau is another one."""
 
     @property
     def key(self) -> tuple[int, str, int]:
-        """What stays the same while it is the same alarm."""
-        return self.run, self.kind, self.sign_changes
+        """Equal while it is the same alarm."""
+        return self.run, self.kind, self.knob_turns
 
 
-def first_row(run: RunHistory, epochs: np.ndarray, *, only_breaks: bool = False) -> int:
-    """Return the number of the first row behind the last knob turn, or behind the last head switch."""
-    sign_changes = [mark.epoch for mark in run.marks if mark.breaks_line or not only_breaks]
-    if run.status == DIVERGED and not only_breaks:
-        sign_changes = sign_changes[:-1]
-    return int(epochs.searchsorted(sign_changes[-1], side="right")) if sign_changes else 0
-
-
-def stall_of(run: RunHistory) -> Plateau | None:
-    """Return how a run stalls, or None.
+def plateau_of(run: RunHistory) -> Plateau | None:
+    """Return the plateau on which a run's train loss is, or None.
 
     The lowest train loss of the newest WINDOW_EPOCHS epochs (and LEAST_ROWS rows) is compared with
-    the lowest before, so that a loss that only swings counts as a stall too. Rows from before the
+    the lowest before, so that a loss that only oscillates is on a plateau too. Rows from before the
     last knob turn do not count, and as many epochs again must lie before the window.
     """
     epochs, losses = run.columns.read("epoch", "train_loss")
-    start = first_row(run, epochs)
+    start = _first_row(run, epochs)
     epochs, losses = epochs[start:], losses[start:]
     if len(epochs) < 2 * LEAST_ROWS or epochs[-1] - epochs[0] < 2 * WINDOW_EPOCHS:
         return None
     in_window = int(epochs.searchsorted(epochs[-1] - WINDOW_EPOCHS, side="right"))
     begin = min(in_window, len(epochs) - LEAST_ROWS)
     before, newest = float(losses[:begin].min()), float(losses[begin:].min())
-    # Also false where one of them is not a number: that is a divergence.
+    # Also false if one of them is not a number: that is a divergence.
     if not before - newest < LEAST_FALL * before:
         return None
     lowest = min(before, newest)
@@ -87,18 +225,18 @@ def stall_of(run: RunHistory) -> Plateau | None:
 
 
 def alarms(history: History) -> list[Alarm]:
-    """Return what needs attention, what happened last first: divergences, and stalls of runs that train."""
-    found = [(when, alarm) for run in history.runs.values() for when, alarm in _alarms_of(run)]
+    """Return the alarms of all runs, the newest first: divergences, and plateaus of runs that train."""
+    found = [pair for run in history.runs.values() if (pair := _alarm_of(run)) is not None]
     return [alarm for _, alarm in sorted(found, key=lambda pair: (pair[0], pair[1].run), reverse=True)]
 
 
-def _alarms_of(run: RunHistory) -> list[tuple[int, Alarm]]:
-    """Return a run's alarm, at most one, with the step at which it was due."""
+def _alarm_of(run: RunHistory) -> tuple[int, Alarm] | None:
+    """Return the step at which a run's alarm was due, and the alarm; None if it gives none."""
     if run.status == DIVERGED and run.ended_at is not None:
         cause = run.marks[-1].text.removeprefix(f"{DIVERGED}: ") if run.marks else ""
-        return [(run.joined_at + run.ended_at, Alarm(run.number, DIVERGED, run.ended_at, cause=cause))]
-    stall = stall_of(run) if run.is_training else None
-    if stall is None:
-        return []
-    alarm = Alarm(run.number, STALLS, stall.since, stall.epochs, sign_changes=len(run.marks))
-    return [(run.joined_at + stall.since + stall.epochs, alarm)]
+        return run.joined_at + run.ended_at, Alarm(run.number, DIVERGED, run.ended_at, cause=cause)
+    plateau = plateau_of(run) if run.is_training else None
+    if plateau is None:
+        return None
+    alarm = Alarm(run.number, STALLS, plateau.since, plateau.epochs, knob_turns=len(run.marks))
+    return run.joined_at + plateau.since + plateau.epochs, alarm

@@ -27,7 +27,7 @@ from logreg_tui.core.report.text import (
     literal_text,
     points_text,
 )
-from logreg_tui.core.report.why import explain, in_short, nevertheless, penalties, scales
+from logreg_tui.core.report.why import explained, in_short, nevertheless, scales
 from logreg_tui.core.settings import SIGMOID
 
 DOCUMENTATION = "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html"
@@ -60,10 +60,9 @@ def _change(study: RunComparison) -> Iterator[str]:
     yield markdown_table(header, rows, range(1, len(header)))
     yield " ".join(notes(study.insights))
     for insight in study.insights:
-        yield from explain(insight)
+        yield from explained(insight)
     if contest is not None:
         yield scales(*study.insights)
-    yield penalties(study.insights)
     yield from _all_pairs(study)
 
 

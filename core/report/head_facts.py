@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.analysis.advice import RunDiagnosis, case_of
-from logreg_tui.core.analysis.diagnostics import DIVERGED
+from logreg_tui.core.analysis.diagnostics import RunDiagnosis, diagnose
 from logreg_tui.core.analysis.inspection import SATURATED, HeadFacts, head_facts
 from logreg_tui.core.experiment.saved_model import data_at_hand
 from logreg_tui.core.heads import loss_floor
@@ -70,12 +69,14 @@ class RunAnalysis:
         return self.penalty / (self.train_loss + self.penalty) if self.penalty else 0.0
 
     @property
-    def case(self) -> RunDiagnosis | None:
-        """What the rules of advice know of the run; None where its newest row is no number."""
-        if self.told.compared.state == DIVERGED:
-            return None
-        setup = self.told.setup
-        return case_of(self.told.history, setup.classes, setup.settings.pixels, self.facts, "DIR")
+    def diagnosis(self) -> RunDiagnosis:
+        """The diagnosis of the run up to its newest sound row."""
+        setup, told = self.told.setup, self.told
+        found = diagnose(
+            told.history, setup.classes, setup.settings.pixels, self.facts, until=told.compared.epochs
+        )
+        assert found is not None
+        return found
 
 
 def look(runs: Sequence[ReportedRun]) -> list[RunAnalysis]:

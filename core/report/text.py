@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 
-from logreg_tui.core.text import escape_control_chars
+from logreg_tui.core.text import escape_control_chars, exact, loss_text, percent, rounded
 
+__all__ = ["exact", "loss_text", "percent", "rounded"]
 MOST_CHARACTERS = 120
 """Of a text from a file."""
 _WORDS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ,.:+-]*[A-Za-z0-9])?")
 _LINKS = re.compile(r"www\.|:/", re.IGNORECASE)
 
 
-def exact(value: float) -> str:
-    """Return a setting in all its digits, without an exponent where it is of a usual size."""
-    return _without_exponent(repr(float(value)).removesuffix(".0"), value)
-
-
-def rounded(value: float, digits: int = 3) -> str:
-    """Return a figure with so many significant digits, without an exponent where it is of a usual size."""
-    return _without_exponent(f"{value:.{digits}g}", value)
-
-
-def _without_exponent(text: str, value: float) -> str:
-    is_usual = math.isfinite(value) and (value == 0 or 1e-9 <= abs(value) < 1e15)
-    return f"{Decimal(text):f}" if is_usual else text
-
-
-def loss_text(value: float) -> str:
-    """Return a loss with four decimals; where it is far off, with four digits."""
-    return rounded(value, 4) if abs(value) >= 1e6 else f"{value:.4f}"
-
-
 def accuracy_text(value: float) -> str:
     """Return an accuracy as a share of 1."""
     return f"{value:.4f}"
-
-
-def percent(share: float) -> str:
-    """Return a share of 1 in per cent; what is not 0 never looks like 0, what is not all not like all."""
-    if 0 < share < 0.0005:
-        return "less than 0.1 %"
-    if 0.9995 <= share < 1:
-        return "more than 99.9 %"
-    return f"{100 * share:.1f} %"
 
 
 def points_text(value: float) -> str:

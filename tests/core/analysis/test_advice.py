@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from helpers.telling import logged, started_history
 
-from logreg_tui.core.analysis.advice import Lowest, RunDiagnosis, advise, case_of
-from logreg_tui.core.analysis.diagnostics import Plateau
+from logreg_tui.core.analysis.advice import advise
+from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis, diagnose
 from logreg_tui.core.analysis.inspection import HeadFacts
 from logreg_tui.core.settings import LOGITS, SIGMOID, RunSettings, Schedule
 from logreg_tui.core.training import events
@@ -16,14 +16,16 @@ from logreg_tui.core.training import events
 FALLING = tuple(1.6 - 0.001 * row for row in range(31))
 SWINGING = tuple(20.0 + row % 2 for row in range(31))
 ROUNDING = tuple(1.5 + 1e-7 * (row % 2) for row in range(31))
-STALL = Plateau(3200, 1000)
+PLATEAU = Plateau(3200, 1000)
 
 
 def facts(saturated: float | None) -> HeadFacts:
     return HeadFacts(1, 100, SIGMOID, 60_000, 0.0003, 0.15, saturated, 0.1, 0.0)
 
 
-def case(head: str = SIGMOID, train: float = 1.57, test: float = 1.57, **changes: object) -> RunDiagnosis:
+def diagnosed(
+    head: str = SIGMOID, train: float = 1.57, test: float = 1.57, **changes: object
+) -> RunDiagnosis:
     """Return a run in the middle of a calm training, of which nothing need be said."""
     settings = RunSettings(head, 0.0)
     last = logged(1, 4000, train_loss=train, test_loss=test, settings=settings)
@@ -35,6 +37,7 @@ def case(head: str = SIGMOID, train: float = 1.57, test: float = 1.57, **changes
         last,
         first_loss=2.3,
         recent=FALLING,
+        recent_accuracies=(0.9,),
         lowest=Lowest(4000, train, test),
     )
     return replace(calm, **changes)  # type: ignore[arg-type]
@@ -45,42 +48,42 @@ def with_penalty(made: RunDiagnosis, l2: float, penalty: float) -> RunDiagnosis:
 
 
 def with_schedule(made: RunDiagnosis, schedule: Schedule) -> RunDiagnosis:
-    return replace(made, settings=replace(made.settings, schedule=schedule), stall=STALL)
+    return replace(made, settings=replace(made.settings, schedule=schedule), plateau=PLATEAU)
 
 
-OVERFITTED = case(LOGITS, 0.05, 0.14, lowest=Lowest(900, 0.08, 0.12))
+OVERFITTED = diagnosed(LOGITS, 0.05, 0.14, lowest=Lowest(900, 0.08, 0.12))
 
 
 @pytest.mark.parametrize(
     ("made", "hows"),
     [
-        (case(), []),
-        (case(pixels="raw", facts=facts(0.97)), ["--pixels unit"]),
-        (case(pixels="raw", facts=facts(0.4)), []),
-        (case(pixels="unit", facts=facts(0.97)), []),
-        (case(facts=facts(0.97)), []),
-        (case(train=1.5442), ["press h"]),
-        (case(train=1.5460), []),
-        (case(stall=STALL), ["press c"]),
-        (case(LOGITS, 0.3, 0.3, stall=STALL), []),
-        (case(LOGITS, 20.0, 20.0, recent=SWINGING), ["--schedule step"]),
-        (case(LOGITS, 20.0, 20.0, recent=SWINGING, pixels="raw"), ["--pixels unit", "lr 0.001"]),
-        (case(recent=ROUNDING), []),
-        (with_penalty(case(LOGITS, 0.3, 0.3), 0.001, 0.31), ["lambda 0.0001"]),
-        (with_penalty(case(LOGITS, 0.3, 0.3), 0.001, 0.29), []),
-        (with_penalty(case(), 0.01, 0.2), ["press -"]),
+        (diagnosed(), []),
+        (diagnosed(pixels="raw", facts=facts(0.97)), ["--pixels unit"]),
+        (diagnosed(pixels="raw", facts=facts(0.4)), []),
+        (diagnosed(pixels="unit", facts=facts(0.97)), []),
+        (diagnosed(facts=facts(0.97)), []),
+        (diagnosed(train=1.5442), ["press h"]),
+        (diagnosed(train=1.5460), []),
+        (diagnosed(plateau=PLATEAU), ["press c"]),
+        (diagnosed(LOGITS, 0.3, 0.3, plateau=PLATEAU), []),
+        (diagnosed(LOGITS, 20.0, 20.0, recent=SWINGING), ["--schedule step"]),
+        (diagnosed(LOGITS, 20.0, 20.0, recent=SWINGING, pixels="raw"), ["--pixels unit", "lr 0.001"]),
+        (diagnosed(recent=ROUNDING), []),
+        (with_penalty(diagnosed(LOGITS, 0.3, 0.3), 0.001, 0.31), ["lambda 0.0001"]),
+        (with_penalty(diagnosed(LOGITS, 0.3, 0.3), 0.001, 0.29), []),
+        (with_penalty(diagnosed(), 0.01, 0.2), ["press -"]),
         (OVERFITTED, ["press l"]),
         (with_penalty(OVERFITTED, 0.001, 0.06), ["lambda 0.01"]),
         (replace(OVERFITTED, lowest=Lowest(900, 0.04, 0.12)), []),
-        (with_schedule(case(LOGITS), Schedule("step", 1000, 0.1)), ["--step-size 3000"]),
-        (with_schedule(case(LOGITS), Schedule("exponential", gamma=0.997)), ["--gamma 0.999"]),
-        (with_schedule(case(LOGITS), Schedule("cosine", period=4001)), ["--epochs 8002"]),
-        (with_schedule(case(LOGITS), Schedule("step", 4000, 0.1)), []),
-        (case(status="finished", epochs=4000), ["resume DIR --epochs 8000"]),
-        (case(epochs=4400), ["--epochs 8800"]),
-        (case(epochs=4000, status="finished", recent=FALLING[:20]), []),
-        (case(epochs=4000, status="finished", recent=(*FALLING[:30], 1.6)), []),
-        (case(status="diverged", cause="diverged: train_loss is nan"), ["press R: lr 0.001"]),
+        (with_schedule(diagnosed(LOGITS), Schedule("step", 1000, 0.1)), ["--step-size 3000"]),
+        (with_schedule(diagnosed(LOGITS), Schedule("exponential", gamma=0.997)), ["--gamma 0.999"]),
+        (with_schedule(diagnosed(LOGITS), Schedule("cosine", period=4001)), ["--epochs 8002"]),
+        (with_schedule(diagnosed(LOGITS), Schedule("step", 4000, 0.1)), []),
+        (diagnosed(status="finished", epochs=4000), ["resume DIR --epochs 8000"]),
+        (diagnosed(epochs=4400), ["--epochs 8800"]),
+        (diagnosed(epochs=4000, status="finished", recent=FALLING[:20]), []),
+        (diagnosed(epochs=4000, status="finished", recent=(*FALLING[:30], 1.6)), []),
+        (diagnosed(status="diverged", cause="diverged: train_loss is nan"), ["press R: lr 0.001"]),
     ],
 )
 def test_each_advice_follows_from_its_figures(made: RunDiagnosis, hows: list[str]) -> None:
@@ -104,7 +107,7 @@ def test_rows_before_a_knob_was_turned_do_not_count() -> None:
         history.apply(logged(1, epoch, train_loss=5 - epoch / 100, test_loss=5))
     history.apply(events.SettingChanged(95, 1, 95, "l2", 0.001, 0.0))
     history.apply(logged(1, 100, train_loss=3, test_loss=4))
-    made = case_of(history.runs[1], 10, "raw", None, "DIR")
+    made = diagnose(history.runs[1], 10, "raw", None, "DIR")
     assert made is not None
     assert made.first_loss == 4.9
     assert made.recent == (3,)
@@ -115,10 +118,10 @@ def test_a_knob_turned_after_the_last_row_leaves_the_last_row() -> None:
     history = started_history(1)
     history.apply(logged(1, 10, train_loss=2.5))
     history.apply(events.SettingChanged(15, 1, 15, "l2", 0.001, 0.0))
-    made = case_of(history.runs[1], 10, None, None, "DIR")
+    made = diagnose(history.runs[1], 10, None, None, "DIR")
     assert made is not None
     assert made.recent == (2.5,)
 
 
 def test_without_rows_nothing_is_known() -> None:
-    assert case_of(started_history(1).runs[1], 10, None, None, "DIR") is None
+    assert diagnose(started_history(1).runs[1], 10, None, None, "DIR") is None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from helpers.telling import logged, started_history
 
-from logreg_tui.core.analysis.diagnostics import DIVERGED, STALLS, alarms, stall_of
+from logreg_tui.core.analysis.diagnostics import DIVERGED, STALLS, alarms, plateau_of
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 
@@ -53,20 +53,20 @@ def trained(loss: Callable[[int], float], epochs: int, *, every: int = 10) -> Hi
 def test_a_stall_is_a_train_loss_that_has_not_fallen_for_a_thousand_epochs(
     loss: Callable[[int], float], epochs: int, every: int, since: int | None
 ) -> None:
-    stall = stall_of(trained(loss, epochs, every=every).runs[1])
-    assert (stall.since if stall else None) == since
+    plateau = plateau_of(trained(loss, epochs, every=every).runs[1])
+    assert (plateau.since if plateau else None) == since
 
 
 def test_a_turned_knob_begins_anew() -> None:
     history = trained(lambda _: 1.5, 3000)
-    assert stall_of(history.runs[1]) is not None
+    assert plateau_of(history.runs[1]) is not None
     history.apply(events.SettingChanged(3000, 1, 3000, "l2", 0.001, 0.0))
-    assert stall_of(history.runs[1]) is None
+    assert plateau_of(history.runs[1]) is None
     for epoch in range(3010, 5020, 10):
         history.apply(logged(1, epoch, train_loss=1.5))
-    stall = stall_of(history.runs[1])
-    assert stall is not None
-    assert stall.since == 3010
+    plateau = plateau_of(history.runs[1])
+    assert plateau is not None
+    assert plateau.since == 3010
 
 
 def test_alarms_are_told_newest_first() -> None:

@@ -14,18 +14,19 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from logreg_tui.core.analysis.advice import RunDiagnosis, case_of
+from logreg_tui.core.analysis.diagnostics import RunDiagnosis, diagnose
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.tui.number_format import shown_path
 from logreg_tui.tui.theme import ASCII, UNICODE, thumb_span
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.spans import Part, plain, strip_of
-from logreg_tui.tui.widgets.why.text import HOW, LEAD, TEXT, TITLE, Paragraph, paragraphs
+from logreg_tui.tui.widgets.why.text import ADVICE, HOW, TEXT, TITLE, StyledParagraph, paragraphs
 
 if TYPE_CHECKING:
     from logreg_tui.core.analysis.inspection import HeadFacts
     from logreg_tui.core.data.dataset import Dataset
+    from logreg_tui.core.training.events import ExperimentStarted
     from logreg_tui.core.training.history import History, RunHistory
     from logreg_tui.core.training.snapshots import ParametersSnapshot
 
@@ -36,7 +37,7 @@ TEXT_REST_S = 1.0
 ANALYSIS_REST_S = 4.0
 ANALYSIS_REST = 25
 """The analysis rests this many times its own duration: it takes less than 4 % of one processor's time."""
-NUMBERS = r"(?<![\w.])\d[\d,]*(\.\d+)?(e[-+]\d+)?%?"
+NUMBERS = r"(?<![\w.])\d[\d,]*(\.\d+)?(e[-+]\d+)?( ?%)?"
 WHEEL_LINES = 3
 
 NO_RUN = "This tab explains the selected run's loss: it waits for the first run to start."
@@ -112,31 +113,29 @@ class WhyPanel(LineView, Panel, can_focus=True):
         self._history, self._selected = history, selected
         run = history.runs.get(selected) if selected is not None else None
         self._written_at, self._rows = self._clock(), 0 if run is None else len(run.columns)
-        written = [Paragraph(TEXT, NO_RUN)] if run is None else self._about(history, run)
+        written = [StyledParagraph(TEXT, NO_RUN)] if run is None else self._about(history, run)
         self._text = self._wrapped(written)
         self._show()
         self.last_draw_s = perf_counter() - begun
         if run is not None:
             self._analyse_parameters(history, run.number)
 
-    def _about(self, history: History, run: RunHistory) -> list[Paragraph]:
-        case = self._case(history, run)
-        if case is None:
-            return [Paragraph(TEXT, NO_ROW)]
-        return paragraphs(run.number, case, self._remark(history, case))
+    def _about(self, history: History, run: RunHistory) -> list[StyledParagraph]:
+        diagnosis = None if history.experiment is None else self._diagnose(history.experiment, run)
+        if diagnosis is None:
+            return [StyledParagraph(TEXT, NO_ROW)]
+        return paragraphs(run.number, diagnosis, self._remark(history, diagnosis.facts))
 
-    def _case(self, history: History, run: RunHistory) -> RunDiagnosis | None:
-        if history.experiment is None:
-            return None
+    def _diagnose(self, experiment: ExperimentStarted, run: RunHistory) -> RunDiagnosis | None:
         facts = self._facts.get(run.number)
         if facts is not None and facts.head != run.settings.head:
             facts = None
-        directory = shlex.quote(escape_control_chars(shown_path(history.experiment.directory)))
-        return case_of(run, history.experiment.classes, self.pixels, facts, directory)
+        directory = shlex.quote(escape_control_chars(shown_path(experiment.directory)))
+        return diagnose(run, experiment.classes, self.pixels, facts, directory)
 
-    def _remark(self, history: History, case: RunDiagnosis) -> str:
-        if case.facts is not None:
-            return f"Measured at epoch {case.facts.epoch:,} on {case.facts.samples:,} training samples."
+    def _remark(self, history: History, facts: HeadFacts | None) -> str:
+        if facts is not None:
+            return f"Measured at epoch {facts.epoch:,} on {facts.samples:,} training samples."
         if self._failure:
             return f"Gradient, saturation and ties could not be measured: {self._failure}."
         return NO_DATA if history.dataset is None else NO_PARAMETERS
@@ -175,26 +174,24 @@ class WhyPanel(LineView, Panel, can_focus=True):
 
     # The text
 
-    def _wrapped(self, written: list[Paragraph]) -> list[Strip]:
+    def _wrapped(self, written: list[StyledParagraph]) -> list[Strip]:
         width = min(MOST_WIDTH, max(20, self.content_size.width - 2))
         return [line for paragraph in written for line in self._lines_of(paragraph, width)]
 
-    def _lines_of(self, paragraph: Paragraph, width: int) -> list[Strip]:
+    def _lines_of(self, paragraph: StyledParagraph, width: int) -> list[Strip]:
         shown = escape_control_chars(paragraph.text)
         text = Text(plain(shown) if self.app.ascii_only else shown, self._style_of(paragraph.kind))  # type: ignore[attr-defined]
-        first, colon, _ = paragraph.text.partition(". ")
         if paragraph.kind == TEXT:
             text.highlight_regex(NUMBERS, Style(bold=True))
-        if paragraph.kind == TEXT and colon and len(first) < 20:
-            text.stylize(Style(bold=True, underline=True), 0, len(first))
+        text.stylize(Style(bold=True, underline=True), 0, len(paragraph.lead))
         console = self.app.console
         lines = [Strip(line.render(console)).simplify() for line in text.wrap(console, width)]
-        return lines if paragraph.kind == LEAD else [*lines, Strip.blank(0)]
+        return lines if paragraph.kind == ADVICE else [*lines, Strip.blank(0)]
 
     def _style_of(self, kind: str) -> Style:
         if kind in (TITLE, HOW):
             return self.get_component_rich_style(f"why--{kind}", partial=True)
-        return Style(bold=kind == LEAD)
+        return Style(bold=kind == ADVICE)
 
     def _show(self) -> None:
         height, width = self.content_size.height, self.content_size.width

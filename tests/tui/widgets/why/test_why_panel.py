@@ -13,8 +13,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from logreg_tui.core.analysis.advice import Lowest, RunDiagnosis
-from logreg_tui.core.analysis.diagnostics import Plateau
+from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis
 from logreg_tui.core.analysis.inspection import HeadFacts
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.settings import RunSettings
@@ -33,9 +32,10 @@ def row(epoch: int, loss: float, head: str = "sigmoid") -> events.RowLogged:
     )
 
 
-def case(head: str, loss: float, facts: HeadFacts | None, **changes: Any) -> RunDiagnosis:  # noqa: ANN401
+def diagnosis(head: str, loss: float, facts: HeadFacts | None, **changes: Any) -> RunDiagnosis:  # noqa: ANN401
     values: dict[str, Any] = {
-        "first_loss": 2.3812, "recent": (1.6, 1.59, 1.58), "lowest": Lowest(1000, loss, loss), **changes
+        "first_loss": 2.3812, "recent": (1.6, 1.59, 1.58), "recent_accuracies": (0.9,),
+        "lowest": Lowest(1000, loss, loss), **changes
     }  # fmt: skip
     last = row(1000, loss, head)
     return RunDiagnosis(RunSettings(head), "training", 10_000, 10, last, pixels="raw", facts=facts, **values)
@@ -50,17 +50,17 @@ def text_of(made: RunDiagnosis) -> str:
 
 
 def test_a_sigmoid_is_explained_with_the_runs_own_numbers() -> None:
-    text = text_of(case("sigmoid", 1.5609, SIGMOID_FACTS))
+    text = text_of(diagnosis("sigmoid", 1.5609, SIGMOID_FACTS))
     for words in (
         "Run 1, sigmoid, epoch 1,000",
         "e/(e + 9) = 0.232",
         "ln(1 + 9/e) = 1.4612",
-        "1.5609, 0.0997 above the floor; it began 0.9200 above, so 89% of the way is done",
+        "1.5609, 0.0997 above the floor; it began 0.9200 above, so 89.2 % of the way is done",
         "0.157 per output",
         "0.000362 is left",
         "434 times less",
-        "97.4% of the outputs are saturated",
-        "8.7% of the samples several classes share",
+        "97.4 % of the outputs are saturated",
+        "8.7 % of the training samples several classes share",
         "--pixels unit",
     ):
         assert words in text
@@ -68,14 +68,14 @@ def test_a_sigmoid_is_explained_with_the_runs_own_numbers() -> None:
 
 
 def test_logits_are_explained_with_the_runs_own_numbers() -> None:
-    text = text_of(case("logits", 0.2958, LOGITS_FACTS))
+    text = text_of(diagnosis("logits", 0.2958, LOGITS_FACTS))
     for words in (
         "No floor",
         "loss is 0.2958, the test loss 0.3008",
         "0.0305 per output",
-        "6.0% of the samples are certain",
+        "6.0 % of the training samples are certain",
         "here it does not (in the last 2 rows it turned round 0 times)",
-        "lambda 0.001 adds 0.0032, 1.1% of what is minimised",
+        "lambda 0.001 adds 0.0032, 1.1 % of what is minimised",
         "Nothing stands out",
     ):
         assert words in text
@@ -84,18 +84,18 @@ def test_logits_are_explained_with_the_runs_own_numbers() -> None:
 
 def test_a_stall_and_a_gradient_that_is_gone_are_said() -> None:
     facts = HeadFacts(1, 1000, "sigmoid", 60_000, 0.0, 0.15, 1.0, 0.0, 0.0)
-    text = text_of(case("sigmoid", 1.5609, facts, stall=Plateau(3200, 1000)))
+    text = text_of(diagnosis("sigmoid", 1.5609, facts, plateau=Plateau(3200, 1000)))
     assert "Behind it 0 is left (mean |dL/dz|): nothing." in text
     assert "Since epoch 3,200" in text
     assert "press c" in text
 
 
 def test_of_a_run_that_has_just_begun_no_swinging_is_claimed() -> None:
-    assert "too early to tell" in text_of(case("logits", 2.37, None, recent=(2.37,)))
+    assert "too early to tell" in text_of(diagnosis("logits", 2.37, None, recent=(2.37,)))
 
 
 def test_without_figures_at_the_head_the_rest_is_explained() -> None:
-    text = text_of(case("sigmoid", 1.5609, None))
+    text = text_of(diagnosis("sigmoid", 1.5609, None))
     assert "ln(1 + 9/e)" in text
     assert "saturated" not in text
     assert "Measured just now." in text
