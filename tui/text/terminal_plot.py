@@ -15,7 +15,7 @@ from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.number_format import shorten
 from logreg_tui.tui.widgets.cells import Cells, ink, plain_text
-from logreg_tui.tui.widgets.chart_style import DIM_SHARE, Look, curve_mark
+from logreg_tui.tui.widgets.chart_style import DIM_SHARE, ChartStyle, curve_mark
 from logreg_tui.tui.widgets.curves.chart import View, lay_out
 from logreg_tui.tui.widgets.palette import Rgb, blend
 
@@ -40,7 +40,7 @@ GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class TerminalLook(Look):
+class TerminalStyle(ChartStyle):
     """A look for a terminal of unknown colours: runs in colour, the rest in the terminal's own."""
 
     def color(self, number: int, is_test: bool) -> Rgb | None:
@@ -70,13 +70,13 @@ def draw(
 
     `colors` knows those of the terminal; None is text alone. Uses the one figure of plotext.
     """
-    look = TerminalLook(True, colors is None, ascii_only, MIDDLE_GREY)
-    names = _names(runs, look, width)
+    style = TerminalStyle(True, colors is None, ascii_only, MIDDLE_GREY)
+    names = _names(runs, style, width)
     is_log = metric == LOSS and needs_log(named.curve(metric) for named in runs)
     rows = max(LEAST_HEIGHT, height - len(names))
     view = View(width, rows, _selected(runs), measure=metric, log_y=is_log)
     # In a terminal too narrow for a chart there is one line of figures among blank ones.
-    chart = [line for line in lay_out(_history(runs), view, look).lines if line.text.strip()]
+    chart = [line for line in lay_out(_history(runs), view, style).lines if line.text.strip()]
     lines = [*chart, *names]
     return "\n".join((line.render(colors) if colors else line.text).rstrip() for line in lines)
 
@@ -96,11 +96,11 @@ def _history(runs: Sequence[NamedRun]) -> History:
     return history
 
 
-def _names(runs: Sequence[NamedRun], look: Look, width: int) -> list[Strip]:
+def _names(runs: Sequence[NamedRun], style: ChartStyle, width: int) -> list[Strip]:
     """Return what the numbers in the chart stand for, in columns."""
-    dots = look.pick("…", "..")
+    dots = style.pick("…", "..")
     texts = [
-        (_swatch(number, len(runs), look), plain_text(f"{number} {named.label}", look.ascii_only))
+        (_swatch(number, len(runs), style), plain_text(f"{number} {named.label}", style.ascii_only))
         for number, named in enumerate(runs, start=1)
     ]
     room = min(width, max(len(swatch) + len(text) for swatch, text in texts))
@@ -109,11 +109,11 @@ def _names(runs: Sequence[NamedRun], look: Look, width: int) -> list[Strip]:
     cells = Cells(width, rows)
     for at, (swatch, text) in enumerate(texts):
         x, y = at // rows * (room + GAP), at % rows
-        cells.put(x, y, swatch, ink(look.color(at + 1, False)))
+        cells.put(x, y, swatch, ink(style.color(at + 1, False)))
         cells.put(x + len(swatch), y, shorten(text, room - len(swatch), dots), ink(None))
     return cells.strips()
 
 
-def _swatch(number: int, runs: int, look: Look) -> str:
-    line = look.pick("━", "-")
-    return f"{line}{curve_mark(number, False)}{line} " if look.marks_curves(runs) else f"{line} "
+def _swatch(number: int, runs: int, style: ChartStyle) -> str:
+    line = style.pick("━", "-")
+    return f"{line}{curve_mark(number, False)}{line} " if style.marks_curves(runs) else f"{line} "

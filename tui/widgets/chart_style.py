@@ -20,7 +20,7 @@ ALARM_ON_LIGHT: Rgb = (190, 16, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ChartStyle:
     """What the terminal and the theme allow."""
 
     dark: bool = True

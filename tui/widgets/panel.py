@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.palette import BLACK, WHITE
 from logreg_tui.tui.widgets.spans import strip_of
@@ -87,13 +87,13 @@ class LinePanel(LineView, Panel, can_focus=True):
         raise NotImplementedError
 
 
-def look_of(widget: Widget, ascii_only: bool) -> Look:
+def chart_style_of(widget: Widget, ascii_only: bool) -> ChartStyle:
     """Return what the terminal and the theme allow a widget."""
     dark = widget.app.current_theme.dark
     color = widget.background_colors[1]
     # A theme that leaves the background to the terminal says nothing about its colour.
     background = color.rgb if color.ansi is None and color.a == 1 else (BLACK if dark else WHITE)
-    return Look(dark, widget.app.no_color, ascii_only, background)
+    return ChartStyle(dark, widget.app.no_color, ascii_only, background)
 
 
 def waiting_for(history: History, selected: int | None, watching: bool) -> str:
@@ -105,6 +105,6 @@ def waiting_for(history: History, selected: int | None, watching: bool) -> str:
     return f"Waiting for the parameters of run {selected}."
 
 
-def text_lines(text: str, width: int, look: Look) -> list[Strip]:
+def text_lines(text: str, width: int, look: ChartStyle) -> list[Strip]:
     """Return a text as lines of at most `width` cells."""
     return [strip_of([(line, look.muted)]) for line in textwrap.wrap(text, max(1, width))]

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.number_format import shorten
 from logreg_tui.tui.widgets.cells import Cells, ink
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.curves.cursor import draw_table, table_height
 from logreg_tui.tui.widgets.curves.legend import draw_header, draw_notes, header_height, loss_text
 from logreg_tui.tui.widgets.curves.lines import draw_curves
@@ -39,41 +39,41 @@ class Frame:
     """Where the plot is, if there is one."""
 
 
-def draw_frame(history: History, view: View, look: Look) -> list[Strip]:
+def draw_frame(history: History, view: View, style: ChartStyle) -> list[Strip]:
     """Return the chart as `view.height` lines, each `view.width` columns wide."""
-    return lay_out(history, view, look).lines
+    return lay_out(history, view, style).lines
 
 
-def lay_out(history: History, view: View, look: Look) -> Frame:
+def lay_out(history: History, view: View, style: ChartStyle) -> Frame:
     """Return the chart, `view.height` lines of `view.width` columns, and where its plot is."""
     cells = Cells(view.width, view.height)
     runs = [run for run in history.runs.values() if run.last is not None]
     plot = None
     if not runs:
-        _put_centred(cells, WAITING, look)
+        _put_centred(cells, WAITING, style)
     elif view.width < LEAST_WIDTH or view.height < LEAST_HEIGHT:
-        _put_line(cells, runs, view, look)
+        _put_line(cells, runs, view, style)
     else:
-        plot = _Frame(cells, Scene(history, view, runs), look).draw()
+        plot = _Frame(cells, Scene(history, view, runs), style).draw()
     return Frame(cells.strips(), plot)
 
 
-def _put_centred(cells: Cells, text: str, look: Look) -> None:
-    cells.put(max(0, (cells.width - len(text)) // 2), (cells.height - 1) // 2, text, look.muted)
+def _put_centred(cells: Cells, text: str, style: ChartStyle) -> None:
+    cells.put(max(0, (cells.width - len(text)) // 2), (cells.height - 1) // 2, text, style.muted)
 
 
-def _put_line(cells: Cells, runs: Sequence[RunHistory], view: View, look: Look) -> None:
+def _put_line(cells: Cells, runs: Sequence[RunHistory], view: View, style: ChartStyle) -> None:
     run = next((run for run in runs if run.number == view.selected), runs[0])
     train, test = (getattr(run.last, name) for name in MEASURES[view.measure])
     text = f"{run.number} {loss_text(train)} {loss_text(test)}"
-    cells.put(0, 0, text, ink(look.color(run.number, False)))
+    cells.put(0, 0, text, ink(style.color(run.number, False)))
 
 
 class _Frame:
     """Draws a scene; lives for one frame only."""
 
-    def __init__(self, cells: Cells, scene: Scene, look: Look) -> None:
-        self.cells, self.scene, self.look = cells, scene, look
+    def __init__(self, cells: Cells, scene: Scene, style: ChartStyle) -> None:
+        self.cells, self.scene, self.style = cells, scene, style
         self.reads = scene.view.cursor is not None and scene.selected is not None
         runs, height = len(scene.runs), scene.view.height
         self.top = (
@@ -81,8 +81,8 @@ class _Frame:
             if self.reads
             else header_height(runs + len(scene.view.earlier), height)
         )
-        self.plot = scene.plot(self.top, is_fine=not look.ascii_only)
-        self.remarks = Annotations(cells, scene, self.plot, look)
+        self.plot = scene.plot(self.top, is_fine=not style.ascii_only)
+        self.remarks = Annotations(cells, scene, self.plot, style)
 
     @property
     def _table_top(self) -> int:
@@ -98,7 +98,7 @@ class _Frame:
         text = draw_curves(
             scene.series,
             plot.canvas,
-            self.look,
+            self.style,
             plot.x_axis,
             plot.y_axis,
             smoothing=scene.view.smoothing,
@@ -119,7 +119,7 @@ class _Frame:
             scene.runs,
             scene.values,
             scene.view.selected,
-            self.look,
+            self.style,
             self.top,
             measure=scene.view.measure,
             notes=scene.notes(self.plot.x_axis),
@@ -134,12 +134,12 @@ class _Frame:
         order = {number: rank for rank, number in reversed([*enumerate(ranks)])}
         runs = sorted(scene.runs, key=lambda run: (order.get(run.number, len(ranks)), run.number))
         clock = scene.view.clock
-        draw_table(self.cells, top, self.top - top, runs, self.remarks.cursor_x or 0.0, clock, self.look)
+        draw_table(self.cells, top, self.top - top, runs, self.remarks.cursor_x or 0.0, clock, self.style)
         if top:
             number = self._cursor_number
             title = f"At epoch {number}" if scene.view.clock == EPOCHS else f"At {number} s"
             self.cells.put(0, 0, title, ink(None, bold=True))
-            draw_notes(self.cells, 0, len(title), scene.notes(self.plot.x_axis), self.look)
+            draw_notes(self.cells, 0, len(title), scene.notes(self.plot.x_axis), self.style)
 
     @property
     def _cursor_number(self) -> str:
@@ -147,24 +147,24 @@ class _Frame:
         return f"{x:,.0f}" if self.scene.view.clock == EPOCHS else f"{x:,.3f}"
 
     def _draw_y_axis(self) -> None:
-        pick, look, plot = self.look.pick, self.look, self.plot
+        pick, style, plot = self.style.pick, self.style, self.plot
         rows = range(plot.top, plot.top + plot.canvas.rows)
-        self.cells.put_column(plot.left - 1, rows, pick("│", "|"), look.axis)
+        self.cells.put_column(plot.left - 1, rows, pick("│", "|"), style.axis)
         for value, text in plot.y_axis.ticks:
             y = plot.row(value)
             if y is not None:
-                self.cells.put(0, y, text.rjust(plot.left - 2), look.muted)
-                self.cells.put(plot.left - 1, y, pick("┤", "+"), look.axis)
+                self.cells.put(0, y, text.rjust(plot.left - 2), style.muted)
+                self.cells.put(plot.left - 1, y, pick("┤", "+"), style.axis)
                 self._put_grid_line(y)
 
     def _put_grid_line(self, y: int) -> None:
         columns = self.plot.canvas.columns
-        self.cells.put(self.plot.left, y, (self.look.pick("┈┈", ". ") * columns)[:columns], self.look.faint)
+        self.cells.put(self.plot.left, y, (self.style.pick("┈┈", ". ") * columns)[:columns], self.style.faint)
 
     def _draw_x_axis(self) -> None:
-        pick, look, plot = self.look.pick, self.look, self.plot
+        pick, style, plot = self.style.pick, self.style, self.plot
         y = plot.top + plot.canvas.rows
-        self.cells.put(plot.left - 1, y, pick("└", "+") + pick("─", "-") * plot.canvas.columns, look.axis)
+        self.cells.put(plot.left - 1, y, pick("└", "+") + pick("─", "-") * plot.canvas.columns, style.axis)
         cursor = self.remarks.draw_cursor_foot(self._cursor_number)
         free = [x not in cursor for x in range(self.cells.width)]
         has_name = self._name_spot(free) is not None
@@ -177,8 +177,8 @@ class _Frame:
             after[start : start + len(text)] = [False] * len(text)
             has_room = self._name_spot(after) is not None or not has_name
             if all(free[max(0, start - 2) : start + len(text) + 2]) and has_room:
-                self.cells.put(start, y + 1, text, look.muted)
-                self.cells.put(x, y, pick("┬", "+"), look.axis)
+                self.cells.put(start, y + 1, text, style.muted)
+                self.cells.put(x, y, pick("┬", "+"), style.axis)
                 self._put_grid_column(x)
                 free = after
         if not cursor or has_name:
@@ -186,7 +186,7 @@ class _Frame:
 
     def _put_grid_column(self, x: int) -> None:
         rows = range(self.plot.top, self.plot.top + self.plot.canvas.rows)
-        self.cells.put_column(x, rows, self.look.pick("┊", "."), self.look.faint)
+        self.cells.put_column(x, rows, self.style.pick("┊", "."), self.style.faint)
 
     def _name_spot(self, free: list[bool]) -> int | None:
         """Return where the name of the x axis fits between tick labels, nearest to the middle."""

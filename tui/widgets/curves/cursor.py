@@ -10,7 +10,7 @@ from rich.style import Style
 
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.curves.series import EPOCHS, x_at
 
 STEP, LONG_STEP = 1, 10
@@ -116,20 +116,20 @@ def table_height(runs: int, height: int) -> int:
 
 
 def draw_table(
-    cells: Cells, top: int, lines: int, runs: Sequence[RunHistory], x: float, clock: str, look: Look
+    cells: Cells, top: int, lines: int, runs: Sequence[RunHistory], x: float, clock: str, style: ChartStyle
 ) -> None:
     """Write the values of the runs at `x` from line `top` on, the first run first; `+n more` if need be."""
     count = len(runs)
     if lines == 1:
-        _draw_row(cells, top, _entry(cells, runs[0], x, clock), look.text(runs[0].number))
+        _draw_row(cells, top, _entry(cells, runs[0], x, clock), style.text(runs[0].number))
         return
-    _draw_row(cells, top, _titles(cells), look.muted)
+    _draw_row(cells, top, _titles(cells), style.muted)
     shown = count if count <= lines - 1 else max(1, lines - 2)
     for y, run in enumerate(runs[:shown], start=top + 1):
         _draw_row(cells, y, _entry(cells, run, x, clock), ink(None, bold=y == top + 1))
-        cells.put(0, y, f"{run.number:>{_NUMBER_WIDTH - 1}}", look.text(run.number))
+        cells.put(0, y, f"{run.number:>{_NUMBER_WIDTH - 1}}", style.text(run.number))
     if shown < count and shown + 1 < lines:
-        cells.put(0, top + 1 + shown, f"+{count - shown} more", look.muted)
+        cells.put(0, top + 1 + shown, f"+{count - shown} more", style.muted)
 
 
 def _draw_row(cells: Cells, y: int, text: str, style: Style) -> None:

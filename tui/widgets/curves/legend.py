@@ -9,7 +9,7 @@ from rich.style import Style
 
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink
-from logreg_tui.tui.widgets.chart_style import Look, curve_mark
+from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
 from logreg_tui.tui.widgets.curves.series import ACCURACY, LOSS, newest
 
 TITLES = {LOSS: ("Loss Comparison", "Loss Value"), ACCURACY: ("Accuracy Comparison", "Accuracy")}
@@ -53,7 +53,7 @@ def draw_header(
     runs: Sequence[RunHistory],
     losses: Mapping[int, Losses],
     selected: int | None,
-    look: Look,
+    style: ChartStyle,
     lines: int,
     *,
     measure: str = LOSS,
@@ -71,56 +71,56 @@ def draw_header(
     for y, name in enumerate(names):
         cells.put(0, y, name, ink(None, bold=y == 0))
     rooms = [cells.width - (len(names[y]) + 3 if y < len(names) else 0) for y in range(lines)]
-    rooms[-1 if lines < 2 else 1] -= draw_notes(cells, len(names) - 1, len(names[-1]), notes, look)
-    fitting = _fitting(runs, losses, selected, look, rooms, best, frozenset(thin), _earlier(earlier, look))
+    rooms[-1 if lines < 2 else 1] -= draw_notes(cells, len(names) - 1, len(names[-1]), notes, style)
+    fitting = _fitting(runs, losses, selected, style, rooms, best, frozenset(thin), _earlier(earlier, style))
     for y, entries in enumerate(fitting):
         x = cells.width - _width(entries)
-        for text, style in (span for entry in entries for span in [*entry, (" " * GAP, ink(None))]):
-            cells.put(x, y, text, style)
+        for text, ink_style in (span for entry in entries for span in [*entry, (" " * GAP, ink(None))]):
+            cells.put(x, y, text, ink_style)
             x += len(text)
 
 
-def draw_notes(cells: Cells, y: int, x: int, notes: Sequence[tuple[str, str]], look: Look) -> int:
+def draw_notes(cells: Cells, y: int, x: int, notes: Sequence[tuple[str, str]], style: ChartStyle) -> int:
     """Write what must be said of the picture from column `x` of a line on; return the columns taken."""
     if not notes:
         return 0
-    separator = look.pick(" · ", ", ")
+    separator = style.pick(" · ", ", ")
     texts = [separator.join(note[short] for note in notes) for short in (0, 1)]
     text = texts[0] if x + len(texts[0]) + GAP <= NOTES_SHARE * cells.width else texts[1]
     gap = GAP if x else 0
-    cells.put(x + gap, y, text, look.shade(0.85))
+    cells.put(x + gap, y, text, style.shade(0.85))
     return len(text) + gap
 
 
-def _earlier(earlier: Sequence[tuple[str, float]], look: Look) -> list[list[Entry]]:
+def _earlier(earlier: Sequence[tuple[str, float]], style: ChartStyle) -> list[list[Entry]]:
     """Return the entries of earlier experiments, the most telling first."""
     if not earlier:
         return []
-    grey = ink(look.dim_color(0))
-    swatch = look.pick("┈", "'")
+    grey = ink(style.dim_color(0))
+    swatch = style.pick("┈", "'")
     full: list[Entry] = [
-        [(f"{swatch}e{at} ", grey), (f"{name} {loss_text(value)}", look.muted)]
+        [(f"{swatch}e{at} ", grey), (f"{name} {loss_text(value)}", style.muted)]
         for at, (name, value) in enumerate(earlier, start=1)
     ]
-    return [full, [[(f"{swatch}e ", grey), (f"{len(earlier)} earlier, test", look.muted)]]]
+    return [full, [[(f"{swatch}e ", grey), (f"{len(earlier)} earlier, test", style.muted)]]]
 
 
 def _fitting(
     runs: Sequence[RunHistory],
     losses: Mapping[int, Losses],
     selected: int | None,
-    look: Look,
+    style: ChartStyle,
     rooms: Sequence[int],
     best: Sequence[int],
     thin: frozenset[int],
     earlier: Sequence[list[Entry]],
 ) -> list[list[Entry]]:
     """Return the lines of the most telling legend that fits."""
-    has_marks = look.marks_curves(len(runs))
-    full = [] if thin else [entry for run in runs for entry in _full(run, losses, selected, look, has_marks)]
+    has_marks = style.marks_curves(len(runs))
+    full = [] if thin else [entry for run in runs for entry in _full(run, losses, selected, style, has_marks)]
     digits = len(str(max(run.number for run in runs)))
-    short = {run.number: _short(run, losses, selected, look, has_marks, digits, thin) for run in runs}
-    key: Entry = [(look.pick("━ train ┅ test", "- train . test"), look.muted)]
+    short = {run.number: _short(run, losses, selected, style, has_marks, digits, thin) for run in runs}
+    key: Entry = [(style.pick("━ train ┅ test", "- train . test"), style.muted)]
     for own in filter(None, (full, [key, *short.values()], [*short.values()])):
         for behind in [*earlier, []]:
             lines = _flow([*own, *behind], rooms)
@@ -130,7 +130,7 @@ def _fitting(
     ordered = [short.pop(number) for number in first if number is not None] + list(short.values())
     few = earlier[-1:] or [[]]
     for count in range(len(ordered) - 1, 0, -1):
-        rest: Entry = [(f"+{len(ordered) - count} more", look.muted)]
+        rest: Entry = [(f"+{len(ordered) - count} more", style.muted)]
         lines = _flow([*ordered[:count], rest, *few[0]], rooms)
         if lines is not None:
             return lines
@@ -155,13 +155,13 @@ def _width(entries: Sequence[Entry]) -> int:
 
 
 def _full(
-    run: RunHistory, losses: Mapping[int, Losses], selected: int | None, look: Look, has_marks: bool
+    run: RunHistory, losses: Mapping[int, Losses], selected: int | None, style: ChartStyle, has_marks: bool
 ) -> list[Entry]:
     space = "" if has_marks else " "
     values = zip((False, True), ("train", "test"), losses.get(run.number, UNKNOWN), strict=True)
     return [
         [
-            _swatch(run, is_test, look, has_marks),
+            _swatch(run, is_test, style, has_marks),
             (f"{space}{run.number} {name} {loss_text(value)}", _text(run, selected)),
         ]
         for is_test, name, value in values
@@ -172,7 +172,7 @@ def _short(
     run: RunHistory,
     losses: Mapping[int, Losses],
     selected: int | None,
-    look: Look,
+    style: ChartStyle,
     has_marks: bool,
     digits: int,
     thin: frozenset[int],
@@ -180,13 +180,13 @@ def _short(
     train, test = (loss_text(value) for value in losses.get(run.number, UNKNOWN))
     text = _text(run, selected)
     if run.number in thin:
-        dim = ink(look.dim_color(run.number))
-        return [(f"{run.number:{digits}} ", look.muted), (look.pick("┈", "."), dim), (test, look.muted)]
+        dim = ink(style.dim_color(run.number))
+        return [(f"{run.number:{digits}} ", style.muted), (style.pick("┈", "."), dim), (test, style.muted)]
     return [
         (f"{run.number:{digits}} ", text),
-        _swatch(run, False, look, has_marks),
+        _swatch(run, False, style, has_marks),
         (f"{train} ", text),
-        _swatch(run, True, look, has_marks),
+        _swatch(run, True, style, has_marks),
         (test, text),
     ]
 
@@ -195,7 +195,7 @@ def _text(run: RunHistory, selected: int | None) -> Style:
     return ink(None, bold=run.number == selected)
 
 
-def _swatch(run: RunHistory, is_test: bool, look: Look, has_marks: bool) -> tuple[str, Style]:
-    line = look.pick("┅" if is_test else "━", "." if is_test else "-")
+def _swatch(run: RunHistory, is_test: bool, style: ChartStyle, has_marks: bool) -> tuple[str, Style]:
+    line = style.pick("┅" if is_test else "━", "." if is_test else "-")
     text = f"{line}{curve_mark(run.number, is_test)}{line} " if has_marks else line
-    return text, ink(look.color(run.number, is_test))
+    return text, ink(style.color(run.number, is_test))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from logreg_tui.tui.widgets.chart_style import Look, curve_mark
+from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
 from logreg_tui.tui.widgets.curves.axes import Axis
 from logreg_tui.tui.widgets.curves.decimation import dashed, decimate, pieces, solid
 from logreg_tui.tui.widgets.curves.dots import Canvas, Cell, Line, compose
@@ -32,7 +32,7 @@ Points = tuple["np.ndarray", "np.ndarray", "np.ndarray"]
 def draw_curves(
     series: Sequence[Series],
     canvas: Canvas,
-    look: Look,
+    style: ChartStyle,
     x_axis: Axis,
     y_axis: Axis,
     *,
@@ -47,13 +47,13 @@ def draw_curves(
     marks: list[Cell] = []
     for one in series:
         if one.is_thin:
-            lines.append(_thin_line(one, canvas, look, x_axis, y_axis))
+            lines.append(_thin_line(one, canvas, style, x_axis, y_axis))
             continue
         x = x_axis.places(one.x)
         for is_test, values in zip((False, True), one.drawn, strict=True):
-            curve = _Curve(one, is_test, x, values, canvas, look, x_axis, y_axis)
+            curve = _Curve(one, is_test, x, values, canvas, style, x_axis, y_axis)
             lines += curve.lines(smoothing)
-            if look.marks_curves(runs) and canvas.is_fine:
+            if style.marks_curves(runs) and canvas.is_fine:
                 marks += curve.marks()
     lines.sort(key=lambda line: not line.is_dim)
     # One per place: of several plotext draws whichever its sets of characters bring last.
@@ -87,7 +87,7 @@ def _set_cells(cells: Sequence[Cell], canvas: Canvas) -> str:
     return str(plt.build())
 
 
-def _thin_line(series: Series, canvas: Canvas, look: Look, x_axis: Axis, y_axis: Axis) -> Line:
+def _thin_line(series: Series, canvas: Canvas, style: ChartStyle, x_axis: Axis, y_axis: Axis) -> Line:
     """Return the test curve, dim and through the first row of each column of dots: there may be many."""
     import numpy as np
 
@@ -103,9 +103,9 @@ def _thin_line(series: Series, canvas: Canvas, look: Look, x_axis: Axis, y_axis:
     drawn = piece >= 0
     points = solid(x[drawn], y[drawn], piece[drawn])
     # Without colours dots say that a curve is dim; grey ones that it is of another experiment.
-    is_dotted = not series.number or look.monochrome or look.ascii_only
+    is_dotted = not series.number or style.monochrome or style.ascii_only
     mark = curve_mark(series.number, True) if series.number else EARLIER_MARK
-    return Line(*points, look.dim_color(series.number), mark, is_dim=True, is_dotted=is_dotted)
+    return Line(*points, style.dim_color(series.number), mark, is_dim=True, is_dotted=is_dotted)
 
 
 class _Curve:
@@ -118,11 +118,11 @@ class _Curve:
         x: np.ndarray,
         values: np.ndarray,
         canvas: Canvas,
-        look: Look,
+        style: ChartStyle,
         x_axis: Axis,
         y_axis: Axis,
     ) -> None:
-        self._series, self._is_test, self._canvas, self._look = series, is_test, canvas, look
+        self._series, self._is_test, self._canvas, self._style = series, is_test, canvas, style
         self._x, self._values = x, values
         self._piece = pieces(series.x, x, y_axis.places(values), series.breaks)
         self._shown = within(series.x, x_axis.low, x_axis.high, beyond=1)
@@ -142,9 +142,9 @@ class _Curve:
         else:
             x, y = solid(x, y, piece)
         number = self._series.number
-        color = self._look.dim_color(number) if is_raw else self._look.color(number, self._is_test)
+        color = self._style.dim_color(number) if is_raw else self._style.color(number, self._is_test)
         mark = curve_mark(number, self._is_test)
-        return Line(x, y, color, mark, is_raw, is_raw and (self._look.monochrome or self._look.ascii_only))
+        return Line(x, y, color, mark, is_raw, is_raw and (self._style.monochrome or self._style.ascii_only))
 
     def _points(self, values: np.ndarray) -> Points:
         import numpy as np

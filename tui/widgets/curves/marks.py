@@ -9,7 +9,7 @@ from rich.style import Style
 
 from logreg_tui.core.training.history import Mark, RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink, plain_text
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.curves.cursor import x_of_epoch
 from logreg_tui.tui.widgets.curves.scene import Plot, Scene
 
@@ -22,8 +22,8 @@ LOUD = 4
 class Annotations:
     """Texts on a plot that keep out of each other's way and mostly off the curves."""
 
-    def __init__(self, cells: Cells, scene: Scene, plot: Plot, look: Look) -> None:
-        self._cells, self._scene, self._plot, self._look = cells, scene, plot, look
+    def __init__(self, cells: Cells, scene: Scene, plot: Plot, style: ChartStyle) -> None:
+        self._cells, self._scene, self._plot, self._style = cells, scene, plot, style
         self.taken: set[tuple[int, int]] = set()
         """Cells that a remark must not hide."""
 
@@ -51,8 +51,8 @@ class Annotations:
 
     def _draw_floor_line(self) -> None:
         if self._floor_row is not None:
-            line = self._look.pick("╌", "-") * self._plot.canvas.columns
-            self._cells.put(self._plot.left, self._floor_row, line, self._look.floor)
+            line = self._style.pick("╌", "-") * self._plot.canvas.columns
+            self._cells.put(self._plot.left, self._floor_row, line, self._style.floor)
 
     @property
     def _floor_row(self) -> int | None:
@@ -70,7 +70,7 @@ class Annotations:
                     (x + self._plot.left, row) for row in (y, y + 1, y - 1) for x in (room, room // 2, 0)
                 ]
                 inside = [spot for spot in spots if self._plot.top <= spot[1] < self._bottom]
-                self._put_remark(f" {text} ", inside, self._look.floor)
+                self._put_remark(f" {text} ", inside, self._style.floor)
                 return
 
     def _put_remark(self, text: str, spots: Sequence[tuple[int, int]], style: Style) -> None:
@@ -103,10 +103,10 @@ class Annotations:
         has_room = self._scene.is_full(run.number)
         for x, mark in self._marks(run):
             if is_divergence(mark) and (has_room or self._diverged <= LOUD):
-                self._put_column(x, self._plot.top, self._look.pick("╎", "!"), self._look.alarm)
+                self._put_column(x, self._plot.top, self._style.pick("╎", "!"), self._style.alarm)
             elif has_room:
                 top = self._plot.top if self._is_own(run) else self._bottom - 2
-                self._put_column(x, top, self._look.pick("┆", ":"), self._look.mark_line(run.number))
+                self._put_column(x, top, self._style.pick("┆", ":"), self._style.mark_line(run.number))
 
     def _put_column(self, x: int, top: int, character: str, style: Style) -> None:
         self._cells.put_column(x, range(top, self._bottom), character, style)
@@ -124,19 +124,19 @@ class Annotations:
             if place is not None:
                 x = self._plot.left + self._plot.canvas.column(place[0])
                 y = self._plot.top + self._plot.canvas.row(place[1])
-                self._put_over(x, y, self._look.pick("✕", "X"), self._look.alarm)
+                self._put_over(x, y, self._style.pick("✕", "X"), self._style.alarm)
 
     def _draw_mark_texts(self) -> None:
         for run in sorted(self._scene.runs, key=lambda run: not self._is_own(run)):
             for x, mark in self._marks(run):
                 if is_divergence(mark) and (self._is_own(run) or self._diverged <= LOUD):
                     text = mark.text if self._is_own(run) else f"{run.number} diverged"
-                    self._draw_mark_text(x, text, self._look.alarm)
+                    self._draw_mark_text(x, text, self._style.alarm)
                 elif self._is_own(run):
-                    self._draw_mark_text(x, mark.text, self._look.text(run.number))
+                    self._draw_mark_text(x, mark.text, self._style.text(run.number))
 
     def _draw_mark_text(self, x: int, text: str, style: Style) -> None:
-        text = plain_text(text, self._look.ascii_only)
+        text = plain_text(text, self._style.ascii_only)
         left, right = self._plot.left, self._right_end
         if x + 1 + len(text) > right and x - len(text) < left:
             text = text.split(":")[0]
@@ -159,12 +159,12 @@ class Annotations:
                 for spot in spots
                 if self._plot.holds(*spot) and self._plot.holds(spot[0] + len(text) - 1, spot[1])
             ]
-            self._put_remark(text, inside, self._look.shade(0.6))
+            self._put_remark(text, inside, self._style.shade(0.6))
 
     def _draw_cursor_line(self) -> None:
         x = self.cursor_column
         if x is not None:
-            self._put_column(x, self._plot.top, self._look.pick("│", "|"), self._look.shade(0.75))
+            self._put_column(x, self._plot.top, self._style.pick("│", "|"), self._style.shade(0.75))
 
     @property
     def cursor_x(self) -> float | None:
@@ -185,7 +185,7 @@ class Annotations:
         x = self.cursor_column
         if x is None:
             return range(0)
-        self._cells.put(x, self._bottom, self._look.pick("┷", "^"), ink(None, bold=True))
+        self._cells.put(x, self._bottom, self._style.pick("┷", "^"), ink(None, bold=True))
         start = max(0, min(x - len(text) // 2, self._cells.width - len(text)))
         self._cells.put(start, self._bottom + 1, text, ink(None, bold=True))
         return range(start, start + len(text))

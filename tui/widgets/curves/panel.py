@@ -16,7 +16,6 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun, earlier_runs
-from logreg_tui.tui.widgets.chart_style import Look
 from logreg_tui.tui.widgets.curves import window as curve_window
 from logreg_tui.tui.widgets.curves.chart import lay_out
 from logreg_tui.tui.widgets.curves.cursor import LONG_STEP, epoch_at_x, moved, nearest_epoch, x_of_epoch
@@ -25,8 +24,7 @@ from logreg_tui.tui.widgets.curves.series import ACCURACY, EPOCHS, LOSS, SECONDS
 from logreg_tui.tui.widgets.curves.smoothing import WEIGHTS
 from logreg_tui.tui.widgets.curves.window import ALL, Window
 from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.palette import BLACK, WHITE
-from logreg_tui.tui.widgets.panel import Panel
+from logreg_tui.tui.widgets.panel import Panel, chart_style_of
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History, RunHistory
@@ -178,17 +176,10 @@ class LossChart(LineView, Panel):
             width, height, self._selected, self.log_x, self.log_y, self._values, self._best, self.measure,
             self.clock, self.window, self.smoothing, self.cursor, self.earlier,
         )  # fmt: skip
-        frame = lay_out(self._history, view, self._look())
+        frame = lay_out(self._history, view, chart_style_of(self, self._ascii_only))
         self.plot = frame.plot
         self.show_lines(frame.lines)
         self.last_draw_s = perf_counter() - start
-
-    def _look(self) -> Look:
-        dark = self.app.current_theme.dark
-        color = self.background_colors[1]
-        # A theme that leaves the background to the terminal says nothing about its colour.
-        background = color.rgb if color.ansi is None and color.a == 1 else (BLACK if dark else WHITE)
-        return Look(dark, self.app.no_color, self._ascii_only, background)
 
     # What the keys do
 

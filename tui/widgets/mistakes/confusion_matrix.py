@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend
 from logreg_tui.tui.widgets.spans import Part, strip_of
 
@@ -82,7 +82,7 @@ def lay_out(classes: int, most: int, width: int, height: int) -> Layout:
     return Layout(label_width, cell_width, max(1, min(classes, height - 3)), columns, top, has_precision)
 
 
-def draw_table(mistakes: Mistakes, head: str, view: TableView, look: Look) -> list[Strip]:
+def draw_table(mistakes: Mistakes, head: str, view: TableView, look: ChartStyle) -> list[Strip]:
     """Return the lines of the panel."""
     layout = lay_out(len(mistakes.counts), int(mistakes.counts.max()), view.width, view.height)
     return _Drawing(mistakes, head, view, look, layout).lines()
@@ -95,7 +95,7 @@ class _Drawing:
     mistakes: Mistakes
     head: str
     view: TableView
-    look: Look
+    look: ChartStyle
     layout: Layout
 
     def lines(self) -> list[Strip]:
@@ -213,7 +213,7 @@ def heat_color(is_right: bool, share: float, dark: bool, background: Rgb) -> Rgb
     return blend(background, right if is_right else wrong, 0.12 + 0.88 * math.sqrt(share))
 
 
-def cell_style(is_right: bool, share: float, look: Look) -> Style:
+def cell_style(is_right: bool, share: float, look: ChartStyle) -> Style:
     """Return the style of a count: without colour the diagonal is bold, frequent mistakes are underlined."""
     if look.monochrome:
         return Style(bold=is_right or None, underline=True if not is_right and share >= 0.5 else None)
@@ -222,7 +222,7 @@ def cell_style(is_right: bool, share: float, look: Look) -> Style:
     return _heat(is_right, round(share * (HEAT_LEVELS - 1)), look.dark, look.background)
 
 
-def cursor_style(has_focus: bool, look: Look) -> Style:
+def cursor_style(has_focus: bool, look: ChartStyle) -> Style:
     """Return the style of the cell that the cursor is on."""
     if not has_focus:
         return (

@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.mistakes.study import LIKELIEST, MOST_SAMPLES, CellSamples, Sample
 from logreg_tui.tui.widgets.spans import Part, strip_of
 from logreg_tui.tui.widgets.weights.view import beside
@@ -92,7 +92,12 @@ def _page(picture: tuple[int, int], is_beside: bool, width: int, height: int) ->
 
 
 def draw_images(
-    cell: CellSamples, parameters: ParametersSnapshot, width: int, height: int, has_focus: bool, look: Look
+    cell: CellSamples,
+    parameters: ParametersSnapshot,
+    width: int,
+    height: int,
+    has_focus: bool,
+    look: ChartStyle,
 ) -> list[Strip]:
     """Return the lines of the panel."""
     page = page_of(cell, width, height)
@@ -127,7 +132,7 @@ def _title(cell: CellSamples, shown: int, parameters: ParametersSnapshot, width:
     return strip_of([(text, ink(None, bold=True))])
 
 
-def _tile(sample: Sample, cell: CellSamples, page: Page, look: Look) -> list[Strip]:
+def _tile(sample: Sample, cell: CellSamples, page: Page, look: ChartStyle) -> list[Strip]:
     """Return a picture and its text, as wide and high as the page's tiles."""
     width, height = page.tile
     text = _text(sample, cell, look)
@@ -141,7 +146,7 @@ def _tile(sample: Sample, cell: CellSamples, page: Page, look: Look) -> list[Str
     return [line.adjust_cell_length(width) for line in (*image, *text)]
 
 
-def _image(sample: Sample, shape: tuple[int, int], page: Page, look: Look) -> list[Strip]:
+def _image(sample: Sample, shape: tuple[int, int], page: Page, look: ChartStyle) -> list[Strip]:
     inks = pictures.grey_inks(
         look.dark, look.background, has_color=not look.monochrome, has_blocks=not look.ascii_only
     )
@@ -149,7 +154,7 @@ def _image(sample: Sample, shape: tuple[int, int], page: Page, look: Look) -> li
     return pictures.picture(shares, page.width, page.height, inks)
 
 
-def _text(sample: Sample, cell: CellSamples, look: Look) -> list[Strip]:
+def _text(sample: Sample, cell: CellSamples, look: ChartStyle) -> list[Strip]:
     """Return TEXT_HEIGHT lines of TEXT_WIDTH cells: number, label and prediction, probabilities as bars."""
     arrow = look.pick("→", ">")
     names = f"{cell.wanted.label}{arrow}{cell.wanted.predicted}"
@@ -161,7 +166,7 @@ def _text(sample: Sample, cell: CellSamples, look: Look) -> list[Strip]:
     return [line.adjust_cell_length(TEXT_WIDTH) for line in lines]
 
 
-def _bar(number: int, share: float, cell: CellSamples, look: Look) -> Strip:
+def _bar(number: int, share: float, cell: CellSamples, look: ChartStyle) -> Strip:
     """Return a class, its probability as a bar and as a figure; the label is marked by a star."""
     name = f"{number}{'*' if number == cell.wanted.label else ' '}"
     room = max(1, TEXT_WIDTH - len(name) - VALUE_WIDTH)
@@ -170,7 +175,7 @@ def _bar(number: int, share: float, cell: CellSamples, look: Look) -> Strip:
     return strip_of([*parts, (" " * (room - length), None), (f"{share:>{VALUE_WIDTH}.2f}", look.muted)])
 
 
-def _bar_style(number: int, cell: CellSamples, look: Look) -> Style:
+def _bar_style(number: int, cell: CellSamples, look: ChartStyle) -> Style:
     """Return the colour of a bar: blue for the label, orange for a wrong prediction."""
     colors = pictures.signed_colors(look.dark)
     if look.monochrome or number not in (cell.wanted.label, cell.wanted.predicted):

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from logreg_tui.tui.widgets.mistakes.confusion_matrix import Layout, TableView, draw_table, lay_out
 from logreg_tui.tui.widgets.mistakes.images import draw_images, page_of
 from logreg_tui.tui.widgets.mistakes.study import CellSamples, Study, Wanted, study
-from logreg_tui.tui.widgets.panel import LinePanel, Panel, look_of, text_lines, waiting_for
+from logreg_tui.tui.widgets.panel import LinePanel, Panel, chart_style_of, text_lines, waiting_for
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class MistakesPanel(LinePanel):
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the table, the samples of a cell, or why there is nothing to show."""
-        look = look_of(self, self._ascii_only)
+        look = chart_style_of(self, self._ascii_only)
         shown = self._shown()
         if shown is None or self._cursor is None or self._problem:
             return text_lines(self._reason(), width, look)

@@ -8,7 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from logreg_tui.tui.widgets.panel import LinePanel, look_of, text_lines, waiting_for
+from logreg_tui.tui.widgets.panel import LinePanel, chart_style_of, text_lines, waiting_for
 from logreg_tui.tui.widgets.weights.view import Grid, WeightsLook, arrange, draw_weights, grid_height
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class WeightsPanel(LinePanel):
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the pictures, or why there are none."""
-        look = look_of(self, self._ascii_only)
+        look = chart_style_of(self, self._ascii_only)
         if self._shown is None:
             return text_lines(self._waiting, width, look)
         self._chosen = min(self._chosen, len(self._shown.bias) - 1)

@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.spans import Part, strip_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def grid_height(view: WeightsLook) -> int:
 
 
 def draw_weights(
-    shown: ParametersSnapshot, shape: tuple[int, int] | None, view: WeightsLook, look: Look
+    shown: ParametersSnapshot, shape: tuple[int, int] | None, view: WeightsLook, look: ChartStyle
 ) -> list[Strip]:
     """Return the lines of the panel; `shape` is that of the images, or None where there are none."""
     lines = _Drawing(shown, shape, view, look, largest_weight(shown)).lines()
@@ -150,7 +150,7 @@ class _Drawing:
     shown: ParametersSnapshot
     shape: tuple[int, int] | None
     view: WeightsLook
-    look: Look
+    look: ChartStyle
     largest: float
 
     def lines(self) -> list[Strip]:
@@ -279,7 +279,7 @@ def _largest(weight: np.ndarray, count: int) -> list[tuple[int, int]]:
     return [divmod(int(at), weight.shape[1]) for at in top]
 
 
-def _bar(share: float, side: int, look: Look) -> list[Part]:
+def _bar(share: float, side: int, look: ChartStyle) -> list[Part]:
     """Return a bar from the middle to the left or to the right, `side` cells at the most."""
     side = min(side, MOST_BAR)
     if side < 1:

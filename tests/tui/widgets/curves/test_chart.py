@@ -16,7 +16,7 @@ from logreg_tui.core.analysis.earlier_runs import EarlierRun
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, Mark
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.curves.chart import View, draw_frame, lay_out
 from logreg_tui.tui.widgets.curves.window import ALL, Window
 from logreg_tui.tui.widgets.palette import ON_DARK
@@ -51,8 +51,8 @@ def earlier(losses: Iterable[float], name: str = "20261122T184530-sigmoid") -> E
     return EarlierRun(name, 1, at, at / 10, values, values, values / 3, values / 3)
 
 
-def frame(data: History, view: View | None = None, look: Look | None = None) -> list[str]:
-    return [strip.text for strip in draw_frame(data, view or View(88, 22, 1), look or Look())]
+def frame(data: History, view: View | None = None, style: ChartStyle | None = None) -> list[str]:
+    return [strip.text for strip in draw_frame(data, view or View(88, 22, 1), style or ChartStyle())]
 
 
 def test_the_chart_names_itself_and_its_axes() -> None:
@@ -98,20 +98,20 @@ def test_ascii_means_nothing_above_the_tilde() -> None:
     data = history([decay(), decay(50)])
     data.runs[1].marks = (Mark(300, "λ 0.001 → 0"), Mark(600, "sigmoid → logits", True))
     for view in (View(88, 22, 1), View(50, 8, 2, log_y=True), View(15, 3, 1)):
-        text = "".join(frame(data, view, Look(ascii_only=True)))
+        text = "".join(frame(data, view, ChartStyle(ascii_only=True)))
         assert all(" " <= character <= "~" for character in text)
-    assert "l2 0.001 -> 0" in "".join(frame(data, look=Look(ascii_only=True)))
+    assert "l2 0.001 -> 0" in "".join(frame(data, style=ChartStyle(ascii_only=True)))
 
 
-@pytest.mark.parametrize("look", [Look(ascii_only=True), Look(monochrome=True)])
-def test_curves_carry_marks_where_colour_does_not_tell_them_apart(look: Look) -> None:
+@pytest.mark.parametrize("style", [ChartStyle(ascii_only=True), ChartStyle(monochrome=True)])
+def test_curves_carry_marks_where_colour_does_not_tell_them_apart(style: ChartStyle) -> None:
     flat = [[1.6] * 200, [1.9] * 200, [2.2] * 200]
-    body = "".join(line[5:] for line in frame(history(flat), look=look)[2:-2])
+    body = "".join(line[5:] for line in frame(history(flat), style=style)[2:-2])
     assert all(mark in body for mark in "123abc")
 
 
 def test_monochrome_frames_have_no_colours() -> None:
-    strips = draw_frame(history([decay(), decay()]), View(88, 22, 1), Look(monochrome=True))
+    strips = draw_frame(history([decay(), decay()]), View(88, 22, 1), ChartStyle(monochrome=True))
     assert all(segment.style is None or segment.style.color is None for strip in strips for segment in strip)
 
 
@@ -163,7 +163,7 @@ def test_any_history_at_any_size_is_drawn(seed: int) -> None:
             Mark(rng.randint(0, 700), rng.choice(("λ 0 → 1", "diverged: x", "漢\x1b")), rng.random() < 0.5)
             for _ in range(rng.randint(0, 15))
         )
-    look = Look(rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5)
+    style = ChartStyle(rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5)
     for size in ((1, 1), (20, 5), (21, 7), (rng.randint(1, 200), rng.randint(1, 50)), (200, 50)):
         view = View(
             *size,
@@ -177,16 +177,16 @@ def test_any_history_at_any_size_is_drawn(seed: int) -> None:
             cursor=rng.choice((None, None, 0, 30, 9999)),
             earlier=rng.choice(((), [earlier(loss() for _ in range(5))])),
         )
-        strips = draw_frame(data, view, look)
+        strips = draw_frame(data, view, style)
         assert [strip.cell_length for strip in strips] == [size[0]] * size[1]
         assert all(segment.style is None or segment.style.bgcolor is None for s in strips for segment in s)
         assert all(strip.text.isprintable() for strip in strips)
 
 
-def styles(data: History, view: View, look: Look | None = None) -> dict[str, set[Style | None]]:
+def styles(data: History, view: View, style: ChartStyle | None = None) -> dict[str, set[Style | None]]:
     """Return the styles in which each character occurs."""
     found: dict[str, set[Style | None]] = {}
-    for strip in draw_frame(data, view, look or Look()):
+    for strip in draw_frame(data, view, style or ChartStyle()):
         for segment in strip:
             for character in segment.text:
                 found.setdefault(character, set()).add(segment.style)
@@ -266,7 +266,7 @@ def test_a_diverged_curve_ends_in_a_cross_and_leaves_the_others_their_axis() -> 
         assert text in "\n".join(lines)
         assert "✕" in lines[2]
         assert any(line.startswith("2.4 ┤") for line in lines)
-    assert "X" in "".join(frame(data, look=Look(ascii_only=True)))
+    assert "X" in "".join(frame(data, style=ChartStyle(ascii_only=True)))
 
 
 def test_earlier_experiments_lie_under_the_curves_and_are_named() -> None:
@@ -279,7 +279,7 @@ def test_earlier_experiments_lie_under_the_curves_and_are_named() -> None:
 
 
 def test_the_plot_tells_what_its_cells_stand_for() -> None:
-    drawn = lay_out(history([decay()]), View(88, 22, 1), Look())
+    drawn = lay_out(history([decay()]), View(88, 22, 1), ChartStyle())
     assert drawn.plot is not None
     lines = [strip.text for strip in drawn.lines]
     column = drawn.plot.column(800) or 0

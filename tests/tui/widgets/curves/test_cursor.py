@@ -8,7 +8,7 @@ import pytest
 from test_chart import decay, history
 
 from logreg_tui.tui.widgets.cells import Cells
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.curves.cursor import (
     draw_table,
     epoch_at_x,
@@ -25,7 +25,7 @@ def table(runs: int, width: int, height: int, x: float = 100) -> list[str]:
     data = history([decay(30)] * runs)
     lines = table_height(runs, height)
     cells = Cells(width, lines)
-    draw_table(cells, 0, lines, list(data.runs.values()), x, "epochs", Look())
+    draw_table(cells, 0, lines, list(data.runs.values()), x, "epochs", ChartStyle())
     return [strip.text.rstrip() for strip in cells.strips()]
 
 

@@ -15,7 +15,7 @@ from logreg_tui.core.settings import SIGMOID
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets import pictures
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.mistakes import images as mistakes_images
 from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
     HEAT_LEVELS,
@@ -82,7 +82,7 @@ def table(
         first_in_view(0, cursor[1], layout.columns, classes),
     )
     view = TableView(width, height, cursor, first, True)
-    return [line.text for line in draw_table(mistakes, shown.head, view, Look())]
+    return [line.text for line in draw_table(mistakes, shown.head, view, ChartStyle())]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -114,8 +114,8 @@ def test_the_counts_and_the_accuracy_are_those_of_scikit_learn(digits: Dataset) 
     assert lines[13].split()[1:11] == [f"{precision:.3f}" for precision in precisions]
 
 
-@pytest.mark.parametrize("look", [Look(), Look(dark=False, background=(224, 224, 224))])
-def test_every_count_can_be_read_on_its_colour(look: Look) -> None:
+@pytest.mark.parametrize("look", [ChartStyle(), ChartStyle(dark=False, background=(224, 224, 224))])
+def test_every_count_can_be_read_on_its_colour(look: ChartStyle) -> None:
     for is_right in (True, False):
         for level in range(HEAT_LEVELS):
             color = heat_color(is_right, level / (HEAT_LEVELS - 1), look.dark, look.background)
@@ -124,7 +124,7 @@ def test_every_count_can_be_read_on_its_colour(look: Look) -> None:
 
 def test_the_diagonal_is_bold_with_and_without_colour(digits: Dataset) -> None:
     mistakes = looked(digits, prototypes(digits)).mistakes
-    for look in (Look(), Look(monochrome=True)):
+    for look in (ChartStyle(), ChartStyle(monochrome=True)):
         lines = draw_table(mistakes, "logits", TableView(100, 30, (9, 8), (0, 0), True), look)
         bold = [segment.text for segment in lines[5] if segment.style is not None and segment.style.bold]
         assert [text.strip() for text in bold] == [str(mistakes.counts[2, 2])]
@@ -199,7 +199,7 @@ def test_every_page_of_samples_fits(
     data, shown = made(2, samples=60, shape=shape)
     cell = looked(data, shown, wanted).cell
     assert cell is not None
-    lines = draw_images(cell, shown, *size, True, Look())
+    lines = draw_images(cell, shown, *size, True, ChartStyle())
     assert len(lines) == size[1]
     assert max(line.cell_length for line in lines) <= size[0]
     page = mistakes_images.page_of(cell, *size)
@@ -215,7 +215,7 @@ def test_a_sample_is_drawn_with_number_label_prediction_and_bars(digits: Dataset
     label, predicted = mistakes.worst
     cell = looked(digits, shown, Wanted(label, predicted, 0)).cell
     assert cell is not None
-    for look in (Look(), Look(ascii_only=True), Look(monochrome=True)):
+    for look in (ChartStyle(), ChartStyle(ascii_only=True), ChartStyle(monochrome=True)):
         text = "\n".join(line.text for line in draw_images(cell, shown, 120, 40, True, look))
         count = len(cell.numbers)
         assert f"Label {label} predicted as {predicted}: 1-{count} of {count}" in text

@@ -7,7 +7,7 @@ import pytest
 from helpers.looking import PanelApp, looked_at, parameters
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
-from logreg_tui.tui.widgets.chart_style import Look
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.weights.panel import WeightsPanel
 from logreg_tui.tui.widgets.weights.view import WeightsLook, arrange, draw_weights, grid_height
 
@@ -38,7 +38,7 @@ def test_every_drawing_fits(
     size: tuple[int, int], shape: tuple[int, int] | None, classes: int, is_enlarged: bool
 ) -> None:
     shown = model(classes, shape or (1, 12))
-    lines = draw_weights(shown, shape, view(*size, chosen=classes - 1, is_enlarged=is_enlarged), Look())
+    lines = draw_weights(shown, shape, view(*size, chosen=classes - 1, is_enlarged=is_enlarged), ChartStyle())
     assert len(lines) <= size[1]
     assert max(line.cell_length for line in lines) <= size[0]
 
@@ -65,7 +65,7 @@ def test_pictures_are_as_large_as_fit_and_paged_before_they_get_too_small(
 
 
 def test_the_scale_is_that_of_the_largest_weight_of_all_classes() -> None:
-    header = draw_weights(model(), SHAPE, view(100, 30), Look())[0].text
+    header = draw_weights(model(), SHAPE, view(100, 30), ChartStyle())[0].text
     assert header.startswith("Run 1 logits  epoch 3,210")
     assert "-5.25" in header
     assert header.endswith("+5.25")
@@ -86,7 +86,7 @@ def test_a_class_that_is_enlarged_has_its_figures_beside_it() -> None:
     weight = np.zeros((3, 6))
     weight[1] = [0.5, -2, 0, 0, 3, 0]
     shown = parameters(weight, np.array([0, 0.125, 0]))
-    lines = draw_weights(shown, (2, 3), view(80, 20, 1, is_enlarged=True), Look())
+    lines = draw_weights(shown, (2, 3), view(80, 20, 1, is_enlarged=True), ChartStyle())
     text = "\n".join(line.text for line in lines)
     for fact in ("class 1 of 3", "+0.125", "-2 row 0, column 1", "+3 row 1, column 1", "3.64"):
         assert fact in " ".join(text.split())
@@ -95,7 +95,7 @@ def test_a_class_that_is_enlarged_has_its_figures_beside_it() -> None:
 def test_without_images_the_largest_weights_are_listed() -> None:
     weight = np.zeros((3, 5))
     weight[2, 1], weight[0, 4], weight[1, 0] = -4, 3, 1
-    lines = draw_weights(parameters(weight), None, view(80, 6, has_focus=False), Look(monochrome=True))
+    lines = draw_weights(parameters(weight), None, view(80, 6, has_focus=False), ChartStyle(monochrome=True))
     assert "No image shape" in lines[1].text
     rows = [line.text.split()[:3] for line in lines[3:]]
     assert rows == [["2", "1", "-4"], ["0", "4", "+3"], ["1", "0", "+1"]]
@@ -106,13 +106,15 @@ def test_without_images_the_largest_weights_are_listed() -> None:
 
 def test_of_a_class_alone_its_own_weights_are_listed() -> None:
     weight = np.arange(8.0).reshape(2, 4)
-    lines = draw_weights(parameters(weight), None, view(80, 5, 0, is_enlarged=True), Look(ascii_only=True))
+    lines = draw_weights(
+        parameters(weight), None, view(80, 5, 0, is_enlarged=True), ChartStyle(ascii_only=True)
+    )
     assert [line.text.split()[:3] for line in lines[3:]] == [["0", "3", "+3"], ["0", "2", "+2"]]
     assert all(line.text.isascii() for line in lines)
 
 
-@pytest.mark.parametrize("look", [Look(ascii_only=True), Look(ascii_only=True, monochrome=True)])
-def test_ascii_is_ascii(look: Look) -> None:
+@pytest.mark.parametrize("look", [ChartStyle(ascii_only=True), ChartStyle(ascii_only=True, monochrome=True)])
+def test_ascii_is_ascii(look: ChartStyle) -> None:
     for is_enlarged in (False, True):
         lines = draw_weights(model(), SHAPE, view(100, 30, is_enlarged=is_enlarged), look)
         assert all(line.text.isascii() for line in lines)
@@ -121,8 +123,8 @@ def test_ascii_is_ascii(look: Look) -> None:
 def test_weights_that_are_not_finite_are_drawn() -> None:
     weight = np.full((2, 4), np.nan)
     for is_enlarged in (False, True):
-        draw_weights(parameters(weight), (2, 2), view(60, 10, is_enlarged=is_enlarged), Look())
-        draw_weights(parameters(weight), None, view(60, 10, is_enlarged=is_enlarged), Look())
+        draw_weights(parameters(weight), (2, 2), view(60, 10, is_enlarged=is_enlarged), ChartStyle())
+        draw_weights(parameters(weight), None, view(60, 10, is_enlarged=is_enlarged), ChartStyle())
 
 
 def test_the_hint_takes_no_line_of_a_small_panel() -> None:
