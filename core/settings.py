@@ -32,6 +32,8 @@ DEFAULT_EPOCHS = 10_000
 
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda|cuda:[0-9]{1,4}|mps")
 FLOAT32_MAX = 3.4028234663852886e38
+MAX_CLASSES = 100_000
+"""A stray label of a billion must not make a model of a billion outputs."""
 NAME_PATTERN = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
 
 

@@ -26,12 +26,12 @@ from logreg_tui.core.bench.loops import (
 from logreg_tui.core.bench.results import (
     Agreement,
     BenchResult,
-    Contest,
     Limits,
     LoggedTraining,
     Machine,
     PairedTimes,
     Speed,
+    SpeedComparison,
     Work,
 )
 from logreg_tui.core.session.start import TrainingEnvironment, out_of_memory_explained
@@ -109,35 +109,35 @@ class Bench:
     def __init__(
         self,
         plan: Plan,
-        ground: TrainingEnvironment,
+        environment: TrainingEnvironment,
         progress: Callable[[str], None],
         clock: Clock = time.perf_counter,
     ) -> None:
         self.plan = plan
-        self.ground = ground
+        self.environment = environment
         self.progress = progress
         self.clock = clock
-        samples, features = ground.dataset.train_inputs.shape
-        self.work = Work(samples, features, ground.dataset.classes)
-        with out_of_memory_explained(ground):
-            self.data = PlainData(ground.dataset, ground.device)
+        samples, features = environment.dataset.train_inputs.shape
+        self.work = Work(samples, features, environment.dataset.classes)
+        with out_of_memory_explained(environment):
+            self.data = PlainData(environment.dataset, environment.device)
 
     def run(self) -> BenchResult:
         """Measure everything that this process can."""
-        with out_of_memory_explained(self.ground):
+        with out_of_memory_explained(self.environment):
             limits = self.measure_limits()
-            contests, agreement = self.hold_contests(limits)
-            return BenchResult(self.machine(), limits, agreement, contests, self.measure_training())
+            comparisons, agreement = self.compare_speeds(limits)
+            return BenchResult(self.machine(), limits, agreement, comparisons, self.measure_training())
 
     def machine(self) -> Machine:
         """Return where and on what it is measured."""
-        ground = self.ground
+        environment = self.environment
         return Machine(
-            ground.dataset.name,
-            ground.settings.pixels,
+            environment.dataset.name,
+            environment.settings.pixels,
             self.work,
-            ground.device_text,
-            ground.threads,
+            environment.device_text,
+            environment.threads,
             str(torch.__version__),
         )
 
@@ -145,7 +145,7 @@ class Bench:
 
     def use_all_threads(self) -> None:
         """Let PyTorch compute with as many threads as the engine does."""
-        torch.set_num_threads(self.ground.threads)
+        torch.set_num_threads(self.environment.threads)
 
     def use_one_thread(self) -> None:
         """Let PyTorch compute as where a training runs: the engine has threads of its own."""
@@ -175,7 +175,7 @@ class Bench:
         self.progress("Measuring what the machine can read and compute")
         self.use_all_threads()
         seconds, way = min((self.best_of_several(work), name) for name, work in reads(self.data).items())
-        size, product = square_product(self.ground.device)
+        size, product = square_product(self.environment.device)
         product_s = self.best_of_several(product)
         return Limits(self.work.data_bytes / seconds / 1e9, way, 2 * size**3 / product_s / 1e9, size)
 
@@ -186,21 +186,21 @@ class Bench:
 
     def runs(self, count: int) -> list[RunSettings]:
         """Return runs that differ in their seeds."""
-        return [replace(self.ground.settings.runs[0], seed=seed) for seed in range(count)]
+        return [replace(self.environment.settings.runs[0], seed=seed) for seed in range(count)]
 
-    def hold_contests(self, limits: Limits) -> tuple[list[Contest], Agreement]:
+    def compare_speeds(self, limits: Limits) -> tuple[list[SpeedComparison], Agreement]:
         """Time the plain loop and the engine with each number of runs; compare what they compute."""
         counts = sorted(self.plan.run_counts)
         expected = self.plain_losses(counts[-1])
-        engine = EngineLoop(self.ground.engine())
+        engine = EngineLoop(self.environment.engine())
         plain = Side(PlainLoop(self.data, self.runs(1)[0]).train, self.use_all_threads)
         plain_epochs = self.epochs(plain)
-        contests, difference = [], 0.0
+        comparisons, difference = [], 0.0
         for count in counts:
             self.progress(f"Training {count} run{'s' if count > 1 else ''}: {self.plan.pairs} pairs")
             difference = max(difference, self.compare(engine, expected[:count]))
-            contests.append(self.contest(engine, count, plain, plain_epochs, limits))
-        return contests, Agreement(CHECKED_EPOCHS, sum(counts), difference)
+            comparisons.append(self.speed_comparison(engine, count, plain, plain_epochs, limits))
+        return comparisons, Agreement(CHECKED_EPOCHS, sum(counts), difference)
 
     def plain_losses(self, count: int) -> list[tuple[float, float]]:
         """Return the losses of `count` runs that the plain loop has trained for CHECKED_EPOCHS."""
@@ -222,14 +222,14 @@ class Bench:
         engine.train(CHECKED_EPOCHS)
         return largest_difference(engine.losses(), expected)
 
-    def contest(
+    def speed_comparison(
         self, engine: EngineLoop, count: int, plain: Side, plain_epochs: int, limits: Limits
-    ) -> Contest:
+    ) -> SpeedComparison:
         """Time the engine, which has `count` runs, and the plain loop in turn."""
         ours = Side(engine.train, self.use_one_thread, engine.engine.longest_stride)
         epochs = self.epochs(ours)
         pairs = self.pairs(plain, plain_epochs, ours, epochs)
-        return Contest(
+        return SpeedComparison(
             Speed.of(pairs.second, epochs, count, self.work, limits),
             Speed.of(pairs.first, plain_epochs, 1, self.work, limits),
             pairs.ratio(count * epochs / plain_epochs),
@@ -238,15 +238,15 @@ class Bench:
     def training(self) -> Training:
         """Return a training of one run that does not end by itself."""
         settings = replace(
-            self.ground.settings, runs=tuple(self.runs(1)), epochs=ENDLESS, log_every=LOG_EVERY
+            self.environment.settings, runs=tuple(self.runs(1)), epochs=ENDLESS, log_every=LOG_EVERY
         )
-        return Training.start(settings, self.ground.engine())
+        return Training.start(settings, self.environment.engine())
 
     def measure_training(self) -> LoggedTraining:
         """Time `train`, and the plain loop with both losses as often, in turn."""
         self.progress(f"Training 1 run with both losses every {LOG_EVERY} epochs: {self.plan.pairs} pairs")
         loop = PlainLoop(self.data, self.runs(1)[0])
-        plain = Side(partial(loop.train_and_log, log_every=LOG_EVERY), self.use_all_threads, LOG_EVERY)
+        plain = Side(partial(loop.train, log_every=LOG_EVERY), self.use_all_threads, LOG_EVERY)
         self.use_one_thread()
         ours = Side(TrainerLoop(self.training()).train, self.use_one_thread, LOG_EVERY)
         plain_epochs, epochs = self.epochs(plain), self.epochs(ours)

@@ -145,7 +145,7 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class SpeedComparison:
     """The engine with some runs against the plain loop, which trains one run."""
 
     engine: Speed
@@ -259,7 +259,7 @@ class BenchResult:
     machine: Machine
     limits: Limits
     agreement: Agreement
-    contests: Sequence[Contest]
+    comparisons: Sequence[SpeedComparison]
     """In the order of their numbers of runs."""
     training: LoggedTraining
     screen: ScreenCost | None = None
@@ -268,6 +268,7 @@ class BenchResult:
     def to_json(self) -> dict[str, Any]:
         """Return plain values; a number that is not finite becomes None, as JSON has none."""
         record = {"spread": "median, and the interquartile range from low to high", **asdict(self)}
+        record["contests"] = record.pop("comparisons")
         record["agreement"]["is_close"] = self.agreement.is_close
         return {name: _finite(value) for name, value in record.items()}
 

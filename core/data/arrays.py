@@ -1,7 +1,4 @@
-"""Inputs and labels as they were read, with the checks and the fingerprint that every reader shares.
-
-Numpy is imported inside the functions: the command line imports this before it needs data.
-"""
+"""Inputs and labels as they were read, with the checks and the fingerprint that every reader shares."""
 
 from __future__ import annotations
 
@@ -12,17 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
+
 from logreg_tui.core.errors import Cancelled
+from logreg_tui.core.settings import MAX_CLASSES
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from logreg_tui.core.data.shard_source import ShardSource
 
 CHUNK_BYTES = 1 << 20
 CHUNK_VALUES = 1 << 17
-MAX_CLASSES = 100_000
-"""A stray label of a billion must not make a model of a billion outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +35,13 @@ class Arrays:
     test_labels: np.ndarray
     """Shape (samples,), int64."""
     brightest: float | None
-    """The value that `unit` pixels call 1, their 0 being 0; None: scale by the training set's own range."""
+    """The value that `unit` pixels map to 1, with 0 to 0; None: scale by the training set's own range."""
     known_fingerprint: str | None = None
-    """Where the inputs lie on disk: it is computed while they are checked, so that they are read once."""
+    """Set if the inputs lie on disk: it is computed while they are checked, so that they are read once."""
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
-        """Rows and columns where the inputs are images."""
-        import numpy as np
-
+        """Rows and columns if the inputs are images."""
         inputs = self.train_inputs
         shape = inputs.shape if isinstance(inputs, np.ndarray) else inputs.stored_shape
         return (int(shape[1]), int(shape[2])) if len(shape) == 3 else None
@@ -92,8 +86,6 @@ Part = tuple["np.dtype", tuple[int, ...], Iterable["np.ndarray"]]
 
 def fingerprint(arrays: Arrays) -> str:
     """Return the SHA-256 of types, shapes and bytes of all four arrays, as 64 hexadecimal digits."""
-    import numpy as np
-
     inputs = np.asarray(arrays.train_inputs), np.asarray(arrays.test_inputs)
     four = (inputs[0], arrays.train_labels, inputs[1], arrays.test_labels)
     return fingerprint_of_parts(in_memory(array) for array in four)
@@ -106,8 +98,6 @@ def in_memory(array: np.ndarray) -> Part:
 
 def fingerprint_of_parts(parts: Iterable[Part]) -> str:
     """Return the fingerprint of arrays that come slice by slice."""
-    import numpy as np
-
     digest = hashlib.sha256()
     for dtype, shape, slices in parts:
         digest.update(f"{dtype.str} {shape}\n".encode())
@@ -132,8 +122,6 @@ def fill(array: np.ndarray, file: IO[bytes] | io.BufferedIOBase, is_cancelled: C
 
     Raises Truncated, Cancelled, and whatever the file raises.
     """
-    import numpy as np
-
     target = array.reshape(-1, order="A").view(np.uint8).data
     filled = 0
     while filled < len(target):

@@ -1,7 +1,4 @@
-"""Names to data.
-
-Importing it is cheap: numpy, scikit-learn and what reads files are imported where they are used.
-"""
+"""Datasets by name or path: read, downloaded if need be, checked and scaled."""
 
 from __future__ import annotations
 
@@ -10,17 +7,21 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+from platformdirs import user_cache_dir
+
+from logreg_tui.core.data.arrays import Arrays, check_cancelled, fingerprint
+from logreg_tui.core.data.download import HASTY, PATIENT, DownloadError, Patience, download
+from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.data.mnist_files import FAMILIES, read_family
+from logreg_tui.core.data.npz import read_npz
+from logreg_tui.core.data.scaling import scaled_inputs
+from logreg_tui.core.data.shards import read_shards
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.memory import size_text
 from logreg_tui.core.settings import DATASETS
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from logreg_tui.core.data.arrays import Arrays
-    from logreg_tui.core.data.download import Patience
-    from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.text import describe, escape_control_chars
 
 FLOAT32_BYTES = 4
 
@@ -42,11 +43,11 @@ class Dataset:
     classes: int
     """Largest training label + 1."""
     image_shape: tuple[int, int] | None
-    """Rows and columns where the features of a sample form an image."""
+    """Rows and columns if the features of a sample form an image."""
     fingerprint: str
     """SHA-256 of inputs and labels before `--pixels`, as 64 hexadecimal digits."""
     pixels: str = "raw"
-    """What was made of the inputs."""
+    """The scaling of the inputs, one of PIXELS."""
     notice: str | None = None
     """Something the user must keep in mind, such as data that stand in for MNIST."""
 
@@ -66,10 +67,8 @@ def load_dataset(
     `data_dir` None is the user's cache folder; `pixels` is one of PIXELS. `progress` is told in
     short sentences what happens; `is_cancelled` is polled between steps. An .npz that needs more
     than `memory_limit` bytes is refused; None is what the machine has left.
-    Raises UsageError on an unknown name, UserError where the data cannot be had, Cancelled.
+    Raises UsageError for an unknown name, UserError if the data cannot be had, Cancelled.
     """
-    from logreg_tui.core.data.arrays import check_cancelled
-
     check_cancelled(is_cancelled)
     arrays, notice = _read(name, data_dir, memory_limit, progress, is_cancelled)
     check_cancelled(is_cancelled)
@@ -81,11 +80,7 @@ def load_dataset(
 
 
 def _check_size(arrays: Arrays, memory_limit: int | None) -> None:
-    """Raise UserError where data that are not read from disk pass by pass take more than they may."""
-    import numpy as np
-
-    from logreg_tui.core.memory import size_text
-
+    """Raise UserError if data that are to stay in memory take more than they may."""
     values = sum(math.prod(split.shape) for split in (arrays.train_inputs, arrays.test_inputs))
     needed = FLOAT32_BYTES * values
     is_read_whole = isinstance(arrays.train_inputs, np.ndarray)
@@ -103,19 +98,15 @@ def _read(
     progress: Callable[[str], None],
     is_cancelled: Callable[[], bool],
 ) -> tuple[Arrays, str | None]:
-    """Return the data and a notice where they stand in for others."""
+    """Return the data, and a notice if they stand in for others."""
     if name == "auto":
         return _read_mnist_or_digits(data_folder(data_dir), progress, is_cancelled)
     if name == "digits":
         return _read_digits(progress), None
     if name in DATASETS:
-        from logreg_tui.core.data.download import PATIENT
-
         return _read_family(name, data_folder(data_dir), PATIENT, progress, is_cancelled), None
     # A folder of any name is one of shards.
     if os.path.isdir(name):
-        from logreg_tui.core.data.shards import read_shards
-
         return read_shards(Path(name), progress, is_cancelled), None
     return _read_npz(name, memory_limit, progress, is_cancelled), None
 
@@ -124,8 +115,6 @@ def data_folder(data_dir: str | None) -> Path:
     """Return the folder of `--data-dir`; None is the user's cache folder."""
     if data_dir is not None:
         return Path(data_dir)
-    from platformdirs import user_cache_dir
-
     return Path(user_cache_dir("logreg-tui"))
 
 
@@ -137,9 +126,6 @@ def _read_family(
     is_cancelled: Callable[[], bool],
 ) -> Arrays:
     """Read one of the MNIST family, after downloading what is missing of it."""
-    from logreg_tui.core.data.download import download
-    from logreg_tui.core.data.mnist_files import FAMILIES, read_family
-
     family = FAMILIES[name]
     missing = family.missing(folder)
     if missing:
@@ -152,8 +138,6 @@ def _read_family(
 def _read_mnist_or_digits(
     folder: Path, progress: Callable[[str], None], is_cancelled: Callable[[], bool]
 ) -> tuple[Arrays, str | None]:
-    from logreg_tui.core.data.download import HASTY, DownloadError
-
     try:
         return _read_family("mnist", folder, HASTY, progress, is_cancelled), None
     except DownloadError as error:
@@ -166,9 +150,6 @@ def _read_mnist_or_digits(
 
 def _read_digits(progress: Callable[[str], None]) -> Arrays:
     """Return scikit-learn's embedded digits, 8 by 8, 0..16, in a fixed stratified split."""
-    from logreg_tui.core.data.arrays import Arrays
-    from logreg_tui.core.text import describe
-
     progress("Reading scikit-learn's digits")
     try:
         from sklearn.datasets import load_digits
@@ -191,9 +172,6 @@ def _read_npz(
     progress: Callable[[str], None],
     is_cancelled: Callable[[], bool],
 ) -> Arrays:
-    from logreg_tui.core.data.npz import read_npz
-    from logreg_tui.core.text import escape_control_chars
-
     known = (
         f"choose from {', '.join(DATASETS)}, or give the path of an .npz file or of a folder of .npy shards"
     )
@@ -212,9 +190,6 @@ def _finished(
     progress: Callable[[str], None],
     is_cancelled: Callable[[], bool],
 ) -> Dataset:
-    from logreg_tui.core.data.arrays import check_cancelled, fingerprint
-    from logreg_tui.core.data.scaling import scaled_inputs
-
     digest = arrays.known_fingerprint or fingerprint(arrays)
     check_cancelled(is_cancelled)
     if pixels != "raw":

@@ -1,6 +1,7 @@
 """Files of the MNIST family from torchvision's mirrors, with progress, cancelling and limits on waiting.
 
-A thread of its own reads from the network, so that waiting can be cancelled and ends when it should.
+Torchvision knows mirrors, names and checksums; it is imported only to ask it for them. A thread of its
+own reads from the network, so that waiting can be cancelled and ends when it should.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from secrets import token_hex
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from logreg_tui.core.data.arrays import check_cancelled
-from logreg_tui.core.data.mirrors import NoTorchvision, Resource, find_resources
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.text import describe, escape_control_chars
 
@@ -47,7 +48,7 @@ class Patience:
 
 PATIENT = Patience(silence_s=10, first_byte_s=30, total_s=math.inf)
 HASTY = Patience(silence_s=5, first_byte_s=5, total_s=30)
-"""Where there is a substitute."""
+"""For data that have a substitute."""
 
 
 class DownloadError(UserError):
@@ -56,6 +57,59 @@ class DownloadError(UserError):
     def __init__(self, title: str, reason: str, remedy: str) -> None:
         super().__init__(f"{title} is not on disk and could not be downloaded ({reason}): {remedy}")
         self.reason = reason
+
+
+class NoTorchvision(Exception):
+    """torchvision cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A packed file that torchvision knows."""
+
+    name: str
+    """The name of the unpacked file."""
+    urls: tuple[str, ...]
+    """One address per mirror."""
+    md5: str
+    """Of the packed file."""
+
+
+def find_resources(class_name: str, names: Sequence[str]) -> list[Resource]:
+    """Return torchvision's resources of these unpacked files of one of its datasets.
+
+    Raises NoTorchvision if it is missing, does not work, or does not know a file.
+    """
+    try:
+        with warnings.catch_warnings():
+            # It warns on stderr about image codecs that nobody needs here.
+            warnings.simplefilter("ignore")
+            # More than a second, and it fails if it was not built for the installed torch.
+            from torchvision import datasets
+        known = {resource.name: resource for resource in _resources(getattr(datasets, class_name))}
+    except ModuleNotFoundError as error:
+        if error.name == "torchvision":
+            raise NoTorchvision("torchvision, which knows where to download, is not installed") from error
+        raise NoTorchvision(f"torchvision does not work: {describe(error)}") from error
+    # RuntimeError, OSError, AttributeError and more, depending on how the two do not fit.
+    except Exception as error:
+        raise NoTorchvision(f"torchvision does not work with this torch: {describe(error)}") from error
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise NoTorchvision(f"the installed torchvision does not know {', '.join(unknown)}")
+    return [known[name] for name in names]
+
+
+def _resources(catalogue: Any) -> Iterator[Resource]:  # noqa: ANN401  a class of torchvision's
+    if isinstance(catalogue.resources, Mapping):
+        # QMNIST gives whole addresses, by split.
+        files = [file for split in ("train", "test") for file in catalogue.resources[split]]
+        mirrors: Sequence[str] = [""]
+    else:
+        files, mirrors = catalogue.resources, catalogue.mirrors
+    for file, md5 in files:
+        name = file.rsplit("/", 1)[-1].removesuffix(".gz")
+        yield Resource(name, tuple(mirror + file for mirror in mirrors), md5)
 
 
 def download(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import numpy as np
 
 from logreg_tui.core.data.arrays import row_chunks
-
-if TYPE_CHECKING:
-    import numpy as np
 
 CACHE_LINE = 64
 
@@ -62,8 +61,6 @@ class Scaling:
 
     def apply(self, values: np.ndarray, out: np.ndarray) -> None:
         """Fill out, float32, from values of the same shape; the two may be one."""
-        import numpy as np
-
         # Small integers lose nothing in float32, which is several times as fast.
         dtype = np.float32 if values.dtype.kind in "biu" and values.dtype.itemsize <= 2 else np.float64
         is_constant = self.divisor == 0
@@ -128,8 +125,6 @@ class Inputs:
 
     def is_nonzero(self, start: int, stop: int) -> np.ndarray:
         """Return which values of the rows start to stop are not 0."""
-        import numpy as np
-
         if self._scaling is None or not np.any(self._scaling.shift):
             return np.asarray(self.stored(start, stop) != 0)
         return np.asarray(self.read(start, stop) != 0)
@@ -140,8 +135,6 @@ class Inputs:
 
     def scaled(self, stored: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return rows that `stored` gave as float32, in `out` where it is given."""
-        import numpy as np
-
         if out is None:
             if self._scaling is None and stored.dtype == np.float32:
                 return stored
@@ -158,8 +151,6 @@ def with_ones(rows: int, features: int) -> np.ndarray:
 
     They start at a cache line, because where they start decides bits of products.
     """
-    import numpy as np
-
     width = padded_width(features + 1)
     memory = np.zeros(4 * rows * width + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE

@@ -14,14 +14,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays, BadLabels, Truncated, check_labels, fill
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.text import describe, escape_control_chars
-
-if TYPE_CHECKING:
-    import numpy as np
 
 IMAGES = 0x0803
 LABELS = 0x0801
@@ -134,8 +133,6 @@ class _BadHeader(Exception):
 
 def _empty(file: BinaryIO | gzip.GzipFile, magic: int, room: int) -> np.ndarray:
     """Read the header and return an array for the values, which take at most `room` bytes."""
-    import numpy as np
-
     dimensions = magic & 0xFF
     header = file.read(4 * (dimensions + 1))
     numbers = [int(number) for number in np.frombuffer(header[: len(header) // 4 * 4], ">u4")]

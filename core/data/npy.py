@@ -1,4 +1,4 @@
-"""What an array in a file of one's own must be: header, type, shape, values.
+"""Arrays in a user's own files: header, type, shape and values, read and checked.
 
 Shared by .npz files and folders of .npy shards. `name` is always the key or file that an error names.
 """
@@ -6,24 +6,26 @@ Shared by .npz files and folders of .npy shards. `name` is always the key or fil
 from __future__ import annotations
 
 import math
-from typing import IO, TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import IO, NamedTuple
 
+import numpy as np
+from numpy.lib import format as npy
+
+from logreg_tui.core.data.arrays import Truncated, fill
 from logreg_tui.core.settings import FLOAT32_MAX
-from logreg_tui.core.text import quoted
-
-if TYPE_CHECKING:
-    import numpy as np
+from logreg_tui.core.text import describe, quoted
 
 KEYS = ("X_train", "y_train", "X_test", "y_test")
 LARGEST_EXACT = 2**53
 
 
 class Unusable(Exception):
-    """What is wrong and what would be right, without the name of the file or folder."""
+    """A fault in a user's file and its remedy, without the name of the file or folder."""
 
 
 class Header(NamedTuple):
-    """What stands in front of an array's values."""
+    """Shape, order and type, which stand in front of an array's values."""
 
     shape: tuple[int, ...]
     is_fortran: bool
@@ -40,13 +42,27 @@ class Header(NamedTuple):
         return self.values * self.dtype.itemsize
 
 
-def read_header(file: IO[bytes]) -> Header:
-    """Read up to the first value. Damaged headers raise exceptions of a dozen types."""
-    from numpy.lib import format as npy
+def read_header(name: str, file: IO[bytes]) -> Header:
+    """Read and check a file up to the first value. Raises Unusable."""
+    try:
+        version = npy.read_magic(file)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        header = Header(*read(file))
+    # Numpy's parser, zip and its compressors raise a dozen types on damaged files.
+    except Exception as error:
+        raise Unusable(f"{name} is damaged or encrypted: {describe(error)}") from error
+    check_header(name, header)
+    return header
 
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    return Header(*read(file))
+
+def read_values(name: str, header: Header, file: IO[bytes], is_cancelled: Callable[[], bool]) -> np.ndarray:
+    """Return the values that follow a header. Raises Unusable, Cancelled, and what the file raises."""
+    values = np.empty(header.shape, header.dtype, order="F" if header.is_fortran else "C")
+    try:
+        fill(values, file, is_cancelled)
+    except Truncated as error:
+        raise Unusable(f"{name} is damaged: {error}") from error
+    return values
 
 
 def check_header(name: str, header: Header) -> None:
@@ -83,8 +99,6 @@ def check_sample_shapes(name: str, shape: tuple[int, ...], other: str, other_sha
 
 def check_finite(name: str, values: np.ndarray, first_row: int) -> None:
     """Raise Unusable unless every value, shape (samples, features), is finite also as float32."""
-    import numpy as np
-
     if values.dtype.kind != "f":
         return
     # A float64, not a Python float: that would become infinity beside float16.
@@ -100,9 +114,7 @@ def check_finite(name: str, values: np.ndarray, first_row: int) -> None:
 
 
 def as_integers(name: str, labels: np.ndarray) -> np.ndarray:
-    """Return labels as int64, or raise Unusable where one is not an integer."""
-    import numpy as np
-
+    """Return labels as int64. Raises Unusable if one is not an integer."""
     if labels.dtype.kind == "f":
         is_bad = ~((abs(labels) <= np.float64(LARGEST_EXACT)) & (np.trunc(labels) == labels))
         if is_bad.any():

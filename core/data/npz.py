@@ -1,4 +1,4 @@
-"""Datasets of one's own: an .npz with X_train, y_train, X_test, y_test.
+"""A user's own dataset: an .npz with X_train, y_train, X_test, y_test.
 
 Every member's header is checked before any values are allocated; pickled objects are never read.
 """
@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO
+
+import numpy as np
 
 from logreg_tui.core.data.arrays import (
     Arrays,
     BadLabels,
-    Truncated,
     check_cancelled,
     check_labels,
-    fill,
     row_chunks,
 )
 from logreg_tui.core.data.npy import (
@@ -27,16 +28,13 @@ from logreg_tui.core.data.npy import (
     as_integers,
     check_counts,
     check_finite,
-    check_header,
     check_sample_shapes,
     read_header,
+    read_values,
 )
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.memory import available_memory, size_text
 from logreg_tui.core.text import describe, escape_control_chars, quoted
-
-if TYPE_CHECKING:
-    import numpy as np
 
 MAX_KEYS_SHOWN = 6
 MAX_DEFLATE_RATIO = 1032
@@ -49,8 +47,6 @@ def read_npz(path: Path, memory_limit: int | None, is_cancelled: Callable[[], bo
 
     Raises UserError, naming the file and the key, where something in it cannot be used; Cancelled.
     """
-    import numpy as np
-
     try:
         train, train_labels, test, test_labels = _read_members(path, memory_limit, is_cancelled)
         _check_values("X_train", train, is_cancelled)
@@ -93,13 +89,8 @@ def _check_keys(members: Sequence[str]) -> None:
 
 
 def _read_header(archive: zipfile.ZipFile, key: str, path: Path) -> Header:
-    try:
-        with archive.open(f"{key}.npy") as member:
-            header = read_header(member)
-    # Zip, its compressors and numpy's header parser raise a dozen types; each means the same here.
-    except Exception as error:
-        raise _damaged(key, error) from error
-    check_header(key, header)
+    with _opened(archive, key) as member:
+        header = read_header(key, member)
     if header.size > _room(archive.getinfo(f"{key}.npy"), path):
         raise Unusable(
             f"{key} is damaged: its header claims shape {header.shape}, more than the file can hold"
@@ -137,26 +128,23 @@ def _check_memory(train: Header, test: Header, memory_limit: int | None) -> None
 
 
 def _read_member(archive: zipfile.ZipFile, key: str, is_cancelled: Callable[[], bool]) -> np.ndarray:
-    import numpy as np
-
     try:
-        with archive.open(f"{key}.npy") as member:
-            header = read_header(member)
-            values = np.empty(header.shape, header.dtype, order="F" if header.is_fortran else "C")
-            fill(values, member, is_cancelled)
-            return values
-    except Cancelled:
-        raise
-    except Truncated as error:
-        raise Unusable(f"{key} is damaged: {error}") from error
+        with _opened(archive, key) as member:
+            return read_values(key, read_header(key, member), member, is_cancelled)
     except MemoryError as error:
         raise Unusable(f"{key} does not fit into memory") from error
+
+
+@contextmanager
+def _opened(archive: zipfile.ZipFile, key: str) -> Iterator[IO[bytes]]:
+    try:
+        with archive.open(f"{key}.npy") as member:
+            yield member
+    except (Cancelled, MemoryError, Unusable):
+        raise
+    # Zip and its compressors raise a dozen types on damaged members.
     except Exception as error:
-        raise _damaged(key, error) from error
-
-
-def _damaged(key: str, error: Exception) -> Unusable:
-    return Unusable(f"{key} is damaged or encrypted: {describe(error)}")
+        raise Unusable(f"{key} is damaged or encrypted: {describe(error)}") from error
 
 
 def _check_values(key: str, inputs: np.ndarray, is_cancelled: Callable[[], bool]) -> None:

@@ -6,14 +6,12 @@ Works in slices of rows: beside the values themselves only a few MB are needed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays, row_chunks
 from logreg_tui.core.data.inputs import ArraySource, Inputs, Scaling, Source, with_ones
 from logreg_tui.core.errors import UserError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
@@ -30,8 +28,6 @@ def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
 
 def _source(values: np.ndarray | Source) -> Source:
     """Return where values come from; what is neither bytes nor on disk is kept as float32."""
-    import numpy as np
-
     if not isinstance(values, np.ndarray):
         return values
     if values.dtype.itemsize == 1:
@@ -52,8 +48,6 @@ def _inputs(source: Source, scaling: Scaling | None) -> Inputs:
 
 
 def _scaling(train: Source, pixels: str, brightest: float | None) -> Scaling | None:
-    import numpy as np
-
     if pixels == "raw":
         return None
     if pixels == "standardized":
@@ -71,8 +65,6 @@ def _slices(source: Source) -> Iterator[np.ndarray]:
 
 def _ranges(source: Source) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and the largest value of every feature, float64."""
-    import numpy as np
-
     low, high = np.full(source.shape[1], np.inf), np.full(source.shape[1], -np.inf)
     for values in _slices(source):
         np.minimum(low, values.min(axis=0), out=low)
@@ -82,8 +74,6 @@ def _ranges(source: Source) -> tuple[np.ndarray, np.ndarray]:
 
 def _standardization(train: Source) -> Scaling:
     """Mean 0 and standard deviation 1 for every feature; what is constant in training becomes 0."""
-    import numpy as np
-
     samples, features = train.shape
     mean = np.zeros(features)
     for values in _slices(train):
@@ -102,8 +92,6 @@ def _standardization(train: Source) -> Scaling:
 
 
 def _check_range(test: Source, scaling: Scaling, pixels: str) -> None:
-    import numpy as np
-
     inputs = Inputs(test, scaling)
     for rows in row_chunks(inputs.shape):
         if not np.isfinite(inputs.read(rows.start, rows.stop)).all():

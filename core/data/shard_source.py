@@ -12,13 +12,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.text import describe, escape_control_chars
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,6 @@ class ShardSource:
 
         Any thread may ask. Raises UserError where a file cannot be read or is not what it was.
         """
-        import numpy as np
-
         stop = min(stop, self.shape[0])
         values = np.empty((stop - start, self.shape[1]), self.dtype)
         for shard in self.shards[bisect_right(self._starts, start) - 1 :]:
@@ -68,8 +64,6 @@ class ShardSource:
         return values
 
     def _fill(self, values: np.ndarray, shard: Shard, row: int) -> None:
-        import numpy as np
-
         opened: _OpenShard | None = getattr(self._of_thread, "opened", None)
         if opened is None or opened.shard is not shard:
             opened = self._of_thread.opened = _OpenShard(shard)

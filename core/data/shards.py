@@ -1,4 +1,4 @@
-"""Datasets of one's own that need not fit into memory: a folder of .npy files.
+"""A user's own dataset that need not fit into memory: a folder of .npy files.
 
 The folder holds `X_train-N.npy` and `X_test-N.npy` with inputs, `y_train-N.npy` and `y_test-N.npy`
 with the labels of the inputs of the same number, N being digits, such as `X_train-00000.npy`; the
@@ -18,15 +18,15 @@ import stat
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
+
+import numpy as np
 
 from logreg_tui.core.data.arrays import (
     Arrays,
     BadLabels,
-    Truncated,
     check_cancelled,
     check_labels,
-    fill,
     fingerprint_of_parts,
     in_memory,
     row_chunks,
@@ -38,16 +38,13 @@ from logreg_tui.core.data.npy import (
     as_integers,
     check_counts,
     check_finite,
-    check_header,
     check_sample_shapes,
     read_header,
+    read_values,
 )
 from logreg_tui.core.data.shard_source import Shard, ShardSource, open_file, version_of
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.text import describe, escape_control_chars, quoted
-
-if TYPE_CHECKING:
-    import numpy as np
 
 FILE_PATTERN = re.compile(r"([Xy]_(?:train|test))(?:-([0-9]+))?\.npy")
 LEAST_STEP_BYTES = 1 << 26
@@ -61,8 +58,6 @@ def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Cal
     `progress` is told how far it is. Raises UserError, naming folder and file, where something in it
     cannot be used; Cancelled.
     """
-    import numpy as np
-
     name = escape_control_chars(os.path.basename(os.path.abspath(folder)))
     progress(f"Reading {name}")
     try:
@@ -133,8 +128,6 @@ def _read_split(
     folder: Path, files: dict[str, list[str]], split: str, is_cancelled: Callable[[], bool]
 ) -> tuple[ShardSource, np.ndarray]:
     """Return the inputs and the labels of all files of a split."""
-    import numpy as np
-
     names = files[f"X_{split}"]
     headers, shards, labels, start = [], [], [], 0
     for name, labels_name in zip(names, files[f"y_{split}"], strict=True):
@@ -158,15 +151,10 @@ def _read_inputs_header(path: Path, start: int) -> tuple[Header, Shard]:
 
 
 def _read_labels(path: Path, is_cancelled: Callable[[], bool]) -> np.ndarray:
-    import numpy as np
-
     with _opened(path) as file:
         header = _read_header(path, file)
-        labels = np.empty(header.shape, header.dtype)
         try:
-            fill(labels, file, is_cancelled)
-        except Truncated as error:
-            raise Unusable(f"{path.name} is damaged: {error}") from error
+            labels = read_values(path.name, header, file, is_cancelled)
         except OSError as error:
             raise Unusable(f"{path.name} cannot be read: {describe(error)}") from error
     return as_integers(path.name, labels)
@@ -185,12 +173,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _read_header(path: Path, file: IO[bytes]) -> Header:
     """Read up to the first value, and check that exactly the values follow."""
-    try:
-        header = read_header(file)
-    # Numpy's parser raises a dozen types on damaged headers.
-    except Exception as error:
-        raise Unusable(f"{path.name} is damaged: {describe(error)}") from error
-    check_header(path.name, header)
+    header = read_header(path.name, file)
     size = os.fstat(file.fileno()).st_size - file.tell()
     if size != header.size:
         raise Unusable(

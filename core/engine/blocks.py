@@ -36,7 +36,7 @@ def sparse_widths(outputs: int) -> list[int]:
     return widths
 
 
-class Layout:
+class OutputLayout:
     """How the outputs of all runs stand in the products with K columns of inputs."""
 
     def __init__(self, outputs: int, columns: int, *, is_sparse: bool, device: torch.device) -> None:
@@ -75,7 +75,7 @@ class Layout:
 class Scratch:
     """What is computed of one block, reused from block to block by one thread at a time."""
 
-    def __init__(self, rows: int, layout: Layout, device: torch.device) -> None:
+    def __init__(self, rows: int, layout: OutputLayout, device: torch.device) -> None:
         self._places = layout.places
         self.rows = [torch.zeros(rows, width, device=device) for width in layout.widths]
         self.outputs = torch.zeros(layout.padded, rows, device=device)
@@ -100,7 +100,7 @@ class Block(Protocol):
         ...
 
     def set_gradients(self, scratch: Scratch, gradients: Sequence[Tensor]) -> None:
-        """Fill gradients, laid out as `Layout.gradients` says, from scratch.gradient (P, rows)."""
+        """Fill gradients, laid out as `OutputLayout.gradients` says, from scratch.gradient (P, rows)."""
         ...
 
 

@@ -20,7 +20,7 @@ MOST_GRAPHS = 4
 """Strides of so many lengths are captured; the rest are taken epoch by epoch."""
 
 
-class Graphs:
+class GraphCache:
     """The captured strides of an engine's present layout; learning rates and lambdas are data of theirs."""
 
     def __init__(self, engine: Engine) -> None:

@@ -22,12 +22,12 @@ from torch import Tensor
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
-from logreg_tui.core.engine.blocks import Layout
-from logreg_tui.core.engine.cuda_graphs import Graphs
+from logreg_tui.core.engine.blocks import OutputLayout
+from logreg_tui.core.engine.cuda_graphs import GraphCache
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, announced
-from logreg_tui.core.engine.storage import Samples, choose_storage
-from logreg_tui.core.engine.thread_team import Workers
+from logreg_tui.core.engine.storage import SampleBlocks, choose_storage
+from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.settings import SIGMOID
 
@@ -53,7 +53,7 @@ class _Slot:
     head: str
     l2: float
     parameters: Tensor  # (C, D + 1), a view of the matrix: weight, then bias
-    kept: Tensor
+    snapshot: Tensor
 
 
 class Engine:
@@ -82,14 +82,14 @@ class Engine:
         self.ranks = ranks
         ranks.announce("__init__")
         self._counts = len(dataset.train_inputs), len(dataset.test_inputs)
-        self._workers = Workers(threads if device.type == "cpu" else 1)
+        self._team = ThreadTeam(threads if device.type == "cpu" else 1)
         train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
-        self._form = choose_storage([train, test], device, self._workers, memory_limit)
+        self._storage = choose_storage([train, test], device, self._team, memory_limit)
         self._train = self._samples(train, ranks.part(dataset.train_labels), has_gradient=True)
         self._test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
-        used = np.append(self._form.columns, self.features)
+        used = np.append(self._storage.columns, self.features)
         self._used = torch.from_numpy(used).to(device)
-        self._graphs = Graphs(self) if self._is_graphed(kind) else None
+        self._graphs = GraphCache(self) if self._is_graphed(kind) else None
         self.is_cancelled: Callable[[], bool] = lambda: False
         """Polled between blocks; where it holds, a pass ends with Cancelled and changes nothing."""
         self.gradient_is_stale = True
@@ -97,9 +97,9 @@ class Engine:
         self._slots: dict[int, _Slot] = {}
         self._lay_out({})
 
-    def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> Samples:
-        return Samples(
-            inputs, labels, self.classes, self._form, self.device, self._workers, has_gradient=has_gradient
+    def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> SampleBlocks:
+        return SampleBlocks(
+            inputs, labels, self.classes, self._storage, self.device, self._team, has_gradient=has_gradient
         )
 
     def _is_graphed(self, kind: str) -> bool:
@@ -107,7 +107,7 @@ class Engine:
         obstacle = None
         if self.device.type != "cuda":
             obstacle = f"needs a CUDA GPU, not {self.device}"
-        elif self._form.is_streamed:
+        elif self._storage.is_streamed:
             obstacle = "needs data that fit into the memory of the GPU"
         elif self.ranks.size > 1:
             obstacle = "is for a single process"
@@ -118,7 +118,7 @@ class Engine:
     @property
     def longest_stride(self) -> int:
         """Epochs that `advance` is best given at once: where each is short, many."""
-        return LONGEST_STRIDE if self.device.type == "cuda" and not self._form.is_streamed else 1
+        return LONGEST_STRIDE if self.device.type == "cuda" and not self._storage.is_streamed else 1
 
     @property
     def runs(self) -> list[int]:
@@ -167,11 +167,13 @@ class Engine:
         self._decay = torch.zeros(rows, 1, device=self.device)
         self._table: list[list[float]] = []
         """The learning rates of the last call of `advance`, negative: most often those of the next."""
-        layout = Layout(rows, self._form.width, is_sparse=self._form.is_sparse, device=self.device)
+        layout = OutputLayout(
+            rows, self._storage.width, is_sparse=self._storage.is_sparse, device=self.device
+        )
         n_sigmoid_outputs = sum(slot.head == SIGMOID for slot in self._slots.values())
-        self._passes = FullBatchPass(layout, n_sigmoid_outputs, self.classes, self.device, self._workers)
+        self._full_pass = FullBatchPass(layout, n_sigmoid_outputs, self.classes, self.device, self._team)
         # Several processes leave together, between two passes.
-        self._passes.is_cancelled = lambda: self.ranks.size == 1 and self.is_cancelled()
+        self._full_pass.is_cancelled = lambda: self.ranks.size == 1 and self.is_cancelled()
         self._set_decay()
         self.gradient_is_stale = True
         if self._graphs is not None:
@@ -188,12 +190,12 @@ class Engine:
         if not self._slots:
             return {}
         self._set_weights()
-        train, gradient = self._passes.measure_and_differentiate(self._train)
+        train, gradient = self._full_pass.metrics_and_gradient(self._train)
         self._set_gradient(gradient)
-        figures = torch.cat([train / self._counts[0], self._passes.measure(self._test) / self._counts[1]])
-        self.ranks.add_up(figures)
+        metrics = torch.cat([train / self._counts[0], self._full_pass.metrics(self._test) / self._counts[1]])
+        self.ranks.add_up(metrics)
         # One transfer from the device.
-        rows = torch.cat([figures, self._squares(figures.dtype)]).tolist()
+        rows = torch.cat([metrics, self._squares(metrics.dtype)]).tolist()
         return {
             run: Measurement(train_loss, slot.l2 * squares, test_loss, train_accuracy, test_accuracy)
             for (run, slot), train_loss, train_accuracy, test_loss, test_accuracy, squares in zip(
@@ -214,7 +216,7 @@ class Engine:
         return self._parameters.to(dtype).square().view(1, len(self._slots), -1).sum(2)
 
     def _set_weights(self) -> None:
-        self._passes.set_weights(self._parameters.index_select(1, self._used))
+        self._full_pass.set_weights(self._parameters.index_select(1, self._used))
 
     def _set_gradient(self, summed: Tensor) -> None:
         """Take the summed gradient, shape (outputs, K)."""
@@ -265,7 +267,7 @@ class Engine:
         for rate in negative_rates:
             if self.gradient_is_stale:
                 self._set_weights()
-                self._set_gradient(self._passes.differentiate(self._train))
+                self._set_gradient(self._full_pass.gradient(self._train))
             step = torch.addcmul(self._gradient, self._parameters, self._decay)
             self._parameters.addcmul_(step, rate)
             self.gradient_is_stale = True
@@ -282,25 +284,25 @@ class Engine:
             self.gradient_is_stale = before[2]
 
     @announced
-    def keep(self, run: int) -> None:
+    def snapshot(self, run: int) -> None:
         """Remember the parameters of a run as its last finite ones."""
         slot = self._slots[run]
-        slot.kept = slot.parameters.clone()
+        slot.snapshot = slot.parameters.clone()
 
     @announced
-    def set_kept(self, run: int, weight: Tensor, bias: Tensor) -> None:
-        """Set what `keep` remembers: weight (classes, features) and bias (classes,)."""
-        self._slots[run].kept = self._joined(weight, bias)
+    def set_snapshot(self, run: int, weight: Tensor, bias: Tensor) -> None:
+        """Set what `snapshot` remembers: weight (classes, features) and bias (classes,)."""
+        self._slots[run].snapshot = self._joined(weight, bias)
 
-    def kept_parameters(self, run: int) -> tuple[Tensor, Tensor]:
-        """Return copies of the parameters that `keep` remembered, on the CPU."""
-        return _parted(self._slots[run].kept)
+    def snapshot_parameters(self, run: int) -> tuple[Tensor, Tensor]:
+        """Return copies of the parameters that `snapshot` remembered, on the CPU."""
+        return _parted(self._slots[run].snapshot)
 
     @announced
-    def restore_kept(self, run: int) -> None:
-        """Give a run the parameters that `keep` remembered."""
+    def rollback(self, run: int) -> None:
+        """Give a run the parameters that `snapshot` remembered."""
         slot = self._slots[run]
-        slot.parameters.copy_(slot.kept)
+        slot.parameters.copy_(slot.snapshot)
         self.gradient_is_stale = True
 
     def parameters(self, run: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Passes over the data: what all runs together put out, and the sums of gradients and figures."""
+"""Passes over the data: what all runs together put out, and the sums of gradients and metrics."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from logreg_tui.core.engine.blocks import Layout, Scratch
-from logreg_tui.core.engine.storage import Batch, Samples
-from logreg_tui.core.engine.thread_team import Workers
+from logreg_tui.core.engine.blocks import OutputLayout, Scratch
+from logreg_tui.core.engine.storage import Batch, SampleBlocks
+from logreg_tui.core.engine.thread_team import ThreadTeam
 
 aten = torch.ops.aten
 
@@ -19,14 +19,19 @@ class FullBatchPass:
     """Passes over samples for runs side by side; the first `n_sigmoid_outputs` have a sigmoid head."""
 
     def __init__(
-        self, layout: Layout, n_sigmoid_outputs: int, classes: int, device: torch.device, workers: Workers
+        self,
+        layout: OutputLayout,
+        n_sigmoid_outputs: int,
+        classes: int,
+        device: torch.device,
+        team: ThreadTeam,
     ) -> None:
         """Make room for a layout of runs * classes outputs, those of sigmoid heads first."""
         self._layout = layout
         self._n_sigmoid = n_sigmoid_outputs * classes
         self._classes = classes
         self._device = device
-        self._workers = workers
+        self._team = team
         # Sums of losses; Apple's GPUs have no float64.
         self._sum_dtype = torch.float32 if device.type == "mps" else torch.float64
         self._weights = layout.weights()
@@ -40,44 +45,44 @@ class FullBatchPass:
             part = parameters[place]
             weight[: part.shape[1], : len(part)].copy_(part.t())
 
-    def differentiate(self, samples: Samples) -> Tensor:
+    def gradient(self, samples: SampleBlocks) -> Tensor:
         """Return the gradient of the summed cross entropy, shape (outputs, K). Raises Cancelled."""
         return self._summed(samples, lambda index, batch, scratch: None)
 
-    def measure_and_differentiate(self, samples: Samples) -> tuple[Tensor, Tensor]:
-        """Return the sums of losses and hits, shape (2, runs), and the gradient. Raises Cancelled."""
-        figures: dict[int, Tensor] = {}
+    def metrics_and_gradient(self, samples: SampleBlocks) -> tuple[Tensor, Tensor]:
+        """Return the sums of losses and of correct answers, (2, runs), and the gradient. Raises Cancelled."""
+        metrics: dict[int, Tensor] = {}
 
         def measure(index: int, batch: Batch, scratch: Scratch) -> None:
-            figures[index] = self._figures(batch, scratch)
+            metrics[index] = self._metrics(batch, scratch)
 
         gradient = self._summed(samples, measure)
-        return _total(figures), gradient
+        return _total(metrics), gradient
 
-    def measure(self, samples: Samples) -> Tensor:
-        """Return the sums of losses and hits, shape (2, runs). Raises Cancelled."""
-        figures: dict[int, Tensor] = {}
+    def metrics(self, samples: SampleBlocks) -> Tensor:
+        """Return the sums of losses and of correct answers, shape (2, runs). Raises Cancelled."""
+        metrics: dict[int, Tensor] = {}
 
         def work(index: int, batch: Batch, scratch: Scratch) -> None:
-            figures[index] = self._figures(batch, scratch)
+            metrics[index] = self._metrics(batch, scratch)
 
         self._run(samples, work)
-        return _total(figures)
+        return _total(metrics)
 
-    def _summed(self, samples: Samples, also: Callable[[int, Batch, Scratch], None]) -> Tensor:
+    def _summed(self, samples: SampleBlocks, also: Callable[[int, Batch, Scratch], None]) -> Tensor:
         self._sum.begin()
 
         def work(index: int, batch: Batch, scratch: Scratch) -> None:
             also(index, batch, scratch)
             self._set_gradient(batch, scratch)
-            part = self._sum.room()
+            part = self._sum.buffer()
             batch.block.set_gradients(scratch, part)
-            self._sum.give(index, part)
+            self._sum.add(index, part)
 
         self._run(samples, work)
         return self._layout.joined(self._sum.total)
 
-    def _run(self, samples: Samples, work: Callable[[int, Batch, Scratch], None]) -> None:
+    def _run(self, samples: SampleBlocks, work: Callable[[int, Batch, Scratch], None]) -> None:
         with samples.reading() as batch_of:
 
             def with_outputs(index: int) -> None:
@@ -92,7 +97,7 @@ class FullBatchPass:
                 work(index, batch, scratch)
                 free.append(scratch)
 
-            self._workers.run(with_outputs, len(samples.block_bounds), self.is_cancelled)
+            self._team.run(with_outputs, len(samples.block_bounds), self.is_cancelled)
 
     def _by_run(self, outputs: Tensor) -> Tensor:
         """Return the outputs, shape (P, rows), as (runs, classes, rows)."""
@@ -106,17 +111,17 @@ class FullBatchPass:
         sigmoid_part = scratch.gradient[: self._n_sigmoid]
         aten.sigmoid_backward(sigmoid_part, scratch.outputs[: self._n_sigmoid], grad_input=sigmoid_part)
 
-    def _figures(self, batch: Batch, scratch: Scratch) -> Tensor:
-        """Return the sums of losses and hits of a block, shape (2, runs)."""
+    def _metrics(self, batch: Batch, scratch: Scratch) -> Tensor:
+        """Return the sums of losses and of correct answers of a block, shape (2, runs)."""
         outputs = self._by_run(scratch.outputs)
         index = batch.labels.expand(len(outputs), 1, -1)
         of_label = outputs.gather(1, index)[:, 0]
         losses = torch.log_softmax(outputs, 1).gather(1, index)[:, 0].neg_().sum(1, dtype=self._sum_dtype)
-        hits = _hits(outputs, of_label, batch.labels, losses).sum(1)
-        return torch.stack([losses, hits.to(self._sum_dtype)])
+        n_correct = _n_correct(outputs, of_label, batch.labels, losses).sum(1)
+        return torch.stack([losses, n_correct.to(self._sum_dtype)])
 
 
-def _hits(outputs: Tensor, of_label: Tensor, labels: Tensor, losses: Tensor) -> Tensor:
+def _n_correct(outputs: Tensor, of_label: Tensor, labels: Tensor, losses: Tensor) -> Tensor:
     """Return where the first largest of the outputs (runs, classes, rows) is the label's, (runs, rows)."""
     if outputs.device.type != "cpu" or not losses.isfinite().all():
         return outputs.argmax(1) == labels
@@ -126,8 +131,8 @@ def _hits(outputs: Tensor, of_label: Tensor, labels: Tensor, losses: Tensor) -> 
     return (of_label == outputs.amax(1)) & (earlier < of_label)
 
 
-def _total(figures: dict[int, Tensor]) -> Tensor:
-    return torch.stack([figures[index] for index in range(len(figures))]).sum(0)
+def _total(metrics: dict[int, Tensor]) -> Tensor:
+    return torch.stack([metrics[index] for index in range(len(metrics))]).sum(0)
 
 
 class OrderedSum:
@@ -149,15 +154,15 @@ class OrderedSum:
         self._waiting: dict[int, list[Tensor]] = {}
         self._next = 0
 
-    def room(self) -> list[Tensor]:
+    def buffer(self) -> list[Tensor]:
         """Return tensors to fill; their values are anything."""
         try:
             return self._free.pop()
         except IndexError:
             return self._new()
 
-    def give(self, index: int, part: list[Tensor]) -> None:
-        """Take what block `index` gave, in tensors that `room` returned."""
+    def add(self, index: int, part: list[Tensor]) -> None:
+        """Take what block `index` gave, in tensors that `buffer` returned."""
         with self._lock:
             self._waiting[index] = part
             while self._next in self._waiting:

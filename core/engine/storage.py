@@ -21,7 +21,7 @@ from torch import Tensor
 from logreg_tui.core.data.arrays import row_chunks
 from logreg_tui.core.data.inputs import Inputs, padded_width, with_ones
 from logreg_tui.core.engine.blocks import Block, DenseBlock, SparseBlock
-from logreg_tui.core.engine.thread_team import Workers
+from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.memory import available_memory
 
 BLOCK_ROWS = 3750
@@ -76,7 +76,7 @@ class Batch:
 
 
 def choose_storage(
-    splits: Sequence[Inputs], device: torch.device, workers: Workers, memory_limit: int | None
+    splits: Sequence[Inputs], device: torch.device, team: ThreadTeam, memory_limit: int | None
 ) -> StorageLayout:
     """Look through all inputs and return how they are kept on the device.
 
@@ -84,10 +84,10 @@ def choose_storage(
     """
     if splits[0].source.is_on_disk:
         # The same but for the streaming, so that the results are too.
-        form = StorageLayout(np.arange(splits[0].shape[1]), False)
-        needed = 4 * form.width * sum(len(inputs) for inputs in splits)
-        return replace(form, is_streamed=needed > (memory_limit or _free_memory(device)))
-    looks = [_look(inputs, workers) for inputs in splits]
+        storage = StorageLayout(np.arange(splits[0].shape[1]), False)
+        needed = 4 * storage.width * sum(len(inputs) for inputs in splits)
+        return replace(storage, is_streamed=needed > (memory_limit or _free_memory(device)))
+    looks = [_look(inputs, team) for inputs in splits]
     is_used = np.any([is_used for is_used, _ in looks], axis=0)
     nonzero = sum(nonzero for _, nonzero in looks)
     share = nonzero / (sum(len(inputs) for inputs in splits) * max(1, is_used.sum()))
@@ -104,7 +104,7 @@ def _free_memory(device: torch.device) -> int:
     return sys.maxsize if free is None else int(free * MOST_OF_MEMORY)
 
 
-def _look(inputs: Inputs, workers: Workers) -> tuple[np.ndarray, int]:
+def _look(inputs: Inputs, team: ThreadTeam) -> tuple[np.ndarray, int]:
     """Return which features are not zero in every sample, and how many values are not zero."""
     block_bounds = block_bounds_of(inputs.shape, torch.device("cpu"))
     used: dict[int, np.ndarray] = {}
@@ -114,7 +114,7 @@ def _look(inputs: Inputs, workers: Workers) -> tuple[np.ndarray, int]:
         is_nonzero = inputs.is_nonzero(*block_bounds[index])
         used[index], counts[index] = np.asarray(is_nonzero.any(axis=0)), int(np.count_nonzero(is_nonzero))
 
-    workers.run(look, len(block_bounds))
+    team.run(look, len(block_bounds))
     return np.any(list(used.values()), axis=0), sum(counts.values())
 
 
@@ -146,7 +146,7 @@ def block_bounds_of(
     return [(start, min(start + rows, samples)) for start in range(0, samples, rows)]
 
 
-class Samples:
+class SampleBlocks:
     """Inputs and labels, cut into blocks."""
 
     def __init__(
@@ -154,24 +154,24 @@ class Samples:
         inputs: Inputs,
         labels: np.ndarray,
         classes: int,
-        form: StorageLayout,
+        storage: StorageLayout,
         device: torch.device,
-        workers: Workers,
+        team: ThreadTeam,
         *,
         has_gradient: bool,
     ) -> None:
         """Move the samples to the device. Raises torch.OutOfMemoryError where they do not fit."""
-        self.block_bounds = block_bounds_of(inputs.shape, device, is_streamed=form.is_streamed)
+        self.block_bounds = block_bounds_of(inputs.shape, device, is_streamed=storage.is_streamed)
         self._inputs = inputs
         self._labels = torch.as_tensor(labels).to(device)
         self._classes = classes
-        self._form = form
+        self._storage = storage
         self._device = device
         self._has_gradient = has_gradient
         self._own = threading.local()
         self._kept: dict[int, Batch] = {}
-        if not form.is_streamed:
-            workers.run(self._keep, len(self.block_bounds))
+        if not storage.is_streamed:
+            team.run(self._keep, len(self.block_bounds))
 
     @contextmanager
     def reading(self) -> Iterator[Callable[[int], Batch]]:
@@ -180,7 +180,7 @@ class Samples:
         What is not kept is read ahead, so the numbers are to rise; such a batch is valid until its
         thread asks for the next.
         """
-        if not self._form.is_streamed:
+        if not self._storage.is_streamed:
             yield self._kept.__getitem__
             return
         with ReadAhead(self._stored, len(self.block_bounds)) as stored:
@@ -198,13 +198,13 @@ class Samples:
         return Batch(block, labels, one_hot.scatter_(0, labels[None], 1.0))
 
     def _block(self, index: int) -> Block:
-        if self._form.is_sparse:
+        if self._storage.is_sparse:
             return SparseBlock(self._with_ones(self._stored(index)), has_gradient=self._has_gradient)
         ready = self._inputs.ready(*self.block_bounds[index])
-        if ready is not None and ready.shape[1] == self._form.width:
+        if ready is not None and ready.shape[1] == self._storage.width:
             return DenseBlock(torch.from_numpy(ready).to(self._device))
         stored = self._stored(index)
-        rows = self._form.empty(len(stored))
+        rows = self._storage.empty(len(stored))
         self._fill(rows, stored)
         return DenseBlock(torch.from_numpy(rows).to(self._device))
 
@@ -212,13 +212,13 @@ class Samples:
         # One buffer per thread: fresh memory costs as much as a product.
         rows = getattr(self._own, "rows", None)
         if rows is None or len(rows) < len(stored):
-            rows = self._own.rows = self._form.empty(len(stored))
+            rows = self._own.rows = self._storage.empty(len(stored))
         self._fill(rows[: len(stored)], stored)
         return DenseBlock(torch.from_numpy(rows[: len(stored)]).to(self._device))
 
     def _fill(self, rows: np.ndarray, stored: np.ndarray) -> None:
         """Fill what is kept of the features, shape (rows, K)."""
-        columns = self._form.columns
+        columns = self._storage.columns
         if len(columns) == self._inputs.shape[1]:
             self._inputs.scaled(stored, rows[:, : len(columns)])
             return
@@ -228,10 +228,10 @@ class Samples:
     def _with_ones(self, stored: np.ndarray) -> np.ndarray:
         """Return the kept features and the ones, in the type they are stored in where that will do."""
         is_raw = self._inputs.is_raw
-        rows = np.ones((len(stored), self._form.width), stored.dtype if is_raw else np.float32)
+        rows = np.ones((len(stored), self._storage.width), stored.dtype if is_raw else np.float32)
         for part in row_chunks(stored.shape):
             values = stored[part] if is_raw else self._inputs.scaled(stored[part])
-            rows[part, :-1] = values[:, self._form.columns]
+            rows[part, :-1] = values[:, self._storage.columns]
         return rows
 
 

@@ -16,7 +16,7 @@ import torch
 from logreg_tui.core.errors import Cancelled
 
 
-class Workers:
+class ThreadTeam:
     """Threads that take blocks in turn; the calling thread is one of them."""
 
     def __init__(self, threads: int) -> None:

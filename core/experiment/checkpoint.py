@@ -52,7 +52,7 @@ def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int
 
 def _run_record(training: Training, run: RunState) -> dict[str, Any]:
     weight, bias = training.parameters(run)
-    kept_weight, kept_bias = training.kept_parameters(run)
+    kept_weight, kept_bias = training.snapshot_parameters(run)
     return {
         **{name: getattr(run, name) for name in _PLAIN},
         "settings": asdict(run.settings),
@@ -114,7 +114,7 @@ def _restore_run(training: Training, values: dict[str, Any]) -> None:
         raise ValueError("its parameters have another shape than the data ask for")
     if run.is_training:
         engine.add(run.number, run.settings.head, run.settings.l2, weight, bias)
-        engine.set_kept(run.number, values["kept_weight"], values["kept_bias"])
+        engine.set_snapshot(run.number, values["kept_weight"], values["kept_bias"])
     else:
         run.parameters = weight, bias
 

@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from logreg_tui.core.data.arrays import MAX_CLASSES
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.files import reason
-from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.settings import MAX_CLASSES, ExperimentSettings
 from logreg_tui.core.text import describe, escape_control_chars
 
 CONFIG = "config.json"

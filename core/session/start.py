@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig
@@ -26,6 +25,7 @@ from logreg_tui.core.training.snapshots import DatasetLoaded
 if TYPE_CHECKING:
     from torch import device as Device
 
+    from logreg_tui.core.data.dataset import Dataset
     from logreg_tui.core.engine.engine import Engine
     from logreg_tui.core.training.replay import Replay
     from logreg_tui.core.training.state import Training
@@ -104,6 +104,7 @@ def prepare(
     """Load torch and the data and pick the device. Raises UserError and Cancelled."""
     progress("Loading PyTorch")
     leave_if_stopping(control)
+    from logreg_tui.core.data.dataset import load_dataset
     from logreg_tui.core.engine import devices
 
     leave_if_stopping(control)

@@ -132,6 +132,6 @@ class Training:
             self.step, run.number, epoch, run.settings.head, weight.numpy(), bias.numpy()
         )
 
-    def kept_parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
+    def snapshot_parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
         """Return the parameters of a run's last finite row, likewise."""
-        return run.parameters or self.engine.kept_parameters(run.number)
+        return run.parameters or self.engine.snapshot_parameters(run.number)

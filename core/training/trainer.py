@@ -167,11 +167,11 @@ class _Loop:
         training = self.training
         cause = _not_finite(row)
         if cause is not None:
-            training.engine.restore_kept(run.number)
+            training.engine.rollback(run.number)
             training.leave(run, "diverged")
             yield events.RunDiverged(training.step, run.number, row.epoch, cause)
             return
-        training.engine.keep(run.number)
+        training.engine.snapshot(run.number)
         if row.epoch == run.epochs:
             training.leave(run, "finished")
             yield events.RunEnded(training.step, run.number, row.epoch, "finished")

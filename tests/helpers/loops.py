@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 import torch
-from torch.nn import functional
 
+from logreg_tui.core.bench.loops import PlainData, PlainLoop
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine
-from logreg_tui.core.engine.model import LogisticRegression, l2_penalty
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.requests import Control
@@ -52,35 +50,28 @@ def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule) -> torch.opt
 def plain_loop(
     dataset: Dataset, settings: RunSettings, epochs: int, every: int = 1
 ) -> dict[int, dict[str, float]]:
-    """Train as a user would type it in PyTorch; return the figures of every so many epochs, from 0."""
-    model = LogisticRegression(dataset.train_inputs.shape[1], dataset.classes, settings.head, settings.seed)
-    optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
-    schedule = scheduler(optimizer, settings.schedule)
-    inputs, labels = (
-        torch.from_numpy(np.asarray(dataset.train_inputs)),
-        torch.from_numpy(dataset.train_labels),
-    )
-    test_inputs, test_labels = (
-        torch.from_numpy(np.asarray(dataset.test_inputs)),
-        torch.from_numpy(dataset.test_labels),
-    )
-    figures = {}
+    """Train by the benchmark's plain loop; return the metrics of every `every`th epoch, from 0."""
+    data = PlainData(dataset, CPU)
+    loop = PlainLoop(data, settings)
+    schedule = scheduler(loop.optimizer, settings.schedule)
+    metrics = {}
     for epoch in range(epochs + 1):
-        optimizer.zero_grad()
-        outputs = model(inputs)
-        loss, penalty = functional.cross_entropy(outputs, labels), l2_penalty(model, settings.l2)
         if epoch % every == 0:
-            with torch.no_grad():
-                test_outputs = model(test_inputs)
-            figures[epoch] = {
-                "learning_rate": optimizer.param_groups[0]["lr"],
-                "train_loss": loss.item(),
-                "l2_penalty": penalty.item(),
-                "test_loss": functional.cross_entropy(test_outputs, test_labels).item(),
-                "train_accuracy": (outputs.argmax(1) == labels).float().mean().item(),
-                "test_accuracy": (test_outputs.argmax(1) == test_labels).float().mean().item(),
+            train_loss, test_loss = loop.losses()
+            metrics[epoch] = {
+                "learning_rate": loop.optimizer.param_groups[0]["lr"],
+                "train_loss": train_loss,
+                "l2_penalty": loop.penalty().item(),
+                "test_loss": test_loss,
+                "train_accuracy": accuracy(loop, data.inputs, data.labels),
+                "test_accuracy": accuracy(loop, data.test_inputs, data.test_labels),
             }
-        (loss + penalty).backward()
-        optimizer.step()
+        loop.step()
         schedule.step()
-    return figures
+    return metrics
+
+
+def accuracy(loop: PlainLoop, inputs: torch.Tensor, labels: torch.Tensor) -> float:
+    """Return the share of samples whose largest output is the label's."""
+    with torch.no_grad():
+        return (loop.outputs(inputs).argmax(1) == labels).float().mean().item()

@@ -8,12 +8,12 @@ from logreg_tui.core.bench.results import (
     ORIGINAL_EPOCHS,
     Agreement,
     BenchResult,
-    Contest,
     Limits,
     LoggedTraining,
     Machine,
     ScreenCost,
     Speed,
+    SpeedComparison,
     Spread,
     StartUp,
 )
@@ -30,7 +30,7 @@ def bench_text(result: BenchResult) -> str:
     parts = [
         _machine(result.machine),
         _limits(result.limits),
-        speed_table(result.contests),
+        speed_table(result.comparisons),
         _agreement(result.agreement),
         _training(result.training),
     ]
@@ -73,12 +73,12 @@ def _limits(limits: Limits) -> str:
     )
 
 
-def speed_table(contests: Sequence[Contest]) -> str:
+def speed_table(comparisons: Sequence[SpeedComparison]) -> str:
     """Return a line for the plain loop and the engine per number of runs."""
     lines = []
-    for contest in contests:
-        lines.append(_speed_cells("plain loop", contest.plain, "1"))
-        lines.append(_speed_cells("engine", contest.engine, spread(contest.speedup)))
+    for comparison in comparisons:
+        lines.append(_speed_cells("plain loop", comparison.plain, "1"))
+        lines.append(_speed_cells("engine", comparison.engine, spread(comparison.speedup)))
     return table(SPEED_HEADER, lines)
 
 

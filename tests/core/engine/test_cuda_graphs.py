@@ -14,7 +14,7 @@ from helpers.made_data import all_parameters, cut_into_blocks, dataset, values, 
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from logreg_tui.core.data.dataset import Dataset
-from logreg_tui.core.engine.cuda_graphs import MOST_GRAPHS, Graphs
+from logreg_tui.core.engine.cuda_graphs import MOST_GRAPHS, GraphCache
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
@@ -101,7 +101,7 @@ DATA = dataset(values(60, 5), values(20, 5, seed=1))
 
 def with_graphs(engine: Engine) -> Engine:
     """Let an engine of the processor use graphs as one of a GPU does."""
-    engine._graphs = Graphs(engine)
+    engine._graphs = GraphCache(engine)
     return engine
 
 
@@ -155,10 +155,10 @@ def test_kept_parameters_are_restored_without_a_new_graph(stand_ins: list[StandI
     engines = pair()
     for engine in engines:
         engine.measure()
-        engine.keep(2)
+        engine.snapshot(2)
     advance(engines, 3)
     for engine in engines:
-        engine.restore_kept(2)
+        engine.rollback(2)
         engine.measure()
     advance(engines, 3)
     assert_same(*engines)
@@ -264,8 +264,8 @@ def trained(engine: Engine, runs: Sequence[RunSettings]) -> tuple[list[events.Ro
     settings = ExperimentSettings(runs=tuple(runs), epochs=47, log_every=10, report_every=15)
     training = Training.start(settings, engine)
     happened = rows(train(training, Control()))
-    kept = [part.flatten() for run in training.runs.values() for part in training.parameters(run)]
-    return [dataclasses.replace(row, elapsed_s=0.0) for row in happened], torch.cat(kept)
+    snapshot = [part.flatten() for run in training.runs.values() for part in training.parameters(run)]
+    return [dataclasses.replace(row, elapsed_s=0.0) for row in happened], torch.cat(snapshot)
 
 
 RUNS = grid(HEADS, [0.001, 0.1], [0.01], [0], Schedule("step", step_size=7, gamma=0.5))

@@ -12,8 +12,9 @@ from helpers.loops import CPU, plain_loop, rows, train_to_the_end
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine
-from logreg_tui.core.engine.model import initial_parameters, loss_floor
-from logreg_tui.core.engine.thread_team import Workers
+from logreg_tui.core.engine.model import initial_parameters
+from logreg_tui.core.engine.thread_team import ThreadTeam
+from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import HEADS, RunSettings, Schedule, grid
 
 SCHEDULES = {
@@ -131,18 +132,18 @@ def test_an_error_in_a_thread_reaches_the_caller() -> None:
         raise ZeroDivisionError("in a thread")
 
     with pytest.raises(ZeroDivisionError, match="in a thread"):
-        Workers(3).run(fail, 8)
+        ThreadTeam(3).run(fail, 8)
 
 
 def test_kept_parameters_come_back(digits: Dataset) -> None:
     engine = Engine(digits, CPU)
     engine.add(1, "sigmoid", 0.0, *initial_parameters(64, 10, 0))
     engine.advance([{1: 0.01}])
-    engine.keep(1)
+    engine.snapshot(1)
     before = engine.parameters(1)
     engine.advance([{1: 10.0}])
     assert not torch.equal(engine.parameters(1)[0], before[0])
-    engine.restore_kept(1)
+    engine.rollback(1)
     assert torch.equal(engine.parameters(1)[0], before[0])
     assert torch.equal(engine.parameters(1)[1], before[1])
 

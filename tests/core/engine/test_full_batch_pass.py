@@ -17,12 +17,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from logreg_tui.core.data.inputs import Inputs
-from logreg_tui.core.engine.blocks import Layout, Scratch
+from logreg_tui.core.engine.blocks import OutputLayout, Scratch
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.process_group import ProcessGroup
-from logreg_tui.core.engine.storage import Batch, Samples, choose_storage
-from logreg_tui.core.engine.thread_team import Workers
+from logreg_tui.core.engine.storage import Batch, SampleBlocks, choose_storage
+from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import Cancelled
 
 NAN, INF = float("nan"), float("inf")
@@ -49,12 +49,12 @@ class GivenOutputs:
 
 
 def measured(outputs: Tensor, labels: Tensor, n_sigmoid_outputs: int = 0) -> tuple[list[float], list[float]]:
-    """Return the sums of losses and of hits of each run for given linear outputs."""
+    """Return the sums of losses and of correct answers of each run for given linear outputs."""
     runs, _, classes = outputs.shape
-    layout = Layout(runs * classes, 4, is_sparse=True, device=CPU)
-    passes = FullBatchPass(layout, n_sigmoid_outputs, classes, CPU, Workers(1))
-    losses, hits = passes.measure(GivenOutputs(outputs, labels)).tolist()  # type: ignore[arg-type]
-    return losses, hits
+    layout = OutputLayout(runs * classes, 4, is_sparse=True, device=CPU)
+    full_pass = FullBatchPass(layout, n_sigmoid_outputs, classes, CPU, ThreadTeam(1))
+    losses, n_correct = full_pass.metrics(GivenOutputs(outputs, labels)).tolist()  # type: ignore[arg-type]
+    return losses, n_correct
 
 
 def put_out(outputs: Tensor, n_sigmoid_outputs: int) -> Tensor:
@@ -68,11 +68,11 @@ def put_out(outputs: Tensor, n_sigmoid_outputs: int) -> Tensor:
 def test_losses_and_hits_are_those_of_pytorch(classes: int, scale: float, n_sigmoid_outputs: int) -> None:
     outputs = scale * torch.randn(3, 500, classes, generator=torch.Generator().manual_seed(classes))
     labels = torch.arange(500) * 7 % classes
-    losses, hits = measured(outputs, labels, n_sigmoid_outputs)
+    losses, n_correct = measured(outputs, labels, n_sigmoid_outputs)
     for run, of_run in enumerate(put_out(outputs, n_sigmoid_outputs)):
         expected = functional.cross_entropy(of_run.double(), labels, reduction="sum")
         assert losses[run] == pytest.approx(expected.item(), rel=1e-6)
-        assert hits[run] == (of_run.argmax(1) == labels).sum()
+        assert n_correct[run] == (of_run.argmax(1) == labels).sum()
 
 
 def test_losses_keep_their_precision_where_all_outputs_of_a_sample_are_large() -> None:
@@ -111,8 +111,8 @@ def test_the_first_of_the_largest_wins_also_among_nan_and_inf(
 ) -> None:
     labels = torch.tensor([label])
     given = torch.tensor([[outputs]])
-    losses, hits = measured(given, labels)
-    assert hits == [(given[0].argmax(1) == labels).sum().item()]
+    losses, n_correct = measured(given, labels)
+    assert n_correct == [(given[0].argmax(1) == labels).sum().item()]
     assert np.isfinite(losses[0]) == np.isfinite(functional.cross_entropy(given[0], labels).item())
 
 
@@ -120,8 +120,8 @@ def test_a_run_that_diverged_does_not_change_the_figures_of_others() -> None:
     labels = torch.tensor([0, 1, 2, 1])
     well = torch.tensor([[1.0, 1, 0], [0, 2, 2], [1, 1, 1], [0, 1, 0]])
     sick = torch.full((4, 3), NAN)
-    losses, hits = measured(torch.stack([well, sick, well]), labels)
-    assert hits == [3, 1, 3]
+    losses, n_correct = measured(torch.stack([well, sick, well]), labels)
+    assert n_correct == [3, 1, 3]
     assert losses[0] == losses[2] == measured(well[None], labels)[0][0]
     assert np.isnan(losses[1])
 
@@ -135,18 +135,18 @@ def test_saturated_sigmoids_tie() -> None:
 
 def passes_over(
     train: np.ndarray, heads: Sequence[str], threads: int = 1
-) -> tuple[FullBatchPass, Samples, Tensor, Tensor]:
+) -> tuple[FullBatchPass, SampleBlocks, Tensor, Tensor]:
     """Return passes for runs with random parameters (outputs, features + 1), samples and their labels."""
-    workers, inputs, classes = Workers(threads), Inputs.of(train), 3
-    form = choose_storage([inputs, inputs], CPU, workers, None)
+    team, inputs, classes = ThreadTeam(threads), Inputs.of(train), 3
+    storage = choose_storage([inputs, inputs], CPU, team, None)
     labels = dataset(inputs, inputs, classes).train_labels
-    samples = Samples(inputs, labels, classes, form, CPU, workers, has_gradient=True)
-    layout = Layout(len(heads) * classes, form.width, is_sparse=form.is_sparse, device=CPU)
-    passes = FullBatchPass(layout, heads.count("sigmoid"), classes, CPU, workers)
+    samples = SampleBlocks(inputs, labels, classes, storage, CPU, team, has_gradient=True)
+    layout = OutputLayout(len(heads) * classes, storage.width, is_sparse=storage.is_sparse, device=CPU)
+    full_pass = FullBatchPass(layout, heads.count("sigmoid"), classes, CPU, team)
     generator = torch.Generator().manual_seed(0)
     parameters = torch.randn(len(heads) * classes, train.shape[1] + 1, generator=generator) / 5
-    passes.set_weights(parameters)
-    return passes, samples, parameters, torch.from_numpy(labels)
+    full_pass.set_weights(parameters)
+    return full_pass, samples, parameters, torch.from_numpy(labels)
 
 
 @pytest.mark.parametrize("share", [0.2, 1.0])
@@ -158,20 +158,20 @@ def test_gradients_are_those_of_autograd_whatever_heads_stand_together(
     cut_into_blocks(monkeypatch, 40)
     train = values(200, 6, share)
     heads = sorted((HEADS * 3)[:runs], reverse=True)
-    passes, samples, parameters, labels = passes_over(train, heads, threads)
+    full_pass, samples, parameters, labels = passes_over(train, heads, threads)
     exact = parameters.double().requires_grad_()
     outputs = exact @ torch.from_numpy(np.c_[train, np.ones(200)]).T
     by_run = put_out(outputs.view(runs, 3, 200).transpose(1, 2), heads.count("sigmoid"))
     losses = torch.stack([functional.cross_entropy(of_run, labels, reduction="sum") for of_run in by_run])
     losses.sum().backward()
-    figures, gradient = passes.measure_and_differentiate(samples)
+    figures, gradient = full_pass.metrics_and_gradient(samples)
     assert exact.grad is not None
     torch.testing.assert_close(gradient[:, :7].double(), exact.grad, rtol=1e-4, atol=1e-4)
     assert not gradient[:, 7:].any()
     torch.testing.assert_close(figures[0], losses.detach(), rtol=1e-5, atol=0)
     before = gradient.clone()
-    assert torch.equal(passes.differentiate(samples), before), "without figures it is the same"
-    assert torch.equal(passes.measure(samples), figures)
+    assert torch.equal(full_pass.gradient(samples), before), "without figures it is the same"
+    assert torch.equal(full_pass.metrics(samples), figures)
 
 
 def trained(share: float, threads: int) -> tuple[object, Tensor]:

@@ -16,7 +16,7 @@ def new_parts() -> list[Tensor]:
 
 
 def filled(total: OrderedSum, value: float) -> list[Tensor]:
-    part = total.room()
+    part = total.buffer()
     for tensor in part:
         tensor.fill_(value)
     return part
@@ -35,18 +35,18 @@ def test_parts_are_added_in_order_whatever_the_order_of_their_arrival(seed: int)
     for _ in range(2):
         total.begin()
         for index in order:
-            total.give(index, filled(total, addends[index]))
+            total.add(index, filled(total, addends[index]))
         assert [tensor.tolist() for tensor in total.total] == [expected.tolist() * 3, expected.tolist() * 2]
 
 
 def test_parts_of_a_sum_that_was_given_up_do_not_come_into_the_next() -> None:
     total = OrderedSum(new_parts)
     for index in (0, 1, 4, 3):
-        total.give(index, filled(total, 100.0))
+        total.add(index, filled(total, 100.0))
     total.begin()
     assert total.total == []
     for index in (2, 0, 1):
-        total.give(index, filled(total, float(index)))
+        total.add(index, filled(total, float(index)))
     assert total.total[0].tolist() == [3.0] * 3
 
 
@@ -61,6 +61,6 @@ def test_room_is_used_again() -> None:
     for _ in range(3):
         total.begin()
         for index in range(50):
-            total.give(index, filled(total, 1.0))
+            total.add(index, filled(total, 1.0))
     assert total.total[0].tolist() == [50.0] * 3
     assert len(rooms) == 2

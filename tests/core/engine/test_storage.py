@@ -16,10 +16,10 @@ from logreg_tui.core.data.scaling import scaled_inputs
 from logreg_tui.core.engine import storage as samples
 from logreg_tui.core.engine.blocks import DenseBlock, SparseBlock
 from logreg_tui.core.engine.engine import Engine
-from logreg_tui.core.engine.storage import Samples, StorageLayout, block_bounds_of, choose_storage
-from logreg_tui.core.engine.thread_team import Workers
+from logreg_tui.core.engine.storage import SampleBlocks, StorageLayout, block_bounds_of, choose_storage
+from logreg_tui.core.engine.thread_team import ThreadTeam
 
-WORKERS = Workers(2)
+TEAM = ThreadTeam(2)
 CUDA = torch.device("cuda", 0)
 
 needs_mkl = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="needs sparse products of MKL")
@@ -28,7 +28,7 @@ needs_mkl = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="ne
 def surveyed(
     train: Inputs | np.ndarray, test: Inputs | np.ndarray, limit: int | None = None
 ) -> StorageLayout:
-    return choose_storage([Inputs.of(train), Inputs.of(test)], CPU, WORKERS, limit)
+    return choose_storage([Inputs.of(train), Inputs.of(test)], CPU, TEAM, limit)
 
 
 def prepared(stored: np.ndarray, pixels: str) -> tuple[Inputs, Inputs]:
@@ -38,9 +38,9 @@ def prepared(stored: np.ndarray, pixels: str) -> tuple[Inputs, Inputs]:
     return scaled_inputs(Arrays("made", train, labels[0], test, labels[1], 255.0), pixels)
 
 
-def kept(inputs: Inputs, form: StorageLayout) -> Samples:
+def snapshot(inputs: Inputs, storage: StorageLayout) -> SampleBlocks:
     labels = np.arange(len(inputs)) % 2
-    return Samples(inputs, labels, 2, form, CPU, WORKERS, has_gradient=True)
+    return SampleBlocks(inputs, labels, 2, storage, CPU, TEAM, has_gradient=True)
 
 
 @settings(deadline=None)
@@ -104,7 +104,7 @@ def test_unit_pixels_stay_sparse_and_standardized_ones_do_not(
 
 def test_no_sparse_rows_on_a_gpu() -> None:
     inputs = Inputs.of(values(40, 5, 0.1))
-    assert not choose_storage([inputs, inputs], CUDA, WORKERS, None).is_sparse
+    assert not choose_storage([inputs, inputs], CUDA, TEAM, None).is_sparse
 
 
 def test_nor_where_this_build_of_pytorch_has_no_sparse_products(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_inputs_without_anything_train_the_bias_alone(dtype: str) -> None:
 def test_float32_inputs_are_used_where_they_lie(pixels: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cut_into_blocks(monkeypatch, 30)
     inputs, test = prepared(values(150, 6, 1.0, "<f4"), pixels)
-    own = kept(inputs, surveyed(inputs, test))
+    own = snapshot(inputs, surveyed(inputs, test))
     assert len(own.block_bounds) == 3
     with own.reading() as batch_of:
         for index, cut in enumerate(own.block_bounds):
@@ -176,14 +176,14 @@ def test_float32_inputs_are_used_where_they_lie_though_a_feature_is_zero() -> No
     stored = values(90, 8, 1.0, "<f4")
     stored[:, 2] = 0
     inputs, test = prepared(stored, "raw")
-    form = surveyed(inputs, test)
-    assert len(form.columns) == 8
-    block = _only_block(kept(inputs, form))
+    storage = surveyed(inputs, test)
+    assert len(storage.columns) == 8
+    block = _only_block(snapshot(inputs, storage))
     assert isinstance(block, DenseBlock)
     assert np.shares_memory(block._inputs.numpy(), inputs.read(0, len(inputs)))
 
 
-def _only_block(own: Samples) -> object:
+def _only_block(own: SampleBlocks) -> object:
     with own.reading() as batch_of:
         return batch_of(0).block
 
@@ -197,18 +197,18 @@ def test_blocks_of_bytes_hold_the_inputs_and_ones(
     stored = values(147, 9, share)
     stored[:, 4] = 0
     inputs, test = prepared(stored, pixels)
-    form = surveyed(inputs, test)
-    own = kept(inputs, form)
-    assert form.columns.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    storage = surveyed(inputs, test)
+    own = snapshot(inputs, storage)
+    assert storage.columns.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
     with own.reading() as batch_of:
         for index, cut in enumerate(own.block_bounds):
             block = batch_of(index).block
-            assert isinstance(block, SparseBlock if form.is_sparse else DenseBlock)
+            assert isinstance(block, SparseBlock if storage.is_sparse else DenseBlock)
             rows = block._inputs.to_dense().numpy()
-            expected = np.c_[inputs.read(*cut)[:, form.columns], np.ones(cut[1] - cut[0])]
+            expected = np.c_[inputs.read(*cut)[:, storage.columns], np.ones(cut[1] - cut[0])]
             np.testing.assert_allclose(rows[:, :9], expected, rtol=1e-6)
             assert not rows[:, 9:].any()
-            assert rows.shape[1] == form.width
+            assert rows.shape[1] == storage.width
 
 
 @pytest.mark.parametrize("rows", [101, 102, 119, 120])
@@ -230,7 +230,7 @@ def test_a_last_block_may_be_shorter(rows: int, share: float, monkeypatch: pytes
 def test_labels_are_those_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     cut_into_blocks(monkeypatch, 10)
     inputs = Inputs.of(values(47, 3))
-    own = kept(inputs, surveyed(inputs, inputs))
+    own = snapshot(inputs, surveyed(inputs, inputs))
     with own.reading() as batch_of:
         batches = [batch_of(index) for index in range(len(own.block_bounds))]
     labels = torch.cat([batch.labels for batch in batches])
@@ -246,8 +246,8 @@ def test_what_lies_on_disk_is_streamed_where_it_takes_more_than_the_limit(
     limit: int, is_streamed: bool
 ) -> None:
     train, test = Inputs(DiskSource(values(40, 9, 0.1))), Inputs(DiskSource(values(20, 9, 0.1)))
-    form = surveyed(train, test, limit)
-    assert (form.is_streamed, form.is_sparse, len(form.columns)) == (is_streamed, False, 9)
+    storage = surveyed(train, test, limit)
+    assert (storage.is_streamed, storage.is_sparse, len(storage.columns)) == (is_streamed, False, 9)
 
 
 @pytest.mark.parametrize(("free", "is_streamed"), [(None, False), (10**9, False), (1000, True)])

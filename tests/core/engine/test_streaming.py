@@ -17,7 +17,7 @@ from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.data.inputs import Inputs, Scaling
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.storage import READ_AHEAD, ReadAhead
-from logreg_tui.core.engine.thread_team import Workers
+from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import Cancelled, UserError
 
 HEADS = ("sigmoid", "logits")
@@ -176,7 +176,7 @@ def test_threads_may_ask_for_blocks_out_of_order() -> None:
     found: list[int] = []
     for threads in (1, 2, 5):
         with ReadAhead(lambda index: np.full(1, index), 200) as ahead:
-            Workers(threads).run(lambda index: found.append(int(ahead.take(index)[0])), 200)
+            ThreadTeam(threads).run(lambda index: found.append(int(ahead.take(index)[0])), 200)
         assert sorted(found) == list(range(200))
         found.clear()
 

@@ -33,7 +33,6 @@ from logreg_tui.core.experiment.directory import (
 from logreg_tui.core.experiment.event_log import past_events
 from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.lock import LOCK, read_owner
-from logreg_tui.core.session import start as session
 from logreg_tui.core.session.resume import AlreadyFinished, resume_experiment
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
@@ -162,7 +161,7 @@ def little_to_wait_for(digits: Dataset) -> Iterator[None]:
         return few if name == "digits" and others[1] == "raw" else real(name, *others, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "load_dataset", load)
+        patch.setattr(datasets, "load_dataset", load)
         patch.setattr("os.fsync", lambda descriptor: None)
         yield
 

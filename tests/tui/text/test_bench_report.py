@@ -11,13 +11,13 @@ import pytest
 from logreg_tui.core.bench.results import (
     Agreement,
     BenchResult,
-    Contest,
     Limits,
     LoggedTraining,
     Machine,
     PairedTimes,
     ScreenCost,
     Speed,
+    SpeedComparison,
     Spread,
     StartUp,
     Work,
@@ -32,10 +32,10 @@ WORK = Work(60_000, 784, 10)
 LIMITS = Limits(41.0, "sum", 158.0, 2048)
 
 
-def contest(runs: int, seconds: tuple[float, ...]) -> Contest:
-    """Return a contest against a plain loop that takes 50 ms per epoch."""
+def compared(runs: int, seconds: tuple[float, ...]) -> SpeedComparison:
+    """Return a comparison with a plain loop that takes 50 ms per epoch."""
     pairs = PairedTimes((0.5,) * len(seconds), seconds)
-    return Contest(
+    return SpeedComparison(
         Speed.of(pairs.second, 10, runs, WORK, LIMITS),
         Speed.of(pairs.first, 10, 1, WORK, LIMITS),
         pairs.ratio(runs),
@@ -46,7 +46,7 @@ RESULT = BenchResult(
     Machine("mnist", "raw", WORK, "cpu, 2 threads", 2, "2.15.0"),
     LIMITS,
     Agreement(10, 9, 3e-7),
-    [contest(1, (0.125, 0.125, 0.25)), contest(8, (0.8, 0.8, 0.8))],
+    [compared(1, (0.125, 0.125, 0.25)), compared(8, (0.8, 0.8, 0.8))],
     LoggedTraining.of(PairedTimes((0.6,), (0.15,)), 10, 10, 10),
 )
 

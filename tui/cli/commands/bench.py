@@ -104,24 +104,24 @@ def _measured(
     from logreg_tui.core.training.requests import Control
 
     start_up = () if values.no_startup else measure_start_up(command, values.pairs, progress)
-    ground = prepare(settings, Control(), progress)
+    environment = prepare(settings, Control(), progress)
     plan = Plan(tuple(values.runs), values.pairs, values.epochs)
     # The data that it holds are gone before other processes read theirs.
-    result = Bench(plan, ground, progress).run()
+    result = Bench(plan, environment, progress).run()
     screen = None
     if not values.no_screen:
         epochs_per_s = 1e3 / result.training.ms_per_epoch.median
-        screen = measure_screen(command, same_training(ground), epochs_per_s, progress)
+        screen = measure_screen(command, same_training(environment), epochs_per_s, progress)
     return replace(result, screen=screen, start_up=start_up)
 
 
-def same_training(ground: TrainingEnvironment) -> list[str]:
+def same_training(environment: TrainingEnvironment) -> list[str]:
     """Return the options that let another process train the same on the same device."""
-    settings = ground.settings
+    settings = environment.settings
     # `auto` may choose otherwise the next time.
-    dataset = ground.dataset.name if settings.dataset == "auto" else settings.dataset
+    dataset = environment.dataset.name if settings.dataset == "auto" else settings.dataset
     words = ["--dataset", dataset, "--pixels", settings.pixels]
-    words += ["--device", str(ground.device), "--engine", settings.engine]
+    words += ["--device", str(environment.device), "--engine", settings.engine]
     if settings.data_dir is not None:
         words += ["--data-dir", settings.data_dir]
     if settings.threads is not None:
