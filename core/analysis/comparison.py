@@ -1,4 +1,4 @@
-"""The rows of the comparison: their order, what lies between two of them, and means over seeds."""
+"""The comparison of runs: its rows, their order, the difference of two of them, and means over seeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNDERWAY = ("training", "paused")
 
 
 class ContingencyTable(NamedTuple):
-    """On how many test samples two runs are right, both measured on the parameters of their rows."""
+    """Numbers of test samples that two runs classify right, on the parameters of their rows."""
 
     both: int
     only_first: int
@@ -35,18 +35,18 @@ class Difference:
     points: float
     """Percentage points."""
     interval: Interval | None
-    """95 %, percentage points; None where there is none to give."""
+    """95 %, percentage points; None if there is none to give."""
     method: str
-    """PAIRED or UNPAIRED (both after Newcombe 1998, see `intervals.py`), else why there is no interval."""
+    """PAIRED or UNPAIRED (both after Newcombe 1998, see `intervals`), else the reason for no interval."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table: one run, or several that differ in their seed alone."""
+class ComparisonRow:
+    """One run, or several that differ in their seed alone."""
 
     runs: tuple[ComparedRun, ...]
     difference: Difference | None = None
-    """To the pinned row; None for that row itself and where nothing is pinned."""
+    """To the pinned row; None for that row itself and if nothing is pinned."""
 
     @property
     def first(self) -> ComparedRun:
@@ -59,7 +59,7 @@ class Row:
         return tuple(run.key for run in self.runs)
 
     def value(self, name: str) -> Any:  # noqa: ANN401  numbers and texts
-        """Return a column's value, the mean for several runs; None where it is missing or not one."""
+        """Return a column's value, the mean for several runs; None if it is missing or they have no mean."""
         if name in _OF_DIFFERENCE:
             return None if self.difference is None else _OF_DIFFERENCE[name](self.difference)
         if len(self.runs) == 1:
@@ -70,11 +70,15 @@ class Row:
         return _mean(values) if name in AVERAGED and None not in values else None
 
     def deviation(self, name: str) -> float | None:
-        """Return the standard deviation (n - 1) over the seeds, None where there is none."""
+        """Return the standard deviation over n seeds, sqrt(sum((x - mean)^2) / (n - 1)), None without one."""
         if len(self.runs) == 1 or name not in AVERAGED:
             return None
         values = [getattr(run, name) for run in self.runs]
-        return None if None in values else _deviation(values)
+        if None in values:
+            return None
+        mean = _mean(values)
+        # Not by squares: those of what somebody wrote into a file may be too large for a float, which raises.
+        return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -82,26 +86,10 @@ def _mean(values: Sequence[float]) -> float:
     return values[0] + sum(value - values[0] for value in values) / len(values)
 
 
-def _deviation(values: Sequence[float]) -> float:
-    mean = _mean(values)
-    # Squares of what somebody wrote into a file may be too large for a float, which raises.
-    return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values) - 1)
-
-
-AVERAGED = frozenset(
-    (
-        "epochs",
-        "train_loss",
-        "test_loss",
-        "gap",
-        "l2_penalty",
-        "train_accuracy",
-        "test_accuracy",
-        "best_test_accuracy",
-        "seconds",
-        "epochs_per_s",
-    )
-)
+AVERAGED = frozenset((
+    "epochs", "train_loss", "test_loss", "gap", "l2_penalty", "train_accuracy", "test_accuracy",
+    "best_test_accuracy", "seconds", "epochs_per_s",
+))  # fmt: skip
 """Columns of which several seeds have a mean."""
 
 _OF_DIFFERENCE = {
@@ -112,10 +100,63 @@ _OF_DIFFERENCE = {
 }
 
 
-def rows_of(runs: Iterable[ComparedRun], *, folds_seeds: bool = False) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The column that rows stand in the order of."""
+
+    column: str = "run"
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Rows in their order, with their differences to the row that the pinned run stands in."""
+
+    rows: Sequence[ComparisonRow] = ()
+    pinned: RunKey | None = None
+    order: Order | None = None
+    """None keeps that of the runs."""
+
+    @property
+    def reference(self) -> ComparisonRow | None:
+        """The row that the pinned run stands in."""
+        return find_row(self.rows, self.pinned)
+
+    @property
+    def has_means(self) -> bool:
+        """Whether a row is of several seeds."""
+        return any(len(row.runs) > 1 for row in self.rows)
+
+    @property
+    def has_experiments(self) -> bool:
+        """Whether the runs are of several experiments."""
+        return len({run.origin.directory for row in self.rows for run in row.runs}) > 1
+
+    @property
+    def methods(self) -> set[str]:
+        """The methods of the differences."""
+        return {row.difference.method for row in self.rows if row.difference is not None}
+
+
+def compare(
+    runs: Iterable[ComparedRun],
+    pinned: RunKey | None,
+    pairs: Mapping[RunKey, ContingencyTable],
+    *,
+    order: Order | None = None,
+    folds_seeds: bool = False,
+) -> Comparison:
+    """Return runs side by side; `folds_seeds` is as in `rows_of`, `pairs` as in `with_differences`."""
+    rows = with_differences(rows_of(runs, folds_seeds=folds_seeds), pinned, pairs)
+    if order is not None:
+        rows = sort_rows(rows, order.column, descending=order.descending)
+    return Comparison(rows, pinned, order)
+
+
+def rows_of(runs: Iterable[ComparedRun], *, folds_seeds: bool = False) -> list[ComparisonRow]:
     """Return a row for each run; with `folds_seeds` runs that differ in their seed alone share one."""
     if not folds_seeds:
-        return [Row((run,)) for run in runs]
+        return [ComparisonRow((run,)) for run in runs]
     groups: dict[Hashable, list[ComparedRun]] = {}
     seeds: dict[Hashable, int] = {}
     for run in runs:
@@ -123,7 +164,7 @@ def rows_of(runs: Iterable[ComparedRun], *, folds_seeds: bool = False) -> list[R
         # A seed that comes again is a repetition, not another draw: it goes into a row of its own.
         turn = seeds[alike, run.seed] = seeds.get((alike, run.seed), -1) + 1
         groups.setdefault((alike, turn), []).append(run)
-    return [Row(tuple(group)) for group in groups.values()]
+    return [ComparisonRow(tuple(group)) for group in groups.values()]
 
 
 def _all_but_the_seed(run: ComparedRun) -> Hashable:
@@ -134,18 +175,17 @@ def _all_but_the_seed(run: ComparedRun) -> Hashable:
     return run.origin.data, run.pixels, settings, run.changes, epochs, state
 
 
-def find_row(rows: Iterable[Row], key: RunKey | None) -> Row | None:
+def find_row(rows: Iterable[ComparisonRow], key: RunKey | None) -> ComparisonRow | None:
     """Return the row that a run stands in."""
     return next((row for row in rows if key in row.keys), None)
 
 
 def with_differences(
-    rows: Sequence[Row], pinned: RunKey, pairs: Mapping[RunKey, ContingencyTable]
-) -> list[Row]:
+    rows: Sequence[ComparisonRow], pinned: RunKey | None, pairs: Mapping[RunKey, ContingencyTable]
+) -> list[ComparisonRow]:
     """Return the rows with their differences to the row that the pinned run stands in.
 
-    `pairs` holds, for runs of which it is known, how their right answers and the pinned run's
-    overlap, the pinned run being the second.
+    `pairs` has contingency tables of runs, as far as they are known, and of the pinned one as the second.
     """
     reference = find_row(rows, pinned)
     if reference is None:
@@ -156,18 +196,26 @@ def with_differences(
     ]
 
 
-def _difference(row: Row, reference: Row, pairs: Mapping[RunKey, ContingencyTable]) -> Difference | None:
+def _difference(
+    row: ComparisonRow, reference: ComparisonRow, pairs: Mapping[RunKey, ContingencyTable]
+) -> Difference | None:
     accuracy, other = row.value("test_accuracy"), reference.value("test_accuracy")
     if accuracy is None or other is None:
         return None
     points = 100 * (accuracy - other)
     if len(row.runs) > 1 or len(reference.runs) > 1:
         return Difference(points, None, MEANS)
-    if not share_a_test_set(row.first.origin, reference.first.origin):
+    run, pinned = row.first, reference.first
+    if not share_a_test_set(run.origin, pinned.origin):
         return Difference(points, None, NO_COMMON_TEST_SET)
-    known = pairs.get(row.first.key)
-    interval = paired_difference(*known) if known else _unpaired(row.first, reference.first)
-    return Difference(points, Interval(*(100 * end for end in interval)), PAIRED if known else UNPAIRED)
+    if run.key in pairs:
+        interval, method = paired_difference(*pairs[run.key]), PAIRED
+    else:
+        assert run.correct is not None
+        assert pinned.correct is not None
+        samples = run.origin.test_samples
+        interval, method = unpaired_difference(run.correct, samples, pinned.correct, samples), UNPAIRED
+    return Difference(points, Interval(*(100 * end for end in interval)), method)
 
 
 def share_a_test_set(one: Origin, other: Origin) -> bool:
@@ -175,14 +223,7 @@ def share_a_test_set(one: Origin, other: Origin) -> bool:
     return one.data == other.data and one.test_samples == other.test_samples
 
 
-def _unpaired(run: ComparedRun, other: ComparedRun) -> Interval:
-    samples = run.origin.test_samples
-    assert run.correct is not None
-    assert other.correct is not None
-    return unpaired_difference(run.correct, samples, other.correct, samples)
-
-
-def sort_rows(rows: Iterable[Row], name: str, *, descending: bool) -> list[Row]:
+def sort_rows(rows: Iterable[ComparisonRow], name: str, *, descending: bool) -> list[ComparisonRow]:
     """Return the rows in the order of a column; rows without a value come last, either way.
 
     Rows that are equal in it stay in the order they have.
@@ -195,7 +236,7 @@ def sort_rows(rows: Iterable[Row], name: str, *, descending: bool) -> list[Row]:
     return [rows[at] for at in order + missing]
 
 
-def _sort_value(row: Row, name: str) -> Any:  # noqa: ANN401
+def _sort_value(row: ComparisonRow, name: str) -> Any:  # noqa: ANN401
     if name == "run":
         return row.first.experiment, row.first.run
     if name == "seed":

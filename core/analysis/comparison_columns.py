@@ -1,12 +1,12 @@
-"""The columns of the comparison: their names in files, their titles, their text, and which way is better."""
+"""Columns of the comparison: names in files, titles, text, which way is better, and which of them fit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from logreg_tui.core.analysis.comparison import AVERAGED, PAIRED, Row
+from logreg_tui.core.analysis.comparison import AVERAGED, PAIRED, ComparisonRow, Order
 from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
 
 PLUS_MINUS = "±"
@@ -16,10 +16,10 @@ TURNED = "*"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column."""
+    """A column of the comparison."""
 
     name: str
-    """In files, and of `Row.value`."""
+    """In files, and of `ComparisonRow.value`."""
     title: str
     text: Callable[[Any], str]
     """A value as it is shown."""
@@ -30,24 +30,17 @@ class Column:
     """Whether it is set to the left."""
 
 
-def _general(value: float) -> str:
-    return f"{value:g}"
+_general: Callable[[Any], str] = "{:g}".format
+_share: Callable[[Any], str] = "{:.4f}".format
+_points: Callable[[Any], str] = "{:+.2f}".format
 
 
 def _count(value: float) -> str:
     return f"{round(value):,}"
 
 
-def _share(value: float) -> str:
-    return f"{value:.4f}"
-
-
 def _loss(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 1000 else f"{value:.4g}"
-
-
-def _points(value: float) -> str:
-    return f"{value:+.2f}"
 
 
 def _seconds(value: float) -> str:
@@ -88,30 +81,11 @@ COLUMNS = {
 """By name, in the order in which they stand beside each other."""
 
 IMPORTANCE = (
-    "run",
-    "head",
-    "l2",
-    "learning_rate",
-    "seed",
-    "test_accuracy",
-    "difference_pp",
-    "interval_low_pp",
-    "epochs",
-    "best_test_accuracy",
-    "best_epoch",
-    "test_loss",
-    "train_loss",
-    "gap",
-    "seconds",
-    "epochs_per_s",
-    "train_accuracy",
-    "schedule",
-    "state",
-    "pixels",
-    "dataset",
-    "l2_penalty",
-)
-"""The columns by how much it matters that they are seen where there is no room for all."""
+    "run", "head", "l2", "learning_rate", "seed", "test_accuracy", "difference_pp", "interval_low_pp",
+    "epochs", "best_test_accuracy", "best_epoch", "test_loss", "train_loss", "gap", "seconds",
+    "epochs_per_s", "train_accuracy", "schedule", "state", "pixels", "dataset", "l2_penalty",
+)  # fmt: skip
+"""The columns by how much it matters that they are seen if there is no room for all."""
 
 _VALUES = (
     "experiment",
@@ -122,10 +96,15 @@ _VALUES = (
 )
 _DEVIATIONS = tuple(name for name in COLUMNS if name in AVERAGED)
 FIELDS = (*_VALUES, "changes", "seeds", *(f"{name}_sd" for name in _DEVIATIONS))
-"""What `record` holds, in this order."""
+"""Names of the values in a `record`, in their order."""
 
 
-def columns_of(rows: Iterable[Row]) -> list[str]:
+def best_first(name: str) -> Order:
+    """Return the order by a column that puts the best at the top."""
+    return Order(name, COLUMNS[name].descends)
+
+
+def columns_of(rows: Iterable[ComparisonRow]) -> list[str]:
     """Return the columns that these rows have, in their order."""
     differences = [row.difference for row in rows if row.difference is not None]
     missing = set() if differences else {"difference_pp"}
@@ -134,8 +113,31 @@ def columns_of(rows: Iterable[Row]) -> list[str]:
     return [name for name in COLUMNS if name not in missing]
 
 
-def cell_text(row: Row, name: str) -> str:
-    """Return what a column shows of a row: a mean with its standard deviation for several seeds."""
+def fitting_columns(
+    widths: Mapping[str, int], room: int, gap: int, first: Collection[str], last: Collection[str] = ()
+) -> list[str]:
+    """Return the columns that fit into `room` cells, `gap` cells between two of them, in their order.
+
+    The important ones are taken first, those in `first` before and those in `last` behind all others; a name
+    beside COLUMNS is the most important. `run` is there however little room there is.
+    """
+    ranks = {name: rank for rank, name in enumerate(IMPORTANCE)}
+    fitting = set()
+    left = room + gap
+    for name in sorted(widths, key=lambda name: (name not in first, name in last, ranks.get(name, -1))):
+        if widths[name] + gap <= left or name == "run":
+            fitting.add(name)
+            left -= widths[name] + gap
+    return [name for name in widths if name in fitting]
+
+
+def run_label(row: ComparisonRow) -> str:
+    """Return the runs of a row in words: `run 2`, `runs 1-3`."""
+    return f"run{'' if len(row.runs) == 1 else 's'} {cell_text(row, 'run')}"
+
+
+def cell_text(row: ComparisonRow, name: str) -> str:
+    """Return a cell as it is shown: a mean with its standard deviation for several seeds."""
     if name == "run":
         return _ranges([run.run for run in row.runs])
     if name == "seed" and len(row.runs) > 1:
@@ -165,8 +167,8 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ",".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
 
 
-def _interval(row: Row) -> str:
-    """Return both ends, with a `p` where they are those of paired accuracies."""
+def _interval(row: ComparisonRow) -> str:
+    """Return both ends, with a `p` if they are those of paired accuracies."""
     difference = row.difference
     if difference is None:
         return "-"
@@ -176,8 +178,8 @@ def _interval(row: Row) -> str:
     return f"{low} to {high}{' p' if difference.method == PAIRED else ''}"
 
 
-def record(row: Row) -> dict[str, Any]:
-    """Return a row as plain values in full precision, by the names of FIELDS; None where there is none."""
+def record(row: ComparisonRow) -> dict[str, Any]:
+    """Return a row as plain values in full precision, by the names of FIELDS; None if there is none."""
     values = {name: row.value(name) for name in _VALUES}
     if len(row.runs) > 1:
         # Not as ranges: a spreadsheet takes 1-3 for a day.
@@ -187,7 +189,7 @@ def record(row: Row) -> dict[str, Any]:
     return values | {f"{name}_sd": row.deviation(name) for name in _DEVIATIONS}
 
 
-def as_tsv(rows: Sequence[Row]) -> str:
+def as_tsv(rows: Sequence[ComparisonRow]) -> str:
     """Return the rows with a header, tab-separated in full precision, for a spreadsheet to take over.
 
     Columns that are empty in every row are left out.

@@ -1,4 +1,4 @@
-"""Which test samples pairs of runs get right, for paired intervals: from the parameters of their directories.
+"""Test samples that runs classify right, counted for pairs of runs: what paired intervals need.
 
 Only runs that rest have pairs: while one trains its newest parameters are not those of its newest row.
 Reading a checkpoint imports torch, which takes seconds.
@@ -6,7 +6,8 @@ Reading a checkpoint imports torch, which takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,51 +27,72 @@ MOST_SAMPLES = 200_000
 TOLERANCE = 0.001
 """Share of samples by which the accuracy found here may differ from the row's: rounding decides ties."""
 
+RunAtEpoch = tuple[int, int]
+"""A run's number, and the epoch of its parameters."""
+RightAnswers = dict[RunAtEpoch, "np.ndarray | None"]
+"""Arrays of shape (test samples,), bool; None if they cannot be had."""
+
 
 def pairs_of(runs: Sequence[ComparedRun], pinned: ComparedRun) -> dict[RunKey, ContingencyTable]:
-    """Return how the right answers of each run and of the pinned one overlap, the pinned being the second.
+    """Return contingency tables of each run and, as the second, the pinned one, from their directories.
 
-    Runs of which that cannot be had are left out: on another test set, still training, with parameters
+    Runs whose table cannot be had are left out: on another test set, still training, with parameters
     that are not those of the newest row, or whose data are not on this machine.
     """
     others = [
         run
         for run in runs
-        if run.key != pinned.key and rests(run) and share_a_test_set(run.origin, pinned.origin)
+        if run.key != pinned.key and _rests(run) and share_a_test_set(run.origin, pinned.origin)
     ]
-    if not others or not rests(pinned):
+    if not others or not _rests(pinned):
         return {}
-    answers = _Answers()
+    answers = _SavedAnswers()
     reference = answers.of(pinned)
     if reference is None:
         return {}
-    found = {}
     # Those of the same pixels one after the other: the data are kept that were read last.
-    for run in sorted(others, key=lambda run: (run.pixels != pinned.pixels, run.pixels, run.key)):
-        own = answers.of(run)
-        if own is not None:
-            found[run.key] = overlap(own, reference)
-    return found
+    others.sort(key=lambda run: (run.pixels != pinned.pixels, run.pixels, run.key))
+    return _tables({run.key: answers.of(run) for run in others}, reference)
 
 
-def rests(run: ComparedRun) -> bool:
-    """Whether a run's newest parameters may be those of its newest row, and its test set is not too large."""
-    return run.epochs is not None and run.state != "training" and run.origin.test_samples <= MOST_SAMPLES
-
-
-def agrees(right: np.ndarray, run: ComparedRun) -> bool:
-    """Whether right answers, shape (test samples,), come to the accuracy of the run's newest row."""
-    return run.test_accuracy is not None and abs(float(right.mean()) - run.test_accuracy) <= TOLERANCE
-
-
-def overlap(first: np.ndarray, second: np.ndarray) -> ContingencyTable:
+def contingency_table(first: np.ndarray, second: np.ndarray) -> ContingencyTable:
     """Count the samples that both get right, and so on; shapes (test samples,), bool."""
     both, one, other = int((first & second).sum()), int(first.sum()), int(second.sum())
     return ContingencyTable(both, one - both, other - both, len(first) - one - other + both)
 
 
-class _Answers:
-    """Finds which test samples a run gets right; keeps the checkpoint and the data that were read last."""
+def _tables(right: Mapping[RunKey, np.ndarray | None], second: np.ndarray) -> dict[RunKey, ContingencyTable]:
+    return {key: contingency_table(first, second) for key, first in right.items() if first is not None}
+
+
+def _rests(run: ComparedRun) -> bool:
+    """Whether a run's newest parameters may be those of its newest row, and its test set is not too large."""
+    return run.epochs is not None and run.state != "training" and run.origin.test_samples <= MOST_SAMPLES
+
+
+def _agrees(right: np.ndarray | None, run: ComparedRun) -> bool:
+    """Whether right answers, shape (test samples,), come to the accuracy of the run's newest row."""
+    if right is None or run.test_accuracy is None:
+        return False
+    return abs(float(right.mean()) - run.test_accuracy) <= TOLERANCE
+
+
+def _right_answers(parameters: ParametersSnapshot, dataset: Dataset) -> np.ndarray | None:
+    import numpy as np
+
+    from logreg_tui.core.analysis.inspection import inspect_mistakes
+
+    try:
+        # What overflows answers wrong, which `_agrees` finds out.
+        with np.errstate(all="ignore"):
+            mistakes = inspect_mistakes(parameters, dataset.test_inputs, dataset.test_labels)
+    except UserError:
+        return None
+    return np.asarray(mistakes.predicted == mistakes.labels)
+
+
+class _SavedAnswers:
+    """Right answers by checkpoints; keeps the checkpoint and the data that were read last."""
 
     def __init__(self) -> None:
         self._directory: str | None = None
@@ -78,16 +100,20 @@ class _Answers:
         self._data: tuple[object, Dataset | None] | None = None
 
     def of(self, run: ComparedRun) -> np.ndarray | None:
-        """Return the answers, shape (test samples,), bool; None where they are not to be had."""
-        # The data first: where there are none, torch is not needed.
+        """Return right answers, shape (test samples,), bool; None if they are not to be had."""
+        # The data first: without them torch is not needed.
         dataset = self._dataset_of(run.origin)
         if dataset is None:
             return None
         parameters = self._parameters_of(run)
-        if parameters is None or parameters.epoch != run.epochs or not _fits(parameters, dataset):
+        if parameters is None or parameters.epoch != run.epochs:
             return None
-        right = _right(parameters, dataset)
-        return right if right is not None and agrees(right, run) else None
+        # They come from a file: are they those of a model of these data?
+        shapes = (dataset.classes, dataset.test_inputs.shape[1]), (dataset.classes,)
+        if (parameters.weight.shape, parameters.bias.shape) != shapes:
+            return None
+        right = _right_answers(parameters, dataset)
+        return right if _agrees(right, run) else None
 
     def _dataset_of(self, origin: Origin) -> Dataset | None:
         from logreg_tui.core.experiment.saved_model import data_at_hand
@@ -112,21 +138,57 @@ class _Answers:
         return self._parameters.get(run.run)
 
 
-def _fits(parameters: ParametersSnapshot, dataset: Dataset) -> bool:
-    """Whether parameters, which come from a file, are those of a model of these data."""
-    shapes = (dataset.classes, dataset.test_inputs.shape[1]), (dataset.classes,)
-    return (parameters.weight.shape, parameters.bias.shape) == shapes
+@dataclass(slots=True)
+class Wanted:
+    """What is missing for intervals to be paired."""
+
+    runs: list[int] = field(default_factory=list)
+    """Those whose parameters have to be asked for."""
+    snapshots: list[ParametersSnapshot] = field(default_factory=list)
+    """Parameters whose right answers have to be found."""
 
 
-def _right(parameters: ParametersSnapshot, dataset: Dataset) -> np.ndarray | None:
-    import numpy as np
+class LiveAnswers:
+    """Right answers of the runs of an experiment that trains, asked for once a run rests."""
 
-    from logreg_tui.core.analysis.inspection import inspect_mistakes
+    def __init__(self) -> None:
+        self._right: RightAnswers = {}
+        self._asked: set[RunAtEpoch] = set()
 
-    try:
-        # What overflows answers wrong, which `agrees` finds out.
-        with np.errstate(all="ignore"):
-            mistakes = inspect_mistakes(parameters, dataset.test_inputs, dataset.test_labels)
-    except UserError:
-        return None
-    return np.asarray(mistakes.predicted == mistakes.labels)
+    def wanted(
+        self, runs: Iterable[ComparedRun], pinned: int, snapshots: Mapping[int, ParametersSnapshot]
+    ) -> Wanted:
+        """Return what is to be had if the pinned run and others rest; no parameters are asked for twice."""
+        wanted = Wanted()
+        resting = {run.run: run.epochs for run in runs if _rests(run) and run.epochs is not None}
+        for moment in resting.items() if pinned in resting else ():
+            run, epoch = moment
+            if moment in self._right:
+                continue
+            snapshot = snapshots.get(run)
+            if snapshot is not None and snapshot.epoch == epoch:
+                wanted.snapshots.append(snapshot)
+            elif moment not in self._asked:
+                self._asked.add(moment)
+                wanted.runs.append(run)
+        return wanted
+
+    def add(self, found: RightAnswers) -> None:
+        """Take in what `find_right_answers` found."""
+        self._right.update(found)
+
+    def pairs(self, runs: Iterable[ComparedRun], pinned: int | None) -> dict[RunKey, ContingencyTable]:
+        """Return contingency tables, as far as known, of each run and, as the second, the pinned one."""
+        right: dict[RunKey, np.ndarray | None] = {}
+        reference = None
+        for run in runs:
+            answers = None if run.epochs is None else self._right.get((run.run, run.epochs))
+            right[run.key] = answers if _agrees(answers, run) else None
+            if run.run == pinned:
+                reference = right[run.key]
+        return {} if reference is None else _tables(right, reference)
+
+
+def find_right_answers(snapshots: Iterable[ParametersSnapshot], dataset: Dataset) -> RightAnswers:
+    """Return which test samples each snapshot classifies right; takes long enough for a thread of its own."""
+    return {(each.run, each.epoch): _right_answers(each, dataset) for each in snapshots}

@@ -6,21 +6,12 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
-from logreg_tui.core.analysis.comparison import (
-    PAIRED,
-    UNPAIRED,
-    ContingencyTable,
-    Row,
-    find_row,
-    rows_of,
-    sort_rows,
-    with_differences,
-)
+from logreg_tui.core.analysis.comparison import PAIRED, UNPAIRED, Comparison, ComparisonRow, Order
 from logreg_tui.core.analysis.comparison_columns import (
     COLUMNS,
     FIELDS,
@@ -28,59 +19,25 @@ from logreg_tui.core.analysis.comparison_columns import (
     TURNED,
     cell_text,
     columns_of,
+    fitting_columns,
     plain_cell,
     record,
+    run_label,
 )
-from logreg_tui.core.export.comparison_layout import EXPERIMENT, Layout, Markdown, Plain, Table
+from logreg_tui.core.export.tables import GAP, escaped, markdown_table, plain_table
 
-SAID_ONCE = ("dataset", "pixels", "head", "l2", "learning_rate", "schedule", "seed", "epochs", "state")
-"""Columns that are left out of a table in which they are the same in all rows."""
+EXPERIMENT = "experiment"
+"""A column beside COLUMNS if the runs are of several experiments."""
+SHARED = ("dataset", "pixels", "head", "l2", "learning_rate", "schedule", "seed", "epochs", "state")
+"""Columns that stand above the table, once, if they are the same in all rows."""
 MEANS_TITLE = f"Means {PLUS_MINUS} standard deviations (n - 1) over the seeds"
+DOTS = "..."
+NAME_SHARE = 0.25
+"""Share of the width that the names of experiments get if there is no room for everything."""
+SHORTEST_NAME = 16
 
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Rows in their order, measured by the row that the pinned run stands in."""
-
-    rows: Sequence[Row]
-    pinned: RunKey
-    order: str | None
-
-    @property
-    def has_means(self) -> bool:
-        """Whether a row is of several seeds."""
-        return any(len(row.runs) > 1 for row in self.rows)
-
-    @property
-    def has_names(self) -> bool:
-        """Whether the runs are of several experiments."""
-        return len({run.origin.directory for row in self.rows for run in row.runs}) > 1
-
-    @property
-    def reference(self) -> str:
-        """The pinned row in words."""
-        row = find_row(self.rows, self.pinned)
-        assert row is not None
-        runs = f"run{'' if len(row.runs) == 1 else 's'} {cell_text(row, 'run')}"
-        return f"{runs} of {_experiment(row)}" if self.has_names else runs
-
-
-def compare(
-    runs: Iterable[ComparedRun],
-    pinned: ComparedRun,
-    pairs: Mapping[RunKey, ContingencyTable],
-    *,
-    order: str | None = None,
-    folds_seeds: bool = False,
-) -> Comparison:
-    """Return the rows of runs, `pinned` among them, in the order of one of COLUMNS, the best first.
-
-    Without an order they stay in that of the runs. `pairs` is as in `with_differences`.
-    """
-    rows = with_differences(rows_of(runs, folds_seeds=folds_seeds), pinned.key, pairs)
-    if order is not None:
-        rows = sort_rows(rows, order, descending=COLUMNS[order].descends)
-    return Comparison(rows, pinned.key, order)
+Columns = Mapping[str, Sequence[str]]
+"""Cells by the names of COLUMNS or EXPERIMENT, left to right."""
 
 
 # For other programs
@@ -97,15 +54,28 @@ def as_csv(comparison: Comparison) -> str:
 
 def as_json(comparison: Comparison) -> str:
     """Return a list with one object per row by the names of FIELDS; what is missing or not finite is null."""
-    records = [{name: _finite(value) for name, value in record(row).items()} for row in comparison.rows]
+    records = [
+        {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in record(row).items()
+        }
+        for row in comparison.rows
+    ]
     return json.dumps(records, indent=2, allow_nan=False) + "\n"
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401  numbers and texts
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 # For people
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """The way tables and the sentences about them are written."""
+
+    width: int | None
+    """In cells; None is any width."""
+    text: Callable[[str], str]
+    table: Callable[[Sequence[str], Iterable[Sequence[str]], set[int]], str]
+    bullet: str = ""
 
 
 def as_plain(comparison: Comparison, means: Comparison | None = None, width: int | None = None) -> str:
@@ -113,77 +83,121 @@ def as_plain(comparison: Comparison, means: Comparison | None = None, width: int
 
     In `width` cells the columns that matter least give way; None is any width.
     """
-    return _document(comparison, means, Plain(width))
+    fill = partial(textwrap.fill, width=width or 0, subsequent_indent=GAP, break_on_hyphens=False)
+    return _document(comparison, means, _Format(width, str if width is None else fill, plain_table))
 
 
 def as_markdown(comparison: Comparison, means: Comparison | None = None) -> str:
     """Return the same as Markdown, with every column."""
-    return _document(comparison, means, Markdown())
+    return _document(comparison, means, _Format(None, escaped, _escaped_table, "- "))
 
 
-def _document(comparison: Comparison, means: Comparison | None, layout: Layout) -> str:
+def _escaped_table(header: Sequence[str], lines: Iterable[Sequence[str]], right: set[int]) -> str:
+    return markdown_table(header, [[escaped(cell) for cell in line] for line in lines], right)
+
+
+def _document(comparison: Comparison, means: Comparison | None, form: _Format) -> str:
     shared = _shared(comparison)
-    blocks = [layout.text(", ".join(f"{COLUMNS[name].title} {text}" for name, text in shared.items()))]
-    table, text = _fitted(_table(comparison, shared), comparison.order, layout)
-    blocks += [layout.text(MEANS_TITLE) if comparison.has_means else "", text]
+    columns, table = _table(comparison, shared, form)
+    blocks = [
+        form.text(", ".join(f"{COLUMNS[name].title} {text}" for name, text in shared.items())),
+        form.text(MEANS_TITLE) if comparison.has_means else "",
+        table,
+    ]
     if means is not None:
-        title = f"{MEANS_TITLE}, diff pp to {means.reference}"
-        blocks += [layout.text(title), _fitted(_table(means, shared), means.order, layout)[1]]
-    blocks.append(layout.notes(_notes(comparison, table)))
+        blocks.append(form.text(f"{MEANS_TITLE}, diff pp to {_reference(means)}"))
+        blocks.append(_table(means, shared, form)[1])
+    notes = _notes(comparison, columns)
+    blocks.append("\n".join(form.bullet + form.text(note) for note in notes))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _fitted(whole: Table, order: str | None, layout: Layout) -> tuple[Table, str]:
-    """Return the part of a table there is room for, and as text with the rest named below it."""
-    table = layout.fit(whole, order)
-    missing = [whole.title(name) for name in whole.columns if name not in table.columns]
-    rest = layout.text(f"(no room here for: {', '.join(missing)})") if missing else ""
-    return table, "\n".join(part for part in (layout.table(table), rest) if part)
-
-
 def _shared(comparison: Comparison) -> dict[str, str]:
-    """Return what is the same in all rows, as text by the names of columns."""
+    """Return the cells that are the same in all rows, by the names of SHARED."""
     shared = {}
-    for name in SAID_ONCE:
+    for name in SHARED:
         texts = {cell_text(row, name) for row in comparison.rows}
         if len(texts) == 1 and not (name == "seed" and comparison.has_means):
             shared[name] = texts.pop()
     return shared
 
 
-def _table(comparison: Comparison, shared: Mapping[str, str]) -> Table:
+def _table(comparison: Comparison, shared: Collection[str], form: _Format) -> tuple[Columns, str]:
+    """Return the columns there is room for, and their table with the others named below it."""
     rows = comparison.rows
-    columns = {EXPERIMENT: [_experiment(row) for row in rows]} if comparison.has_names else {}
-    names = [name for name in columns_of(rows) if name not in shared]
-    return Table(columns | {name: [cell_text(row, name) for row in rows] for name in names})
+    whole: Columns = {
+        **({EXPERIMENT: [_experiment(row) for row in rows]} if comparison.has_experiments else {}),
+        **{name: [cell_text(row, name) for row in rows] for name in columns_of(rows) if name not in shared},
+    }
+    columns = whole if form.width is None else _fitted(whole, form.width, comparison.order)
+    right = {at for at, name in enumerate(columns) if name in COLUMNS and not COLUMNS[name].is_text}
+    table = form.table(list(map(_title, columns)), zip(*columns.values(), strict=True), right)
+    missing = ", ".join(_title(name) for name in whole if name not in columns)
+    return columns, f"{table}\n{form.text(f'(no room here for: {missing})')}" if missing else table
 
 
-def _experiment(row: Row) -> str:
-    names = {run.origin.directory for run in row.runs}
-    return row.first.experiment if len(names) == 1 else f"{len(names)} experiments"
+def _fitted(columns: Columns, width: int, order: Order | None) -> Columns:
+    """Return the columns there is room for, names of experiments shortened if need be."""
+    if sum(_widths(columns).values()) + len(GAP) * (len(columns) - 1) <= width:
+        return columns
+    if EXPERIMENT in columns:
+        longest = max(SHORTEST_NAME, round(NAME_SHARE * width))
+        columns = {**columns, EXPERIMENT: _short_names(columns[EXPERIMENT], longest)}
+    first = {EXPERIMENT, "run", *([order.column] if order else [])}
+    return {name: columns[name] for name in fitting_columns(_widths(columns), width, len(GAP), first)}
 
 
-def _notes(comparison: Comparison, table: Table) -> list[str]:
+def _widths(columns: Columns) -> dict[str, int]:
+    return {name: max(map(len, (_title(name), *cells))) for name, cells in columns.items()}
+
+
+def _title(name: str) -> str:
+    return COLUMNS[name].title if name in COLUMNS else name
+
+
+def _short_names(names: Sequence[str], longest: int) -> Sequence[str]:
+    """Return names that are at most `longest` long, or as long as they need be to differ still."""
+    for length in range(longest, max(map(len, names))):
+        short = [name if len(name) <= length else name[: length - len(DOTS)] + DOTS for name in names]
+        if len(set(short)) == len(set(names)):
+            return short
+    return names
+
+
+def _experiment(row: ComparisonRow) -> str:
+    directories = {run.origin.directory for run in row.runs}
+    return row.first.experiment if len(directories) == 1 else f"{len(directories)} experiments"
+
+
+def _reference(comparison: Comparison) -> str:
+    """Return the pinned row in words."""
+    row = comparison.reference
+    assert row is not None
+    return f"{run_label(row)} of {_experiment(row)}" if comparison.has_experiments else run_label(row)
+
+
+def _notes(comparison: Comparison, columns: Columns) -> list[str]:
     """Return what is not obvious of a table, a line each."""
     notes = []
-    if "difference_pp" in table.columns:
-        notes.append(f"diff pp: test accuracy minus that of {comparison.reference}, in percentage points")
-        notes += _interval_note(comparison.rows, table)
-    if "best_test_accuracy" in table.columns:
+    if "difference_pp" in columns:
+        reference = _reference(comparison)
+        notes.append(f"diff pp: test accuracy minus that of {reference}, in percentage points")
+        notes += _interval_note(comparison.methods, "interval_low_pp" in columns)
+    if "best_test_accuracy" in columns:
         notes.append("best acc: the highest on the way; it is chosen on the test set, which flatters a run")
-    turned = [row for row in comparison.rows if row.first.changes]
-    for row in turned:
-        name = f"{_experiment(row)} " if comparison.has_names else ""
-        notes.append(f"{TURNED} {name}run {cell_text(row, 'run')}: at epoch {'; '.join(row.first.changes)}")
+    for row in comparison.rows:
+        if row.first.changes:
+            name = f"{_experiment(row)} " if comparison.has_experiments else ""
+            changes = "; ".join(row.first.changes)
+            notes.append(f"{TURNED} {name}run {cell_text(row, 'run')}: at epoch {changes}")
     return notes
 
 
-def _interval_note(rows: Iterable[Row], table: Table) -> list[str]:
-    """Say how the intervals were computed, or why there are none."""
-    methods = {row.difference.method for row in rows if row.difference is not None}
+def _interval_note(methods: set[str], is_shown: bool) -> list[str]:
+    """Return how the intervals were computed, or why there are none."""
     if not methods & {PAIRED, UNPAIRED}:
         return [f"no 95 % interval: {' and '.join(sorted(methods))}"]
-    if "interval_low_pp" not in table.columns:
+    if not is_shown:
         return []
     if PAIRED not in methods:
         return ["95 % interval: Newcombe 1998, unpaired, which is wider than a paired one"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, stdev
 
 from logreg_tui.core.analysis.comparison import PAIRED
-from logreg_tui.core.export.markdown import markdown_table
+from logreg_tui.core.export.tables import markdown_table
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
 from logreg_tui.core.report.head_facts import figures, notes
 from logreg_tui.core.report.heads import (

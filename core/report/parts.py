@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from logreg_tui.core.export.markdown import markdown_table
+from logreg_tui.core.export.tables import markdown_table
 from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.report.heads import HeadComparison, accuracy_words
 from logreg_tui.core.report.runs import ReportedRun, Setup

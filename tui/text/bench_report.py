@@ -17,8 +17,8 @@ from logreg_tui.core.bench.results import (
     Spread,
     StartUp,
 )
+from logreg_tui.core.export.tables import plain_table
 from logreg_tui.core.text import escape_control_chars
-from logreg_tui.tui.text.exit_summary import table
 
 SPEED_HEADER = (
     "", "runs", "ms/epoch", "ms/epoch and run", "epochs/s", "GB/s", "GFLOP/s", "of limit", "times as fast",
@@ -79,7 +79,7 @@ def speed_table(comparisons: Sequence[SpeedComparison]) -> str:
     for comparison in comparisons:
         lines.append(_speed_cells("plain loop", comparison.plain, "1"))
         lines.append(_speed_cells("engine", comparison.engine, spread(comparison.speedup)))
-    return table(SPEED_HEADER, lines)
+    return plain_table(SPEED_HEADER, lines, right=range(1, len(SPEED_HEADER)))
 
 
 def _speed_cells(name: str, speed: Speed, times: str) -> tuple[str, ...]:

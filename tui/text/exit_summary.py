@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from logreg_tui.core.experiment.directory import METRICS
 from logreg_tui.core.experiment.listing import Summary
+from logreg_tui.core.export.tables import plain_table
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
@@ -17,6 +18,9 @@ TABLE_HEADER = (
     "run", "head", "l2", "lr", "seed", "epoch", "objective",
     "train loss", "test loss", "train acc", "test acc", "state",
 )  # fmt: skip
+NUMBERS = (0, *range(2, 11))
+"""Places of the columns of numbers."""
+LISTING_HEADER = ("experiment", "state", "dataset", "runs", "rows", "host", "pid")
 
 
 def accuracy_line(row: RowLogged) -> str:
@@ -27,21 +31,10 @@ def accuracy_line(row: RowLogged) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as columns of equal width, numbers to the right."""
-    lines = [header, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join("  ".join(map(_fit, line, widths)).rstrip() for line in lines)
-
-
-def _fit(text: str, width: int) -> str:
-    is_number = text[:1].isdigit() or text in ("nan", "inf")
-    return text.rjust(width) if is_number else text.ljust(width)
-
-
 def final_table(history: History) -> str:
     """Return the newest figures of each run."""
-    return table(TABLE_HEADER, [_cells(run, history.state) for run in history.runs.values()])
+    rows = [_cells(run, history.state) for run in history.runs.values()]
+    return plain_table(TABLE_HEADER, rows, NUMBERS)
 
 
 def _cells(run: RunHistory, state: str) -> tuple[str, ...]:
@@ -108,17 +101,16 @@ def listing(experiments: Sequence[Summary]) -> str:
     """Return one line per experiment: its state, size and the process that trains it."""
     if not experiments:
         return "no experiments here"
-    header = ("experiment", "state", "dataset", "runs", "rows", "host", "pid")
-    return table(header, [_listing_cells(experiment) for experiment in experiments])
-
-
-def _listing_cells(experiment: Summary) -> tuple[str, ...]:
-    return (
-        escape_control_chars(experiment.directory.name),
-        experiment.state,
-        escape_control_chars(experiment.dataset),
-        str(experiment.runs),
-        f"{experiment.rows:,}",
-        escape_control_chars(experiment.host),
-        "" if experiment.pid is None else str(experiment.pid),
-    )
+    rows = [
+        (
+            escape_control_chars(experiment.directory.name),
+            experiment.state,
+            escape_control_chars(experiment.dataset),
+            str(experiment.runs),
+            f"{experiment.rows:,}",
+            escape_control_chars(experiment.host),
+            "" if experiment.pid is None else str(experiment.pid),
+        )
+        for experiment in experiments
+    ]
+    return plain_table(LISTING_HEADER, rows, right=(3, 4, 6))

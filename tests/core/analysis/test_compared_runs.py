@@ -17,9 +17,6 @@ from logreg_tui.core.analysis.compared_runs import (
     origin_of_history,
     read_runs,
 )
-from logreg_tui.core.analysis.comparison import (
-    Row,
-)
 from logreg_tui.core.analysis.comparison_columns import cell_text
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import write_config
@@ -133,7 +130,7 @@ def test_the_state_is_the_runs_own_or_the_experiments(event: events.Event, state
 def test_a_knob_that_was_turned_is_remembered() -> None:
     run = compared(events.SettingChanged(10, 1, 10, "l2", 0.001, 0.0))
     assert (run.settings.l2, len(run.changes)) == (0.0, 1)
-    assert cell_text(Row((run,)), "head") == "sigmoid*"
+    assert cell_text(ComparisonRow((run,)), "head") == "sigmoid*"
 
 
 # Out of a directory

@@ -16,8 +16,8 @@ from logreg_tui.core.analysis.comparison import (
     NO_COMMON_TEST_SET,
     PAIRED,
     UNPAIRED,
+    ComparisonRow,
     ContingencyTable,
-    Row,
     rows_of,
     sort_rows,
     with_differences,
@@ -29,7 +29,7 @@ from logreg_tui.core.settings import RunSettings, Schedule
 # Order
 
 
-def runs_in(rows: Iterable[Row]) -> list[int]:
+def runs_in(rows: Iterable[ComparisonRow]) -> list[int]:
     return [row.first.run for row in rows]
 
 

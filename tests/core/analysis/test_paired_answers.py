@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
 from logreg_tui.core.analysis.comparison import ContingencyTable
-from logreg_tui.core.analysis.paired_answers import MOST_SAMPLES, TOLERANCE, overlap, pairs_of
+from logreg_tui.core.analysis.paired_answers import MOST_SAMPLES, TOLERANCE, contingency_table, pairs_of
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.experiment import saved_model as peek
 from logreg_tui.core.session.start import run_experiment
@@ -184,5 +184,5 @@ def test_more_classes_than_can_be_looked_at_have_none(
 
 def test_overlaps_are_those_that_numpy_counts() -> None:
     one, other = np.random.default_rng(3).random((2, 1000)) < 0.8
-    assert overlap(one, other) == counted(one, other)
-    assert overlap(one, one)[1:3] == (0, 0)
+    assert contingency_table(one, other) == counted(one, other)
+    assert contingency_table(one, one)[1:3] == (0, 0)

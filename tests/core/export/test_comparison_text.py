@@ -14,10 +14,10 @@ import pytest
 from helpers.compared import ORIGIN, made, seeds
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun
-from logreg_tui.core.analysis.comparison import ContingencyTable
-from logreg_tui.core.analysis.comparison_columns import COLUMNS, FIELDS, IMPORTANCE
+from logreg_tui.core.analysis.comparison import Comparison, ContingencyTable, compare
+from logreg_tui.core.analysis.comparison_columns import COLUMNS, FIELDS, IMPORTANCE, best_first
 from logreg_tui.core.analysis.intervals import paired_difference, unpaired_difference
-from logreg_tui.core.export.comparison_text import Comparison, as_csv, as_json, as_markdown, as_plain, compare
+from logreg_tui.core.export.comparison_text import as_csv, as_json, as_markdown, as_plain
 from logreg_tui.core.settings import RunSettings
 
 ELSEWHERE = replace(ORIGIN, directory="/runs/b", experiment="b", fingerprint="0" * 64, dataset="digits")
@@ -28,11 +28,11 @@ def compared(
     *runs: ComparedRun, pairs: ContingencyTable | None = None, order: str | None = None
 ) -> Comparison:
     known = {} if pairs is None else {runs[1].key: pairs}
-    return compare(runs, runs[0], known, order=order)
+    return compare(runs, runs[0].key, known, order=best_first(order) if order else None)
 
 
 def folded(runs: Sequence[ComparedRun]) -> Comparison:
-    return compare(runs, runs[0], {}, folds_seeds=True)
+    return compare(runs, runs[0].key, {}, folds_seeds=True)
 
 
 # Plain

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
-    from logreg_tui.core.analysis.comparison import ContingencyTable
-    from logreg_tui.core.export.comparison_text import Comparison
+    from logreg_tui.core.analysis.comparison import Comparison, ContingencyTable
 
 FORMATS = ("plain", "markdown", "csv", "json")
 SORTABLE = (
@@ -24,7 +23,7 @@ SORTABLE = (
     "interval_low_pp", "best_test_accuracy", "best_epoch", "train_accuracy", "test_loss", "train_loss", "gap",
     "l2_penalty", "seconds", "epochs_per_s", "state", "dataset", "pixels",
 )  # fmt: skip
-"""COLUMNS of core/comparison_table.py, which `--help` need not load."""
+"""COLUMNS of analysis/comparison_columns, which `--help` need not load."""
 PAIRING = "Finding out which test samples each run gets right (--no-paired does without)"
 
 
@@ -56,8 +55,8 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     """Print the comparison."""
-    from logreg_tui.core.analysis.comparison import rows_of
-    from logreg_tui.core.export.comparison_text import compare
+    from logreg_tui.core.analysis.comparison import compare, rows_of
+    from logreg_tui.core.analysis.comparison_columns import best_first
 
     experiments = _read(values.directories)
     runs = [run for found in experiments for run in found]
@@ -66,8 +65,9 @@ def run(values: argparse.Namespace) -> int:
     shown = [row.first for row in rows_of(runs, folds_seeds=values.seeds) if len(row.runs) == 1]
     needs_pairs = not values.no_paired and pinned in shown
     pairs: Mapping[RunKey, ContingencyTable] = _pairs(shown, pinned) if needs_pairs else {}
+    order = best_first(values.sort) if values.sort else None
     each, means = (
-        compare(runs, pinned, pairs, order=values.sort, folds_seeds=folds) for folds in (False, True)
+        compare(runs, pinned.key, pairs, order=order, folds_seeds=folds) for folds in (False, True)
     )
     _print(_text(means if values.seeds else each, None if values.seeds else means, values.format))
     return 0

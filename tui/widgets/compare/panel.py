@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on
 from textual.binding import Binding, BindingType
@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from logreg_tui.core.analysis.comparison_columns import as_tsv
+from logreg_tui.core.analysis.paired_answers import RightAnswers, find_right_answers
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.compare.chooser import Chooser, Included, Listed, list_others, read_experiment
 from logreg_tui.tui.widgets.compare.view import CompareView
@@ -99,10 +100,10 @@ class ComparePanel(CompareView, Panel, can_focus=True):
         """Show the runs as they are now; a run that is selected anew gets the cursor."""
         start = perf_counter()
         self._history = history
-        self._comparison.read(history)
+        self._state.read(history)
         if selected != self._selected and selected is not None:
             self._selected = selected
-            self._comparison.select(selected)
+            self._state.select(selected)
         self._ask_for_pairs()
         self._paint()
         self.last_draw_s = perf_counter() - start
@@ -111,17 +112,17 @@ class ComparePanel(CompareView, Panel, can_focus=True):
         history = self._history
         if history is None:
             return
-        wanted = self._comparison.wanted(history.parameters)
-        for run in wanted.parameters:
+        wanted = self._state.wanted(history.parameters)
+        for run in wanted.runs:
             self.post_message(self.ParametersWanted(run))
-        if wanted.shown and history.dataset is not None:
-            work = self._comparison.predictions.work(wanted.shown, history.dataset)
-            self.analyse(work, wanted.shown)
+        if wanted.snapshots and history.dataset is not None:
+            work = partial(find_right_answers, wanted.snapshots, history.dataset)
+            self.analyse(work, wanted.snapshots)
 
     @on(Panel.Analysed)
-    def take_predictions(self, event: Panel.Analysed) -> None:
+    def take_right_answers(self, event: Panel.Analysed) -> None:
         event.stop()
-        self._comparison.predictions.take(event.result)
+        self._state.answers.add(cast(RightAnswers, event.result))
         self._arrange()
 
     # What the user asks for
@@ -131,7 +132,7 @@ class ComparePanel(CompareView, Panel, can_focus=True):
         if action in ("include", "leave"):
             return self._chooser is not None
         if action in ("sort", "reverse", "pin", "fold", "copy"):
-            return self._chooser is None and bool(self._comparison.rows)
+            return self._chooser is None and bool(self._state.comparison.rows)
         return True
 
     def action_move(self, lines: int) -> None:
@@ -139,7 +140,7 @@ class ComparePanel(CompareView, Panel, can_focus=True):
         if self._chooser is not None:
             self._chooser.move(lines)
         else:
-            self._comparison.move_to(self._comparison.cursor + lines)
+            self._state.move_to(self._state.cursor + lines)
         self._paint()
 
     def action_move_page(self, pages: int) -> None:
@@ -148,28 +149,28 @@ class ComparePanel(CompareView, Panel, can_focus=True):
 
     def action_sort(self, columns: int) -> None:
         """Sort by the column before or behind."""
-        self._comparison.sort_beside(columns)
+        self._state.sort_beside(columns)
         self._arrange()
 
     def action_reverse(self) -> None:
         """Turn the order round."""
-        self._comparison.sort_by(self._comparison.order.name)
+        self._state.sort_by(self._state.order.column)
         self._arrange()
 
     def action_fold(self) -> None:
         """Fold runs that differ in their seed alone, or show each."""
-        self._comparison.folds_seeds = not self._comparison.folds_seeds
+        self._state.folds_seeds = not self._state.folds_seeds
         self._arrange()
 
     def action_pin(self) -> None:
         """Pin the row under the cursor, or unpin it."""
-        self.pinned = self._comparison.pin_current()
+        self.pinned = self._state.pin_current()
         self._pin_changed()
         self.post_message(self.Pinned(self.pinned))
 
     def watch_pinned(self, run: int | None) -> None:
         """Compare with another run: the list of runs may have pinned it."""
-        self._comparison.pin(run)
+        self._state.pin(run)
         self._pin_changed()
 
     def _pin_changed(self) -> None:
@@ -178,7 +179,7 @@ class ComparePanel(CompareView, Panel, can_focus=True):
 
     def action_copy(self) -> None:
         """Copy all rows and columns to the clipboard of the machine the user sits at."""
-        rows = self._comparison.rows
+        rows = self._state.comparison.rows
         self.app.copy_to_clipboard(as_tsv(rows))
         text = COPIED.format(rows="1 row" if len(rows) == 1 else f"{len(rows)} rows")
         self.app.notify(text, markup=False)
@@ -187,11 +188,11 @@ class ComparePanel(CompareView, Panel, can_focus=True):
 
     def action_choose(self) -> None:
         """Show what other experiments there are, or the table again."""
-        if self._chooser is not None or self._comparison.origin is None:
+        if self._chooser is not None or self._state.origin is None:
             self.action_leave()
             return
         self._chooser, self._top = Chooser(), 0
-        self._in_background(partial(list_others, self._runs_dir(), self._comparison.directory))
+        self._in_background(partial(list_others, self._runs_dir(), self._state.directory))
         self._paint()
 
     def action_leave(self) -> None:
@@ -205,7 +206,7 @@ class ComparePanel(CompareView, Panel, can_focus=True):
         if chooser is None or chooser.current is None or chooser.current.directory in chooser.waiting:
             return
         directory = chooser.current.directory
-        if self._comparison.included.pop(directory, None) is None:
+        if self._state.included.pop(directory, None) is None:
             chooser.waiting.add(directory)
             self._in_background(partial(read_experiment, directory))
         self._arrange()
@@ -236,11 +237,11 @@ class ComparePanel(CompareView, Panel, can_focus=True):
         if event.error is not None:
             self._complain(event.error)
         else:
-            self._comparison.included[event.directory] = event.runs
+            self._state.included[event.directory] = event.runs
         self._arrange()
 
     def _complain(self, text: str) -> None:
-        self.app.notify(self._look().shown(text), severity="warning", markup=False)
+        self.app.notify(self._shown(text), severity="warning", markup=False)
 
     # Mouse
 
@@ -253,11 +254,11 @@ class ComparePanel(CompareView, Panel, can_focus=True):
                 self._chooser.cursor = line
                 self.action_include()
         elif offset.y:
-            if line < len(self._comparison.rows):
-                self._comparison.move_to(line)
+            if line < len(self._state.comparison.rows):
+                self._state.move_to(line)
                 self._paint()
         elif self._table is not None and (name := self._table.column_at(offset.x)):
-            self._comparison.sort_by(name)
+            self._state.sort_by(name)
             self._arrange()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:

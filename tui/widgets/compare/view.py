@@ -1,4 +1,4 @@
-"""What the tab that compares runs shows: the table, or the list of experiments that may be included."""
+"""Drawing of the tab that compares runs: the table, or the list of experiments that may be included."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from textual.strip import Strip
 from logreg_tui.tui.number_format import shown_path
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.compare.chooser import Chooser
-from logreg_tui.tui.widgets.compare.state import Comparison
-from logreg_tui.tui.widgets.compare.table import Look, Table, method_note
+from logreg_tui.tui.widgets.compare.state import CompareState
+from logreg_tui.tui.widgets.compare.table import CompareTable, first_fitting, method_note, shown_text
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.spans import strip_of
 
@@ -49,9 +49,9 @@ class CompareView(LineView):
         super().__init__(id=id)
         self._glyphs = glyphs
         self._ascii_only = ascii_only
-        self._comparison = Comparison()
+        self._state = CompareState()
         self._top = 0
-        self._table: Table | None = None
+        self._table: CompareTable | None = None
         self._chooser: Chooser | None = None
 
     def on_mount(self) -> None:
@@ -68,7 +68,7 @@ class CompareView(LineView):
         self._paint()
 
     def _arrange(self) -> None:
-        self._comparison.arrange()
+        self._state.arrange()
         self._paint()
 
     def _paint(self) -> None:
@@ -77,16 +77,21 @@ class CompareView(LineView):
             return
         if self._chooser is not None:
             self.show_lines(self._chooser_lines(self._chooser, width, height))
-        elif self._comparison.rows:
+        elif self._state.comparison.rows:
             self.show_lines(self._table_lines(width, height))
         else:
             self.show_lines([strip_of([("Waiting for the first run.", self._style("note"))])])
 
     def _table_lines(self, width: int, height: int) -> list[Strip]:
-        comparison = self._comparison
-        rows, cursor = comparison.rows, comparison.cursor
-        pinned, here = comparison.pinned, comparison.directory
-        table = self._table = Table(rows, comparison.order, pinned, here, width, self._look())
+        state, rows, cursor = self._state, self._state.comparison.rows, self._state.cursor
+        table = self._table = CompareTable(
+            state.comparison,
+            state.directory,
+            width,
+            self._glyphs,
+            ascii_only=self._ascii_only,
+            dark=self.app.current_theme.dark,
+        )
         notes = self._notes(width)[: (height - 1) // LINES_PER_NOTE]
         shown = self._window(cursor, max(1, height - 1 - len(notes)), len(rows))
         lines = [self._with_cursor(table.line(index), index == cursor, width) for index in shown]
@@ -94,19 +99,19 @@ class CompareView(LineView):
         return [table.header(self._style("header"), self._style("sorted")), *lines, *notes]
 
     def _notes(self, width: int) -> list[Strip]:
-        comparison = self._comparison
-        texts = [method_note(comparison.rows, comparison.reference, width)] if comparison.reference else []
-        if comparison.folds_seeds:
+        state = self._state
+        texts = [method_note(state.comparison.methods, state.reference, width)] if state.reference else []
+        if state.folds_seeds:
             texts.append(DEVIATION_NOTE)
-        texts.append(next((hint for hint in HINTS if len(hint) <= width), HINTS[-1]))
-        return [strip_of([(self._look().shown(text), self._style("note"))]) for text in texts]
+        texts.append(first_fitting(HINTS, width))
+        return [strip_of([(self._shown(text), self._style("note"))]) for text in texts]
 
     def _chooser_lines(self, chooser: Chooser, width: int, height: int) -> list[Strip]:
         title = chooser.title(shown_path(str(self._runs_dir())))
-        lines = chooser.lines(set(self._comparison.included), width, self._glyphs)
+        lines = chooser.lines(set(self._state.included), width, self._glyphs)
         strips = [strip_of(line, ascii_only=self._ascii_only) for line in lines]
         shown = self._window(chooser.cursor, max(1, height - 1), len(strips))
-        header = strip_of([(self._look().shown(title), self._style("header"))])
+        header = strip_of([(self._shown(title), self._style("header"))])
         return [header, *(self._with_cursor(strips[at], at == chooser.cursor, width) for at in shown)]
 
     def _window(self, cursor: int, page: int, lines: int) -> range:
@@ -126,8 +131,8 @@ class CompareView(LineView):
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"compare--{name}")
 
-    def _look(self) -> Look:
-        return Look(self._glyphs, self._ascii_only, self.app.current_theme.dark)
+    def _shown(self, text: str) -> str:
+        return shown_text(text, self._ascii_only)
 
     def _runs_dir(self) -> Path:
-        return Path(self._comparison.directory).parent
+        return Path(self._state.directory).parent

@@ -94,8 +94,8 @@ class PanelApp(App[None]):
 
     def runs(self) -> list[int]:
         """Return the runs of the table, from the top."""
-        lines = self.lines[1 : 1 + len(self.panel._comparison.rows)]
-        return [int(line[3:].split()[0]) for line in lines]
+        table = self.lines[1 : self.lines.index("")]
+        return [int(line[3:].split()[0]) for line in table]
 
     def notes(self) -> str:
         return " ".join(notification.message for notification in self._notifications)
@@ -356,7 +356,7 @@ async def test_parameters_that_do_not_belong_to_the_row_pair_nothing() -> None:
     async with app.run_test(size=WIDE) as pilot:
         app.panel.pinned = 2
         await shown(app, pilot)
-        await wait_until(pilot, lambda: len(app.panel._comparison.predictions._right) == 2)
+        await app.workers.wait_for_complete()
         app.draw()
         await pilot.pause()
         assert "unpaired" in app.text
