@@ -17,6 +17,7 @@ from logreg_tui.core.analysis.compared_runs import (
     origin_of_history,
     read_runs,
 )
+from logreg_tui.core.analysis.comparison import ComparisonRow
 from logreg_tui.core.analysis.comparison_columns import cell_text
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import write_config
