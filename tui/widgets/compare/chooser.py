@@ -46,7 +46,7 @@ def list_others(runs_dir: Path, here: str) -> Listed:
 
 
 def read_experiment(directory: Path) -> Included:
-    """Return the runs of an experiment, or why they cannot be had."""
+    """Return the runs of an experiment, or the reason why they cannot be had."""
     try:
         return Included(directory, read_runs(directory))
     except UserError as error:
@@ -55,7 +55,7 @@ def read_experiment(directory: Path) -> Included:
 
 @dataclass
 class Chooser:
-    """What can be chosen and where the cursor stands."""
+    """The experiments to choose from, and the cursor."""
 
     summaries: list[Summary] | None = None
     """None while the folder is being read."""
@@ -73,7 +73,7 @@ class Chooser:
         self.cursor = max(0, min(self.cursor + lines, len(self.summaries or ()) - 1))
 
     def title(self, folder: str) -> str:
-        """Return what stands over the list."""
+        """Return the line over the list."""
         if self.summaries is None:
             return f"Reading {folder}"
         if not self.summaries:

@@ -1,7 +1,7 @@
-"""The tab that compares runs: a table to sort, with one run pinned that the others are measured by.
+"""Tab 4, which compares runs: a table to sort, with one run pinned that the others are measured by.
 
 Rows of other experiments are read once, when they are included. While runs train, the figures change
-once a second of training; the intervals become paired ones, which are narrower, where both runs rest.
+once a second of training; the intervals become paired ones, which are narrower, if both runs rest.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.compare.chooser import Chooser, Included, Listed, list_others, read_experiment
 from logreg_tui.tui.widgets.compare.view import CompareView
 from logreg_tui.tui.widgets.panel import Panel
+from logreg_tui.tui.widgets.scrolling_lines import WHEEL_LINES
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
 
-WHEEL_LINES = 3
 MOVING = ("training", "stepping")
 COPIED = (
     "Copied {rows}, tab-separated. If the clipboard has not changed, the terminal refuses OSC 52 "
@@ -35,7 +35,7 @@ COPIED = (
 )
 
 
-class ComparePanel(CompareView, Panel, can_focus=True):
+class ComparePanel(CompareView, can_focus=True):
     """Shows the runs of the history and of chosen experiments as rows."""
 
     TITLE = "Compare"
@@ -105,8 +105,12 @@ class ComparePanel(CompareView, Panel, can_focus=True):
             self._selected = selected
             self._state.select(selected)
         self._ask_for_pairs()
-        self._paint()
+        self.redraw()
         self.last_draw_s = perf_counter() - start
+
+    def _arrange(self) -> None:
+        self._state.arrange()
+        self.redraw()
 
     def _ask_for_pairs(self) -> None:
         history = self._history
@@ -141,7 +145,7 @@ class ComparePanel(CompareView, Panel, can_focus=True):
             self._chooser.move(lines)
         else:
             self._state.move_to(self._state.cursor + lines)
-        self._paint()
+        self.redraw()
 
     def action_move_page(self, pages: int) -> None:
         """Move the cursor by pages."""
@@ -154,7 +158,10 @@ class ComparePanel(CompareView, Panel, can_focus=True):
 
     def action_reverse(self) -> None:
         """Turn the order round."""
-        self._state.sort_by(self._state.order.column)
+        self._sort_by(self._state.order.column)
+
+    def _sort_by(self, name: str) -> None:
+        self._state.sort_by(name)
         self._arrange()
 
     def action_fold(self) -> None:
@@ -193,12 +200,12 @@ class ComparePanel(CompareView, Panel, can_focus=True):
             return
         self._chooser, self._top = Chooser(), 0
         self._in_background(partial(list_others, self._runs_dir(), self._state.directory))
-        self._paint()
+        self.redraw()
 
     def action_leave(self) -> None:
         """Show the table again."""
         self._chooser, self._top = None, 0
-        self._paint()
+        self.redraw()
 
     def action_include(self) -> None:
         """Include the experiment under the cursor, or leave it out."""
@@ -227,7 +234,7 @@ class ComparePanel(CompareView, Panel, can_focus=True):
             self.action_leave()
         elif self._chooser is not None:
             self._chooser.summaries = event.summaries
-            self._paint()
+            self.redraw()
 
     @on(Included)
     def include_experiment(self, event: Included) -> None:
@@ -256,17 +263,10 @@ class ComparePanel(CompareView, Panel, can_focus=True):
         elif offset.y:
             if line < len(self._state.comparison.rows):
                 self._state.move_to(line)
-                self._paint()
+                self.redraw()
         elif self._table is not None and (name := self._table.column_at(offset.x)):
-            self._state.sort_by(name)
-            self._arrange()
+            self._sort_by(name)
 
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Move with the wheel."""
-        event.stop()
-        self.action_move(-WHEEL_LINES)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Move with the wheel."""
-        event.stop()
-        self.action_move(WHEEL_LINES)
+    def turn_wheel(self, direction: int) -> None:
+        """Move the cursor by a few lines."""
+        self.action_move(WHEEL_LINES * direction)

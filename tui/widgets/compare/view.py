@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.style import Style
-from textual import events
 from textual.strip import Strip
 
 from logreg_tui.tui.number_format import shown_path
@@ -14,7 +13,8 @@ from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.compare.chooser import Chooser
 from logreg_tui.tui.widgets.compare.state import CompareState
 from logreg_tui.tui.widgets.compare.table import CompareTable, first_fitting, method_note, shown_text
-from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.panel import LinePanel
+from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 from logreg_tui.tui.widgets.spans import strip_of
 
 LINES_PER_NOTE = 3
@@ -27,8 +27,8 @@ HINTS = (
 DEVIATION_NOTE = "± standard deviation over the seeds (n - 1)"
 
 
-class CompareView(LineView):
-    """Draws what a subclass has read and what its cursor is on."""
+class CompareView(LinePanel):
+    """Draws what a subclass has read and where its cursor is."""
 
     DEFAULT_CSS = """
     CompareView { width: 1fr; height: 1fr; }
@@ -54,33 +54,12 @@ class CompareView(LineView):
         self._table: CompareTable | None = None
         self._chooser: Chooser | None = None
 
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._paint())
-
-    # Textual calls the handlers of the base classes too.
-    def on_resize(self, _: events.Resize) -> None:
-        self._paint()
-
-    def on_focus(self) -> None:
-        self._paint()
-
-    def on_blur(self) -> None:
-        self._paint()
-
-    def _arrange(self) -> None:
-        self._state.arrange()
-        self._paint()
-
-    def _paint(self) -> None:
-        width, height = self.content_size if self.is_mounted else (0, 0)
-        if not width or not height:
-            return
+    def lines(self, width: int, height: int) -> list[Strip]:
         if self._chooser is not None:
-            self.show_lines(self._chooser_lines(self._chooser, width, height))
-        elif self._state.comparison.rows:
-            self.show_lines(self._table_lines(width, height))
-        else:
-            self.show_lines([strip_of([("Waiting for the first run.", self._style("note"))])])
+            return self._chooser_lines(self._chooser, width, height)
+        if self._state.comparison.rows:
+            return self._table_lines(width, height)
+        return [strip_of([("Waiting for the first run.", self._style("note"))])]
 
     def _table_lines(self, width: int, height: int) -> list[Strip]:
         state, rows, cursor = self._state, self._state.comparison.rows, self._state.cursor
@@ -115,8 +94,8 @@ class CompareView(LineView):
         return [header, *(self._with_cursor(strips[at], at == chooser.cursor, width) for at in shown)]
 
     def _window(self, cursor: int, page: int, lines: int) -> range:
-        """Return the lines in view, scrolled as little as brings the cursor into it."""
-        self._top = max(min(self._top, cursor, max(0, lines - page)), cursor - page + 1)
+        """Return the places of the lines in view, of which the cursor is one."""
+        self._top = first_in_view(self._top, cursor, page, lines)
         return range(self._top, min(self._top + page, lines))
 
     def _with_cursor(self, strip: Strip, is_current: bool, width: int) -> Strip:
