@@ -1,4 +1,7 @@
-"""What the README says exists, and what exists it says: commands, options, columns, keys, events."""
+"""README and docs say what exists, and what exists is said there: commands, options, columns, keys, events.
+
+Their examples are parsed or run, their links and the paths of code they name lead somewhere.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,36 @@ from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.cli.main import app_parser
 from logreg_tui.tui.cli.parser import COMMANDS, Parser, parser_of
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+DOCS = {path: path.read_text() for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))}
+README, REFERENCE, FIGURES = (
+    DOCS[ROOT / name] for name in ("README.md", "docs/reference.md", "docs/figures.md")
+)
+MOST_LINES = 190
+"""Of the README: more is not read."""
 CODE = re.compile(r"`([^`]+)`")
 OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z0-9-]*")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PATH = re.compile(r"(?:core|tui|tests)/[\w/.]*")
 OF_OTHERS = frozenset(
-    ("torchrun", "srun", "sbatch", "pip", "python3", "python", "tmux", "apt", "tensorboard")
+    (
+        "torchrun",
+        "srun",
+        "sbatch",
+        "pip",
+        "pipx",
+        "uv",
+        "python3",
+        "python",
+        "ssh",
+        "scp",
+        "tmux",
+        "set",
+        "apt",
+    )
+    + ("set-environment", "systemd-run", "tensorboard", "mypy")
 )
-"""Programs whose options stand in the README too."""
+"""Programs and commands whose options stand there too."""
 UNFINISHED = re.compile(r"[][|]|\.\.\.|COMMAND")
 """What a line holds that shows a form and is no example."""
 STAND_INS = {"N": "1", "SHELL": "bash"}
@@ -50,10 +76,10 @@ SHOWN = {
 }
 
 
-def section(title: str) -> str:
-    """Return the text below a heading, up to the next one."""
+def section(document: str, title: str) -> str:
+    """Return the text below a heading, up to the next one of its level or above."""
     found = re.search(
-        rf"^(#+) {re.escape(title)}$(.*?)(?=^#{{1,2}} |^\1 |\Z)", README, re.DOTALL | re.MULTILINE
+        rf"^(#+) {re.escape(title)}$(.*?)(?=^#{{1,2}} |^\1 |\Z)", document, re.DOTALL | re.MULTILINE
     )
     assert found, title
     return found[2]
@@ -86,31 +112,58 @@ def options_of(parser: Parser) -> set[str]:
 
 
 def lines_of_code() -> Iterator[str]:
-    """Yield spans and lines of code."""
-    prose = []
-    for part, text in enumerate(README.split("```")):
-        if part % 2:
-            yield from text.splitlines()[1:]
-        else:
-            prose.append(text)
-    for text in prose:
-        yield from CODE.findall(text)
+    """Yield spans and lines of code of all documents."""
+    for document in DOCS.values():
+        for part, text in enumerate(document.split("```")):
+            yield from map(str.strip, text.splitlines()[1:]) if part % 2 else CODE.findall(text)
 
 
-def test_every_command_is_in_the_table_and_no_other() -> None:
-    named = re.findall(r"^\| `logreg-tui ([a-z]+)\b", section("Commands"), re.MULTILINE)
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
+
+
+def anchors(document: str) -> set[str]:
+    """Return the anchors of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for link in LINK.findall(DOCS[path]):
+        if "://" not in link:
+            name, _, anchor = link.partition("#")
+            target = (path.parent / name).resolve() if name else path
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target.read_text()), link
+
+
+def test_every_document_is_linked_from_the_readme() -> None:
+    linked = {(ROOT / link.partition("#")[0]).resolve() for link in LINK.findall(README)}
+    assert set(DOCS) - linked == {ROOT / "README.md"}
+
+
+def test_every_path_of_the_code_that_the_documents_name_exists() -> None:
+    named = {word for line in lines_of_code() for word in line.split() if PATH.fullmatch(word)}
+    assert len(named) > 20
+    assert {word for word in named if not (ROOT / word).exists()} == set()
+
+
+@pytest.mark.parametrize("document", [README, REFERENCE], ids=["README", "reference"])
+def test_every_command_is_in_the_tables_and_no_other(document: str) -> None:
+    named = re.findall(r"^\| `logreg-tui ([a-z]+)\b", section(document, "Commands"), re.MULTILINE)
     assert sorted(named) == sorted(COMMANDS)
 
 
 def test_every_option_of_training_is_in_the_table_and_no_other() -> None:
-    rows = table(section("Commands"), "option")
+    rows = table(section(REFERENCE, "Commands"), "option")
     told = {option for row in rows for option in OPTION.findall(row[0])}
     assert told | {"--version"} == options_of(app_parser())
 
 
 def test_every_other_option_stands_with_its_command() -> None:
     of_the_app = options_of(app_parser())
-    rows = table(section("Commands"), "command")
+    rows = table(section(REFERENCE, "Commands"), "command")
     of_commands = [(re.match(r"`logreg-tui ([a-z]+)", row[0]), row[0]) for row in rows]
     told = {match[1]: set(OPTION.findall(text)) for match, text in of_commands if match}
     for name in COMMANDS:
@@ -118,14 +171,14 @@ def test_every_other_option_stands_with_its_command() -> None:
         assert {option for option in missing if option != "--output"} == set(), name
 
 
-def test_every_option_that_the_readme_names_exists() -> None:
+def test_every_option_that_the_documents_name_exists() -> None:
     known = {option for parser in parsers().values() for option in parser._option_string_actions}
     for line in lines_of_code():
         if OF_OTHERS.isdisjoint(re.split(r"[\s/]+", line)):
             assert set(OPTION.findall(line)) <= known, line
 
 
-def test_every_command_line_of_the_readme_is_one_that_the_parser_takes() -> None:
+def test_every_command_line_of_the_documents_is_one_that_the_parser_takes() -> None:
     taken = [
         line for line in lines_of_code() if line.startswith("logreg-tui ") and not UNFINISHED.search(line)
     ]
@@ -138,19 +191,19 @@ def test_every_command_line_of_the_readme_is_one_that_the_parser_takes() -> None
 
 
 def test_the_columns_of_the_rows_stand_there_in_their_order() -> None:
-    rows = table(section("Files"), "column")
+    rows = table(section(REFERENCE, "Files"), "column")
     assert [name for row in rows for name in CODE.findall(row[0])] == list(in_pairs())
 
 
 def in_pairs() -> Iterator[str]:
-    """Yield the columns in the order of the README, which tells of train and test together."""
+    """Yield the columns in the order of the reference, which tells of train and test together."""
     assert CSV_COLUMNS[6:] == ("train_loss", "l2_penalty", "test_loss", "train_accuracy", "test_accuracy")
     yield from CSV_COLUMNS[:6]
     yield from ("train_loss", "test_loss", "l2_penalty", "train_accuracy", "test_accuracy")
 
 
 def test_the_columns_of_the_comparison_stand_there() -> None:
-    rows = table(section("Figures, tables, reports"), "key")
+    rows = table(section(FIGURES, "compare"), "key")
     told = [name for row in rows for name in CODE.findall(row[0])]
     deviations = {name for name in FIELDS if name.endswith("_sd")}
     assert set(told) == set(FIELDS) - deviations
@@ -159,17 +212,20 @@ def test_the_columns_of_the_comparison_stand_there() -> None:
 
 
 def test_every_event_stands_there_with_its_fields() -> None:
-    rows = table(section("Files"), "event")
+    rows = table(section(REFERENCE, "Files"), "event")
     told = {CODE.findall(row[0])[0]: set(CODE.findall(row[1])) for row in rows}
     exist = {name: {field.name for field in fields(kind)} - {"step"} for kind, name in RECORD_NAMES.items()}
     assert told == exist
 
 
 def test_every_key_stands_there_and_does_something() -> None:
-    text = section("Keys")
+    text = section(REFERENCE, "Keys")
     rows = [*table(text, "key"), *table(text, "in")]
     told = {key for row in rows for key in CODE.findall(row[0] if "`" in row[0] else row[1])}
     assert told == {verb.shown_key for verb in ACTIONS} | set(bound_keys()) | OF_TEXTUAL
+    ten = table(section(README, "Ten keys"), "key")
+    assert len(ten) == 10
+    assert {key for row in ten for key in CODE.findall(row[0])} < told
 
 
 def bound_keys() -> Iterator[str]:
@@ -185,13 +241,13 @@ def bound_keys() -> Iterator[str]:
 
 
 def python_code(after: str) -> str:
-    """Return the first block of Python behind a text of the README."""
-    found = re.search(r"```python\n(.*?)```", README[README.index(after) :], re.DOTALL)
+    """Return the first block of Python behind a text of figures.md."""
+    found = re.search(r"```python\n(.*?)```", FIGURES[FIGURES.index(after) :], re.DOTALL)
     assert found
     return found[1]
 
 
-def test_the_weights_load_as_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_weights_load_as_the_documents_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = python_code("into PyTorch")
     assert len(code.splitlines()) <= 5
     path = re.search(r'"(runs/[^"]+)/model-1\.safetensors"', code)
@@ -208,7 +264,7 @@ def test_the_weights_load_as_the_readme_says(tmp_path: Path, monkeypatch: pytest
     assert np.array_equal(linear.weight.detach().numpy(), weight)
 
 
-def test_the_rows_load_as_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rows_load_as_the_documents_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = python_code("into pandas")
     assert len(code.splitlines()) <= 4
     path = re.search(r'"(runs/[^"]+)/metrics\.csv"', code)
