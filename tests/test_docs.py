@@ -23,7 +23,7 @@ from textual.dom import DOMNode
 
 import logreg_tui.tui
 from logreg_tui.core.analysis.comparison_columns import FIELDS
-from logreg_tui.core.experiment.directory import CSV_COLUMNS
+from logreg_tui.core.experiment.metrics import CSV_COLUMNS
 from logreg_tui.core.training.events import RECORD_NAMES
 from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.cli.main import app_parser

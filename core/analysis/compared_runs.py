@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
-from logreg_tui.core.experiment.directory import CSV_HEADER, EVENTS, METRICS
+from logreg_tui.core.experiment.directory import EVENTS
+from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
 from logreg_tui.core.files import reason
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.text import escape_control_chars

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
-from logreg_tui.core.experiment.directory import CSV_COLUMNS, METRICS
 from logreg_tui.core.experiment.lock import is_locked
+from logreg_tui.core.experiment.metrics import METRICS, parse_row
 from logreg_tui.core.text import escape_control_chars
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ WHOLE_BYTES = 4 << 20
 """A longer metrics.csv is read in parts only, of this size together."""
 PARTS = 128
 NAMES = ("epoch", "elapsed_s", "train_loss", "test_loss", "train_accuracy", "test_accuracy")
-PLACES = tuple(CSV_COLUMNS.index(name) for name in NAMES)
 STAMP = re.compile(r"\d{4}(\d{4})T(\d{4})\d{2}-(.*)", re.DOTALL)
 
 
@@ -117,15 +116,12 @@ def _final_loss(run: EarlierRun) -> float:
 
 
 def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """Yield number and values of the lines that are whole rows."""
+    """Yield number and values of the lines that are rows in which all is measured."""
     for line in lines:
-        values = line.split(b",")
-        if len(values) != len(CSV_COLUMNS):
-            continue
-        with suppress(ValueError):
-            number, row = int(values[0]), tuple(float(values[place]) for place in PLACES)
-            if number > 0 and 0 <= row[0] < math.inf and math.isfinite(row[1]):
-                yield number, row
+        row = parse_row(line)
+        values = () if row is None else tuple(getattr(row, name) for name in NAMES)
+        if row is not None and None not in values and math.isfinite(values[1]):
+            yield row.run, values
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -6,7 +6,6 @@ does. Every process is killed when its figures are there, or when the benchmark 
 
 from __future__ import annotations
 
-import csv
 import os
 import pty
 import re
@@ -25,6 +24,7 @@ from types import FrameType
 
 from logreg_tui.core.bench.results import PairedTimes, ScreenCost, Spread, StartUp
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.metrics import parse_row
 
 COLUMNS, ROWS = 120, 40
 SCREEN_S = 6.0
@@ -244,10 +244,10 @@ def _elapsed(path: Path) -> float:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 4096))
         lines = file.read().split(b"\n")[:-1]
-    cells = lines[-1].split(b",") if lines else []
-    return float(cells[2]) if len(cells) > 2 and cells[0] != b"run" else 0.0
+    row = parse_row(lines[-1]) if lines else None
+    return (row and row.elapsed_s) or 0.0
 
 
 def _rows(path: Path) -> list[tuple[int, float]]:
-    with path.open(newline="") as file:
-        return [(int(row["epoch"]), float(row["elapsed_s"])) for row in csv.DictReader(file)]
+    rows = map(parse_row, path.read_bytes().splitlines())
+    return [(row.epoch, row.elapsed_s) for row in rows if row is not None and row.elapsed_s is not None]

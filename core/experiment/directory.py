@@ -22,30 +22,16 @@ from typing import IO, Self
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, ExperimentConfig, utc_text, write_config
 from logreg_tui.core.experiment.lock import Lock
+from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, csv_line
 from logreg_tui.core.files import reason, replace_file
 from logreg_tui.core.growing import AppendOnlyFile
 from logreg_tui.core.training import events
 
-METRICS = "metrics.csv"
 EVENTS = "events.jsonl"
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS_CHECKPOINT = "checkpoint.previous.pt"
 ERROR_LOG = "error.log"
 
-CSV_COLUMNS = (
-    "run",
-    "epoch",
-    "elapsed_s",
-    "head",
-    "l2",
-    "learning_rate",
-    "train_loss",
-    "l2_penalty",
-    "test_loss",
-    "train_accuracy",
-    "test_accuracy",
-)
-CSV_HEADER = ",".join(CSV_COLUMNS) + "\n"
 FIRST_LENGTHS = {METRICS: len(CSV_HEADER), EVENTS: 0}
 """Bytes in the two growing files of a new directory."""
 
@@ -56,11 +42,6 @@ def check_outside(target: Path) -> None:
     for place in resolved, *resolved.parents:
         if (place / CONFIG).is_file() and (place / METRICS).is_file():
             raise UserError(f"{str(target)!r} lies in an experiment's own directory: choose another place")
-
-
-def csv_line(row: events.RowLogged) -> str:
-    """Return a row of metrics.csv: floats in full precision, nan and inf as such."""
-    return ",".join(str(getattr(row, name)) for name in CSV_COLUMNS) + "\n"
 
 
 class WriteError(UserError):

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from logreg_tui.core.errors import UsageError
-from logreg_tui.core.experiment.directory import CSV_COLUMNS, EVENTS, METRICS
-from logreg_tui.core.settings import ExperimentSettings, check_head
+from logreg_tui.core.experiment.directory import EVENTS
+from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow, parse_row
+from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.replay import read_events
@@ -38,14 +38,12 @@ def past_events(
     joins = joins_of(changes)
     ends = {(event.run, event.epoch) for event in changes if isinstance(event, events.RunEnded)}
     with (directory / METRICS).open("rb") as file:
-        text = file.read(lengths[METRICS]).decode(errors="replace")
+        lines = file.read(lengths[METRICS]).split(b"\n")
     rows = []
-    # Not read by the csv module: a stray quote would swallow the lines behind it.
-    for line in text.split("\n")[1:]:
-        row = row_of(dict(zip(CSV_COLUMNS, line.split(","), strict=False)), joins)
+    for line in lines:
+        row = logged_row(parse_row(line), joins, settings)
         if row is not None:
-            is_report = settings.is_report_point(row.epoch) or (row.run, row.epoch) in ends
-            rows.append(replace(row, is_report=is_report))
+            rows.append(replace(row, is_report=True) if (row.run, row.epoch) in ends else row)
     return list(_of_runs_that_began(sorted([*changes, *rows], key=_order)))
 
 
@@ -70,17 +68,18 @@ def joins_of(changes: Iterable[Event]) -> dict[int, list[tuple[int, int]]]:
     return joins
 
 
-def row_of(values: Mapping[str, str], joins: Mapping[int, list[tuple[int, int]]]) -> RowLogged | None:
-    try:
-        run, epoch = int(values["run"]), int(values["epoch"])
-        joined_at = next(step for start, step in reversed(joins[run]) if epoch > start)
-        numbers = {name: float(values[name]) for name in CSV_COLUMNS if name not in ("run", "epoch", "head")}
-        head = check_head(values["head"])
-    except (KeyError, ValueError, TypeError, StopIteration, UsageError):
+def logged_row(
+    row: MetricsRow | None, joins: Mapping[int, list[tuple[int, int]]], settings: ExperimentSettings
+) -> RowLogged | None:
+    """Return a row of metrics.csv as the event it was; None if it cannot be, or its run is not known."""
+    if row is None or row.run not in joins:
         return None
-    if not 0 <= epoch < 2**63:
+    values = {name: getattr(row, name) for name in CSV_COLUMNS}
+    if None in values.values():
         return None
-    return RowLogged(step=joined_at + epoch, run=run, epoch=epoch, head=head, is_report=False, **numbers)
+    joined_at = next(step for start, step in reversed(joins[row.run]) if row.epoch > start)
+    is_report = settings.is_report_point(row.epoch)
+    return RowLogged(step=joined_at + row.epoch, **values, is_report=is_report)
 
 
 def _order(event: Event) -> tuple[int, int]:

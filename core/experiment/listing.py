@@ -11,8 +11,9 @@ from typing import Any
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
-from logreg_tui.core.experiment.directory import EVENTS, METRICS
+from logreg_tui.core.experiment.directory import EVENTS
 from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner
+from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import reason
 
 TAIL_BYTES = 1 << 16

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CSV_COLUMNS, check_outside
-from logreg_tui.core.export.rows import Exported, Row, named, read_rows, whole_lines
+from logreg_tui.core.experiment.directory import check_outside
+from logreg_tui.core.experiment.metrics import CSV_COLUMNS, MetricsRow
+from logreg_tui.core.export.rows import Exported, named, read_rows, whole_lines
 from logreg_tui.core.files import reason, replace_file
 from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
 
@@ -69,8 +70,8 @@ def export_jsonl(directories: Sequence[Path], target: Path) -> Exported:
     return Exported(len(lines), left_out)
 
 
-def _json_line(experiment: str, row: Row) -> bytes:
-    record = {"experiment": experiment, **{name: _json_value(row.value(name)) for name in CSV_COLUMNS}}
+def _json_line(experiment: str, row: MetricsRow) -> bytes:
+    record = {"experiment": experiment, **{name: _json_value(getattr(row, name)) for name in CSV_COLUMNS}}
     return json.dumps(record, allow_nan=False).encode() + b"\n"
 
 

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CSV_COLUMNS, CSV_HEADER, METRICS
+from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, MetricsRow, parse_row
 from logreg_tui.core.files import reason
-from logreg_tui.core.settings import HEADS
-
-FIGURES = tuple(name for name in CSV_COLUMNS if name not in ("run", "epoch", "head"))
 
 
 class Exported(NamedTuple):
@@ -26,28 +22,6 @@ class Exported(NamedTuple):
     left_out: int
     """Lines that are no rows, because somebody has edited them."""
     runs: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of metrics.csv."""
-
-    run: int
-    epoch: int
-    head: str
-    figures: dict[str, float | None]
-    """FIGURES by name; None is not measured."""
-
-    @property
-    def objective(self) -> float | None:
-        """What is minimised: train_loss + l2_penalty."""
-        loss, penalty = self.figures["train_loss"], self.figures["l2_penalty"]
-        return None if loss is None or penalty is None else loss + penalty
-
-    def value(self, name: str) -> int | float | str | None:
-        """Return the value of a column."""
-        own: dict[str, int | str] = {"run": self.run, "epoch": self.epoch, "head": self.head}
-        return own[name] if name in own else self.figures[name]
 
 
 def whole_lines(directory: Path) -> list[bytes]:
@@ -68,12 +42,12 @@ def whole_lines(directory: Path) -> list[bytes]:
     return lines
 
 
-def read_rows(directory: Path) -> tuple[list[Row], int]:
+def read_rows(directory: Path) -> tuple[list[MetricsRow], int]:
     """Return the rows in the order of the file, and how many lines are none. Raises UserError."""
     header, *lines = whole_lines(directory)
     if header.decode(errors="replace").rstrip() != CSV_HEADER.rstrip():
         raise _no_header(directory / METRICS)
-    rows = [row for row in map(_row, lines) if row is not None]
+    rows = [row for row in map(parse_row, lines) if row is not None]
     return rows, len(lines) - len(rows)
 
 
@@ -92,20 +66,3 @@ def named(directories: Sequence[Path], spelled: Callable[[str], str] = str) -> d
 
 def _no_header(path: Path) -> UserError:
     return UserError(f"{str(path)!r} has no header of metrics.csv: name an experiment directory")
-
-
-def _row(line: bytes) -> Row | None:
-    # Not read by the csv module: a stray quote would swallow the lines behind it.
-    cells = line.decode(errors="replace").rstrip("\r\n").split(",")
-    values = dict(zip(CSV_COLUMNS, cells, strict=False))
-    try:
-        row = Row(
-            int(values["run"]),
-            int(values["epoch"]),
-            values["head"],
-            {name: float(values[name]) if values[name] else None for name in FIGURES},
-        )
-    except (ValueError, KeyError):
-        return None
-    is_sound = 0 < row.run < 2**63 and 0 <= row.epoch < 2**63 and row.head in HEADS
-    return row if is_sound and len(cells) == len(CSV_COLUMNS) else None

@@ -21,7 +21,8 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.directory import EVENTS, check_outside
-from logreg_tui.core.export.rows import Exported, Row, named, read_rows
+from logreg_tui.core.experiment.metrics import MetricsRow
+from logreg_tui.core.export.rows import Exported, named, read_rows
 from logreg_tui.core.files import reason, replace_file
 from logreg_tui.core.training.events import RunStarted, from_record
 
@@ -47,14 +48,14 @@ class _Run:
     settings: ComparedRun
     started: float
     """Seconds since 1970."""
-    rows: list[Row] = field(default_factory=list)
+    rows: list[MetricsRow] = field(default_factory=list)
 
     @property
     def folder(self) -> str:
         head = self.rows[0].head if self.rows else self.settings.head
         return f"run-{self.settings.run}-{head}"
 
-    def wall_time(self, row: Row) -> float:
+    def wall_time(self, row: MetricsRow) -> float:
         return self.started + _elapsed(row)
 
 
@@ -133,9 +134,8 @@ def _seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-def _elapsed(row: Row) -> float:
-    elapsed = row.figures["elapsed_s"]
-    return math.nan if elapsed is None else elapsed
+def _elapsed(row: MetricsRow) -> float:
+    return math.nan if row.elapsed_s is None else row.elapsed_s
 
 
 def _scalars(run: _Run, tags: dict[str, str]) -> Iterator[Any]:
@@ -144,12 +144,11 @@ def _scalars(run: _Run, tags: dict[str, str]) -> Iterator[Any]:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
     for row in run.rows:
-        figures = {**row.figures, "objective": row.objective}
         # The old kind of value, which every reader of these files knows.
         values = [
-            Summary.Value(tag=tag, simple_value=figures[name])
+            Summary.Value(tag=tag, simple_value=value)
             for tag, name in tags.items()
-            if figures[name] is not None
+            if (value := getattr(row, name)) is not None
         ]
         yield Event(wall_time=run.wall_time(row), step=row.epoch, summary=Summary(value=values))
 

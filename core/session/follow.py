@@ -16,9 +16,10 @@ from pathlib import Path
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
-from logreg_tui.core.experiment.directory import CSV_COLUMNS, EVENTS, METRICS
-from logreg_tui.core.experiment.event_log import joins_of, row_of
+from logreg_tui.core.experiment.directory import EVENTS
+from logreg_tui.core.experiment.event_log import joins_of, logged_row
 from logreg_tui.core.experiment.lock import is_locked, read_owner
+from logreg_tui.core.experiment.metrics import METRICS, parse_row
 from logreg_tui.core.experiment.saved_model import Peek
 from logreg_tui.core.files import reason
 from logreg_tui.core.training import events
@@ -167,18 +168,12 @@ class _Follower:
         return [(_row_order(row), row) for row in rows if row is not None]
 
     def _new_row(self, line: bytes) -> RowLogged | None:
-        """Return the row of a line, or None where it was told before or cannot be read."""
-        try:
-            run, epoch, _ = line.split(b",", 2)
-            if int(epoch) <= self._shown.get(int(run), -1):
-                return None
-            row = row_of(dict(zip(CSV_COLUMNS, line.decode().split(","), strict=True)), self._joins)
-        except ValueError:
-            return None
-        if row is None:
+        """Return the row of a line, None if it was told before or cannot be read."""
+        row = logged_row(parse_row(line), self._joins, self.config.settings)
+        if row is None or row.epoch <= self._shown.get(row.run, -1):
             return None
         self._shown[row.run] = row.epoch
-        return replace(row, is_report=self.config.settings.is_report_point(row.epoch))
+        return row
 
     def _merge(self, rows: list[_Timed], later: list[_Timed], *, is_complete: bool) -> list[Event]:
         """Return in order what is certain: rows are read before events, and so may lag behind them."""

@@ -16,12 +16,12 @@ from logreg_tui.core.experiment.directory import (
     CHECKPOINT,
     EVENTS,
     FIRST_LENGTHS,
-    METRICS,
     PREVIOUS_CHECKPOINT,
     Experiment,
 )
 from logreg_tui.core.experiment.event_log import past_events
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, Owner, wait_until_free
+from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import reason
 from logreg_tui.core.session import start as session
 from logreg_tui.core.text import escape_control_chars

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.directory import CSV_HEADER
+from logreg_tui.core.experiment.metrics import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
 from tests.helpers.configs import config_of

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from logreg_tui.core.experiment.directory import METRICS
 from logreg_tui.core.experiment.listing import Summary
+from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.export.tables import plain_table
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.events import RowLogged

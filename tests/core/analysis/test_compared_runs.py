@@ -21,7 +21,7 @@ from logreg_tui.core.analysis.comparison import ComparisonRow
 from logreg_tui.core.analysis.comparison_columns import cell_text
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
+from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import to_record

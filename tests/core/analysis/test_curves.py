@@ -13,7 +13,7 @@ import pytest
 from logreg_tui.core.analysis.curves import Curve, limits, needs_log, read_curves
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
+from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import to_record

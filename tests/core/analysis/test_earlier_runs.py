@@ -12,7 +12,7 @@ import pytest
 from logreg_tui.core.analysis import earlier_runs as underlay
 from logreg_tui.core.analysis.earlier_runs import POINTS, earlier_runs
 from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.directory import CSV_HEADER
+from logreg_tui.core.experiment.metrics import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings
 from tests.helpers.configs import config_of
 

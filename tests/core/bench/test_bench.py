@@ -300,8 +300,9 @@ has_screen = words[0] != "train"
 assert has_screen == sys.stdout.isatty() == sys.stdin.isatty()
 folder = pathlib.Path(words[words.index("--runs-dir") + 1]) / "20260101T000000-sigmoid"
 folder.mkdir()
-rows = [f"1,{10 * second // (2 if has_screen else 1)},{second}.0" for second in range(20)]
-(folder / "metrics.csv").write_text("\\n".join(["run,epoch,elapsed_s", *rows, ""]))
+epochs = [10 * second // (2 if has_screen else 1) for second in range(20)]
+rows = [f"1,{epoch},{second}.0,sigmoid,0,0.1,1,0,1,0.9,0.9" for second, epoch in enumerate(epochs)]
+(folder / "metrics.csv").write_text("\\n".join(["run,epoch,elapsed_s,head", *rows, ""]))
 time.sleep(600)
 """
 

@@ -13,7 +13,7 @@ from helpers.exported import DIVERGED, ROWS, SIGMOID, TURNED, make_experiment
 from pandas.api.types import is_float_dtype, is_integer_dtype
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import CSV_COLUMNS
+from logreg_tui.core.experiment.metrics import CSV_COLUMNS
 from logreg_tui.core.export.files import export_jsonl, join_csv
 from logreg_tui.tui.cli import main as cli
 

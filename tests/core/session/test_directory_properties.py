@@ -22,17 +22,11 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.checkpoint import read_checkpoint
 from logreg_tui.core.experiment.config import CONFIG, read_config
-from logreg_tui.core.experiment.directory import (
-    CHECKPOINT,
-    CSV_HEADER,
-    EVENTS,
-    FIRST_LENGTHS,
-    METRICS,
-    PREVIOUS_CHECKPOINT,
-)
+from logreg_tui.core.experiment.directory import CHECKPOINT, EVENTS, FIRST_LENGTHS, PREVIOUS_CHECKPOINT
 from logreg_tui.core.experiment.event_log import past_events
 from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.lock import LOCK, read_owner
+from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
 from logreg_tui.core.session.resume import AlreadyFinished, resume_experiment
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.directory import Experiment, csv_line
+from logreg_tui.core.experiment.directory import Experiment
 from logreg_tui.core.experiment.lock import Lock, is_locked
+from logreg_tui.core.experiment.metrics import csv_line
 from logreg_tui.core.session import follow
 from logreg_tui.core.session.follow import follow_experiment
 from logreg_tui.core.session.resume import resume_experiment

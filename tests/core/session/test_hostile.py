@@ -18,15 +18,10 @@ import torch
 from logreg_tui.core.data import download
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG
-from logreg_tui.core.experiment.directory import (
-    CHECKPOINT,
-    CSV_HEADER,
-    EVENTS,
-    METRICS,
-    PREVIOUS_CHECKPOINT,
-)
+from logreg_tui.core.experiment.directory import CHECKPOINT, EVENTS, PREVIOUS_CHECKPOINT
 from logreg_tui.core.experiment.listing import list_experiments, summarize
 from logreg_tui.core.experiment.lock import LOCK
+from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
 from logreg_tui.core.export.files import export_csv, join_csv
 from logreg_tui.core.session.resume import repeat_experiment, resume_experiment
 from logreg_tui.core.session.start import run_experiment

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from logreg_tui.core.engine import devices, engine
 from logreg_tui.core.errors import Cancelled, UserError
-from logreg_tui.core.experiment.directory import CSV_COLUMNS
+from logreg_tui.core.experiment.metrics import CSV_COLUMNS
 from logreg_tui.core.growing import AppendOnlyFile
 from logreg_tui.core.session import recorder
 from logreg_tui.core.session.resume import resume_experiment

@@ -13,7 +13,7 @@ from logreg_tui.core.analysis import paired_answers as pairs
 from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.comparison_columns import COLUMNS, FIELDS
 from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
+from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.tui.cli.commands.compare import SORTABLE

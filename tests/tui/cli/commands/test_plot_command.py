@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
+from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, grid
 from logreg_tui.core.settings import Schedule as Constant
 from logreg_tui.core.training import events

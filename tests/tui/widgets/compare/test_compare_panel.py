@@ -19,7 +19,7 @@ from logreg_tui.core.analysis.intervals import paired_difference
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import ArraySource, Inputs
 from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.directory import CSV_HEADER, csv_line
+from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History

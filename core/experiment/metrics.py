@@ -1,0 +1,61 @@
+"""metrics.csv: a row per run and log point, only ever appended, under one header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from logreg_tui.core.settings import HEADS
+from logreg_tui.core.training.events import RowLogged
+
+METRICS = "metrics.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsRow:
+    """One row, its fields the columns in their order; None is not measured, nan and inf are diverged."""
+
+    run: int
+    epoch: int
+    elapsed_s: float | None
+    head: str
+    l2: float | None
+    learning_rate: float | None
+    train_loss: float | None
+    l2_penalty: float | None
+    test_loss: float | None
+    train_accuracy: float | None
+    test_accuracy: float | None
+
+    @property
+    def objective(self) -> float | None:
+        """The sum that is minimised: train_loss + l2_penalty."""
+        if self.train_loss is None or self.l2_penalty is None:
+            return None
+        return self.train_loss + self.l2_penalty
+
+
+CSV_COLUMNS = tuple(field.name for field in fields(MetricsRow))
+CSV_HEADER = ",".join(CSV_COLUMNS) + "\n"
+
+
+def csv_line(row: RowLogged) -> str:
+    """Return a row as its line: floats in full precision, nan and inf as such."""
+    return ",".join(str(getattr(row, name)) for name in CSV_COLUMNS) + "\n"
+
+
+def parse_row(line: bytes) -> MetricsRow | None:
+    """Return the row of a line, None if it is none: the header, or what somebody has edited."""
+    # Not read by the csv module: a stray quote would swallow the lines behind it.
+    cells = line.decode(errors="replace").rstrip("\r\n").split(",")
+    if len(cells) != len(CSV_COLUMNS):
+        return None
+    run, epoch, elapsed_s, head, *figures = cells
+    try:
+        row = MetricsRow(int(run), int(epoch), _number(elapsed_s), head, *map(_number, figures))
+    except ValueError:
+        return None
+    return row if 0 < row.run < 2**63 and 0 <= row.epoch < 2**63 and row.head in HEADS else None
+
+
+def _number(cell: str) -> float | None:
+    return float(cell) if cell else None
