@@ -3,133 +3,236 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from textual.binding import Binding
 
 
+class Needs(Enum):
+    """The condition under which an action applies; while it does not hold, the key is dimmed."""
+
+    NOTHING = auto()
+    LIVE = auto()
+    """A training that takes requests."""
+    MOVING = auto()
+    """Such a training that goes on or is paused."""
+    PAUSABLE = auto()
+    """Such a training that goes on, is paused, or waits for its disk."""
+    LIVE_RUN = auto()
+    """Such a training, and a selected run."""
+    TRAINING_RUN = auto()
+    """Such a training, and a selected run that has not ended."""
+    RUN = auto()
+    """A selected run."""
+    EXPERIMENT = auto()
+    """An experiment that has started."""
+    CURVES = auto()
+    """The same, with the first tab open."""
+    WIDE_SCREEN = auto()
+    """Room for the runs beside the tabs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do: the screen's method `action_ACTION` does it."""
+    """One thing to do, by a method `action_...` of the main screen, or of the app if it says `app.`."""
 
-    key: str
-    action: str
-    footer: str
-    """Its name in the footer; empty for verbs that stand in help and palette only."""
     group: str
+    key: str
+    """As it stands on the keyboard, if that is one character, else as Textual calls it."""
+    action: str
+    """The method without its prefix, and its arguments if it takes any."""
+    needs: Needs
     title: str
     help: str
+    footer: str = ""
+    """Its name in the footer; empty if it stands in help and palette only."""
+
+    @property
+    def method(self) -> str:
+        """The name of the method, without arguments."""
+        return self.action.partition("(")[0]
 
     @property
     def binding(self) -> Binding:
         """The key that reaches it."""
-        return Binding(
-            self.key, self.action, self.footer or self.title, show=bool(self.footer), id=self.action
-        )
-
-    @property
-    def shown_key(self) -> str:
-        """Its key as the user knows it."""
-        return _SHOWN_KEYS.get(self.key, self.key)
-
-    @property
-    def command(self) -> str:
-        """Its name in the command palette."""
-        return f"{self.group}: {self.title}"
+        description = self.footer or self.title
+        return Binding(self.key, self.action, description, show=bool(self.footer), id=self.action)
 
 
+# fmt: off  (a table: one or two lines each)
 ACTIONS = (
     Action(
+        "Training",
         "space",
         "toggle_pause",
-        "Pause",
-        "Training",
+        Needs.PAUSABLE,
         "Pause or resume",
         "Stop before the next epoch, or go on",
+        "Pause",
     ),
-    Action("full_stop", "step", "Step", "Training", "Step once", "Train to the next log point, then pause"),
-    Action("h", "switch_head", "Head", "Knobs", "Switch head", "Sigmoid or logits; the parameters are kept"),
-    Action("l", "toggle_l2", "L2", "Knobs", "Turn L2 on or off", "Back on, lambda has the value it had"),
-    Action("plus", "raise_l2", "", "Knobs", "Multiply lambda by 10", "Stronger L2 term"),
-    Action("minus", "lower_l2", "", "Knobs", "Divide lambda by 10", "Weaker L2 term"),
-    Action("n", "new_run", "New", "Runs", "Add a new run", "A form with the selected run's settings"),
     Action(
+        "Training", ".", "step", Needs.MOVING, "Step once", "Train to the next log point, then pause", "Step"
+    ),
+    Action(
+        "Knobs",
+        "h",
+        "switch_head",
+        Needs.TRAINING_RUN,
+        "Switch head",
+        "Sigmoid or logits; the parameters are kept",
+        "Head",
+    ),
+    Action(
+        "Knobs",
+        "l",
+        "toggle_l2",
+        Needs.TRAINING_RUN,
+        "Turn L2 on or off",
+        "Back on, lambda has the value it had",
+        "L2",
+    ),
+    Action("Knobs", "+", "scale_l2(10)", Needs.TRAINING_RUN, "Multiply lambda by 10", "Stronger L2 term"),
+    Action("Knobs", "-", "scale_l2(0.1)", Needs.TRAINING_RUN, "Divide lambda by 10", "Weaker L2 term"),
+    Action(
+        "Runs", "n", "new_run", Needs.LIVE, "Add a new run", "A form with the selected run's settings", "New"
+    ),
+    Action(
+        "Runs",
         "c",
         "other_head",
-        "Compare",
-        "Runs",
+        Needs.LIVE_RUN,
         "Add the same run with the other head",
         "To compare",
+        "Compare",
     ),
-    Action("r", "restart", "", "Runs", "Restart the run as a new one", "The old one stays"),
+    Action("Runs", "r", "restart", Needs.LIVE_RUN, "Restart the run as a new one", "The old one stays"),
     Action(
+        "Runs",
         "R",
         "restart_slower",
-        "",
-        "Runs",
+        Needs.LIVE_RUN,
         "Restart with a tenth of the learning rate",
         "One that diverged first",
     ),
-    Action("d", "end_run", "", "Runs", "End the run", "Its rows and parameters stay"),
+    Action("Runs", "d", "end_run", Needs.TRAINING_RUN, "End the run", "Its rows and parameters stay"),
+    Action("Runs", "up", "select(-1)", Needs.RUN, "Select the run above", "Knobs and figures follow"),
+    Action("Runs", "down", "select(1)", Needs.RUN, "Select the run below", "Knobs and figures follow"),
+    Action("View", "1", "show_tab(0)", Needs.NOTHING, "Show the curves", "Loss or accuracy over the epochs"),
     Action(
-        "up",
-        "select_previous",
-        "",
-        "Runs",
-        "Select the run above",
-        "Knobs and figures follow",
+        "View",
+        "2",
+        "show_tab(1)",
+        Needs.NOTHING,
+        "Show the weights",
+        "What each class looks for, as a picture",
     ),
-    Action("down", "select_next", "", "Runs", "Select the run below", "Knobs and figures follow"),
-    Action("1", "show_curves", "", "View", "Show the curves", "Loss or accuracy over the epochs"),
-    Action("2", "show_weights", "", "View", "Show the weights", "What each class looks for, as a picture"),
-    Action("3", "show_mistakes", "", "View", "Show the mistakes", "Which test images are taken for which"),
-    Action("4", "show_compare", "", "View", "Compare the runs", "A table of all runs, also of earlier ones"),
-    Action("5", "show_why", "", "View", "Explain the run", "Why it stalls, and what to try next"),
-    Action("a", "toggle_measure", "", "Curves", "Switch between loss and accuracy", "Of train and test"),
-    Action("left_square_bracket", "widen", "", "Curves", "Show more of the x axis", "Up to all of it"),
     Action(
-        "right_square_bracket",
-        "narrow",
-        "",
+        "View",
+        "3",
+        "show_tab(2)",
+        Needs.NOTHING,
+        "Show the mistakes",
+        "Which test images are taken for which",
+    ),
+    Action(
+        "View",
+        "4",
+        "show_tab(3)",
+        Needs.NOTHING,
+        "Compare the runs",
+        "A table of all runs, also of earlier ones",
+    ),
+    Action(
+        "View", "5", "show_tab(4)", Needs.NOTHING, "Explain the run", "Why it stalls, and what to try next"
+    ),
+    Action(
+        "Curves", "a", "toggle_measure", Needs.CURVES, "Switch between loss and accuracy", "Of train and test"
+    ),
+    Action("Curves", "[", "zoom(-1)", Needs.CURVES, "Show more of the x axis", "Up to all of it"),
+    Action("Curves", "]", "zoom(1)", Needs.CURVES, "Show less of the x axis", "Last half, tenth, hundredth"),
+    Action(
         "Curves",
-        "Show less of the x axis",
-        "Last half, tenth, hundredth",
+        "t",
+        "toggle_clock",
+        Needs.CURVES,
+        "Switch between epochs and seconds",
+        "Since the run began",
     ),
-    Action("t", "toggle_clock", "", "Curves", "Switch between epochs and seconds", "Since the run began"),
     Action(
+        "Curves",
         "s",
         "cycle_smoothing",
-        "",
-        "Curves",
+        Needs.CURVES,
         "Smooth the curves more, or not",
         "0.6, 0.9, 0.99; the raw curve stays",
     ),
-    Action("u", "toggle_earlier", "", "Curves", "Lay earlier experiments under", "On the same data, dim"),
-    Action("left", "cursor_back", "", "Curves", "Read values off, one row back", "Escape leaves"),
-    Action("right", "cursor_on", "", "Curves", "Read values off, one row on", "Escape leaves"),
-    Action("shift+left", "cursor_far_back", "", "Curves", "Read values off, ten rows back", "Escape leaves"),
-    Action("shift+right", "cursor_far_on", "", "Curves", "Read values off, ten rows on", "Escape leaves"),
-    Action("y", "toggle_log_y", "", "Curves", "Switch loss axis to log or linear", "Shows small losses"),
-    Action("x", "toggle_log_x", "", "Curves", "Switch epoch axis to log or linear", "For early epochs"),
-    Action("left_curly_bracket", "narrow_side", "", "View", "Narrow the column of runs", "On wide screens"),
-    Action("right_curly_bracket", "widen_side", "", "View", "Widen the column of runs", "On wide screens"),
-    Action("left_parenthesis", "lower_log", "", "View", "Lower the accuracy log", "On wide screens"),
-    Action("right_parenthesis", "raise_log", "", "View", "Raise the accuracy log", "On wide screens"),
-    Action("f", "toggle_freeze", "Freeze", "View", "Freeze or thaw the screen", "Training goes on meanwhile"),
-    Action("escape", "focus_runs", "", "View", "Return to the list of runs", "From a control or the log"),
-    Action("e", "export", "Export", "File", "Export metrics as CSV", "Asks for the path"),
-    Action("question_mark", "help", "Help", "App", "Show help", "Keys, and what the numbers mean"),
-    Action("q", "quit", "Quit", "App", "Quit", "Everything is on disk"),
+    Action(
+        "Curves",
+        "u",
+        "toggle_earlier",
+        Needs.CURVES,
+        "Lay earlier experiments under",
+        "On the same data, dim",
+    ),
+    Action(
+        "Curves", "left", "move_cursor(-1)", Needs.CURVES, "Read values off, one row back", "Escape leaves"
+    ),
+    Action("Curves", "right", "move_cursor(1)", Needs.CURVES, "Read values off, one row on", "Escape leaves"),
+    Action(
+        "Curves",
+        "shift+left",
+        "move_cursor(-10)",
+        Needs.CURVES,
+        "Read values off, ten rows back",
+        "Escape leaves",
+    ),
+    Action(
+        "Curves",
+        "shift+right",
+        "move_cursor(10)",
+        Needs.CURVES,
+        "Read values off, ten rows on",
+        "Escape leaves",
+    ),
+    Action(
+        "Curves",
+        "y",
+        "toggle_log('y')",
+        Needs.CURVES,
+        "Switch loss axis to log or linear",
+        "Shows small losses",
+    ),
+    Action(
+        "Curves",
+        "x",
+        "toggle_log('x')",
+        Needs.CURVES,
+        "Switch epoch axis to log or linear",
+        "For early epochs",
+    ),
+    Action("View", "{", "resize_side(-2)", Needs.WIDE_SCREEN, "Narrow the column of runs", "On wide screens"),
+    Action("View", "}", "resize_side(2)", Needs.WIDE_SCREEN, "Widen the column of runs", "On wide screens"),
+    Action("View", "(", "resize_log(-1)", Needs.WIDE_SCREEN, "Lower the accuracy log", "On wide screens"),
+    Action("View", ")", "resize_log(1)", Needs.WIDE_SCREEN, "Raise the accuracy log", "On wide screens"),
+    Action(
+        "View",
+        "f",
+        "toggle_freeze",
+        Needs.EXPERIMENT,
+        "Freeze or thaw the screen",
+        "Training goes on meanwhile",
+        "Freeze",
+    ),
+    Action(
+        "View",
+        "escape",
+        "focus_runs",
+        Needs.NOTHING,
+        "Return to the list of runs",
+        "From a control or the log",
+    ),
+    Action("File", "e", "export", Needs.EXPERIMENT, "Export metrics as CSV", "Asks for the path", "Export"),
+    Action("App", "?", "help", Needs.NOTHING, "Show help", "Keys, and what the numbers mean", "Help"),
+    Action("App", "q", "app.quit", Needs.NOTHING, "Quit", "Everything is on disk", "Quit"),
 )
-
-_SHOWN_KEYS = {
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-    "left_parenthesis": "(",
-    "right_parenthesis": ")",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "full_stop": ".",
-    "plus": "+",
-    "minus": "-",
-    "question_mark": "?",
-}
+# fmt: on

@@ -32,6 +32,15 @@ class Glyphs:
     track: str
     dots: str
 
+    @property
+    def is_ascii(self) -> bool:
+        """Whether the terminal shows ASCII alone."""
+        return self is ASCII
+
+    def shown(self, text: str) -> str:
+        """Return a text from outside as this terminal can show it."""
+        return plain(text) if self.is_ascii else text
+
     def symbol(self, status: str) -> str:
         """Return the symbol of `training`, `paused`, `finished`, `ended` or `diverged`."""
         return str(getattr(self, status))
@@ -39,6 +48,11 @@ class Glyphs:
 
 UNICODE = Glyphs("λ", "▌", "▸", "‖", "✓", "■", "✗", "•", "x", "█", "░", "┃", "│", "…")
 ASCII = Glyphs("lambda", "|", ">", "=", "+", "#", "!", "*", "x", "#", "-", "#", "|", "..")
+
+
+def plain(text: str) -> str:
+    """Return the text with `?` in place of every character beyond ASCII."""
+    return text.encode("ascii", "replace").decode("ascii")
 
 
 class WithoutColor(LineFilter):
@@ -103,9 +117,9 @@ def thumb_span(size: int, total: float, window: float, position: float) -> tuple
     return start, start + length
 
 
-def draw_scroll_bar_with_characters(widget: Widget, *, ascii_only: bool, no_color: bool) -> None:
-    """Make a widget's scroll bar visible where colour or block characters are not to be used."""
-    if ascii_only or no_color:
-        renderer = PlainScrollBar if ascii_only else LineScrollBar
+def adapt_scroll_bar(widget: Widget, glyphs: Glyphs) -> None:
+    """Draw a widget's scroll bar with characters if colour or blocks are not to be used."""
+    if glyphs.is_ascii or widget.app.no_color:
+        renderer = PlainScrollBar if glyphs.is_ascii else LineScrollBar
         # An attribute of the instance, as Textual's documentation of `renderer` proposes.
         widget.vertical_scrollbar.renderer = renderer  # type: ignore[misc]

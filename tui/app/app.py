@@ -18,7 +18,6 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
-from textual.widget import Widget
 
 from logreg_tui.core.hardware import Sampler
 from logreg_tui.core.settings import RunSettings
@@ -31,8 +30,7 @@ from logreg_tui.tui.app.signals import TerminalGone
 from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
 from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
-from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor, draw_scroll_bar_with_characters
-from logreg_tui.tui.widgets.spans import plain
+from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor
 
 __all__ = ["LogRegApp", "Outcome", "StartTraining"]
 
@@ -117,7 +115,11 @@ class LogRegApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""
-        return MainScreen(fps=self._fps)
+        return MainScreen(self, fps=self._fps)
+
+    def start_training(self) -> None:
+        """Start the training thread, once the first frame is on the screen."""
+        self.runner.launch()
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that sends only what changed, unless the environment names another one."""
@@ -130,12 +132,12 @@ class LogRegApp(App[None]):
         return [self._without_color if isinstance(each, Monochrome) else each for each in filters]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield the verbs that apply now, for the command palette."""
+        """Yield the actions that apply now, for the command palette."""
         if isinstance(screen, MainScreen):
-            for verb in ACTIONS:
-                if screen.check_action(verb.action, ()):
-                    action = partial(screen.run_action, verb.action)
-                    yield SystemCommand(verb.command, f"{verb.help} ({verb.shown_key})", action)
+            for action in ACTIONS:
+                if screen.can(action.method):
+                    title, text = f"{action.group}: {action.title}", f"{action.help} ({action.key})"
+                    yield SystemCommand(title, text, partial(screen.run_action, action.action))
         yield SystemCommand("View: Change theme", "Dark, light and others", self.action_change_theme)
 
     @on(Preparing)
@@ -176,19 +178,11 @@ class LogRegApp(App[None]):
         self.crash = error
         self.exit(return_code=1)
 
-    def adapt_scroll_bar(self, widget: Widget) -> None:
-        """Make a widget's scroll bar visible in this terminal."""
-        draw_scroll_bar_with_characters(widget, ascii_only=self.ascii_only, no_color=self.no_color)
-
     @property
     def _main(self) -> MainScreen | None:
         """The main screen, or None while the app closes: the worker may have more to tell by then."""
         stack = self.screen_stack
         return stack[0] if stack and isinstance(stack[0], MainScreen) else None
-
-    def shown(self, text: str) -> str:
-        """Return a text from outside as this terminal can show it."""
-        return plain(text) if self.ascii_only else text
 
     def leave(self) -> None:
         """Ask the training to stop and close at once; whoever called `run` waits for the thread."""
@@ -198,7 +192,7 @@ class LogRegApp(App[None]):
         self.exit(return_code=self.outcome.status)
 
     async def action_quit(self) -> None:
-        """Quit, as ctrl+q asks."""
+        """Quit, as q and ctrl+q ask."""
         self.leave()
 
     def action_help_quit(self) -> None:

@@ -1,15 +1,14 @@
-"""What the dialogs share."""
+"""The base of the dialogs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, ScreenResultType
 from textual.widget import Widget
 
-if TYPE_CHECKING:
-    from logreg_tui.tui.app.app import LogRegApp
+from logreg_tui.tui.theme import Glyphs, adapt_scroll_bar
 
 
 class Dialog(ModalScreen[ScreenResultType]):
@@ -21,12 +20,14 @@ class Dialog(ModalScreen[ScreenResultType]):
         Binding("ctrl+c", "app.help_quit", show=False),
     ]
 
-    app: LogRegApp
+    def __init__(self, *, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.glyphs = glyphs
 
     def on_mount(self) -> None:
         """Make scroll bars visible in every terminal."""
         for box in self.query(".dialog").results(Widget):
-            self.app.adapt_scroll_bar(box)
+            adapt_scroll_bar(box, self.glyphs)
 
     def action_cancel(self) -> None:
         """Close without a result."""

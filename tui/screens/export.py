@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.tui.screens.dialog import Dialog
+from logreg_tui.tui.theme import Glyphs
 
 
 class ExportScreen(Dialog[None]):
@@ -31,8 +32,8 @@ class ExportScreen(Dialog[None]):
 
         text: str
 
-    def __init__(self, directory: str) -> None:
-        super().__init__()
+    def __init__(self, directory: str, *, glyphs: Glyphs) -> None:
+        super().__init__(glyphs=glyphs)
         self._directory = Path(directory)
         self._asked_about: Path | None = None
         """The existing file that the user is being asked about."""
@@ -87,7 +88,7 @@ class ExportScreen(Dialog[None]):
 
     def _say(self, text: str, is_wrong: bool) -> None:
         message = self.query_one("#export-message", Static)
-        message.update(self.app.shown(text))
+        message.update(self.glyphs.shown(text))
         message.set_class(is_wrong, "-wrong")
 
     # A thread of Textual's: the file may be large or on a slow disk, and a copy that has begun ends.
@@ -107,7 +108,7 @@ class ExportScreen(Dialog[None]):
 
     def on_export_screen_exported(self, event: Exported) -> None:
         """Say what was written, and close."""
-        text = self.app.shown(f"{event.rows:,} rows written to {event.target}")
+        text = self.glyphs.shown(f"{event.rows:,} rows written to {event.target}")
         self.app.notify(text, title="Exported", markup=False)
         self.dismiss(None)
 

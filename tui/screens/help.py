@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.dialog import Dialog
+from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
@@ -42,8 +43,8 @@ class HelpScreen(Dialog[None]):
     ]
     AUTO_FOCUS = "VerticalScroll"
 
-    def __init__(self, screen: Screen[None]) -> None:
-        super().__init__()
+    def __init__(self, screen: Screen[None], *, glyphs: Glyphs) -> None:
+        super().__init__(glyphs=glyphs)
         self._text = Content("\n").join(help_lines(screen))
 
     def compose(self) -> ComposeResult:
@@ -55,14 +56,14 @@ class HelpScreen(Dialog[None]):
 
 
 def help_lines(screen: Screen[None]) -> Iterator[Content]:
-    """Yield the lines: the verbs by group, the focused control's own keys, the meanings."""
+    """Yield the lines: the actions by group, the focused control's own keys, the meanings."""
     bindings = screen.active_bindings
     owners = {active.binding.id: active for active in bindings.values() if active.binding.id}
-    for group, verbs in groupby(ACTIONS, key=lambda verb: verb.group):
+    for group, actions in groupby(ACTIONS, key=lambda action: action.group):
         yield Content.styled(group, "bold")
-        for verb in verbs:
-            active = owners.get(verb.action)
-            yield _key_line(verb.shown_key, f"{verb.title}: {verb.help}", active is None or active.enabled)
+        for action in actions:
+            active = owners.get(action.action)
+            yield _key_line(action.key, f"{action.title}: {action.help}", active is None or active.enabled)
     yield from _focused_lines(screen, bindings)
     yield Content.styled("What the numbers mean", "bold")
     for term, meaning in MEANINGS:

@@ -13,12 +13,11 @@ from textual.widgets import ContentSwitcher, Static
 
 from logreg_tui.core.training import events as core_events
 from logreg_tui.core.training.snapshots import DatasetLoaded
-from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.pending_requests import PendingRequests
+from logreg_tui.tui.screens.main_actions import NEEDS, TABS, MainActions, ScreenContext
 from logreg_tui.tui.screens.painter import MOVING, Painter, Widgets
-from logreg_tui.tui.screens.verb_screen import VerbScreen
-from logreg_tui.tui.screens.view_verbs import TABS
+from logreg_tui.tui.theme import adapt_scroll_bar
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
@@ -41,13 +40,13 @@ GLANCE_REST_S = 1.0
 """Seconds between two looks at alarms, the machine and the accuracies in the list."""
 
 
-class MainScreen(VerbScreen):
+class MainScreen(MainActions):
     """Runs, knobs, chart, accuracy log and status of one experiment."""
 
     AUTO_FOCUS = "RunList"
 
-    def __init__(self, *, fps: float, clock: Callable[[], float] = monotonic) -> None:
-        super().__init__()
+    def __init__(self, context: ScreenContext, *, fps: float, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__(context)
         self._fps = fps
         self._clock = clock
         self._enabled: tuple[bool, ...] = ()
@@ -55,7 +54,8 @@ class MainScreen(VerbScreen):
 
     def compose(self) -> ComposeResult:
         """Yield everything once; the style sheet arranges it by the size of the terminal."""
-        glyphs, ascii_only = self.app.glyphs, self.app.ascii_only
+        glyphs, is_watching = self.context.glyphs, self.context.is_watching
+        ascii_only = glyphs.is_ascii
         yield Static("This screen needs at least 60 x 20 characters.\nTraining goes on.", id="too-small")
         yield HeaderLine(glyphs=glyphs, ascii_only=ascii_only, id="header")
         yield Static(id="notice", markup=False)
@@ -66,8 +66,8 @@ class MainScreen(VerbScreen):
                 yield TabLine([title for _, title in TABS], id="tabs")
                 with ContentSwitcher(initial=TABS[0][0], id="panels"):
                     yield LossChart(ascii_only=ascii_only, id="curves")
-                    yield WeightsPanel(ascii_only=ascii_only, watching=self.app.is_watching, id="weights")
-                    yield MistakesPanel(ascii_only=ascii_only, watching=self.app.is_watching, id="mistakes")
+                    yield WeightsPanel(ascii_only=ascii_only, watching=is_watching, id="weights")
+                    yield MistakesPanel(ascii_only=ascii_only, watching=is_watching, id="mistakes")
                     yield ComparePanel(glyphs=glyphs, ascii_only=ascii_only, id="compare")
                     yield WhyPanel(id="why")
             with Container(id="side"):
@@ -83,7 +83,7 @@ class MainScreen(VerbScreen):
         self.query_one(RunList).border_title = "Runs"
         self.query_one(AccuracyLog).border_title = "Accuracy"
         self.query_one(Knobs).border_title = "Run"
-        self.app.adapt_scroll_bar(self.query_one(RunList))
+        adapt_scroll_bar(self.query_one(RunList), self.context.glyphs)
         widgets = Widgets(
             self.query_one(LossChart),
             {name: self.query_one(f"#{name}", Panel) for name, _ in TABS},
@@ -91,19 +91,19 @@ class MainScreen(VerbScreen):
             self.query_one(StatusLines),
             self.query_one(Knobs),
         )
-        chart, liked = self.query_one(LossChart), self.app.preferences
+        chart, liked = self.query_one(LossChart), self.context.preferences
         chart.log_x, chart.log_y = liked.log_x, liked.log_y
         chart.measure = "accuracy" if liked.accuracy else "loss"
         chart.clock = "seconds" if liked.by_seconds else "epochs"
-        self.wishes = PendingRequests(self.app.control)
-        self.painter = Painter(self.app.history, widgets, self._clock, self.wishes.show_parameters)
-        if self.app.starts_paused:
-            self.wishes.pause()
+        self.pending = PendingRequests(self.context.control)
+        self.painter = Painter(self.context.history, widgets, self._clock, self.pending.show_parameters)
+        if self.context.starts_paused:
+            self.pending.pause()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._repaint_colors())
         self.set_interval(1 / self._fps, self._tick)
         # Textual draws the frames first and what is in them next: what the training's thread imports would
         # hold that up.
-        self.call_after_refresh(self.call_after_refresh, self.app.runner.launch)
+        self.call_after_refresh(self.call_after_refresh, self.context.start_training)
 
     # What the training says
 
@@ -114,7 +114,7 @@ class MainScreen(VerbScreen):
 
     def take_event(self, event: core_events.Event) -> None:
         """Show what happened; History knows it already."""
-        self.wishes.take(event)
+        self.pending.take(event)
         match event:
             case core_events.ExperimentStarted():
                 self._begin(event)
@@ -125,22 +125,22 @@ class MainScreen(VerbScreen):
             case core_events.RunDiverged():
                 self._glance()
             case core_events.RequestRefused(text=text):
-                self.notify(self.app.shown(text), severity="warning", markup=False)
+                self.notify(self.context.glyphs.shown(text), severity="warning", markup=False)
             case core_events.WriteRefused(text=text):
                 self._show_line("#failure", f"{text}: training waits; mend that, then press space")
             case core_events.Resumed() | core_events.Paused():
                 self.query_one("#failure").remove_class("-shown")
-            case core_events.AllRunsEnded() if not self.app.is_watching:
+            case core_events.AllRunsEnded() if not self.context.is_watching:
                 self.notify(ALL_ENDED, markup=False)
         self.paint()
 
     def _begin(self, experiment: core_events.ExperimentStarted) -> None:
         if experiment.notice:
             self._show_line("#notice", experiment.notice)
-        if self.app.sampler is not None:
-            self.app.sampler.start(experiment.device)
-        if self.app.preferences.tab > 1:
-            self.show_tab(self.app.preferences.tab - 1)
+        if self.context.sampler is not None:
+            self.context.sampler.start(experiment.device)
+        if self.context.preferences.tab > 1:
+            self.action_show_tab(self.context.preferences.tab - 1)
 
     def end_training(self, outcome: Outcome) -> None:
         """Show that the training is over, and loudly why, where it failed."""
@@ -152,7 +152,7 @@ class MainScreen(VerbScreen):
 
     def _show_line(self, selector: str, text: str) -> None:
         line = self.query_one(selector, Static)
-        line.update(self.app.shown(text))
+        line.update(self.context.glyphs.shown(text))
         line.add_class("-shown")
 
     # What is drawn
@@ -167,8 +167,8 @@ class MainScreen(VerbScreen):
         self._glance_at = self._clock()
         self.query_one(Banner).show(self.painter.view, can_restart=self.can("restart_slower"))
         # While nothing trains nothing is sent to the terminal.
-        if self.app.sampler is not None and self.state in MOVING:
-            self.query_one(MachineLine).show(self.app.sampler.samples)
+        if self.context.sampler is not None and self.state in MOVING:
+            self.query_one(MachineLine).show(self.context.sampler.samples)
         if self.selected_number is not None:
             run_list = self.query_one(RunList)
             run_list.show(self._run_lines())
@@ -176,20 +176,20 @@ class MainScreen(VerbScreen):
 
     def paint(self) -> None:
         """Show at once what an event or a key changed."""
-        state = f"watching: {state_word(self.state)}" if self.app.is_watching else self.state
-        self.query_one(HeaderLine).show(self.app.history.experiment, state, self.painter.is_frozen)
+        state = f"watching: {state_word(self.state)}" if self.context.is_watching else self.state
+        self.query_one(HeaderLine).show(self.context.history.experiment, state, self.painter.is_frozen)
         self._show_runs()
         self.painter.paint(self.state, self.selected_number)
-        enabled = tuple(self.can(verb.action) for verb in ACTIONS)
+        enabled = tuple(map(self.can, NEEDS))
         if enabled != self._enabled:
             self._enabled = enabled
             self.refresh_bindings()
 
     def _run_lines(self) -> list[RunLine]:
-        runs = self.app.history.runs.values()
+        runs = self.context.history.runs.values()
         accuracies = {run.number: run.last.test_accuracy for run in runs if run.last is not None}
         return [
-            RunLine(run.number, self.wishes.settings(run), run.status, accuracies.get(run.number))
+            RunLine(run.number, self.pending.settings(run), run.status, accuracies.get(run.number))
             for run in runs
         ]
 
@@ -202,7 +202,7 @@ class MainScreen(VerbScreen):
         run_list.select(run.number)
         title = f"Run {run.number}" if run.is_training else f"Run {run.number} ({run.status})"
         had_focus = self.focused is not None and self.query_one(Knobs) in self.focused.ancestors
-        self.query_one(Knobs).show(run.number, title, self.wishes.settings(run), self.can("switch_head"))
+        self.query_one(Knobs).show(run.number, title, self.pending.settings(run), self.can("switch_head"))
         if had_focus and not self.can("switch_head"):
             run_list.focus()
 
@@ -212,7 +212,7 @@ class MainScreen(VerbScreen):
 
     def on_resize(self, _: events.Resize) -> None:
         """Draw the lines for the new width once the widgets have it."""
-        self._apply_sizes()
+        self.apply_sizes()
         self.call_after_refresh(self._after_resize)
 
     def on_screen_resume(self) -> None:
@@ -228,7 +228,7 @@ class MainScreen(VerbScreen):
 
     @on(TabLine.Chosen)
     def choose_tab(self, event: TabLine.Chosen) -> None:
-        self.show_tab(event.index)
+        self.action_show_tab(event.index)
 
     @on(ComparePanel.Pinned)
     def pin_run(self, event: ComparePanel.Pinned) -> None:
@@ -239,7 +239,7 @@ class MainScreen(VerbScreen):
 
     @on(ComparePanel.ParametersWanted)
     def show_parameters(self, event: ComparePanel.ParametersWanted) -> None:
-        self.wishes.show_parameters(event.run)
+        self.pending.show_parameters(event.run)
 
     @on(RunList.Selected)
     def select_run(self, event: RunList.Selected) -> None:
@@ -248,20 +248,20 @@ class MainScreen(VerbScreen):
 
     @on(Knobs.HeadChosen)
     def set_head(self, event: Knobs.HeadChosen) -> None:
-        self.wishes.set_head(self.app.history.runs[event.run], event.head)
+        self.pending.set_head(self.context.history.runs[event.run], event.head)
         self.paint()
 
     @on(Knobs.L2Toggled)
     def switch_l2(self, event: Knobs.L2Toggled) -> None:
-        run = self.app.history.runs[event.run]
-        if event.on != bool(self.wishes.settings(run).l2):
-            self.set_l2(run, self.wishes.last_l2(run) if event.on else 0.0)
+        run = self.context.history.runs[event.run]
+        if event.on != bool(self.pending.settings(run).l2):
+            self.set_l2(run, self.pending.last_l2(run) if event.on else 0.0)
 
     @on(Knobs.L2Entered)
     def enter_l2(self, event: Knobs.L2Entered) -> None:
-        self.set_l2(self.app.history.runs[event.run], event.l2)
+        self.set_l2(self.context.history.runs[event.run], event.l2)
 
     @on(Knobs.LearningRateEntered)
     def set_learning_rate(self, event: Knobs.LearningRateEntered) -> None:
-        self.wishes.set_learning_rate(self.app.history.runs[event.run], event.rate)
+        self.pending.set_learning_rate(self.context.history.runs[event.run], event.rate)
         self.paint()

@@ -35,10 +35,9 @@ class NewRunScreen(Dialog[RunSettings | None]):
     AUTO_FOCUS = "#new-head"
 
     def __init__(self, settings: RunSettings, epochs: int, *, glyphs: Glyphs) -> None:
-        super().__init__()
+        super().__init__(glyphs=glyphs)
         self._settings = settings
         self._epochs = epochs
-        self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
         """Yield a row per setting, an error line under each number, and the buttons."""
@@ -47,7 +46,7 @@ class NewRunScreen(Dialog[RunSettings | None]):
             box.border_title = "New run"
             box.border_subtitle = "enter starts it, escape cancels"
             yield from self._choice_row("Head", HEADS, settings.head, "new-head")
-            yield from self._number_row(f"L2 {self._glyphs.lambda_}", f"{settings.l2:g}", "new-l2")
+            yield from self._number_row(f"L2 {self.glyphs.lambda_}", f"{settings.l2:g}", "new-l2")
             yield from self._number_row("Learning rate", f"{settings.learning_rate:g}", "new-rate")
             yield from self._number_row("Seed", str(settings.seed), "new-seed")
             yield from self._choice_row("Schedule", SCHEDULES, schedule.kind, "new-schedule")
@@ -60,7 +59,7 @@ class NewRunScreen(Dialog[RunSettings | None]):
     def _choice_row(self, label: str, options: tuple[str, ...], value: str, id: str) -> ComposeResult:  # noqa: A002
         with Horizontal(classes="field"):
             yield Label(label, classes="field-label")
-            yield Choice(options, value, glyphs=self._glyphs, id=id)
+            yield Choice(options, value, glyphs=self.glyphs, id=id)
 
     def _number_row(self, label: str, value: str, id: str) -> ComposeResult:  # noqa: A002
         with Horizontal(classes="field", id=f"{id}-row"):
@@ -122,7 +121,7 @@ class NewRunScreen(Dialog[RunSettings | None]):
         """Return what a field says, or None after showing what is wrong with it."""
         value, error = _parse(name, self.query_one(f"#{name}", NumberInput).value)
         line = self.query_one(f"#{name}-error", Static)
-        line.update(self.app.shown(error))
+        line.update(self.glyphs.shown(error))
         line.set_class(bool(error), "-shown")
         return value
 

@@ -5,14 +5,14 @@ The screen calls `tick` on a timer and `paint` when a key or an event must show 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.number_format import shown_path, three_digits
 from logreg_tui.tui.speed import SpeedMeter
-from logreg_tui.tui.still_view import still_view
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
 from logreg_tui.tui.widgets.frame.status import Figures, Progress, StatusLines
@@ -198,3 +198,12 @@ class Painter:
     def _chart_look(self, selected: int | None) -> tuple[object, ...]:
         """Return what the chart shows apart from the rows."""
         return (self.view, selected, *(len(run.marks) for run in self.view.runs.values()))
+
+
+def still_view(history: History) -> History:
+    """Return a History that no longer changes; it shares the rows, so that it costs next to nothing."""
+    view = copy.copy(history)
+    view.reports = list(history.reports)
+    # A copy of the columns keeps its own count; rows that the original appends later lie beyond it.
+    view.runs = {number: replace(run, columns=copy.copy(run.columns)) for number, run in history.runs.items()}
+    return view

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.text import escape_control_chars
+from logreg_tui.tui.theme import plain
 
 Part = tuple[str, Style | None]
 
@@ -22,8 +23,3 @@ def strip_of(parts: Iterable[Part], *, ascii_only: bool = False) -> Strip:
 def width_of(parts: Iterable[Part]) -> int:
     """Return the number of cells of these pieces."""
     return strip_of(parts).cell_length
-
-
-def plain(text: str) -> str:
-    """Return the text with `?` in place of every character beyond ASCII."""
-    return text.encode("ascii", "replace").decode("ascii")

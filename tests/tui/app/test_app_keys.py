@@ -58,7 +58,7 @@ async def test_space_resumes_a_paused_training_and_shows_a_pause_before_that_con
 async def test_quick_presses_add_up_and_a_head_switched_twice_at_once_is_where_it_was() -> None:
     async with running() as lab:
         for _ in range(3):
-            lab.screen.action_raise_l2()
+            lab.screen.action_scale_l2(10)
         lab.screen.action_switch_head()
         lab.screen.action_switch_head()
         await lab.request(control.SetHead(1, "sigmoid"))
@@ -144,7 +144,7 @@ async def test_keys_that_cannot_apply_are_dimmed_and_not_in_the_palette() -> Non
         assert {"Training: Pause or resume", "Runs: Add a new run", "View: Change theme"} <= titles(lab)
         lab.send(Finish())
         await lab.until(lambda: lab.history.state == "idle")
-        assert dimmed(lab) == set(VERBS_OF_A_RUN)
+        assert dimmed(lab) == set(ACTIONS_OF_A_RUN)
         assert lab.screen.check_action("restart", ()) is True
         assert "Training: Pause or resume" not in titles(lab)
         assert "Runs: Add a new run" in titles(lab)
@@ -154,22 +154,14 @@ async def test_keys_that_cannot_apply_are_dimmed_and_not_in_the_palette() -> Non
 
 
 def dimmed(lab: Lab) -> set[str]:
-    return {name for name in VERBS_OF_A_RUN if lab.screen.check_action(name, ()) is None}
+    return {name for name in ACTIONS_OF_A_RUN if lab.screen.check_action(name, ()) is None}
 
 
 def titles(lab: Lab) -> set[str]:
     return {command.title for command in lab.app.get_system_commands(lab.screen)}
 
 
-VERBS_OF_A_RUN = (
-    "toggle_pause",
-    "step",
-    "switch_head",
-    "toggle_l2",
-    "raise_l2",
-    "lower_l2",
-    "end_run",
-)
+ACTIONS_OF_A_RUN = ("toggle_pause", "step", "switch_head", "toggle_l2", "scale_l2", "end_run")
 
 
 async def test_a_training_started_paused_is_asked_to_wait() -> None:

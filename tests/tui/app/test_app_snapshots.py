@@ -65,7 +65,7 @@ class FrozenClockApp(LogRegApp):
     """The app without figures that depend on time."""
 
     def get_default_screen(self) -> Screen[None]:
-        return MainScreen(fps=4, clock=lambda: 0.0)
+        return MainScreen(self, fps=4, clock=lambda: 0.0)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

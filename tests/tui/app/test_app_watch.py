@@ -15,16 +15,16 @@ from logreg_tui.core.session.follow import follow_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.requests import Stop
-from logreg_tui.tui.actions import ACTIONS
+from logreg_tui.tui.actions import ACTIONS, Needs
 from logreg_tui.tui.app.app import LogRegApp, Outcome
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.main import ALL_ENDED, MainScreen
-from logreg_tui.tui.screens.verb_screen import REQUESTS
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.runs.knobs import Knobs
 from tests.helpers.configs import config_of
 
+OF_A_TRAINING = (Needs.LIVE, Needs.MOVING, Needs.PAUSABLE, Needs.LIVE_RUN, Needs.TRAINING_RUN)
 TWO_RUNS = (RunSettings(), RunSettings(head="logits", l2=0.0))
 SETTINGS = ExperimentSettings(epochs=10_000)
 CONFIG = config_of(
@@ -33,23 +33,23 @@ CONFIG = config_of(
 )  # fmt: skip
 
 
-async def test_a_verb_that_asks_something_of_the_training_is_dimmed_and_does_nothing() -> None:
+async def test_an_action_that_asks_something_of_the_training_is_dimmed_and_does_nothing() -> None:
     async with running(watching=True) as lab:
-        asking = [verb for verb in ACTIONS if verb.action in REQUESTS]
-        assert len(asking) == len(REQUESTS)
-        for verb in asking:
-            assert lab.screen.check_action(verb.action, ()) is None
-            await lab.press(verb.key)
+        asking = [action for action in ACTIONS if action.needs in OF_A_TRAINING]
+        assert len(asking) == 11
+        for action in asking:
+            assert lab.screen.check_action(action.method, ()) is None
+            await lab.press(action.key)
         await lab.pilot.pause()
         assert lab.training.requests == []
         assert isinstance(lab.app.screen, MainScreen)
         assert lab.notes() == []
 
 
-async def test_every_verb_that_only_looks_works() -> None:
+async def test_every_action_that_only_looks_works() -> None:
     async with running(FakeTraining(runs=TWO_RUNS), watching=True) as lab:
-        looking = [verb.action for verb in ACTIONS if verb.action not in REQUESTS]
-        assert all(lab.screen.check_action(action, ()) for action in looking)
+        looking = [action.method for action in ACTIONS if action.needs not in OF_A_TRAINING]
+        assert all(lab.screen.check_action(method, ()) for method in looking)
         await lab.press("down", "y", "x", "f")
         assert lab.screen.selected_number == 2
         chart = lab.screen.query_one(LossChart)

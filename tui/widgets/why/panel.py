@@ -17,10 +17,10 @@ from textual.strip import Strip
 from logreg_tui.core.analysis.diagnostics import RunDiagnosis, diagnose
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.tui.number_format import shown_path
-from logreg_tui.tui.theme import ASCII, UNICODE, thumb_span
+from logreg_tui.tui.theme import ASCII, UNICODE, plain, thumb_span
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.spans import Part, plain, strip_of
+from logreg_tui.tui.widgets.spans import Part, strip_of
 from logreg_tui.tui.widgets.why.text import ADVICE, HOW, TEXT, TITLE, StyledParagraph, paragraphs
 
 if TYPE_CHECKING:

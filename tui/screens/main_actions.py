@@ -1,0 +1,342 @@
+"""The actions of the main screen: one method for each, reached from key, palette and control alike."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from logreg_tui.core.analysis.diagnostics import DIVERGED
+from logreg_tui.core.errors import UsageError
+from logreg_tui.core.hardware import Sampler
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.core.training.requests import Control
+from logreg_tui.tui.actions import ACTIONS, Needs
+from logreg_tui.tui.messages import Outcome
+from logreg_tui.tui.pending_requests import PendingRequests
+from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS, Preferences
+from logreg_tui.tui.screens.export import ExportScreen
+from logreg_tui.tui.screens.help import HelpScreen
+from logreg_tui.tui.screens.new_run import NewRunScreen
+from logreg_tui.tui.screens.painter import Painter
+from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.frame.banner import Banner, slower
+from logreg_tui.tui.widgets.frame.tab_line import TabLine
+from logreg_tui.tui.widgets.panel import Panel
+from logreg_tui.tui.widgets.runs.knobs import Knobs
+from logreg_tui.tui.widgets.runs.run_list import RunList
+
+TABS = (
+    ("curves", "Curves"),
+    ("weights", "Weights"),
+    ("mistakes", "Mistakes"),
+    ("compare", "Compare"),
+    ("why", "Why"),
+)
+"""The panels by id, and the titles of their tabs."""
+WIDE = 104
+"""Columns from which the runs stand beside the tabs."""
+NEEDS = {action.method: action.needs for action in ACTIONS}
+
+
+class ScreenContext(Protocol):
+    """State and services of the app that the main screen uses."""
+
+    history: History
+    control: Control
+    defaults: RunSettings
+    """Settings of a new run while no run is selected."""
+    glyphs: Glyphs
+    is_watching: bool
+    """Whether another process trains: then there is nothing to ask for."""
+    starts_paused: bool
+    sampler: Sampler | None
+
+    @property
+    def preferences(self) -> Preferences:
+        """The choices of view that were remembered."""
+
+    def remember(self, **choices: object) -> None:
+        """Keep choices of view, named as in Preferences."""
+
+    def start_training(self) -> None:
+        """Start the training thread."""
+
+
+class MainActions(Screen[None]):
+    """What can be done and when; MainScreen puts the widgets on the screen and paints them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(action.binding for action in ACTIONS),
+        # The key of + without shift.
+        Binding("=", "scale_l2(10)", show=False),
+    ]
+    painter: Painter
+    pending: PendingRequests
+
+    def __init__(self, context: ScreenContext) -> None:
+        super().__init__()
+        self.context = context
+        self.selected_number: int | None = None
+        self.tab = 0
+        """The tab that is shown, from 0."""
+        self.expects_run = False
+        """Whether a run was asked for, which is to be selected when it starts."""
+        self.failure: Outcome | None = None
+        self.is_over = False
+        """Whether the training thread has ended."""
+
+    def paint(self) -> None:
+        """Show at once what changed."""
+        raise NotImplementedError
+
+    @property
+    def state(self) -> str:
+        """The state of the experiment, or the one it is on the way to."""
+        return "failed" if self.failure else self.pending.state(self.context.history.state)
+
+    @property
+    def selected(self) -> RunHistory | None:
+        """The selected run."""
+        number = self.selected_number
+        return None if number is None else self.context.history.runs.get(number)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim the keys that cannot apply."""
+        return True if self.can(action) else None
+
+    def can(self, action: str) -> bool:
+        """Return whether the condition of an action holds now."""
+        history, run = self.context.history, self.selected
+        has_begun = history.experiment is not None
+        is_over = self.is_over or history.state in ("finished", "stopped")
+        is_live = has_begun and not is_over and not self.context.is_watching
+        is_moving = is_live and history.state in ("training", "stepping", "paused")
+        match NEEDS.get(action, Needs.NOTHING):
+            case Needs.LIVE:
+                return is_live
+            case Needs.MOVING:
+                return is_moving
+            case Needs.PAUSABLE:
+                return is_moving or (is_live and history.state == "blocked")
+            case Needs.LIVE_RUN:
+                return is_live and run is not None
+            case Needs.TRAINING_RUN:
+                return is_live and run is not None and run.is_training
+            case Needs.RUN:
+                return run is not None
+            case Needs.EXPERIMENT:
+                return has_begun
+            case Needs.CURVES:
+                return has_begun and self.tab == 0
+            case Needs.WIDE_SCREEN:
+                return self.size.width >= WIDE
+            case Needs.NOTHING:
+                return True
+
+    # The training
+
+    def action_toggle_pause(self) -> None:
+        """Pause, or go on."""
+        if self.state in ("paused", "pausing", "blocked"):
+            self.pending.resume()
+        else:
+            self.pending.pause()
+        self.paint()
+
+    def action_step(self) -> None:
+        """Train to the next log point, then pause."""
+        self.pending.step()
+        self.paint()
+
+    # The knobs of the selected run
+
+    def action_switch_head(self) -> None:
+        """Give the run the other head."""
+        if run := self.selected:
+            self.pending.set_head(run, self.pending.settings(run).with_other_head().head)
+            self.paint()
+
+    def action_toggle_l2(self) -> None:
+        """Turn the L2 term off, or on with the lambda it had."""
+        if run := self.selected:
+            self.set_l2(run, 0.0 if self.pending.settings(run).l2 else self.pending.last_l2(run))
+
+    def action_scale_l2(self, factor: float) -> None:
+        """Multiply lambda."""
+        run = self.selected
+        if run is None:
+            return
+        l2 = self.pending.settings(run).l2
+        if not l2:
+            self.notify("L2 is off: turn it on with l", severity="warning")
+            return
+        # Rounded, so that ten times a tenth is what it was.
+        self.set_l2(run, float(f"{l2 * factor:.12g}"))
+
+    def set_l2(self, run: RunHistory, l2: float) -> None:
+        """Ask for a lambda, or say why there is no such one."""
+        try:
+            self.pending.set_l2(run, l2)
+        except UsageError as error:
+            self.notify(self.context.glyphs.shown(str(error)), severity="error", markup=False)
+        self.paint()
+
+    # The runs
+
+    def action_new_run(self) -> None:
+        """Ask for the settings of a new run."""
+        if experiment := self.context.history.experiment:
+            run = self.selected
+            settings = self.context.defaults if run is None else self.pending.settings(run)
+            screen = NewRunScreen(settings, experiment.epochs, glyphs=self.context.glyphs)
+            self.app.push_screen(screen, self._add_run)
+
+    def action_other_head(self) -> None:
+        """Add the selected run once more, with the other head."""
+        if run := self.selected:
+            self._add_run(self.pending.settings(run).with_other_head())
+
+    def action_restart(self) -> None:
+        """Add the selected run once more, from epoch 0."""
+        if run := self.selected:
+            self._add_run(self.pending.settings(run))
+
+    def action_restart_slower(self) -> None:
+        """Add a run that diverged, or else the selected one, once more with a tenth of its learning rate."""
+        banner, run = self.query_one(Banner), self.selected
+        if (run is None or run.status != DIVERGED) and banner.diverged_run is not None:
+            run = self.context.history.runs[banner.diverged_run]
+        if run is not None:
+            settings = self.pending.settings(run)
+            banner.dismiss(run.number)
+            self._add_run(settings.changed("learning_rate", slower(settings.learning_rate)))
+
+    def _add_run(self, settings: RunSettings | None) -> None:
+        if settings is not None:
+            self.expects_run = True
+            self.pending.add_run(settings)
+
+    def action_end_run(self) -> None:
+        """Stop training the selected run."""
+        if run := self.selected:
+            self.pending.end_run(run)
+
+    def action_select(self, direction: int) -> None:
+        """Select the run above (-1) or below (1)."""
+        run_list = self.query_one(RunList)
+        if direction < 0:
+            run_list.action_cursor_up()
+        else:
+            run_list.action_cursor_down()
+
+    # The curves
+
+    def action_toggle_measure(self) -> None:
+        """Draw losses or accuracies."""
+        chart = self.query_one(LossChart)
+        chart.toggle_measure()
+        self.context.remember(accuracy=chart.measure == "accuracy")
+
+    def action_toggle_clock(self) -> None:
+        """Let the x axis count epochs or seconds."""
+        chart = self.query_one(LossChart)
+        chart.toggle_clock()
+        self.context.remember(by_seconds=chart.clock == "seconds")
+
+    def action_toggle_log(self, axis: str) -> None:
+        """Switch axis `x` or `y` to log or linear."""
+        chart, name = self.query_one(LossChart), f"log_{axis}"
+        setattr(chart, name, not getattr(chart, name))
+        self.context.remember(**{name: getattr(chart, name)})
+
+    def action_zoom(self, direction: int) -> None:
+        """Show less (1) or more (-1) of the x axis."""
+        chart = self.query_one(LossChart)
+        if direction > 0:
+            chart.narrow()
+        else:
+            chart.widen()
+
+    def action_cycle_smoothing(self) -> None:
+        """Smooth the curves more, or not at all."""
+        self.query_one(LossChart).cycle_smoothing()
+
+    def action_toggle_earlier(self) -> None:
+        """Lay earlier experiments under the curves."""
+        self.query_one(LossChart).toggle_earlier()
+
+    def action_move_cursor(self, rows: int) -> None:
+        """Read values off some rows further on, or back."""
+        self.query_one(LossChart).move_cursor(rows)
+
+    # The view
+
+    def action_show_tab(self, index: int) -> None:
+        """Show one of TABS in place of the others."""
+        name, _ = TABS[index]
+        self.tab = index
+        self.context.remember(tab=index + 1)
+        self.query_one("#panels", ContentSwitcher).current = name
+        self.query_one(TabLine).show(index)
+        panel = self.query_one(f"#{name}", Panel)
+        if panel.can_focus and not isinstance(panel, LossChart):
+            panel.focus()
+        else:
+            self.query_one(RunList).focus()
+        self.refresh_bindings()
+        # Once it has its size.
+        self.call_after_refresh(self.painter.show_panel, name, self.selected_number)
+
+    def action_resize_side(self, change: int) -> None:
+        """Give the runs more or less room, at most half of the width."""
+        width = _within(SIDE_WIDTHS, self.query_one("#side").size.width + change)
+        self.context.remember(side_width=min(width, self.size.width // 2))
+        self.apply_sizes()
+
+    def action_resize_log(self, change: int) -> None:
+        """Give the accuracy log more or less room, at most half of the height."""
+        # The size is that of the content; the border takes two lines.
+        height = _within(LOG_HEIGHTS, self.query_one("#log").size.height + 2 + change)
+        self.context.remember(log_height=min(height, self.size.height // 2))
+        self.apply_sizes()
+
+    def apply_sizes(self) -> None:
+        """Give side column and accuracy log the sizes that the user likes, if there is room for them."""
+        is_wide, liked = self.size.width >= WIDE, self.context.preferences
+        self.query_one("#side").styles.width = liked.side_width if is_wide else None
+        self.query_one("#log").styles.height = liked.log_height if is_wide else None
+        self.call_after_refresh(self.paint)
+
+    def action_toggle_freeze(self) -> None:
+        """Let the screen stand still while training goes on, or follow again."""
+        self.painter.freeze(not self.painter.is_frozen)
+        self.paint()
+
+    def action_focus_runs(self) -> None:
+        """Return to the list of runs; what was being typed is forgotten."""
+        if self.tab == 0 and self.query_one(LossChart).leave_cursor():
+            return
+        if self.focused is self.query_one(RunList) and self.query_one(Banner).dismiss():
+            return
+        self.query_one(Knobs).undo_typing()
+        self.query_one(RunList).focus()
+
+    # Dialogs
+
+    def action_export(self) -> None:
+        """Ask where the metrics are to be written."""
+        if experiment := self.context.history.experiment:
+            self.app.push_screen(ExportScreen(experiment.directory, glyphs=self.context.glyphs))
+
+    def action_help(self) -> None:
+        """Show the keys that are active now."""
+        self.app.push_screen(HelpScreen(self, glyphs=self.context.glyphs))
+
+
+def _within(numbers: range, value: int) -> int:
+    return min(max(value, numbers.start), numbers.stop - 1)
