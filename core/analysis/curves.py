@@ -56,12 +56,12 @@ class Curve:
     @property
     def diverged_at(self) -> int | None:
         """The epoch at which something stopped being finite."""
-        return next((mark.epoch for mark in self.marks if mark.text.startswith("diverged")), None)
+        return next((mark.epoch for mark in self.marks if mark.is_divergence), None)
 
     @property
     def knobs(self) -> tuple[Mark, ...]:
         """Where knobs were turned."""
-        return tuple(mark for mark in self.marks if not mark.text.startswith("diverged"))
+        return tuple(mark for mark in self.marks if not mark.is_divergence)
 
     @property
     def floor(self) -> float | None:

@@ -233,7 +233,7 @@ def alarms(history: History) -> list[Alarm]:
 def _alarm_of(run: RunHistory) -> tuple[int, Alarm] | None:
     """Return the step at which a run's alarm was due, and the alarm; None if it gives none."""
     if run.status == DIVERGED and run.ended_at is not None:
-        cause = run.marks[-1].text.removeprefix(f"{DIVERGED}: ") if run.marks else ""
+        cause = run.marks[-1].detail if run.marks else ""
         return run.joined_at + run.ended_at, Alarm(run.number, DIVERGED, run.ended_at, cause=cause)
     plateau = plateau_of(run) if run.is_training else None
     if plateau is None:

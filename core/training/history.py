@@ -7,7 +7,7 @@ columns whose count is published last, so that a reader never sees a row half wr
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
@@ -71,12 +71,28 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where a knob was turned or a run ended, to be drawn on its curve."""
+    """An epoch at which a knob of a run was turned or the run diverged, to be drawn on its curve."""
 
     epoch: int
-    text: str
-    breaks_line: bool = False
-    """Whether the losses before and after are not of the same function (a head switch)."""
+    detail: str
+    """The change, such as `λ 0.001 → 0`, or the value that diverged, such as `train_loss is nan`."""
+    kind: Literal["knob", "head", "divergence"] = "knob"
+    """`head` is the knob that makes the losses before and after values of different functions."""
+
+    @property
+    def text(self) -> str:
+        """The mark in a few words."""
+        return f"diverged: {self.detail}" if self.is_divergence else self.detail
+
+    @property
+    def is_divergence(self) -> bool:
+        """Whether the run diverged, and no knob was turned."""
+        return self.kind == "divergence"
+
+    @property
+    def breaks_line(self) -> bool:
+        """Whether a curve of the losses has to be interrupted here."""
+        return self.kind == "head"
 
 
 @dataclass(slots=True)
@@ -149,7 +165,7 @@ class History:
             case events.SettingChanged():
                 self._change_setting(event)
             case events.RunDiverged(_, run, epoch, cause):
-                self._end(run, "diverged", epoch, Mark(epoch, f"diverged: {cause}"))
+                self._end(run, "diverged", epoch, Mark(epoch, cause, "divergence"))
             case events.RunEnded(_, run, epoch, reason):
                 self._end(run, reason, epoch)
             case events.RunExtended():
@@ -173,7 +189,7 @@ class History:
     def _change_setting(self, event: events.SettingChanged) -> None:
         run = self.runs[event.run]
         run.settings = run.settings.changed(event.name, event.new)
-        mark = Mark(event.epoch, describe_change(event), breaks_line=event.name == "head")
+        mark = Mark(event.epoch, describe_change(event), "head" if event.name == "head" else "knob")
         run.marks = (*run.marks, mark)
 
     def _end(self, run: int, status: str, epoch: int, *marks: Mark) -> None:

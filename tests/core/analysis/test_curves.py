@@ -168,7 +168,7 @@ def test_a_value_that_cannot_be_drawn_interrupts_the_line(bad: float) -> None:
 
 
 def test_a_head_switch_interrupts_the_line_behind_its_epoch() -> None:
-    data = curve(2.0, 1.5, 7.0, marks=[Mark(10, "sigmoid → logits", True), Mark(20, "λ 1 → 0")])
+    data = curve(2.0, 1.5, 7.0, marks=[Mark(10, "sigmoid → logits", "head"), Mark(20, "λ 1 → 0")])
     epochs, values = data.line(data.train)
     assert np.array_equal(epochs, [0, 10, math.nan, 20], equal_nan=True)
     assert np.array_equal(values, [2.0, 1.5, math.nan, 7.0], equal_nan=True)
@@ -178,7 +178,7 @@ def test_of_many_rows_gaps_and_peaks_stay() -> None:
     losses = 2 + np.sin(np.arange(100_000))
     losses[[12_345, 54_321]] = 9.0, -9.0
     losses[70_001] = math.nan
-    data = curve(*losses, marks=[Mark(300_000, "sigmoid → logits", True)])
+    data = curve(*losses, marks=[Mark(300_000, "sigmoid → logits", "head")])
     epochs, values = data.line(data.train)
     assert len(values) < 8100
     assert np.count_nonzero(np.isnan(values)) == 2
@@ -200,7 +200,7 @@ def test_limits_hold_train_and_test() -> None:
 
 
 def test_a_diverged_run_does_not_press_the_others_flat() -> None:
-    wild = curve(2.5, 1e20, math.inf, marks=[Mark(20, "diverged: train_loss is inf")])
+    wild = curve(2.5, 1e20, math.inf, marks=[Mark(20, "train_loss is inf", "divergence")])
     assert limits([curve(2.0, 1.5), wild]) == (1.5, 2.5)
     assert not needs_log([curve(2.0, 1.5), wild])
     assert limits([wild]) == (2.5, 1e20)

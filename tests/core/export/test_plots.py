@@ -107,7 +107,7 @@ def test_values_that_are_not_finite_are_gaps(tmp_path: Path) -> None:
 
 
 def test_a_head_switch_breaks_the_lines_and_is_named(tmp_path: Path) -> None:
-    switched = decay("logits", 0.5, head="logits", marks=[Mark(200, "sigmoid → logits", True)])
+    switched = decay("logits", 0.5, head="logits", marks=[Mark(200, "sigmoid → logits", "head")])
     found = drawn(tmp_path, [switched])
     assert [path.count("M") for path in lines(tmp_path / "figure.svg")] == [2, 2]
     assert {"sigmoid → logits", "knob turned", "sigmoid floor 1.4612"} <= set(found)
@@ -121,13 +121,13 @@ def test_many_turned_knobs_are_marked_without_words(tmp_path: Path) -> None:
 
 
 def test_a_divergence_is_told(tmp_path: Path) -> None:
-    wild = decay("sigmoid", 1.5, marks=[Mark(300, "diverged: train_loss is nan")])
+    wild = decay("sigmoid", 1.5, marks=[Mark(300, "train_loss is nan", "divergence")])
     wild.train[30:] = wild.test[30:] = math.nan
     assert "sigmoid (✕ diverged at 300)" in drawn(tmp_path, [wild, BOTH[1]])
 
 
 def test_a_run_without_any_finite_row_is_named_all_the_same(tmp_path: Path) -> None:
-    nothing = decay("sigmoid", math.nan, marks=[Mark(0, "diverged: train_loss is nan")])
+    nothing = decay("sigmoid", math.nan, marks=[Mark(0, "train_loss is nan", "divergence")])
     assert "sigmoid (✕ diverged at 0)" in drawn(tmp_path, [nothing])
 
 

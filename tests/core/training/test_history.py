@@ -92,7 +92,7 @@ def test_a_turned_knob_changes_the_settings_and_leaves_a_mark() -> None:
     assert history.runs[1].settings == RunSettings("logits", l2=0.0)
     assert history.runs[1].marks == (
         Mark(20, "λ 0.001 → 0"),
-        Mark(30, "sigmoid → logits", breaks_line=True),
+        Mark(30, "sigmoid → logits", "head"),
     )
 
 
@@ -106,7 +106,7 @@ def test_a_diverged_run_keeps_its_epoch_and_is_marked() -> None:
     run = history.runs[1]
     assert (run.status, run.ended_at, run.is_training) == ("diverged", 10, False)
     assert run.epoch_at(500) == 10
-    assert run.marks == (Mark(10, "diverged: train_loss is nan"),)
+    assert run.marks == (Mark(10, "train_loss is nan", "divergence"),)
 
 
 def test_the_last_epoch_has_its_line_in_the_accuracy_log_wherever_a_run_ends() -> None:

@@ -102,7 +102,7 @@ class Annotations:
     def _draw_mark_lines(self, run: RunHistory) -> None:
         has_room = self._scene.is_full(run.number)
         for x, mark in self._marks(run):
-            if is_divergence(mark) and (has_room or self._diverged <= LOUD):
+            if mark.is_divergence and (has_room or self._diverged <= LOUD):
                 self._put_column(x, self._plot.top, self._style.pick("╎", "!"), self._style.alarm)
             elif has_room:
                 top = self._plot.top if self._is_own(run) else self._bottom - 2
@@ -129,7 +129,7 @@ class Annotations:
     def _draw_mark_texts(self) -> None:
         for run in sorted(self._scene.runs, key=lambda run: not self._is_own(run)):
             for x, mark in self._marks(run):
-                if is_divergence(mark) and (self._is_own(run) or self._diverged <= LOUD):
+                if mark.is_divergence and (self._is_own(run) or self._diverged <= LOUD):
                     text = mark.text if self._is_own(run) else f"{run.number} diverged"
                     self._draw_mark_text(x, text, self._style.alarm)
                 elif self._is_own(run):
@@ -189,8 +189,3 @@ class Annotations:
         start = max(0, min(x - len(text) // 2, self._cells.width - len(text)))
         self._cells.put(start, self._bottom + 1, text, ink(None, bold=True))
         return range(start, start + len(text))
-
-
-def is_divergence(mark: Mark) -> bool:
-    """Whether a mark says that the run diverged."""
-    return mark.text.startswith("diverged")

@@ -84,7 +84,7 @@ def test_a_mark_shows_its_text_beside_a_line() -> None:
 
 def test_a_divergence_of_another_run_is_visible() -> None:
     data = history([decay(), decay()])
-    data.runs[2].marks = (Mark(900, "diverged: train_loss is nan"),)
+    data.runs[2].marks = (Mark(900, "train_loss is nan", "divergence"),)
     assert any("2 diverged" in line for line in frame(data))
 
 
@@ -96,7 +96,7 @@ def test_mark_texts_cannot_send_control_codes() -> None:
 
 def test_ascii_means_nothing_above_the_tilde() -> None:
     data = history([decay(), decay(50)])
-    data.runs[1].marks = (Mark(300, "λ 0.001 → 0"), Mark(600, "sigmoid → logits", True))
+    data.runs[1].marks = (Mark(300, "λ 0.001 → 0"), Mark(600, "sigmoid → logits", "head"))
     for view in (View(88, 22, 1), View(50, 8, 2, log_y=True), View(15, 3, 1)):
         text = "".join(frame(data, view, ChartStyle(ascii_only=True)))
         assert all(" " <= character <= "~" for character in text)
@@ -118,8 +118,8 @@ def test_monochrome_frames_have_no_colours() -> None:
 def test_the_line_is_broken_at_a_head_switch() -> None:
     losses = [1.0] * 50 + [9.0] * 50
     broken, joined = history([losses], "logits", 1000), history([losses], "logits", 1000)
-    broken.runs[1].marks = (Mark(490, "sigmoid → logits", True),)
-    joined.runs[1].marks = (Mark(490, "sigmoid → logits", False),)
+    broken.runs[1].marks = (Mark(490, "sigmoid → logits", "head"),)
+    joined.runs[1].marks = (Mark(490, "sigmoid → logits"),)
 
     def dots(data: History) -> int:
         return sum(0x2800 < ord(character) < 0x2900 for line in frame(data) for character in line)
@@ -160,7 +160,11 @@ def test_any_history_at_any_size_is_drawn(seed: int) -> None:
     )
     for run in data.runs.values():
         run.marks = tuple(
-            Mark(rng.randint(0, 700), rng.choice(("λ 0 → 1", "diverged: x", "漢\x1b")), rng.random() < 0.5)
+            Mark(
+                rng.randint(0, 700),
+                rng.choice(("λ 0 → 1", "漢\x1b")),
+                rng.choice(("knob", "head", "divergence")),
+            )
             for _ in range(rng.randint(0, 15))
         )
     style = ChartStyle(rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5)
