@@ -14,6 +14,8 @@ from typing import Any
 
 from logreg_tui.core.errors import UsageError
 
+PROGRAM = "logreg-tui"
+"""The name that it is started by."""
 SIGMOID = "sigmoid"
 LOGITS = "logits"
 HEADS = (SIGMOID, LOGITS)

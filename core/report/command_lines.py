@@ -8,9 +8,7 @@ from dataclasses import replace
 
 from logreg_tui.core import settings as s
 from logreg_tui.core.report.runs import ReportedRun, Setup
-from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
-
-PROGRAM = "logreg-tui"
+from logreg_tui.core.settings import PROGRAM, ExperimentSettings, RunSettings, Schedule
 
 
 def runs_of_report(

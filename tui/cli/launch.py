@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.experiment.directory import ERROR_LOG
 from logreg_tui.core.training.requests import Leave
-from logreg_tui.tui.cli.parser import print_error
 from logreg_tui.tui.preferences import load
 from logreg_tui.tui.text.exit_summary import exit_summary
+from logreg_tui.tui.text.output import print_error
 
 if TYPE_CHECKING:
     from logreg_tui.core.settings import RunSettings

@@ -14,8 +14,10 @@ from functools import partial
 
 from logreg_tui.core.engine.process_group import launched_rank
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.options import AppOptions, add_app_options, add_training_options, to_settings
-from logreg_tui.tui.cli.parser import COMMANDS, PROGRAM, Parser, check_terminal, print_error, run_command
+from logreg_tui.tui.cli.parser import COMMANDS, Parser, check_terminal, run_command
+from logreg_tui.tui.text.output import print_error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if launched_rank() is not None:
-            _check_together(words)
+            _check_distributed(words)
         if words and not words[0].startswith("-"):
             return _command(words[0], words[1:])
         return _app(words)
@@ -54,7 +56,7 @@ def entry() -> None:
     os._exit(status)
 
 
-def _check_together(words: list[str]) -> None:
+def _check_distributed(words: list[str]) -> None:
     if words[:1] != ["train"] and not (words[:1] == ["resume"] and "--no-screen" in words):
         raise UsageError(
             f"RANK and WORLD_SIZE are set, as torchrun does: only `{PROGRAM} train` and `{PROGRAM} resume "

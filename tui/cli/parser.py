@@ -1,4 +1,4 @@
-"""What a command is, how it is parsed, and its manual page, which is what `--help` prints."""
+"""Commands, their parsers, and the manual pages that `--help` prints."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.settings import PROGRAM
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROGRAM = "logreg-tui"
 INDENT = 4
 WIDEST = 100
 """Columns of a manual page on a wider terminal."""
@@ -139,13 +139,6 @@ def check_terminal() -> None:
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
         raise UsageError(f"the screen needs a terminal: use {PROGRAM} train to train without one")
-
-
-def print_error(what: object) -> None:
-    """Say on stderr what went wrong, harmless to the terminal."""
-    from logreg_tui.core.text import escape_control_chars
-
-    print(f"{PROGRAM}: {escape_control_chars(what)}", file=sys.stderr)
 
 
 def _width() -> int:

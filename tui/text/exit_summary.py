@@ -74,7 +74,7 @@ def short_path(path: Path) -> str:
     return str(path) if relative.startswith("..") else relative
 
 
-def quoted(path: Path) -> str:
+def shell_word(path: Path) -> str:
     """Return a short path as one word of a shell."""
     return escape_control_chars(shlex.quote(short_path(path)))
 
@@ -91,7 +91,7 @@ def go_on_with(history: History) -> str:
     """Return the command that goes on with the experiment."""
     if history.experiment is None:
         return ""
-    directory = quoted(Path(history.experiment.directory))
+    directory = shell_word(Path(history.experiment.directory))
     if history.state == "finished":
         return f"every run is done; go further with: logreg-tui resume {directory} --epochs N"
     return f"go on with: logreg-tui resume {directory}"

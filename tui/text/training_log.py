@@ -1,4 +1,4 @@
-"""Training without a screen: a progress bar or plain lines on stderr, figures on stdout."""
+"""Training without a screen, by one process or those of torchrun: progress on stderr, figures on stdout."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from types import FrameType
 
 from logreg_tui.core.engine.process_group import launched_rank
-from logreg_tui.core.errors import Cancelled
+from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
@@ -21,6 +22,7 @@ from logreg_tui.core.training.requests import Control, Leave
 from logreg_tui.tui.number_format import duration
 from logreg_tui.tui.speed import SpeedMeter
 from logreg_tui.tui.text.exit_summary import accuracy_line, final_table, go_on_with, where_it_is
+from logreg_tui.tui.text.output import print_out, print_progress
 
 BAR_WIDTH = 20
 BAR_INTERVAL_S = 0.25
@@ -28,7 +30,7 @@ LINE_INTERVAL_S = 10.0
 
 
 StartPlainly = Callable[..., Generator[Event, None, None]]
-"""Called with a control and what is told what is being prepared."""
+"""Called with a control and a function that is told what is being prepared."""
 
 
 class Interrupted(BaseException):
@@ -71,13 +73,40 @@ class Signals:
 
 
 def train_plainly(start: StartPlainly) -> int:
-    """Train without a screen and return the exit status. Raises UserError."""
+    """Train without a screen and return the exit status.
+
+    Of processes that torchrun started together rank 0 trains and the others compute for it. Raises what this
+    process is to say about its end, such as UserError; of several processes only one says it.
+    """
+    rank = launched_rank()
+    if rank is None:
+        return _train(start)
+    if rank == 0:
+        print_progress("Waiting for the other ranks")
+    # Before torch is imported; what goes wrong between processes is said once, and without C++ frames.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from logreg_tui.core.session.distributed import Group, serve
+
+    group = Group()
+    try:
+        with group:
+            return serve(group) if rank else _train(partial(start, ranks=group))
+    except Exception as error:
+        if group.is_silent:
+            return error.exit_status if isinstance(error, UserError) else 1
+        raise
+
+
+def _train(start: StartPlainly) -> int:
     control, history = Control(), History()
     signals = Signals(control)
     reporter = Reporter(history)
     try:
-        with closing(start(control, reporter.say)) as happenings:
-            _follow(happenings, history, reporter, signals)
+        with closing(start(control, reporter.say)) as stream:
+            for event in stream:
+                signals.has_begun = True
+                history.apply(event)
+                reporter.report(event)
     except (Cancelled, Interrupted):
         return signals.exit_status
     finally:
@@ -88,13 +117,6 @@ def train_plainly(start: StartPlainly) -> int:
     if history.state == "stopped":
         print_out(go_on_with(history))
     return signals.exit_status
-
-
-def _follow(happenings: Iterator[Event], history: History, reporter: Reporter, signals: Signals) -> None:
-    for event in happenings:
-        signals.has_begun = True
-        history.apply(event)
-        reporter.report(event)
 
 
 class Reporter:
@@ -114,13 +136,13 @@ class Reporter:
         if self._is_terminal:
             self._draw(text)
         else:
-            _print_error(text)
+            print_progress(text)
 
     def report(self, event: Event) -> None:
         """Print what an event changed, and now and then how far the training is."""
         for line in _tell(event):
             self.clear()
-            _print_error(escape_control_chars(line))
+            print_progress(escape_control_chars(line))
         for row in self._history.reports[self._printed :]:
             self.clear()
             print_out(accuracy_line(row))
@@ -131,7 +153,9 @@ class Reporter:
             self._show_progress()
 
     def _show_progress(self) -> None:
-        step, total = self._history.step, last_step(self._history)
+        step, runs = self._history.step, self._history.runs.values()
+        ends = [run.joined_at + run.epochs for run in runs if run.is_training]
+        total = max(ends, default=max(step, 1))
         self._meter.add(time.monotonic(), step)
         rate = self._meter.rate
         left = f"{rate:.3g} epochs/s  {duration((total - step) / rate).strip()} left" if rate else ""
@@ -140,25 +164,22 @@ class Reporter:
             bar = "#" * filled + "." * (BAR_WIDTH - filled)
             self._draw(f"[{bar}] epoch {step:,} of {total:,}  {left}")
         else:
-            _print_error(f"epoch {step:,} of {total:,}  {left}".rstrip())
+            print_progress(f"epoch {step:,} of {total:,}  {left}".rstrip())
 
     def _draw(self, text: str) -> None:
-        width = terminal_width() - 1
+        try:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
+        except OSError:
+            width = 79
         shown = text[:width]
-        _print_error("\r" + shown.ljust(min(self._bar_length, width)), end="")
+        print_progress("\r" + shown.ljust(min(self._bar_length, width)), end="")
         self._bar_length = len(shown)
 
     def clear(self) -> None:
         """Take the progress bar away."""
         if self._bar_length:
-            _print_error("\r" + " " * self._bar_length + "\r", end="")
+            print_progress("\r" + " " * self._bar_length + "\r", end="")
             self._bar_length = 0
-
-
-def last_step(history: History) -> int:
-    """Return the step at which the last run that trains will be done."""
-    ends = [run.joined_at + run.epochs for run in history.runs.values() if run.is_training]
-    return max(ends, default=max(history.step, 1))
 
 
 def _tell(event: Event) -> list[str]:
@@ -170,26 +191,3 @@ def _tell(event: Event) -> list[str]:
         case events.RunDiverged():
             return [f"run {event.run} diverged at epoch {event.epoch:,}: {event.cause}; try a smaller --lr"]
     return []
-
-
-def terminal_width() -> int:
-    """Return the columns of the terminal that stderr goes to, or 80."""
-    try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns
-    except OSError:
-        return 80
-
-
-def print_out(text: str) -> None:
-    """Print a line on stdout; when its reader has gone, train on silently."""
-    try:
-        print(text, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _print_error(text: str, end: str = "\n") -> None:
-    try:
-        print(text, end=end, file=sys.stderr, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.settings import PROGRAM, ExperimentSettings
 from logreg_tui.tui.cli.options import POSITIVE, add_data_options, add_device_options
-from logreg_tui.tui.cli.parser import PROGRAM, Command, Parser
+from logreg_tui.tui.cli.parser import Command, Parser
 
 if TYPE_CHECKING:
     from logreg_tui.core.bench.results import BenchResult
@@ -74,7 +74,8 @@ def run(values: argparse.Namespace) -> int:
 
     from logreg_tui.core.bench.processes import ended_by_signals
     from logreg_tui.core.training.history import History
-    from logreg_tui.tui.text.training_log import Reporter, print_out
+    from logreg_tui.tui.text.output import print_out
+    from logreg_tui.tui.text.training_log import Reporter
 
     reporter = Reporter(History())
     try:

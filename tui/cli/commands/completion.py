@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from logreg_tui.tui.cli.parser import COMMANDS, PROGRAM, Command, Parser, load
+from logreg_tui.core.settings import PROGRAM
+from logreg_tui.tui.cli.parser import COMMANDS, Command, Parser, load
 
 SHELLS = ("bash", "zsh", "fish")
 

@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from logreg_tui.tui.cli.parser import Command, Parser, add_directories, print_error, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, add_directories, to_path
+from logreg_tui.tui.text.output import print_error
 
 if TYPE_CHECKING:
     from pathlib import Path

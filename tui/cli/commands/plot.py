@@ -64,17 +64,16 @@ def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:
     from shutil import get_terminal_size
 
     from logreg_tui.core.analysis.curves import read_named_runs
-    from logreg_tui.tui.text.output import can_show, terminal_colors
+    from logreg_tui.tui.text.output import can_show, print_out, stdout_encoding, terminal_colors
     from logreg_tui.tui.text.terminal_plot import draw
-    from logreg_tui.tui.text.training_log import print_out
 
     width, lines = get_terminal_size()
     # The last line is the shell's.
     height = min(round(HEIGHT_SHARE * width), lines - 1) if sys.stdout.isatty() else HEIGHT_SHARE * width
-    encoding = sys.stdout.encoding or "ascii"
-    is_ascii = is_ascii or not can_show(NEEDED, encoding)
+    ascii_only = is_ascii or not can_show(NEEDED)
     runs = read_named_runs(directories)
-    text = draw(runs, metric, width, round(height), colors=terminal_colors(), ascii_only=is_ascii)
+    text = draw(runs, metric, width, round(height), colors=terminal_colors(), ascii_only=ascii_only)
+    encoding = stdout_encoding()
     print_out(text.encode(encoding, "replace").decode(encoding))
 
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.tui.cli.options import POSITIVE
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory, print_error, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, add_directory, to_path
+from logreg_tui.tui.text.output import print_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
-    from rich.console import Console
 
     from logreg_tui.core.predict.predictor import Predictor
-    from logreg_tui.tui.text.prediction_text import Look
 
 NEEDED = "▀█▏"
 """What pictures and bars are drawn with, without --ascii."""
@@ -52,46 +50,27 @@ def _samples(predictor: Predictor, images: Sequence[str]) -> Iterator[tuple[str,
 
 
 def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool) -> None:
-    from logreg_tui.core.settings import SIGMOID
-    from logreg_tui.tui.text.output import can_show, terminal_colors
-    from logreg_tui.tui.text.prediction_text import sigmoid_note
-    from logreg_tui.tui.text.training_log import print_out
+    from shutil import get_terminal_size
 
-    console, encoding = terminal_colors(), sys.stdout.encoding or "ascii"
-    look = _look(console, is_ascii or not can_show(NEEDED, encoding))
-    encoding = "ascii" if look.is_ascii else encoding
+    from logreg_tui.core.settings import SIGMOID
+    from logreg_tui.core.text import escape_control_chars
+    from logreg_tui.tui.text.output import can_show, print_out, stdout_encoding, terminal_colors
+    from logreg_tui.tui.text.prediction_text import PredictionStyle, prediction_lines, sigmoid_note
+
+    console = terminal_colors()
+    is_ascii = is_ascii or not can_show(NEEDED)
+    style = PredictionStyle(get_terminal_size().columns, console is not None, is_ascii)
+    encoding = "ascii" if is_ascii else stdout_encoding()
     predicted = predictor.predict(list(samples.values()))
     for at, (name, sample) in enumerate(samples.items()):
         probabilities = {run: shares[at] for run, shares in predicted.items()}
-        for line in _lines(predictor, name, sample, probabilities, look, console):
+        shares = predictor.preprocessing.shares(sample)
+        strips = prediction_lines(shares, predictor.runs, probabilities, style)
+        lines = [strip.render(console) if console else strip.text.rstrip() for strip in strips]
+        for line in (escape_control_chars(name), *lines, ""):
             print_out(line.encode(encoding, "backslashreplace").decode(encoding))
     if any(run.head == SIGMOID for run in predictor.runs.values()):
-        print_out(sigmoid_note(predictor.classes, look))
-
-
-def _lines(
-    predictor: Predictor,
-    name: str,
-    sample: np.ndarray,
-    probabilities: dict[int, np.ndarray],
-    look: Look,
-    console: Console | None,
-) -> Iterator[str]:
-    from logreg_tui.core.text import escape_control_chars
-    from logreg_tui.tui.text.prediction_text import prediction_lines
-
-    yield escape_control_chars(name)
-    for line in prediction_lines(predictor.preprocessing.shares(sample), predictor.runs, probabilities, look):
-        yield line.text.rstrip() if console is None else line.render(console)
-    yield ""
-
-
-def _look(console: Console | None, is_ascii: bool) -> Look:
-    from shutil import get_terminal_size
-
-    from logreg_tui.tui.text.prediction_text import Look
-
-    return Look(get_terminal_size().columns, console is not None, is_ascii)
+        print_out(sigmoid_note(predictor.classes, style))
 
 
 COMMAND = Command(

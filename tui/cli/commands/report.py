@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.options import (
     POSITIVE,
     add_data_options,
@@ -18,7 +19,7 @@ from logreg_tui.tui.cli.options import (
     integer,
     number,
 )
-from logreg_tui.tui.cli.parser import PROGRAM, Command, Parser, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,8 +115,9 @@ def _settings(values: argparse.Namespace) -> s.ExperimentSettings:
 def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
     from logreg_tui.core.experiment.listing import summarize
     from logreg_tui.core.report.write import check_figures, check_target
-    from logreg_tui.tui.text.exit_summary import quoted
-    from logreg_tui.tui.text.training_log import print_out, train_plainly
+    from logreg_tui.tui.text.exit_summary import shell_word
+    from logreg_tui.tui.text.output import print_out
+    from logreg_tui.tui.text.training_log import train_plainly
 
     # Before hours of training rather than behind them.
     check_target(target)
@@ -126,10 +128,10 @@ def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
     if training.directory is None:
         return status
     if status or summarize(training.directory).state != "finished":
-        directory = quoted(training.directory)
+        directory = shell_word(training.directory)
         print_out(
             f"no report yet: {PROGRAM} resume {directory} --no-screen, then "
-            f"{PROGRAM} report {directory} -o {quoted(target)}"
+            f"{PROGRAM} report {directory} -o {shell_word(target)}"
         )
         return status or 1
     return _report([training.directory], target)

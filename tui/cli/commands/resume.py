@@ -27,9 +27,9 @@ def run(values: argparse.Namespace) -> int:
     start = partial(resume_experiment, directory, epochs=values.epochs)
     if values.no_screen:
         _check_no_screen_options(values)
-        from logreg_tui.tui.text.together import train_alone_or_together
+        from logreg_tui.tui.text.training_log import train_plainly
 
-        return train_alone_or_together(start)
+        return train_plainly(start)
     check_terminal()
     from logreg_tui.tui.cli.launch import show
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from logreg_tui.tui.cli.parser import PROGRAM, Command, add_directory, to_path
+from logreg_tui.core.settings import PROGRAM
+from logreg_tui.tui.cli.parser import Command, add_directory, to_path
 
 
 def run(values: argparse.Namespace) -> int:

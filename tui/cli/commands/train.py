@@ -13,9 +13,9 @@ def run(values: argparse.Namespace) -> int:
     """Train without a screen."""
     settings = to_settings(values)
     from logreg_tui.core.session.start import run_experiment
-    from logreg_tui.tui.text.together import train_alone_or_together
+    from logreg_tui.tui.text.training_log import train_plainly
 
-    return train_alone_or_together(partial(run_experiment, settings))
+    return train_plainly(partial(run_experiment, settings))
 
 
 COMMAND = Command(

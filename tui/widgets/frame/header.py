@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from rich.style import Style
 
+from logreg_tui.core.settings import PROGRAM
 from logreg_tui.core.training.events import ExperimentStarted
 from logreg_tui.tui.number_format import shorten, shown_path
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.spans import Part, strip_of, width_of
 
-PROGRAM = "logreg-tui"
 DATASET_WIDTH = 24
 DEVICE_WIDTH = 24
 LEAST_PATH_WIDTH = 10
