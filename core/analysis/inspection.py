@@ -93,6 +93,12 @@ class HeadFacts:
     certain: float
     """Share of samples to whose label the model gives a probability above CERTAIN."""
 
+    @property
+    def gradient_left(self) -> float:
+        """Share of the gradient that the head's slope lets through."""
+        before = self.mean_gradient_without_head
+        return self.mean_gradient / before if before else 0.0
+
 
 def inspect_mistakes(parameters: ParametersSnapshot, inputs: Inputs, labels: np.ndarray) -> Mistakes:
     """Return what a model predicts for samples with labels of shape (samples,).

@@ -1,1 +1,1 @@
-"""The written comparison of both heads."""
+"""The written comparison of both heads: facts in modules, all prose in templates."""

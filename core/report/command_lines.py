@@ -1,4 +1,4 @@
-"""How an experiment is done again: the command line that its config.json comes to."""
+"""Command lines that do an experiment again, from its config.json."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from logreg_tui.core import settings as s
-from logreg_tui.core.report.runs import ReportedRun, Setup
+from logreg_tui.core.report.runs import ReportedExperiment, ReportedRun
 from logreg_tui.core.settings import PROGRAM, ExperimentSettings, RunSettings, Schedule
 
 
-def runs_of_report(
+def original_runs(
     l2: float, learning_rate: float, seed: int, step_size: int, epochs: int
 ) -> tuple[RunSettings, RunSettings]:
     """Return the original's two runs: sigmoid with a constant rate, logits with steps of a tenth."""
@@ -23,71 +23,69 @@ def runs_of_report(
     )
 
 
-def command_again(setup: Setup, runs: Sequence[ReportedRun]) -> str:
-    """Return the command that does an experiment again; `repeat` where no options say what was done."""
-    settings = setup.settings
-    words = None if _was_steered(setup, runs) else _grid_words(settings) or _report_words(settings)
-    return shlex.join(words or [PROGRAM, "repeat", str(setup.directory)])
+def command_again(experiment: ReportedExperiment, runs: Sequence[ReportedRun]) -> str:
+    """Return the command that does an experiment again; `repeat` if no options ask for what was done."""
+    settings = experiment.config.settings
+    words = None if _was_steered(experiment, runs) else _grid_words(settings) or _report_words(settings)
+    return shlex.join(words or [PROGRAM, "repeat", str(experiment.directory)])
 
 
-def command_for_both_heads(setup: Setup, run: RunSettings) -> str:
+def command_for_both_heads(experiment: ReportedExperiment, run: RunSettings) -> str:
     """Return the command that trains a run with both heads, everything else the same."""
-    words = [PROGRAM, "train", *_data_words(setup.settings), "--head", *s.HEADS]
-    return shlex.join(
-        [
-            *words,
-            *_run_words([run]),
-            *_schedule_words(run.schedule),
-            *_end_words(replace(setup.settings, name=None)),
-        ]
-    )
+    settings = replace(experiment.config.settings, name=None)
+    return shlex.join(_train_words(settings, s.HEADS, [run]))
 
 
-def _was_steered(setup: Setup, runs: Sequence[ReportedRun]) -> bool:
-    """Whether somebody added or ended runs, turned knobs or went further than planned."""
-    own = [run for run in runs if run.setup is setup]
-    return len(own) != len(setup.settings.runs) or any(
-        run.compared.changes or run.history.status == "ended" or run.history.epochs != setup.settings.epochs
+def _was_steered(experiment: ReportedExperiment, runs: Sequence[ReportedRun]) -> bool:
+    """Tell if somebody added or ended runs, turned knobs or went further than planned."""
+    own = [run for run in runs if run.experiment is experiment]
+    settings = experiment.config.settings
+    return len(own) != len(settings.runs) or any(
+        run.compared.changes or run.history.status == "ended" or run.history.epochs != settings.epochs
         for run in own
     )
 
 
 def _grid_words(settings: ExperimentSettings) -> list[str] | None:
-    """Return the words of `train`; None where the runs are no grid of its options."""
+    """Return the words of `train`; None if the runs are no grid of its options."""
     runs, schedule = settings.runs, settings.runs[0].schedule
     heads = list(dict.fromkeys(run.head for run in runs))
     l2s = list(dict.fromkeys(run.l2 for run in runs))
     rates = list(dict.fromkeys(run.learning_rate for run in runs))
-    is_grid = s.grid(heads, l2s, rates, list(dict.fromkeys(run.seed for run in runs)), schedule) == runs
-    if not is_grid or schedule != _schedule_of_options(schedule, settings.epochs):
-        return None
-    words = [PROGRAM, "train", *_data_words(settings), "--head", *heads]
-    return [*words, *_run_words(runs), *_schedule_words(schedule), *_end_words(settings)]
-
-
-def _schedule_of_options(schedule: Schedule, epochs: int) -> Schedule:
-    """Return the schedule that the command line makes of a schedule's options."""
+    seeds = list(dict.fromkeys(run.seed for run in runs))
+    # The schedule that the options make has defaults for what they do not say.
     kind = schedule.kind
     size = schedule.step_size if kind == "step" else s.DEFAULT_STEP_SIZE
-    return Schedule(kind, size, schedule.gamma if kind in s.DEFAULT_GAMMA else 1.0, epochs)
+    asked = Schedule(kind, size, schedule.gamma if kind in s.DEFAULT_GAMMA else 1.0, settings.epochs)
+    return _train_words(settings, heads, runs) if s.grid(heads, l2s, rates, seeds, asked) == runs else None
+
+
+def _train_words(
+    settings: ExperimentSettings, heads: Sequence[str], runs: Sequence[RunSettings]
+) -> list[str]:
+    schedule = runs[0].schedule
+    return [
+        *(PROGRAM, "train", *_data_words(settings), "--head", *heads, *_run_words(runs)),
+        *_options(
+            schedule=schedule.kind,
+            step_size=schedule.step_size if schedule.kind == "step" else None,
+            gamma=schedule.gamma if schedule.kind in s.DEFAULT_GAMMA else None,
+        ),
+        *_training_words(settings),
+    ]
 
 
 def _report_words(settings: ExperimentSettings) -> list[str] | None:
-    first, last = settings.runs[0], settings.runs[-1]
-    asked = runs_of_report(
-        first.l2, first.learning_rate, first.seed, last.schedule.step_size, settings.epochs
-    )
-    if settings.runs != asked:
+    """Return the words of `report --run`; None if the runs are not those that it trains."""
+    first, size = settings.runs[0], settings.runs[-1].schedule.step_size
+    if settings.runs != original_runs(first.l2, first.learning_rate, first.seed, size, settings.epochs):
         return None
     words = [PROGRAM, "report", "--run", "-o", "report.md", *_data_words(settings), *_run_words([first])]
-    return [*words, "--step-size", str(last.schedule.step_size), *_end_words(settings)]
+    return [*words, *_options(step_size=size), *_training_words(settings)]
 
 
 def _data_words(settings: ExperimentSettings) -> Iterator[str]:
-    yield from ("--dataset", settings.dataset)
-    if settings.data_dir is not None:
-        yield from ("--data-dir", settings.data_dir)
-    yield from ("--pixels", settings.pixels)
+    return _options(dataset=settings.dataset, data_dir=settings.data_dir, pixels=settings.pixels)
 
 
 def _run_words(runs: Sequence[RunSettings]) -> Iterator[str]:
@@ -96,21 +94,20 @@ def _run_words(runs: Sequence[RunSettings]) -> Iterator[str]:
         yield from dict.fromkeys(repr(getattr(run, name)) for run in runs)
 
 
-def _schedule_words(schedule: Schedule) -> Iterator[str]:
-    yield from ("--schedule", schedule.kind)
-    if schedule.kind == "step":
-        yield from ("--step-size", str(schedule.step_size))
-    if schedule.kind in s.DEFAULT_GAMMA:
-        yield from ("--gamma", repr(schedule.gamma))
+def _training_words(settings: ExperimentSettings) -> Iterator[str]:
+    return _options(
+        epochs=settings.epochs,
+        log_every=settings.log_every,
+        report_every=settings.report_every,
+        device=settings.device,
+        threads=settings.threads,
+        engine=None if settings.engine == "auto" else settings.engine,
+        name=settings.name,
+    )
 
 
-def _end_words(settings: ExperimentSettings) -> Iterator[str]:
-    for option in ("epochs", "log_every", "report_every"):
-        yield from (f"--{option.replace('_', '-')}", str(getattr(settings, option)))
-    yield from ("--device", settings.device)
-    if settings.threads is not None:
-        yield from ("--threads", str(settings.threads))
-    if settings.engine != "auto":
-        yield from ("--engine", settings.engine)
-    if settings.name is not None:
-        yield from ("--name", settings.name)
+def _options(**values: object) -> Iterator[str]:
+    """Yield options with their values, without those that are None."""
+    for name, value in values.items():
+        if value is not None:
+            yield from (f"--{name.replace('_', '-')}", str(value))

@@ -1,37 +1,52 @@
-"""A run with the sigmoid against one without it, in words that follow from the figures.
+"""Runs with the sigmoid against runs without it, and the figures at their heads.
 
-The two runs are chosen by their settings, never by their figures: those that differ in least beside
-the head. Chosen by test accuracy the difference would flatter whichever head has more runs.
+The two runs that stand for the heads are chosen by their settings, never by their figures: those that
+differ in least beside the head. Chosen by test accuracy the difference would flatter whichever head
+has more runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, NamedTuple
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun
-from logreg_tui.core.analysis.comparison import PAIRED, UNDERWAY, Difference
-from logreg_tui.core.analysis.diagnostics import DIVERGED
-from logreg_tui.core.report.text import accuracy_text, capital, exact, listed, points_text, sentence
-from logreg_tui.core.settings import LOGITS, SIGMOID
+from logreg_tui.core.analysis.comparison import UNDERWAY, Difference, rows_of, with_differences
+from logreg_tui.core.analysis.diagnostics import DIVERGED, RunDiagnosis, diagnose
+from logreg_tui.core.analysis.inspection import HeadFacts, head_facts
+from logreg_tui.core.analysis.paired_answers import pairs_of
+from logreg_tui.core.experiment.saved_model import data_at_hand
+from logreg_tui.core.report.runs import ReportedExperiment, ReportedRun
+from logreg_tui.core.settings import HEADS, LOGITS, SIGMOID
+from logreg_tui.core.text import exact
 
-PAIRED_SOURCE = "R. G. Newcombe 1998, Statistics in Medicine 17, 2635-2650, method 10"
-UNPAIRED_SOURCE = "R. G. Newcombe 1998, Statistics in Medicine 17, 873-890, method 10"
+if TYPE_CHECKING:
+    from logreg_tui.core.data.dataset import Dataset
+    from logreg_tui.core.experiment.config import ExperimentConfig
+
+MOST_PAIRS = 24
+MOST_PICTURES = 4
 KNOBS = "the knobs turned on the way"
 LOGITS_BETTER, SIGMOID_BETTER, NO_DIFFERENCE, UNKNOWN = "logits", "sigmoid", "none", "unknown"
+NOT_HERE = "the data are not on this machine"
+NO_PARAMETERS = "its parameters cannot be read"
+OTHER_EPOCH = "the parameters that are kept are not those of the newest row"
+NOT_KNOWN = "it is not known here which samples each run gets right"
 
 
 @dataclass(frozen=True, slots=True)
 class HeadComparison:
-    """Two runs on the same data."""
+    """A run with the sigmoid and one without it, on the same data."""
 
     sigmoid: ComparedRun
     logits: ComparedRun
     names: tuple[str, str]
-    """How the text calls them, the sigmoid run first."""
+    """Of both runs in the text, the sigmoid run first."""
     difference: Difference | None
-    """Test accuracy of logits minus that of sigmoid; None where one of them has none."""
+    """Test accuracy of logits minus that of sigmoid; None if one of them has none."""
 
     @property
     def runs(self) -> tuple[ComparedRun, ComparedRun]:
@@ -39,8 +54,8 @@ class HeadComparison:
         return self.sigmoid, self.logits
 
     @property
-    def beside(self) -> dict[str, str]:
-        """What else the runs differ in, with both values."""
+    def beside(self) -> dict[str, tuple[str, str] | None]:
+        """The settings beside the head in which the runs differ, with both values."""
         return beside_the_head(self.sigmoid, self.logits)
 
     @property
@@ -49,26 +64,173 @@ class HeadComparison:
         return [name for name, run in zip(self.names, self.runs, strict=True) if run.state == DIVERGED]
 
     @property
+    def underway(self) -> list[str]:
+        """The names of the runs that may still gain epochs."""
+        return [name for name, run in zip(self.names, self.runs, strict=True) if run.state in UNDERWAY]
+
+    @property
+    def shorter(self) -> str | None:
+        """The name of the run with fewer epochs, if both ended soundly."""
+        epochs = [run.epochs or 0 for run in self.runs]
+        return None if epochs[0] == epochs[1] or self.diverged else self.names[epochs[0] > epochs[1]]
+
+    @property
     def outcome(self) -> str:
-        """Which head the 95 % interval finds more accurate, NO_DIFFERENCE or UNKNOWN."""
-        interval = None if self.difference is None else self.difference.interval
-        if interval is None:
+        """LOGITS_BETTER, SIGMOID_BETTER, NO_DIFFERENCE, or UNKNOWN without an interval."""
+        if self.difference is None or self.difference.interval is None:
             return UNKNOWN
-        if interval.low > 0:
-            return LOGITS_BETTER
-        return SIGMOID_BETTER if interval.high < 0 else NO_DIFFERENCE
+        low, high = self.difference.interval
+        return LOGITS_BETTER if low > 0 else SIGMOID_BETTER if high < 0 else NO_DIFFERENCE
 
     @property
     def is_fair(self) -> bool:
-        """Whether what differs can be put down to the head."""
+        """True if any difference can be put down to the head."""
         return not self.beside and not self.diverged
+
+
+@dataclass(frozen=True, slots=True)
+class RunAnalysis:
+    """A run with its diagnosis, which has the figures at its head if they can be measured."""
+
+    run: ReportedRun
+    diagnosis: RunDiagnosis
+    missing: str
+    """Why there are no figures at its head; empty if there are."""
+
+    @property
+    def facts(self) -> HeadFacts | None:
+        """The figures at its head."""
+        return self.diagnosis.facts
+
+    @property
+    def is_late(self) -> bool:
+        """True if the figures at its head are of another epoch than its newest sound row."""
+        return self.facts is not None and self.facts.epoch != self.run.compared.epochs
+
+    @property
+    def why_not_paired(self) -> str:
+        """Why its right answers are not known; empty if they should be."""
+        return OTHER_EPOCH if self.is_late else self.missing
+
+
+class SeedMean(NamedTuple):
+    """Differences between the heads over seeds, everything else the same."""
+
+    run: ComparedRun
+    """One of the runs."""
+    seeds: int
+    mean: float
+    """Percentage points."""
+    deviation: float
+    """Standard deviation (n - 1), percentage points."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """Runs that are tested on the same samples."""
+
+    runs: tuple[ReportedRun, ...]
+    pairs: tuple[HeadComparison, ...]
+    """The first stands for the heads; more if several pairs of runs differ in their head alone."""
+    left_out: int
+    """Further such pairs."""
+    analyses: tuple[RunAnalysis, ...]
+    """Of the runs of the first pair; without one, of the first run that has figures, if any."""
+
+    @property
+    def pair(self) -> HeadComparison | None:
+        """The pair that stands for the heads; None if one of them is missing."""
+        return self.pairs[0] if self.pairs else None
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """Of the first experiment: sizes are the same in all."""
+        return self.runs[0].experiment.config
+
+    @property
+    def experiments(self) -> list[ReportedExperiment]:
+        """The experiments of the runs, each once."""
+        return list({run.experiment.directory: run.experiment for run in self.runs}.values())
+
+    @property
+    def with_figures(self) -> list[ReportedRun]:
+        """The runs that have figures."""
+        return [run for run in self.runs if run.has_figures]
+
+    @property
+    def heads(self) -> list[str]:
+        """The heads that have figures."""
+        return [head for head in HEADS if self.of_head(head)]
+
+    @property
+    def why_not_paired(self) -> str:
+        """Why the interval of the first pair is not paired, if it is not."""
+        reasons = [analysis.why_not_paired for analysis in self.analyses]
+        return next((reason for reason in reasons if reason), NOT_KNOWN)
+
+    def of_head(self, head: str) -> list[ReportedRun]:
+        """Return the runs of a head that have figures."""
+        return [run for run in self.with_figures if run.compared.head == head]
+
+    @property
+    def pictured(self) -> list[ReportedRun]:
+        """The runs whose weights are shown: all if they are few, else the best of each head."""
+        if len(self.with_figures) <= MOST_PICTURES:
+            return self.with_figures
+        return [most_accurate(self.of_head(head)) for head in self.heads]
+
+    def count(self, outcome: str) -> int:
+        """Return the number of pairs with an outcome."""
+        return [pair.outcome for pair in self.pairs].count(outcome)
+
+    @property
+    def seed_means(self) -> list[SeedMean]:
+        """The mean difference over several seeds, for each of their settings."""
+        groups: dict[object, dict[int, tuple[ComparedRun, float]]] = {}
+        for pair in self.pairs:
+            run = pair.sigmoid
+            settings = run.l2, run.learning_rate, run.schedule, run.pixels, run.epochs
+            if pair.difference is not None and not run.changes:
+                groups.setdefault(settings, {})[run.seed] = run, pair.difference.points
+        found = []
+        for of_seeds in groups.values():
+            runs, points = zip(*of_seeds.values(), strict=True)
+            if len(points) > 1:
+                found.append(SeedMean(runs[0], len(points), fmean(points), stdev(points)))
+        return found
+
+
+def most_accurate(runs: Sequence[ReportedRun]) -> ReportedRun:
+    """Return the run with the highest test accuracy."""
+    return max(runs, key=lambda run: run.compared.test_accuracy or 0.0)
+
+
+def compare_heads(runs: Sequence[ReportedRun]) -> RunComparison:
+    """Compare runs that are tested on the same samples."""
+    places = opponents([run.compared for run in runs])
+    # Beside a first pair that is not fair none is: the pairs most alike come first.
+    chosen = places[:1] + [place for place in places[1:] if _is_fair(*(runs[at].compared for at in place))]
+    pairs = tuple(_pair(*(runs[at] for at in place)) for place in chosen[:MOST_PAIRS])
+    looked_at = [runs[at] for at in places[0]] if places else [run for run in runs if run.has_figures][:1]
+    left_out = max(0, len(chosen) - MOST_PAIRS)
+    return RunComparison(tuple(runs), pairs, left_out, tuple(_analyses(looked_at)))
+
+
+def _is_fair(sigmoid: ComparedRun, logits: ComparedRun) -> bool:
+    return HeadComparison(sigmoid, logits, ("", ""), None).is_fair
+
+
+def _pair(sigmoid: ReportedRun, logits: ReportedRun) -> HeadComparison:
+    pair = [sigmoid.compared, logits.compared]
+    rows = with_differences(rows_of(pair), sigmoid.compared.key, pairs_of(pair, sigmoid.compared))
+    return HeadComparison(sigmoid.compared, logits.compared, (sigmoid.name, logits.name), rows[1].difference)
 
 
 def opponents(runs: Sequence[ComparedRun]) -> list[tuple[int, int]]:
     """Return all pairs of a sigmoid and a logits run as places in `runs`, those most alike first."""
     of_head = {
         head: [at for at, run in enumerate(runs) if run.head == head and run.epochs is not None]
-        for head in (SIGMOID, LOGITS)
+        for head in HEADS
     }
     pairs = product(of_head[SIGMOID], of_head[LOGITS])
     return sorted(pairs, key=lambda pair: _unlikeness(runs[pair[0]], runs[pair[1]]))
@@ -79,104 +241,58 @@ def _unlikeness(sigmoid: ComparedRun, logits: ComparedRun) -> tuple[int, int, bo
     return diverged, len(beside_the_head(sigmoid, logits)), sigmoid.origin != logits.origin
 
 
-def beside_the_head(sigmoid: ComparedRun, logits: ComparedRun) -> dict[str, str]:
-    """Return what two runs differ in beside the head, in words without and with both values."""
-    found = {
-        name: f"{name} ({show(sigmoid)} with the sigmoid, {show(logits)} without it)"
-        for name, show in _SETTINGS.items()
-        if show(sigmoid) != show(logits)
+def beside_the_head(sigmoid: ComparedRun, logits: ComparedRun) -> dict[str, tuple[str, str] | None]:
+    """Return the settings beside the head in which two runs differ, with both values; KNOBS has none."""
+    one, other = settings_of(sigmoid), settings_of(logits)
+    found: dict[str, tuple[str, str] | None] = {
+        name: (one[name], other[name]) for name in one if one[name] != other[name]
     }
-    if sigmoid.changes != logits.changes:
-        found[KNOBS] = KNOBS
-    return found
+    return found if sigmoid.changes == logits.changes else {**found, KNOBS: None}
 
 
-_SETTINGS: dict[str, Callable[[ComparedRun], str]] = {
-    "pixels": lambda run: run.pixels,
-    "lambda": lambda run: exact(run.l2),
-    "learning rate": lambda run: exact(run.learning_rate),
-    "schedule": lambda run: run.schedule,
-    "seed": lambda run: str(run.seed),
-    "epochs": lambda run: f"{run.epochs:,}",
-}
+def settings_of(run: ComparedRun) -> dict[str, str]:
+    """Return the settings of a run beside its head, as the report writes them."""
+    return {
+        "pixels": run.pixels,
+        "lambda": exact(run.l2),
+        "learning rate": exact(run.learning_rate),
+        "schedule": run.schedule,
+        "seed": str(run.seed),
+        "epochs": "none" if run.epochs is None else f"{run.epochs:,}",
+    }
 
 
-def accuracy_words(contest: HeadComparison) -> str:
-    """Return both accuracies and their difference with its interval, as sentences."""
-    difference = contest.difference
-    with_sigmoid, without = (run.test_accuracy for run in contest.runs)
-    if difference is None or with_sigmoid is None or without is None:
-        return "There are no figures of both heads to compare."
-    interval = difference.interval
-    reach = "" if interval is None else f" (95 % interval {ends(difference)})"
-    return (
-        f"The test accuracy is {accuracy_text(without)} without the sigmoid ({contest.names[1]}) and "
-        f"{accuracy_text(with_sigmoid)} with it ({contest.names[0]}): a difference of "
-        f"{points_text(difference.points)} percentage points{reach}. {_meaning(contest)}"
-    )
-
-
-def ends(difference: Difference) -> str:
-    """Return both ends of an interval, or why there is none."""
-    if difference.interval is None:
-        return difference.method
-    low, high = map(points_text, difference.interval)
-    return f"{low} to {high}"
-
-
-def _meaning(contest: HeadComparison) -> str:
-    better = {LOGITS_BETTER: "without the sigmoid", SIGMOID_BETTER: "with the sigmoid"}
-    if contest.diverged:
-        return sentence(f"{listed(contest.diverged)} diverged: that is no comparison of the heads")
-    if contest.outcome in better:
-        return f"The interval does not include 0: the run {better[contest.outcome]} is the more accurate one."
-    if contest.outcome == NO_DIFFERENCE:
-        return (
-            "The interval includes 0: these test samples do not show that the accuracies differ; differences "
-            "inside it remain possible."
+def _analyses(runs: Sequence[ReportedRun]) -> Iterator[RunAnalysis]:
+    """Yield the analyses of runs, with the figures at their heads if the training data are at hand."""
+    data: Dataset | None = None
+    source: object = None
+    for run in runs:
+        missing, facts, config = _missing(run), None, run.experiment.config
+        if not missing:
+            settings = config.settings
+            of_run = settings.dataset, settings.data_dir, settings.pixels
+            # Kept for the next run: to read and scale the data takes longer than to look.
+            if source != of_run:
+                data, source = None, of_run
+                data = data_at_hand(config)
+            facts = _measured(run, data)
+            missing = NOT_HERE if facts is None else ""
+        diagnosis = diagnose(
+            run.history, config.classes, config.settings.pixels, facts, until=run.compared.epochs
         )
-    return "Without an interval it cannot be said whether that is more than chance."
+        assert diagnosis is not None
+        yield RunAnalysis(run, diagnosis, missing)
 
 
-def method_words(contest: HeadComparison, why_not_paired: str) -> str:
-    """Return how the interval was made and what it does not cover; nothing where there is none."""
-    difference = contest.difference
-    if difference is None or difference.interval is None:
-        return ""
-    samples = contest.sigmoid.origin.test_samples
-    how = (
-        f"The interval is paired: both runs answered the same {samples} test samples ({PAIRED_SOURCE})."
-        if difference.method == PAIRED
-        else f"The interval is that of two independent test sets ({UNPAIRED_SOURCE}), because "
-        f"{why_not_paired}; both runs answered the same samples, so it is mostly wider than need be."
-    )
-    return f"{how} It covers which samples happened to be tested, not how another seed would have come out."
+def _missing(run: ReportedRun) -> str:
+    if run.parameters is None:
+        return NO_PARAMETERS
+    return "" if run.parameters.head == run.compared.head else OTHER_EPOCH
 
 
-def fairness_words(contest: HeadComparison) -> list[str]:
-    """Return what keeps the difference from being the head's alone, as paragraphs."""
-    said = []
-    for name, run in zip(contest.names, contest.runs, strict=True):
-        if run.state == DIVERGED:
-            said.append(
-                f"{capital(name)} diverged: its figures are those of its last sound row, epoch "
-                f"{run.epochs:,}. That shows a learning rate too large for it, not what its head can do."
-            )
-        elif run.state in UNDERWAY:
-            said.append(f"{capital(name)} is not done: its figures are those of epoch {run.epochs:,}.")
-    if contest.beside:
-        said.append(
-            f"Beside the head the runs differ in {listed(list(contest.beside.values()))}: what differs in "
-            f"the figures is then not the head's alone.{_shorter(contest)}"
-        )
-    elif not contest.diverged:
-        said.append("The two runs have all other settings in common: what differs is the head alone.")
-    return said
-
-
-def _shorter(contest: HeadComparison) -> str:
-    epochs = [run.epochs or 0 for run in contest.runs]
-    if epochs[0] == epochs[1] or contest.diverged:
-        return ""
-    name = contest.names[epochs[0] > epochs[1]]
-    return f" {capital(name)} had fewer epochs, and may have had more to gain."
+def _measured(run: ReportedRun, data: Dataset | None) -> HeadFacts | None:
+    parameters = run.parameters
+    assert parameters is not None
+    if data is None or (data.classes, data.train_inputs.shape[1]) != parameters.weight.shape:
+        return None
+    return head_facts(parameters, data.train_inputs, data.train_labels)

@@ -1,14 +1,16 @@
-"""What the report is written from: experiments as their directories have them, each read once.
+"""The experiments of a report, as their directories have them, each read once.
 
-Directories may come from strangers: what does not fit together is refused, or is None.
+Directories may come from strangers: values that do not fit together are refused, or are None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, RunReader, origin_of, read_history
 from logreg_tui.core.analysis.diagnostics import DIVERGED
@@ -16,75 +18,56 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.saved_model import saved_parameters
-from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.snapshots import ParametersSnapshot
 
-_VERSIONS = ("logreg-tui", "torch", "numpy", "python")
-
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """An experiment as its config.json describes it."""
+class ReportedExperiment:
+    """An experiment that is reported on."""
 
     directory: Path
     """As it was named."""
     letter: str
-    """Tells it from the others of the report; empty where it is the only one."""
+    """Tells it from the others of the report; empty if it is the only one."""
     config: ExperimentConfig
-    dataset: str
-    train_samples: int
-    test_samples: int
-    features: int
-    classes: int
-    image_shape: tuple[int, int] | None
-    """Rows and columns where the features of a sample form an image."""
-    started: str
-    """In words, UTC."""
-    device: str
-    versions: tuple[str, ...]
-
-    @property
-    def settings(self) -> ExperimentSettings:
-        """As the experiment was started."""
-        return self.config.settings
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedRun:
     """One run with all that the report tells of it."""
 
-    setup: Setup
+    experiment: ReportedExperiment
     compared: ComparedRun
     history: RunHistory
     rows: tuple[RowLogged, ...]
     """One for each report point."""
     parameters: ParametersSnapshot | None
-    """The newest that are kept; None where they cannot be read."""
+    """The newest that are kept; None if they cannot be read."""
 
     @property
     def label(self) -> str:
         """The run's number, behind the letter of its experiment."""
-        return f"{self.setup.letter}{self.compared.run}"
+        return f"{self.experiment.letter}{self.compared.run}"
 
     @property
     def name(self) -> str:
-        """How the text calls it."""
+        """Its name in the text."""
         return f"run {self.label}"
 
     @property
     def has_figures(self) -> bool:
-        """Whether there is a row in which everything is finite."""
+        """True if there is a row in which everything is finite."""
         return self.compared.epochs is not None
 
 
 def read_experiments(directories: Sequence[Path]) -> list[list[ReportedRun]]:
     """Return the runs of experiments, in a list for each data they are tested on.
 
-    Raises UserError where a directory is none, or damaged, or nothing has been logged in any.
+    Raises UserError if a directory is no experiment or damaged, or if nothing has been logged in any.
     """
     unique = list({directory.resolve(): directory for directory in reversed(directories)}.values())[::-1]
     letters = _letters(len(unique)) if len(unique) > 1 else [""]
@@ -97,11 +80,6 @@ def read_experiments(directories: Sequence[Path]) -> list[list[ReportedRun]]:
     return list(groups.values())
 
 
-def setups_of(runs: Iterable[ReportedRun]) -> list[Setup]:
-    """Return the experiments of runs, each once."""
-    return list({run.setup.directory: run.setup for run in runs}.values())
-
-
 def _letters(count: int) -> list[str]:
     """Return A to Z, AA, AB and so on."""
     letters = [""]
@@ -112,24 +90,20 @@ def _letters(count: int) -> list[str]:
 
 
 def _read(directory: Path, letter: str) -> list[ReportedRun]:
-    setup, history = _setup(directory, letter), _history_of(directory)
+    experiment = ReportedExperiment(directory, letter, read_config(directory))
+    history = read_history(directory)
+    history.state = summarize(directory).state
     parameters = saved_parameters(directory)
     return [
         ReportedRun(
-            setup,
+            experiment,
             compared,
             history.runs[compared.run],
             _report_rows(history, compared.run),
-            _fitting(parameters.get(compared.run), setup, compared),
+            _checked(parameters.get(compared.run), experiment.config, compared),
         )
         for compared in RunReader(origin_of(directory)).read(history)
     ]
-
-
-def _history_of(directory: Path) -> History:
-    history = read_history(directory)
-    history.state = summarize(directory).state
-    return history
 
 
 def _report_rows(history: History, number: int) -> tuple[RowLogged, ...]:
@@ -140,38 +114,18 @@ def _report_rows(history: History, number: int) -> tuple[RowLogged, ...]:
     return tuple(rows)
 
 
-def _fitting(
-    parameters: ParametersSnapshot | None, setup: Setup, compared: ComparedRun
+def _checked(
+    parameters: ParametersSnapshot | None, config: ExperimentConfig, compared: ComparedRun
 ) -> ParametersSnapshot | None:
-    """Return parameters that are of the data's shape, and numbers throughout."""
-    import numpy as np
-
+    """Return the parameters, None unless they are of the data's shape and finite float32 throughout."""
     if parameters is None:
         return None
     weight, bias = parameters.weight, parameters.bias
-    fits = weight.shape == (setup.classes, setup.features) and bias.shape == (setup.classes,)
-    is_sound = fits and weight.dtype == bias.dtype == np.float32 and bool(np.isfinite(weight).all())
-    if not is_sound or not np.isfinite(bias).all():
+    if (weight.shape, bias.shape) != ((config.classes, config.features), (config.classes,)):
+        return None
+    if not all(values.dtype == np.float32 and np.isfinite(values).all() for values in (weight, bias)):
         return None
     # A run that diverged keeps the parameters of its last sound row, under the epoch of the row after.
     if compared.state == DIVERGED and compared.epochs is not None:
         return replace(parameters, epoch=compared.epochs)
     return parameters
-
-
-def _setup(directory: Path, letter: str) -> Setup:
-    config = read_config(directory)
-    return Setup(
-        directory,
-        letter,
-        config,
-        config.dataset,
-        config.train_samples,
-        config.test_samples,
-        config.features,
-        config.classes,
-        config.image_shape,
-        "unknown" if config.started is None else f"{config.started:%Y-%m-%d %H:%M} UTC",
-        config.device,
-        tuple(f"{name} {config.versions[name]}" for name in _VERSIONS if name in config.versions),
-    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from logreg_tui.core.report import write as report
+from logreg_tui.core.report import figures
 from logreg_tui.core.report.write import write_report
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
@@ -54,8 +54,8 @@ def draw_nothing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         drawn.append(title)
         target.write_text(title)
 
-    monkeypatch.setattr(report, "draw_curves", curves)
-    monkeypatch.setattr(report, "draw_weights", weights)
+    monkeypatch.setattr(figures, "draw_curves", curves)
+    monkeypatch.setattr(figures, "draw_weights", weights)
     return drawn
 
 

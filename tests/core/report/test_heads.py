@@ -17,61 +17,66 @@ from logreg_tui.core.analysis.comparison import (
     with_differences,
 )
 from logreg_tui.core.analysis.intervals import Interval
+from logreg_tui.core.report.format import unwrapped
 from logreg_tui.core.report.heads import (
     LOGITS_BETTER,
     NO_DIFFERENCE,
     SIGMOID_BETTER,
     UNKNOWN,
     HeadComparison,
-    accuracy_words,
-    fairness_words,
-    method_words,
     opponents,
 )
+from logreg_tui.core.report.write import templates
 from logreg_tui.core.settings import RunSettings, Schedule
 
 
-def contest(
+def said(about: str, *facts: object) -> str:
+    """Return the sentences about a pair: a macro of the template."""
+    macro = getattr(templates().get_template("heads.md.j2").module, about)
+    return unwrapped(macro(*facts))
+
+
+def pair(
     sigmoid: dict[str, Any] | None = None,
     logits: dict[str, Any] | None = None,
-    pairs: ContingencyTable | None = None,
+    answers: ContingencyTable | None = None,
 ) -> HeadComparison:
-    """Return a contest of run 1, sigmoid, and run 2, logits, with what is special about them."""
+    """Return a comparison of run 1, sigmoid, and run 2, logits, with what is special about them."""
     one = made(1, **{"accuracy": 0.9, **(sigmoid or {})})
     two = made(2, **{"accuracy": 0.92, "settings": RunSettings("logits"), **(logits or {})})
-    rows = with_differences(rows_of([one, two]), one.key, {two.key: pairs} if pairs else {})
+    rows = with_differences(rows_of([one, two]), one.key, {two.key: answers} if answers else {})
     return HeadComparison(one, two, ("run 1", "run 2"), rows[1].difference)
 
 
 CASES = {
-    "better": (contest(), LOGITS_BETTER, "the run without the sigmoid is the more accurate one"),
+    "better": (pair(), LOGITS_BETTER, "the run without the sigmoid is the more accurate one"),
     "worse": (
-        contest(logits={"accuracy": 0.88}),
+        pair(logits={"accuracy": 0.88}),
         SIGMOID_BETTER,
         "the run with the sigmoid is the more accurate one",
     ),
     "not to be told apart": (
-        contest(logits={"accuracy": 0.903}),
+        pair(logits={"accuracy": 0.903}),
         NO_DIFFERENCE,
         "The interval includes 0: these test samples do not show that the accuracies differ",
     ),
     "the same": (
-        contest(logits={"accuracy": 0.9}),
+        pair(logits={"accuracy": 0.9}),
         NO_DIFFERENCE,
         "a difference of 0.00 percentage points (95 % interval -0.83 to +0.83). The interval includes 0",
     ),
     "on another test set": (
-        contest(logits={"origin": ORIGIN.__class__("/b", "b", "mnist", "raw", "e" * 64, 10_000)}),
+        pair(logits={"origin": ORIGIN.__class__("/b", "b", "mnist", "raw", "e" * 64, 10_000)}),
         UNKNOWN,
         "Without an interval it cannot be said",
     ),
     "without figures": (
-        contest(logits={"accuracy": None, "epochs": None}),
+        pair(logits={"accuracy": None, "epochs": None}),
         UNKNOWN,
         "There are no figures of both heads to compare.",
     ),
     "diverged": (
-        contest(logits={"state": "diverged"}),
+        pair(logits={"state": "diverged"}),
         LOGITS_BETTER,
         "Run 2 diverged: that is no comparison of the heads.",
     ),
@@ -81,64 +86,64 @@ CASES = {
 @pytest.mark.parametrize(("match", "outcome", "words"), CASES.values(), ids=CASES)
 def test_the_words_follow_from_the_figures(match: HeadComparison, outcome: str, words: str) -> None:
     assert match.outcome == outcome
-    said = accuracy_words(match)
-    assert words in said
+    text = said("accuracy", match)
+    assert words in text
     for other in ("is the more accurate one", "The interval includes 0"):
-        assert other in words or other not in said
+        assert other in words or other not in text
 
 
 def test_the_difference_is_that_of_the_logits() -> None:
-    said = accuracy_words(contest())
-    assert "0.9200 without the sigmoid (run 2) and 0.9000 with it (run 1)" in said
-    assert "+2.00 percentage points (95 % interval +1.21 to +2.79)" in said
+    text = said("accuracy", pair())
+    assert "0.9200 without the sigmoid (run 2) and 0.9000 with it (run 1)" in text
+    assert "+2.00 percentage points (95 % interval +1.21 to +2.79)" in text
 
 
 def test_an_end_next_to_0_is_not_rounded_to_it() -> None:
     match = HeadComparison(
         made(1), made(2, 0.901), ("run 1", "run 2"), Difference(0.1, Interval(0.004, 0.196), PAIRED)
     )
-    assert "95 % interval +0.004 to +0.20" in accuracy_words(match)
+    assert "95 % interval +0.004 to +0.20" in said("accuracy", match)
 
 
 def test_paired_and_unpaired_intervals_name_their_source_and_why() -> None:
-    paired = contest(pairs=ContingencyTable(8900, 300, 100, 700))
+    paired = pair(answers=ContingencyTable(8900, 300, 100, 700))
     assert paired.difference is not None
     assert paired.difference.method == PAIRED
-    assert "paired: both runs answered the same 10000 test samples" in method_words(paired, "?")
-    assert "2635-2650" in method_words(paired, "?")
-    unpaired = contest()
+    assert "paired: both runs answered the same 10000 test samples" in said("method", paired, "?")
+    assert "2635-2650" in said("method", paired, "?")
+    unpaired = pair()
     assert unpaired.difference is not None
     assert unpaired.difference.method == UNPAIRED
-    assert "873-890" in method_words(unpaired, "the data are gone")
-    assert "because the data are gone" in method_words(unpaired, "the data are gone")
-    assert "not how another seed" in method_words(unpaired, "")
-    assert method_words(contest(logits={"accuracy": None}), "") == ""
+    assert "873-890" in said("method", unpaired, "the data are gone")
+    assert "because the data are gone" in said("method", unpaired, "the data are gone")
+    assert "not how another seed" in said("method", unpaired, "")
+    assert said("method", pair(logits={"accuracy": None}), "") == "\n"
 
 
 ALIKE = "The two runs have all other settings in common: what differs is the head alone."
 FAIRNESS = {
-    "alike": (contest(), [ALIKE]),
+    "alike": (pair(), [ALIKE]),
     "lambda": (
-        contest(logits={"settings": RunSettings("logits", l2=1e-05)}),
+        pair(logits={"settings": RunSettings("logits", l2=1e-05)}),
         ["lambda (0.001 with the sigmoid, 0.00001 without it)", "not the head's alone"],
     ),
     "schedule": (
-        contest(logits={"settings": RunSettings("logits", schedule=Schedule("step", 1000, 0.1))}),
+        pair(logits={"settings": RunSettings("logits", schedule=Schedule("step", 1000, 0.1))}),
         ["schedule (constant with the sigmoid, x0.1 every 1,000 without it)", "not the head's alone"],
     ),
     "rate and seed": (
-        contest(logits={"settings": RunSettings("logits", learning_rate=0.5, seed=3)}),
+        pair(logits={"settings": RunSettings("logits", learning_rate=0.5, seed=3)}),
         ["learning rate (0.01 with the sigmoid, 0.5 without it) and seed (0 with"],
     ),
     "a shorter sigmoid run": (
-        contest(sigmoid={"epochs": 50}),
+        pair(sigmoid={"epochs": 50}),
         ["epochs (50 with the sigmoid, 100 without it)", "Run 1 had fewer epochs, and may have had more"],
     ),
-    "a shorter logits run": (contest(logits={"epochs": 50}), ["Run 2 had fewer epochs"]),
-    "turned knobs": (contest(sigmoid={"changes": ("10: lr",)}), ["differ in the knobs turned on the way"]),
-    "still training": (contest(logits={"state": "training"}), ["Run 2 is not done", ALIKE]),
+    "a shorter logits run": (pair(logits={"epochs": 50}), ["Run 2 had fewer epochs"]),
+    "turned knobs": (pair(sigmoid={"changes": ("10: lr",)}), ["differ in the knobs turned on the way"]),
+    "still training": (pair(logits={"state": "training"}), ["Run 2 is not done", ALIKE]),
     "diverged": (
-        contest(sigmoid={"state": "diverged", "epochs": 40}),
+        pair(sigmoid={"state": "diverged", "epochs": 40}),
         ["Run 1 diverged: its figures are those of its last sound row, epoch 40.", "epochs (40 with"],
     ),
 }
@@ -146,10 +151,10 @@ FAIRNESS = {
 
 @pytest.mark.parametrize(("match", "words"), FAIRNESS.values(), ids=FAIRNESS)
 def test_what_else_differs_is_said(match: HeadComparison, words: list[str]) -> None:
-    said = "\n".join(fairness_words(match))
+    text = said("fairness", match)
     for part in words:
-        assert part in said
-    assert (ALIKE in said) == (ALIKE in words)
+        assert part in text
+    assert (ALIKE in text) == (ALIKE in words)
 
 
 def test_runs_are_opposed_that_differ_in_least_whatever_their_figures() -> None:

@@ -13,8 +13,8 @@ import pytest
 from helpers.reporting import HEADINGS, both_heads, draw_nothing, rewritten, trained, written
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.report import head_facts as report_head
-from logreg_tui.core.report import runs as report_data
+from logreg_tui.core.report import heads
+from logreg_tui.core.report import runs as report_runs
 from logreg_tui.core.report.write import check_target, write_report
 from logreg_tui.core.settings import Schedule, grid
 from logreg_tui.core.training.events import SettingChanged, to_record
@@ -41,7 +41,7 @@ def quick_figures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_without_the_data_it_says_so(
     directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report_head, "data_at_hand", lambda kept: None)
+    monkeypatch.setattr(heads, "data_at_hand", lambda kept: None)
     monkeypatch.setattr("logreg_tui.core.experiment.saved_model.data_at_hand", lambda kept: None)
     text = written(tmp_path / "report.md", directory)
     assert text.count("are missing: the data are not on this machine.") == 2
@@ -61,9 +61,9 @@ def test_without_parameters_there_are_no_pictures(directory: Path, tmp_path: Pat
 def test_parameters_of_another_epoch_are_named_as_such(
     directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved = report_data.saved_parameters
+    saved = report_runs.saved_parameters
     monkeypatch.setattr(
-        report_data,
+        report_runs,
         "saved_parameters",
         lambda place: {run: replace(shown, epoch=37) for run, shown in saved(place).items()},
     )

@@ -105,16 +105,17 @@ def run(values: argparse.Namespace) -> int:
 
 
 def _settings(values: argparse.Namespace) -> s.ExperimentSettings:
-    from logreg_tui.core.report.command_lines import runs_of_report
+    from logreg_tui.core.report.command_lines import original_runs
 
     asked = {name: getattr(values, name, default) for name, (_, default) in values.training.items()}
     l2, rate, seed, step_size = (asked.pop(name) for name in ("l2", "lr", "seed", "step_size"))
-    return s.ExperimentSettings(runs=runs_of_report(l2, rate, seed, step_size, asked["epochs"]), **asked)
+    return s.ExperimentSettings(runs=original_runs(l2, rate, seed, step_size, asked["epochs"]), **asked)
 
 
 def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
     from logreg_tui.core.experiment.listing import summarize
-    from logreg_tui.core.report.write import check_figures, check_target
+    from logreg_tui.core.report.figures import check_figures
+    from logreg_tui.core.report.write import check_target
     from logreg_tui.tui.text.exit_summary import shell_word
     from logreg_tui.tui.text.output import print_out
     from logreg_tui.tui.text.training_log import train_plainly
@@ -167,7 +168,7 @@ def _default_signals() -> None:
 
 
 def _report(directories: Sequence[Path], target: Path) -> int:
-    from logreg_tui.core.report.text import counted
+    from logreg_tui.core.report.format import counted
     from logreg_tui.core.report.write import write_report
     from logreg_tui.core.text import escape_control_chars
 

@@ -15,7 +15,7 @@ import pytest
 
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
-from logreg_tui.core.report import write as report
+from logreg_tui.core.report import figures
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
 from logreg_tui.core.report.runs import read_experiments
 from logreg_tui.core.session import start as session
@@ -45,8 +45,10 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 @pytest.fixture(autouse=True)
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures that cost nothing."""
-    monkeypatch.setattr(report, "draw_curves", lambda curves, target: target.write_text("curves"))
-    monkeypatch.setattr(report, "draw_weights", lambda weight, shape, title, target: target.write_text(title))
+    monkeypatch.setattr(figures, "draw_curves", lambda curves, target: target.write_text("curves"))
+    monkeypatch.setattr(
+        figures, "draw_weights", lambda weight, shape, title, target: target.write_text(title)
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def trained(runs: tuple[RunSettings, ...], **settings: Any) -> Path:  # noqa: AN
 
 def words_again(directory: Path) -> list[str]:
     (runs,) = read_experiments([directory])
-    return shlex.split(command_again(runs[0].setup, runs))[1:]
+    return shlex.split(command_again(runs[0].experiment, runs))[1:]
 
 
 GRIDS: dict[str, Callable[[], ExperimentSettings]] = {
@@ -216,7 +218,7 @@ def test_the_command_for_both_heads_differs_in_the_heads_alone() -> None:
     run = RunSettings("logits", 0.25, 0.5, 9, Schedule("step", 11, 0.125, 3))
     directory = trained((run,), name="mine")
     (runs,) = read_experiments([directory])
-    words = shlex.split(command_for_both_heads(runs[0].setup, run))[1:]
+    words = shlex.split(command_for_both_heads(runs[0].experiment, run))[1:]
     settings = to_settings(parser_of("train").parse_args(words[1:]))
     assert settings.runs == (replace(run, head="sigmoid"), run)
     assert replace(settings, runs=(run,), name="mine") == read_config(directory).settings

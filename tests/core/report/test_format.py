@@ -6,17 +6,8 @@ import math
 
 import pytest
 
-from logreg_tui.core.report.text import (
-    code,
-    exact,
-    fenced,
-    listed,
-    literal_text,
-    loss_text,
-    percent,
-    points_text,
-    rounded,
-)
+from logreg_tui.core.report.format import code, fenced, listed, literal_text, points_text, unwrapped
+from logreg_tui.core.text import exact, loss_text, percent, rounded
 
 
 @pytest.mark.parametrize(
@@ -66,10 +57,30 @@ def test_code_is_one_short_inert_span() -> None:
 
 
 def test_a_block_of_code_ends_where_it_should() -> None:
-    assert fenced(["a ``` b\n```"]) == "````sh\na ``` b\\n```\n````"
+    assert fenced("a ``` b\n```") == "````sh\na ``` b\\n```\n````"
 
 
 def test_clauses_are_listed() -> None:
     assert [listed(parts) for parts in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
         "", "a", "a and b", "a, b and c",
     ]  # fmt: skip
+
+
+def test_each_paragraph_item_and_row_becomes_one_line() -> None:
+    text = """
+    # a
+    
+    
+    b
+      c
+    - d
+      e
+    - f
+
+    | g |
+    | - |
+    ````sh
+    h
+    ````
+    """
+    assert unwrapped(text) == "# a\n\nb c\n- d e\n- f\n\n| g |\n| - |\n````sh\nh\n````\n"
