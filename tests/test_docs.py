@@ -23,6 +23,7 @@ from textual.dom import DOMNode
 
 import logreg_tui.tui
 from logreg_tui.core.analysis.comparison_columns import FIELDS
+from logreg_tui.core.data.dataset import load_dataset
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
 from logreg_tui.core.training.events import RECORD_NAMES
 from logreg_tui.tui.actions import ACTIONS
@@ -31,8 +32,8 @@ from logreg_tui.tui.cli.parser import COMMANDS, Parser, parser_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = {path: path.read_text() for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))}
-README, REFERENCE, FIGURES = (
-    DOCS[ROOT / name] for name in ("README.md", "docs/reference.md", "docs/figures.md")
+README, REFERENCE, FIGURES, DATA = (
+    DOCS[ROOT / name] for name in ("README.md", "docs/reference.md", "docs/figures.md", "docs/data.md")
 )
 MOST_LINES = 190
 """Of the README: more is not read."""
@@ -239,15 +240,15 @@ def bound_keys() -> Iterator[str]:
                     yield from (SHOWN.get(key, key) for key in binding.key.split(","))
 
 
-def python_code(after: str) -> str:
-    """Return the first block of Python behind a text of figures.md."""
-    found = re.search(r"```python\n(.*?)```", FIGURES[FIGURES.index(after) :], re.DOTALL)
+def python_code(document: str, after: str) -> str:
+    """Return the first block of Python behind a text."""
+    found = re.search(r"```python\n(.*?)```", document[document.index(after) :], re.DOTALL)
     assert found
     return found[1]
 
 
 def test_the_weights_load_as_the_documents_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = python_code("into PyTorch")
+    code = python_code(FIGURES, "into PyTorch")
     assert len(code.splitlines()) <= 5
     path = re.search(r'"(runs/[^"]+)/model-1\.safetensors"', code)
     assert path
@@ -264,7 +265,7 @@ def test_the_weights_load_as_the_documents_say(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_rows_load_as_the_documents_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = python_code("into pandas")
+    code = python_code(FIGURES, "into pandas")
     assert len(code.splitlines()) <= 4
     path = re.search(r'"(runs/[^"]+)/metrics\.csv"', code)
     assert path
@@ -280,3 +281,17 @@ def test_the_rows_load_as_the_documents_say(tmp_path: Path, monkeypatch: pytest.
     frame = names["rows"]
     assert list(frame.columns) == list(CSV_COLUMNS)  # type: ignore[attr-defined]
     assert frame["test_loss"].dtype == np.float64  # type: ignore[attr-defined]
+
+
+def test_a_folder_saved_as_the_documents_say_is_a_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = python_code(DATA, "larger than memory")
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    inputs, labels = np.arange(24, dtype=np.float32).reshape(6, 4), np.arange(6) % 3
+    for split in ("train", "test"):
+        exec(code.replace("train", split), {"np": np, f"X_{split}": inputs, f"y_{split}": labels})
+    dataset = load_dataset("mine", None, "raw", lambda text: None, lambda: False)
+    assert dataset.classes == 3
+    assert np.array_equal(dataset.test_labels, labels)
