@@ -1,6 +1,6 @@
-"""Runs to compare: what each came to, out of a training that is watched or out of a directory.
+"""Runs to compare, with their newest figures: of a training that is watched, or of a directory.
 
-`comparison_rows.py` puts them side by side, `comparison_table.py` makes text of them.
+`comparison` puts them side by side, `comparison_columns` makes text of them.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ class Origin:
     """The directory's name."""
     dataset: str
     pixels: str
-    """One of PIXELS; empty where it is not known."""
+    """One of PIXELS; empty if it is not known."""
     fingerprint: str
-    """SHA-256 of the data before `--pixels`; empty where it is not known."""
+    """SHA-256 of the data before `--pixels`; empty if it is not known."""
     test_samples: int
 
     @property
     def data(self) -> str:
-        """What two origins share that are tested on the same samples."""
+        """A name of the data: origins of the same data have the same."""
         return self.fingerprint or self.directory
 
 
 class RunKey(NamedTuple):
-    """Tells a run from all others."""
+    """A run of all experiments' runs."""
 
     directory: str
     run: int
@@ -53,8 +53,8 @@ class RunKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """One run. Its figures are those of its newest row in which everything is finite, as the kept
-    parameters are; None where there is no such row."""
+    """A run with the figures of its newest row in which all are finite, as the saved parameters are; None
+    if there is no such row."""
 
     origin: Origin
     run: int
@@ -79,7 +79,7 @@ class ComparedRun:
 
     @property
     def key(self) -> RunKey:
-        """Tells the run from all others."""
+        """The run among those of all experiments."""
         return RunKey(self.origin.directory, self.run)
 
     @property
@@ -96,7 +96,7 @@ class ComparedRun:
 
     @property
     def correct(self) -> int | None:
-        """How many test samples are predicted right."""
+        """The number of test samples that are classified right."""
         return None if self.test_accuracy is None else round(self.test_accuracy * self.origin.test_samples)
 
     # The settings, under the names they have in the table.
@@ -135,7 +135,7 @@ class ComparedRun:
 
 
 def origin_of(directory: Path) -> Origin:
-    """Return what config.json says of an experiment. Raises UserError where it cannot be read."""
+    """Return what config.json says of an experiment. Raises UserError if it cannot be read."""
     config = read_config(directory)
     path = directory.absolute()
     return Origin(
@@ -149,7 +149,7 @@ def origin_of(directory: Path) -> Origin:
 
 
 def origin_of_history(history: History) -> Origin | None:
-    """Return where a training belongs that has begun, from its directory where that can be read."""
+    """Return the experiment of a training that has begun, from its directory if that can be read."""
     started = history.experiment
     if started is None:
         return None
@@ -167,7 +167,7 @@ def origin_of_history(history: History) -> Origin | None:
 def read_runs(directory: Path) -> list[ComparedRun]:
     """Return the runs of an experiment directory.
 
-    Rows that cannot be read are left out. Raises UserError where the directory is none, or damaged.
+    Rows that cannot be read are left out. Raises UserError if the directory is none, or damaged.
     """
     from logreg_tui.core.experiment.listing import summarize
 
@@ -178,9 +178,9 @@ def read_runs(directory: Path) -> list[ComparedRun]:
 
 
 def read_history(directory: Path) -> History:
-    """Return all that an experiment directory tells of its runs.
+    """Return the history that an experiment directory tells of.
 
-    Rows that cannot be read are left out. Raises UserError where the directory is none, or damaged.
+    Rows that cannot be read are left out. Raises UserError if the directory is none, or damaged.
     """
     from logreg_tui.core.experiment.event_log import past_events
 
@@ -220,11 +220,11 @@ def _whole_lines(path: Path) -> int:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the rows came to that were looked at."""
+    """The places of rows that matter, of those that were looked at."""
 
     rows: int = 0
     last: int | None = None
-    """The newest row of which all figures are sound."""
+    """The newest row whose figures are all sound."""
     best: int | None = None
     """The first of those rows that has the highest test accuracy."""
 
@@ -282,4 +282,4 @@ class RunReader:
 
 
 _STATES = {"stepping": "training", "blocked": "training", "preparing": "training"}
-"""How a run is that has not ended, where the experiment's state is no word for it."""
+"""States of runs that have not ended by states of experiments that are no word for a run."""

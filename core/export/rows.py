@@ -1,22 +1,34 @@
-"""The rows of metrics.csv as plain values, checked, for the writers of other formats.
+"""Rows of metrics.csv in one file of the user's: CSV, or JSON Lines.
 
-Experiment directories may come from strangers: a line that is no row is counted, not believed.
+Experiment directories may come from strangers: cells that a spreadsheet would run are made text, and a line
+that is no row is counted, not believed.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import math
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, MetricsRow, parse_row
-from logreg_tui.core.files import reason
+from logreg_tui.core.experiment.directory import check_outside
+from logreg_tui.core.experiment.metrics import CSV_COLUMNS, CSV_HEADER, METRICS, MetricsRow, parse_row
+from logreg_tui.core.files import reason, replace_file
+from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
+
+_PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|-inf|[A-Za-z_][A-Za-z0-9_]*|)"
+_PLAIN_LINE = re.compile(rb"%b(?:,%b)*\n" % (_PLAIN_CELL, _PLAIN_CELL))
+"""Numbers and words: what this program writes, and nothing that a spreadsheet would run."""
 
 
 class Exported(NamedTuple):
-    """What was written."""
+    """Numbers of what was written."""
 
     rows: int
     left_out: int
@@ -24,27 +36,54 @@ class Exported(NamedTuple):
     runs: int = 0
 
 
-def whole_lines(directory: Path) -> list[bytes]:
-    """Return the lines of metrics.csv, the header first; a last one still being written is left out.
+def export_csv(directory: Path, target: Path) -> int:
+    """Copy the rows of an experiment to `target` and return how many there are.
 
-    Raises UserError where there is no such file.
+    An existing file is replaced, by a rename at the end. Raises UserError; nothing is lost then.
     """
-    path = directory / METRICS
-    try:
-        with path.open("rb") as file:
-            lines = [line for line in file if line.endswith(b"\n")]
-    except OSError as error:
-        raise UserError(
-            f"{str(directory)!r} is not an experiment directory: cannot read {METRICS}: {reason(error)}"
-        ) from error
-    if not lines or not lines[0].startswith(b"run,epoch,"):
-        raise _no_header(path)
-    return lines
+    lines = _inert_lines(directory)
+    _write(target, lines)
+    return len(lines) - 1
+
+
+def join_csv(directories: Sequence[Path], target: Path) -> int:
+    """Write the rows of several experiments to `target`, with a column `experiment` in front.
+
+    The column holds the name of the experiment directory. A directory named twice is written once;
+    if two have the same name, the second has -2 behind it. Returns the number of rows. Raises UserError.
+    """
+    lines: list[bytes] = []
+    for name, directory in named(directories).items():
+        header, *rows = _inert_lines(directory)
+        lines = lines or [b"experiment," + header]
+        lines += [_cell(name) + b"," + row for row in rows]
+    _write(target, lines)
+    return len(lines) - 1
+
+
+def export_jsonl(directories: Sequence[Path], target: Path) -> Exported:
+    """Write the rows of experiments to `target`, one JSON object a line: `experiment`, then the columns.
+
+    Numbers have the digits of metrics.csv, null is "not measured". JSON has no number for a value
+    that diverged: it is the text "nan", "inf" or "-inf", which float() reads. Experiments are named
+    as by `join_csv`; lines that are no rows are left out. Raises UserError.
+    """
+    lines: list[bytes] = []
+    left_out = 0
+    for name, directory in named(directories).items():
+        rows, bad = read_rows(directory)
+        left_out += bad
+        for row in rows:
+            record = {column: _json_value(getattr(row, column)) for column in CSV_COLUMNS}
+            named_record = {"experiment": escape_control_chars(name), **record}
+            lines.append(json.dumps(named_record, allow_nan=False).encode() + b"\n")
+    _write(target, lines)
+    return Exported(len(lines), left_out)
 
 
 def read_rows(directory: Path) -> tuple[list[MetricsRow], int]:
     """Return the rows in the order of the file, and how many lines are none. Raises UserError."""
-    header, *lines = whole_lines(directory)
+    header, *lines = _whole_lines(directory)
     if header.decode(errors="replace").rstrip() != CSV_HEADER.rstrip():
         raise _no_header(directory / METRICS)
     rows = [row for row in map(parse_row, lines) if row is not None]
@@ -64,5 +103,55 @@ def named(directories: Sequence[Path], spelled: Callable[[str], str] = str) -> d
     return found
 
 
+def _inert_lines(directory: Path) -> list[bytes]:
+    """Return the lines of metrics.csv, with inert cells if somebody has edited them."""
+
+    def inert(line: bytes) -> bytes:
+        return b",".join(map(_cell, line.decode(errors="replace").rstrip("\r\n").split(","))) + b"\n"
+
+    lines = _whole_lines(directory)
+    return [line if _PLAIN_LINE.fullmatch(line) else inert(line) for line in lines]
+
+
+def _whole_lines(directory: Path) -> list[bytes]:
+    """Return the lines of metrics.csv, the header first; a last one still being written is left out.
+
+    Raises UserError if there is no such file.
+    """
+    path = directory / METRICS
+    try:
+        with path.open("rb") as file:
+            lines = [line for line in file if line.endswith(b"\n")]
+    except OSError as error:
+        raise UserError(
+            f"{str(directory)!r} is not an experiment directory: cannot read {METRICS}: {reason(error)}"
+        ) from error
+    if not lines or not lines[0].startswith(b"run,epoch,"):
+        raise _no_header(path)
+    return lines
+
+
 def _no_header(path: Path) -> UserError:
     return UserError(f"{str(path)!r} has no header of metrics.csv: name an experiment directory")
+
+
+def _json_value(value: float | str | None) -> float | str | None:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cell(text: str) -> bytes:
+    """Return text as a CSV cell that a spreadsheet does not take for a formula."""
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    if printable.lstrip().startswith(FORMULA_STARTS):
+        printable = "'" + printable
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow([printable])
+    return out.getvalue().encode(errors="replace")
+
+
+def _write(target: Path, lines: Iterable[bytes]) -> None:
+    check_outside(target)
+    try:
+        replace_file(target, lambda file: file.writelines(lines))
+    except OSError as error:
+        raise UserError(f"cannot write {str(target)!r}: {reason(error)}; choose another place") from error

@@ -1,4 +1,4 @@
-"""Runs as a log folder that TensorBoard opens, and terminal viewers of its files.
+"""Writer of a log folder that TensorBoard opens, and terminal viewers of its files.
 
 `DIR/<experiment>/run-<number>-<head>/` is one run: in its sub-folders `train` and `test` the same metric
 has the same tag, so that both are curves of one chart. Needs the package tensorboard, and of it only
@@ -40,7 +40,7 @@ _TRAIN = {
     "l2_penalty": "l2_penalty",
     "learning_rate": "learning_rate",
 }
-"""What stands under which tag; what there is only once per run stands in `train`."""
+"""Columns by tag; those that a run has only once are in `train`."""
 
 
 @dataclass(slots=True)
@@ -55,9 +55,6 @@ class _Run:
         head = self.rows[0].head if self.rows else self.settings.head
         return f"run-{self.settings.run}-{head}"
 
-    def wall_time(self, row: MetricsRow) -> float:
-        return self.started + _elapsed(row)
-
 
 def export_tensorboard(directories: Sequence[Path], target: Path) -> Exported:
     """Write the runs of experiments to the folder `target`, which is made or added to.
@@ -67,7 +64,10 @@ def export_tensorboard(directories: Sequence[Path], target: Path) -> Exported:
     now, for the table of hyperparameters, and a text that tells of the knobs turned. A line that is
     no row, or a row without run or time, is left out and counted. Raises UserError.
     """
-    _check_installed()
+    try:
+        import tensorboard.compat.proto.event_pb2  # noqa: F401
+    except ImportError as error:
+        raise UserError("writing for TensorBoard needs its package: pip install tensorboard") from error
     runs: dict[Path, _Run] = {}
     left_out = 0
     for name, directory in named(directories, _folder_name).items():
@@ -84,13 +84,6 @@ def export_tensorboard(directories: Sequence[Path], target: Path) -> Exported:
     return Exported(sum(len(run.rows) for run in runs.values()), left_out, len(runs))
 
 
-def _check_installed() -> None:
-    try:
-        import tensorboard.compat.proto.event_pb2  # noqa: F401
-    except ImportError as error:
-        raise UserError("writing for TensorBoard needs its package: pip install tensorboard") from error
-
-
 def _folder_name(name: str) -> str:
     """Return an experiment's name as one folder that is hidden nowhere and leads nowhere else."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name[:MAX_NAME])
@@ -98,7 +91,7 @@ def _folder_name(name: str) -> str:
 
 
 def _check_folder(target: Path, folder: Path) -> None:
-    """Raise UserError where a folder to be written cannot be one, or belongs to an experiment."""
+    """Raise UserError if a folder to be written cannot be one, or belongs to an experiment."""
     if target.exists() and not target.is_dir():
         raise UserError(f"{str(target)!r} is a file: TensorBoard's format is a folder, name another")
     check_outside(folder)
@@ -118,7 +111,7 @@ def _read(directory: Path) -> tuple[list[_Run], int]:
 
 
 def _starts(directory: Path) -> dict[int, float]:
-    """Return when each run began, in seconds since 1970; as run 0 the experiment, 0 where it is not known."""
+    """Return when each run began, in seconds since 1970; as run 0 the experiment, 0 if it is not known."""
     started = read_config(directory).started
     starts = {0: 0.0 if started is None else started.timestamp()}
     with (directory / EVENTS).open("rb") as file:
@@ -126,12 +119,8 @@ def _starts(directory: Path) -> dict[int, float]:
             with suppress(*_DAMAGED):
                 record = json.loads(line)
                 if isinstance(event := from_record(record), RunStarted):
-                    starts.setdefault(event.run, _seconds(record["time"]))
+                    starts.setdefault(event.run, datetime.fromisoformat(record["time"]).timestamp())
     return starts
-
-
-def _seconds(time: str) -> float:
-    return datetime.fromisoformat(time).timestamp()
 
 
 def _elapsed(row: MetricsRow) -> float:
@@ -150,7 +139,7 @@ def _scalars(run: _Run, tags: dict[str, str]) -> Iterator[Any]:
             for tag, name in tags.items()
             if (value := getattr(row, name)) is not None
         ]
-        yield Event(wall_time=run.wall_time(row), step=row.epoch, summary=Summary(value=values))
+        yield Event(wall_time=run.started + _elapsed(row), step=row.epoch, summary=Summary(value=values))
 
 
 def _about(run: _Run, session: str) -> Iterator[Any]:

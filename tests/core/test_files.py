@@ -13,7 +13,7 @@ import pytest
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.listing import list_experiments, summarize
-from logreg_tui.core.export.files import export_csv, join_csv
+from logreg_tui.core.export.rows import export_csv, join_csv
 from logreg_tui.core.files import replace_file
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings

@@ -95,7 +95,7 @@ class ExportScreen(Dialog[None]):
     @work(thread=True, exit_on_error=False)
     def _export(self, target: Path) -> None:
         # Loaded when it is needed: nothing else in the app writes files.
-        from logreg_tui.core.export.files import export_csv
+        from logreg_tui.core.export.rows import export_csv
 
         try:
             rows = export_csv(self._directory, target)

@@ -14,7 +14,7 @@ from pandas.api.types import is_float_dtype, is_integer_dtype
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
-from logreg_tui.core.export.files import export_jsonl, join_csv
+from logreg_tui.core.export.rows import export_jsonl, join_csv
 from logreg_tui.tui.cli import main as cli
 
 FIGURES = [name for name in CSV_COLUMNS if name not in ("run", "epoch", "head")]

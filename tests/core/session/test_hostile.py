@@ -22,7 +22,7 @@ from logreg_tui.core.experiment.directory import CHECKPOINT, EVENTS, PREVIOUS_CH
 from logreg_tui.core.experiment.listing import list_experiments, summarize
 from logreg_tui.core.experiment.lock import LOCK
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
-from logreg_tui.core.export.files import export_csv, join_csv
+from logreg_tui.core.export.rows import export_csv, join_csv
 from logreg_tui.core.session.resume import repeat_experiment, resume_experiment
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings

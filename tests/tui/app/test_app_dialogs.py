@@ -90,7 +90,7 @@ def exports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Exports:
         target.write_text("rows")
         return 1234
 
-    module = ModuleType("logreg_tui.core.export.files")
+    module = ModuleType("logreg_tui.core.export.rows")
     module.export_csv = export_csv  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.chdir(tmp_path)

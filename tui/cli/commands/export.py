@@ -41,13 +41,13 @@ def run(values: argparse.Namespace) -> int:
 
 
 def _csv(directories: list[Path], target: Path) -> tuple[int, str]:
-    from logreg_tui.core.export.files import join_csv
+    from logreg_tui.core.export.rows import join_csv
 
     return 0, f"{join_csv(directories, target):,} rows in {_shown(target)}"
 
 
 def _jsonl(directories: list[Path], target: Path) -> tuple[int, str]:
-    from logreg_tui.core.export.files import export_jsonl
+    from logreg_tui.core.export.rows import export_jsonl
 
     written = export_jsonl(directories, target)
     return written.left_out, f"{written.rows:,} rows in {_shown(target)}"
