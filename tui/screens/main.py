@@ -69,7 +69,7 @@ class MainScreen(MainActions):
                     yield WeightsPanel(ascii_only=ascii_only, watching=is_watching, id="weights")
                     yield MistakesPanel(ascii_only=ascii_only, watching=is_watching, id="mistakes")
                     yield ComparePanel(glyphs=glyphs, ascii_only=ascii_only, id="compare")
-                    yield WhyPanel(id="why")
+                    yield WhyPanel(glyphs=glyphs, id="why")
             with Container(id="side"):
                 yield RunList(glyphs=glyphs, id="runs")
                 yield Knobs(glyphs=glyphs, id="knobs")

@@ -1,4 +1,4 @@
-"""Tab 5: why a run's loss is where it is, and what to try next, as text with the run's own numbers."""
+"""Tab 5: the explanation of the selected run's loss and advice on it, as text with the run's own numbers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 from rich.text import Text
-from textual import events
-from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from logreg_tui.core.analysis.diagnostics import RunDiagnosis, diagnose
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.tui.number_format import shown_path
-from logreg_tui.tui.theme import ASCII, UNICODE, plain, thumb_span
-from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.spans import Part, strip_of
+from logreg_tui.tui.widgets.scrolling_lines import ScrollingLines
 from logreg_tui.tui.widgets.why.text import ADVICE, HOW, TEXT, TITLE, StyledParagraph, paragraphs
 
 if TYPE_CHECKING:
@@ -38,7 +35,6 @@ ANALYSIS_REST_S = 4.0
 ANALYSIS_REST = 25
 """The analysis rests this many times its own duration: it takes less than 4 % of one processor's time."""
 NUMBERS = r"(?<![\w.])\d[\d,]*(\.\d+)?(e[-+]\d+)?( ?%)?"
-WHEEL_LINES = 3
 
 NO_RUN = "This tab explains the selected run's loss: it waits for the first run to start."
 NO_ROW = "This tab explains the selected run's loss: it waits for the run's first row."
@@ -46,35 +42,32 @@ NO_DATA = "Gradient, saturation and ties are measured where the training data ar
 NO_PARAMETERS = "Gradient, saturation and ties are being measured: they come in a few seconds."
 
 
-class WhyPanel(LineView, Panel, can_focus=True):
-    """Shows prose for the selected run; scrolls with keys and wheel."""
+class WhyPanel(ScrollingLines, Panel):
+    """Prose about the selected run."""
 
     TITLE = "Why"
     NEEDS_PARAMETERS = True
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"why--title", "why--how", "why--bar"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"why--title", "why--how"}
     DEFAULT_CSS = """
     WhyPanel > .why--title { text-style: bold; color: $text-primary; }
     WhyPanel > .why--how { text-style: bold; color: $text-success; }
-    WhyPanel > .why--bar { color: $text-muted; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_lines(-1)", "Scroll up", show=False),
-        Binding("down,j", "scroll_lines(1)", "Scroll down", show=False),
-        Binding("pageup", "scroll_pages(-1)", "Page up", show=False),
-        Binding("pagedown", "scroll_pages(1)", "Page down", show=False),
-        Binding("home", "scroll_pages(-1000)", "To the top", show=False),
-        Binding("end", "scroll_pages(1000)", "To the end", show=False),
-    ]
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("up down", "scroll the text by a line (after tab has moved here; else they select a run)"),
         ("page up page down", "scroll by a page"),
         ("home end", "to the top, to the end"),
     )
 
-    def __init__(self, *, id: str | None = None, clock: Callable[[], float] = monotonic) -> None:  # noqa: A002
-        super().__init__(id=id)
+    def __init__(
+        self,
+        *,
+        glyphs: Glyphs,
+        id: str | None = None,  # noqa: A002
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__(glyphs=glyphs, id=id)
         self.pixels: str | None = None
-        """What `--pixels` made of the inputs; None where it is not known."""
+        """`--pixels` of the experiment; None if it is not known."""
         self._clock = clock
         self._history: History | None = None
         self._selected: int | None = None
@@ -82,14 +75,21 @@ class WhyPanel(LineView, Panel, can_focus=True):
         self._failure = ""
         """Why the last analysis failed."""
         self._is_analysing = False
-        self._analysed: object = None
+        self._analysed: ParametersSnapshot | None = None
         """The parameters that were looked at last."""
         self._next_analysis = 0.0
         self._text: list[Strip] = []
-        self._top = 0
         self._rows = 0
-        """Rows of the run when the text was written last, and when that was."""
+        """Rows of the run when the text was written last."""
         self._written_at = float("-inf")
+
+    def line_count(self) -> int:
+        """Return the number of lines of the text."""
+        return len(self._text)
+
+    def line(self, index: int) -> Strip:
+        """Return a line of the text."""
+        return self._text[index]
 
     # What the painter asks for
 
@@ -106,16 +106,18 @@ class WhyPanel(LineView, Panel, can_focus=True):
         return selected, self.content_size, rows, run.status, run.settings, marks, shown, facts, self._failure
 
     def draw(self, history: History, selected: int | None) -> None:
-        """Write the text anew, and have the head looked at where the parameters are new."""
+        """Write the text anew, and have the head looked at if the parameters are new."""
         begun = perf_counter()
-        if selected != self._selected:
-            self._top = 0
+        is_other_run = selected != self._selected
         self._history, self._selected = history, selected
         run = history.runs.get(selected) if selected is not None else None
         self._written_at, self._rows = self._clock(), 0 if run is None else len(run.columns)
+        width = min(MOST_WIDTH, max(20, self.content_size.width - 2))
         written = [StyledParagraph(TEXT, NO_RUN)] if run is None else self._about(history, run)
-        self._text = self._wrapped(written)
-        self._show()
+        self._text = [line for paragraph in written for line in self._lines_of(paragraph, width)]
+        if is_other_run:
+            self.action_scroll_to_start()
+        self.redraw()
         self.last_draw_s = perf_counter() - begun
         if run is not None:
             self._analyse_parameters(history, run.number)
@@ -174,13 +176,9 @@ class WhyPanel(LineView, Panel, can_focus=True):
 
     # The text
 
-    def _wrapped(self, written: list[StyledParagraph]) -> list[Strip]:
-        width = min(MOST_WIDTH, max(20, self.content_size.width - 2))
-        return [line for paragraph in written for line in self._lines_of(paragraph, width)]
-
     def _lines_of(self, paragraph: StyledParagraph, width: int) -> list[Strip]:
         shown = escape_control_chars(paragraph.text)
-        text = Text(plain(shown) if self.app.ascii_only else shown, self._style_of(paragraph.kind))  # type: ignore[attr-defined]
+        text = Text(self._glyphs.shown(shown), self._style_of(paragraph.kind))
         if paragraph.kind == TEXT:
             text.highlight_regex(NUMBERS, Style(bold=True))
         text.stylize(Style(bold=True, underline=True), 0, len(paragraph.lead))
@@ -193,47 +191,6 @@ class WhyPanel(LineView, Panel, can_focus=True):
             return self.get_component_rich_style(f"why--{kind}", partial=True)
         return Style(bold=kind == ADVICE)
 
-    def _show(self) -> None:
-        height, width = self.content_size.height, self.content_size.width
-        self._top = max(0, min(self._top, len(self._text) - height))
-        window = self._text[self._top : self._top + height]
-        start, end = thumb_span(height, len(self._text), height, self._top)
-        if start == end:
-            self.show_lines(window)
-            return
-        glyphs = ASCII if self.app.ascii_only else UNICODE  # type: ignore[attr-defined]
-        style = self.get_component_rich_style("why--bar", partial=True)
-        bar: list[Part] = [
-            (glyphs.thumb if start <= y < end else glyphs.track, style) for y in range(len(window))
-        ]
-        self.show_lines(
-            [
-                Strip.join([line.adjust_cell_length(width - 1), strip_of([cell])])
-                for line, cell in zip(window, bar, strict=True)
-            ]
-        )
-
-    # Scrolling
-
-    def action_scroll_lines(self, lines: int) -> None:
-        """Move the text."""
-        self._top += lines
-        self._show()
-
-    def action_scroll_pages(self, pages: int) -> None:
-        """Move the text by so many pages, of which a line stays in sight."""
-        self.action_scroll_lines(pages * max(1, self.content_size.height - 1))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Move the text."""
-        event.stop()
-        self.action_scroll_lines(WHEEL_LINES)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Move the text."""
-        event.stop()
-        self.action_scroll_lines(-WHEEL_LINES)
-
     def on_resize(self) -> None:
         """Wrap the text to the new width."""
         if self._history is not None:
@@ -242,7 +199,7 @@ class WhyPanel(LineView, Panel, can_focus=True):
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What an analysis came to."""
+    """The result of an analysis."""
 
     facts: HeadFacts | None
     failure: str
@@ -256,11 +213,10 @@ def _look(shown: ParametersSnapshot, dataset: Dataset) -> _Finding:
     from logreg_tui.core.analysis.inspection import head_facts
 
     begun = perf_counter()
+    facts, failure = None, ""
     try:
         facts = head_facts(shown, dataset.train_inputs, dataset.train_labels)
     # Whatever it is, the reader must not wait for it for ever.
     except Exception as error:
-        return _Finding(
-            None, f"{type(error).__name__}: {escape_control_chars(str(error))}", perf_counter() - begun
-        )
-    return _Finding(facts, "", perf_counter() - begun)
+        failure = f"{type(error).__name__}: {escape_control_chars(str(error))}"
+    return _Finding(facts, failure, perf_counter() - begun)

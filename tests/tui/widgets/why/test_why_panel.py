@@ -20,6 +20,7 @@ from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
+from logreg_tui.tui.theme import ASCII, UNICODE
 from logreg_tui.tui.widgets.why.panel import WhyPanel
 from logreg_tui.tui.widgets.why.text import paragraphs
 
@@ -106,8 +107,7 @@ class WhyApp(App[None]):
 
     def __init__(self, clock: Callable[[], float], *, ascii_only: bool = False) -> None:
         super().__init__()
-        self.ascii_only = ascii_only
-        self.panel = WhyPanel(clock=clock)
+        self.panel = WhyPanel(glyphs=ASCII if ascii_only else UNICODE, clock=clock)
 
     def compose(self) -> ComposeResult:
         yield self.panel
