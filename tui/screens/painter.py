@@ -15,7 +15,7 @@ from logreg_tui.tui.number_format import shown_path, three_digits
 from logreg_tui.tui.speed import SpeedMeter
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
-from logreg_tui.tui.widgets.frame.status import Figures, Progress, StatusLines
+from logreg_tui.tui.widgets.frame.status import NewestRow, Progress, StatusLines
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
 
@@ -66,7 +66,7 @@ class Painter:
         self._meter = SpeedMeter()
         self._rate: float | None = None
         self._left_s: float | None = None
-        self._figures: Figures | None = None
+        self._figures: NewestRow | None = None
         self._figures_at = -math.inf
         self._chart_at = -math.inf
         self._lines_at = -math.inf
@@ -133,7 +133,7 @@ class Painter:
             return
         self._left_s = self._time_left(run)
         path = shown_path(f"{self.view.experiment.directory}/metrics.csv")
-        self._figures = Figures(run.number, run.last, self.view.rows, path)
+        self._figures = NewestRow(run.number, run.last, self.view.rows, path)
         self._widgets.knobs.show_rate(run.settings.learning_rate_at(run.epoch_at(self.view.step)))
 
     def _rounded_rate(self) -> float | None:

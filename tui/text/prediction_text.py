@@ -19,7 +19,8 @@ from textual.strip import Strip
 from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import SIGMOID
 from logreg_tui.tui.widgets.palette import BLACK, ON_DARK
-from logreg_tui.tui.widgets.pictures import fitted, grey_inks, paint, picture
+from logreg_tui.tui.widgets.pictures import fitted, grey_inks, picture
+from logreg_tui.tui.widgets.spans import paint
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.snapshots import ParametersSnapshot

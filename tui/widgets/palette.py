@@ -47,3 +47,23 @@ def blend(color: Rgb, other: Rgb, share: float) -> Rgb:
     """Return `color` moved towards `other`; `share` 0 is `color`, 1 is `other`."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(color, other, strict=True))
     return red, green, blue
+
+
+def luminance(color: Rgb) -> float:
+    """Return the relative luminance, 0 for black and 1 for white (WCAG 2)."""
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+        for share in (part / 255 for part in color)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(color: Rgb, other: Rgb) -> float:
+    """Return the contrast ratio, 1 to 21 (WCAG 2)."""
+    high, low = sorted((luminance(color), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def readable_on(background: Rgb) -> Rgb:
+    """Return the one of black and white that is easier to read."""
+    return max(BLACK, WHITE, key=lambda color: contrast(color, background))

@@ -10,17 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from rich.color import Color
+import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend
-
-if TYPE_CHECKING:
-    import numpy as np
+from logreg_tui.tui.widgets.spans import paint
 
 SIGNED_LEVELS = 25
 """Few enough that Rich's cache of styles holds all pairs, and that noise changes few cells."""
@@ -32,28 +29,27 @@ POSITIVE_ON_DARK: tuple[Rgb, ...] = ((34, 34, 38), (32, 110, 196), (176, 222, 25
 NEGATIVE_ON_LIGHT: tuple[Rgb, ...] = ((246, 246, 244), (236, 160, 70), (128, 56, 0))
 POSITIVE_ON_LIGHT: tuple[Rgb, ...] = ((246, 246, 244), (100, 164, 224), (0, 58, 128))
 
-POSITIVE_CHARACTERS = "'+*#"
-NEGATIVE_CHARACTERS = ".-=%"
-GREY_CHARACTERS = " .:-=+*#%@"
+SIGNED_CHARACTERS = "%%%===---... '''+++***###"
+GREY_CHARACTERS = "  ..::--=++**##%@"
 
 
 @dataclass(frozen=True, slots=True)
 class Inks:
-    """What the levels of a picture look like, from the lowest to the highest."""
+    """Colours and characters of the levels of a picture, from the lowest to the highest."""
 
     colors: tuple[Rgb, ...] | None
     """One per level; None without colour."""
     characters: str | None
-    """One per level, where half blocks cannot be used."""
+    """One per level if half blocks cannot be used."""
 
     @property
     def levels(self) -> int:
-        """How many there are."""
+        """The number of levels."""
         return len(self.colors or self.characters or "")
 
     @property
     def lines_per_cell(self) -> int:
-        """How many values stand on top of each other in a cell."""
+        """The number of values on top of each other in a cell."""
         return 2 if self.characters is None else 1
 
 
@@ -61,7 +57,7 @@ class Inks:
 def signed_inks(dark: bool, *, has_color: bool, has_blocks: bool) -> Inks:
     """Return inks for values around 0: orange below, blue above, the stronger the further from paper."""
     colors = signed_colors(dark) if has_color else None
-    return Inks(colors, None if has_color and has_blocks else _signed_characters())
+    return Inks(colors, None if has_color and has_blocks else SIGNED_CHARACTERS)
 
 
 @lru_cache(maxsize=16)
@@ -69,7 +65,7 @@ def grey_inks(dark: bool, background: Rgb, *, has_color: bool, has_blocks: bool)
     """Return inks for brightness: the brightest stands out most from the background."""
     ends = (blend(background, WHITE, 0.09), WHITE) if dark else (blend(background, WHITE, 0.6), BLACK)
     colors = gradient(ends, GREY_LEVELS) if has_color else None
-    return Inks(colors, None if has_color and has_blocks else _grey_characters())
+    return Inks(colors, None if has_color and has_blocks else GREY_CHARACTERS)
 
 
 @lru_cache(maxsize=2)
@@ -89,25 +85,11 @@ def gradient(stops: Sequence[Rgb], count: int) -> tuple[Rgb, ...]:
     return tuple(blend(stops[part], stops[part + 1], place - part) for part, place in parts)
 
 
-def _signed_characters() -> str:
-    side = SIGNED_LEVELS // 2
-    steps = [math.ceil(strength * len(POSITIVE_CHARACTERS) / side) - 1 for strength in range(1, side + 1)]
-    negative, positive = (
-        "".join(ramp[step] for step in steps) for ramp in (NEGATIVE_CHARACTERS, POSITIVE_CHARACTERS)
-    )
-    return f"{negative[::-1]} {positive}"
-
-
-def _grey_characters() -> str:
-    last = len(GREY_CHARACTERS) - 1
-    return "".join(GREY_CHARACTERS[level * last // (GREY_LEVELS - 1)] for level in range(GREY_LEVELS))
-
-
 def fitted(shape: tuple[int, int], width: int, height: int) -> tuple[int, int]:
     """Return the cells, across and down, of the largest picture with square pixels that fits.
 
     An image of `shape` rows and columns that is enlarged is so by a whole number, which keeps it sharp.
-    At least one cell, even where that is too much or not square.
+    At least one cell, even if that is too much or not square.
     """
     rows, columns = shape
     scale = min(width / columns, 2 * height / rows)
@@ -118,15 +100,11 @@ def fitted(shape: tuple[int, int], width: int, height: int) -> tuple[int, int]:
 
 def signed_shares(values: np.ndarray, largest: float) -> np.ndarray:
     """Return values of -largest..largest as shares of the scale; 0 and NaN are the middle."""
-    import numpy as np
-
     return np.asarray(np.nan_to_num(values) / (2 * (largest or 1)) + 0.5)
 
 
 def grey_shares(values: np.ndarray) -> np.ndarray:
-    """Return values as shares from 0, or the smallest where that is below 0, to the largest."""
-    import numpy as np
-
+    """Return values as shares from 0, or from the smallest if that is below 0, to the largest."""
     values = np.nan_to_num(np.asarray(values, np.float32))
     low = min(0.0, float(values.min()))
     return np.asarray((values - low) / ((float(values.max()) - low) or 1))
@@ -134,8 +112,6 @@ def grey_shares(values: np.ndarray) -> np.ndarray:
 
 def resampled(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Return matrices (..., rows, columns) at another size, every pixel the mean of what it covers."""
-    import numpy as np
-
     down, across = _coverage(values.shape[-2], rows), _coverage(values.shape[-1], columns)
     return np.asarray(down @ values @ across.T)
 
@@ -143,8 +119,6 @@ def resampled(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
 @lru_cache(maxsize=64)
 def _coverage(count: int, wanted: int) -> np.ndarray:
     """Return the shares of `count` pixels in each of `wanted` pixels over them, shape (wanted, count)."""
-    import numpy as np
-
     edges = np.linspace(0, count, wanted + 1)
     pixels = np.arange(count)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
@@ -154,8 +128,6 @@ def _coverage(count: int, wanted: int) -> np.ndarray:
 
 def picture(shares: np.ndarray, width: int, height: int, inks: Inks) -> list[Strip]:
     """Return a matrix of shares of the scale as `height` strips of `width` cells."""
-    import numpy as np
-
     lines = inks.lines_per_cell
     pixels = resampled(shares, lines * height, width)
     levels = np.clip(np.rint(pixels * (inks.levels - 1)), 0, inks.levels - 1).astype(np.uint8)
@@ -186,31 +158,3 @@ def _segment(inks: Inks, upper: int, lower: int, count: int) -> Segment:
     if upper == lower:
         return Segment(" " * count, paint(None, inks.colors[upper]))
     return Segment(UPPER_HALF * count, paint(inks.colors[upper], inks.colors[lower]))
-
-
-@lru_cache(maxsize=4096)
-def paint(foreground: Rgb | None, background: Rgb | None, bold: bool = False) -> Style:
-    """Return the style of text in these colours; None is the widget's own."""
-    colors = (None if color is None else Color.from_rgb(*color) for color in (foreground, background))
-    style = Style.from_color(*colors)
-    return style + Style(bold=True) if bold else style
-
-
-def luminance(color: Rgb) -> float:
-    """Return the relative luminance, 0 for black and 1 for white (WCAG 2)."""
-    red, green, blue = (
-        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
-        for share in (part / 255 for part in color)
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(color: Rgb, other: Rgb) -> float:
-    """Return the contrast ratio, 1 to 21 (WCAG 2)."""
-    high, low = sorted((luminance(color), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def readable_on(background: Rgb) -> Rgb:
-    """Return black or white, whichever is easier to read."""
-    return max(BLACK, WHITE, key=lambda color: contrast(color, background))

@@ -1,25 +1,45 @@
-"""Lines put together from styled pieces of text, for the widgets that send only what changed."""
+"""Lines put together from styled pieces of text, and blocks of lines side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.tui.theme import plain
+from logreg_tui.tui.widgets.palette import Rgb
 
-Part = tuple[str, Style | None]
+Span = tuple[str, Style | None]
 
 
-def strip_of(parts: Iterable[Part], *, ascii_only: bool = False) -> Strip:
+def strip_of(parts: Iterable[Span], *, ascii_only: bool = False) -> Strip:
     """Return a line of these pieces; `ascii_only` replaces what a plain terminal cannot show by `?`."""
     shown = ((escape_control_chars(text), style) for text, style in parts)
     return Strip([Segment(plain(text) if ascii_only else text, style) for text, style in shown if text])
 
 
-def width_of(parts: Iterable[Part]) -> int:
+def width_of(parts: Iterable[Span]) -> int:
     """Return the number of cells of these pieces."""
     return strip_of(parts).cell_length
+
+
+def beside(blocks: Sequence[Sequence[Strip]], gap: int) -> list[Strip]:
+    """Return blocks of lines, each of one width and all of one height, next to each other."""
+    blank = Strip.blank(gap)
+    return [
+        Strip.join([row[0], *(piece for strip in row[1:] for piece in (blank, strip))])
+        for row in zip(*blocks, strict=True)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def paint(foreground: Rgb | None, background: Rgb | None, bold: bool = False) -> Style:
+    """Return the style of text in these colours; None is the widget's own."""
+    colors = (None if color is None else Color.from_rgb(*color) for color in (foreground, background))
+    style = Style.from_color(*colors)
+    return style + Style(bold=True) if bold else style

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from textual.strip import Strip
 
-from logreg_tui.tui.widgets import pictures
+from logreg_tui.tui.widgets import palette, pictures
 from logreg_tui.tui.widgets.palette import Rgb
 
 BACKGROUNDS = {True: (18, 18, 18), False: (224, 224, 224)}
@@ -81,7 +81,7 @@ def test_every_cell_shows_two_pixels() -> None:
 def test_strength_is_luminance_and_the_sign_is_told_by_orange_and_blue(dark: bool) -> None:
     scale = pictures.signed_colors(dark)
     middle = len(scale) // 2
-    lightness = [pictures.luminance(color) for color in scale]
+    lightness = [palette.luminance(color) for color in scale]
     outwards = [lightness[middle::-1], lightness[middle:]]
     for side in outwards:
         steps = np.diff(side)
@@ -102,8 +102,8 @@ def test_the_ends_of_every_scale_stand_out_from_its_zero(dark: bool) -> None:
     greys = pictures.grey_inks(dark, BACKGROUNDS[dark], has_color=True, has_blocks=True).colors
     assert greys is not None
     for end, zero in ((scale[0], scale[12]), (scale[-1], scale[12]), (greys[-1], greys[0])):
-        assert pictures.contrast(end, zero) > 7
-    lightness = np.diff([pictures.luminance(color) for color in greys])
+        assert palette.contrast(end, zero) > 7
+    lightness = np.diff([palette.luminance(color) for color in greys])
     assert (lightness > 0).all() if dark else (lightness < 0).all()
 
 
@@ -143,4 +143,4 @@ def test_weights_that_are_all_0_are_the_middle_of_the_scale() -> None:
     "background", [(0, 0, 0), (255, 255, 255), (214, 116, 20), (24, 92, 168), (119, 119, 119)]
 )
 def test_text_on_any_colour_can_be_read(background: Rgb) -> None:
-    assert pictures.contrast(pictures.readable_on(background), background) >= 4.5
+    assert palette.contrast(palette.readable_on(background), background) >= 4.5

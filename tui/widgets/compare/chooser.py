@@ -13,7 +13,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.listing import Summary, list_experiments
 from logreg_tui.tui.number_format import shorten
 from logreg_tui.tui.theme import Glyphs
-from logreg_tui.tui.widgets.spans import Part
+from logreg_tui.tui.widgets.spans import Span
 
 WIDEST_NAME = 40
 HINT = "enter includes or leaves out, escape goes back"
@@ -80,12 +80,12 @@ class Chooser:
             return f"No other experiments in {folder}; escape goes back"
         return f"{HINT} - {folder}"
 
-    def lines(self, included: Collection[Path], width: int, glyphs: Glyphs) -> list[list[Part]]:
+    def lines(self, included: Collection[Path], width: int, glyphs: Glyphs) -> list[list[Span]]:
         """Return a line for each experiment."""
         longest = min(WIDEST_NAME, width // 2)
         return [self._line(summary, included, longest, glyphs) for summary in self.summaries or ()]
 
-    def _line(self, summary: Summary, included: Collection[Path], longest: int, glyphs: Glyphs) -> list[Part]:
+    def _line(self, summary: Summary, included: Collection[Path], longest: int, glyphs: Glyphs) -> list[Span]:
         is_in = summary.directory in included
         box = glyphs.dots[:1] if summary.directory in self.waiting else glyphs.check_on if is_in else " "
         name = shorten(summary.directory.name, longest, glyphs.dots)

@@ -19,7 +19,7 @@ from logreg_tui.tui.number_format import shorten
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.cells import ink, plain_text
 from logreg_tui.tui.widgets.palette import run_color
-from logreg_tui.tui.widgets.spans import Part, strip_of
+from logreg_tui.tui.widgets.spans import Span, strip_of
 
 OF_PINNED = ("difference_pp", "interval_low_pp")
 NARROW = 80
@@ -86,7 +86,7 @@ class CompareTable:
 
     def header(self, style: Style, sorted_style: Style) -> Strip:
         """Return the line of titles."""
-        parts: list[Part] = [(" " * len(self._glyphs.swatch), style)]
+        parts: list[Span] = [(" " * len(self._glyphs.swatch), style)]
         for name in self._widths:
             title = self._padded(name, self._title(name))
             parts += [(title, sorted_style if name == self._order.column else style), (self._gap, style)]
@@ -97,7 +97,7 @@ class CompareTable:
         row = self._rows[index]
         is_live = row.first.key.directory == self._live
         swatch = ink(run_color(row.first.run, self._dark)) if is_live else None
-        parts: list[Part] = [(self._glyphs.swatch if is_live else " ", swatch)]
+        parts: list[Span] = [(self._glyphs.swatch if is_live else " ", swatch)]
         plain = ""
         for name in self._widths:
             text = self._padded(name, self._cells[name][index])

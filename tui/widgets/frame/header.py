@@ -11,7 +11,7 @@ from logreg_tui.core.training.events import ExperimentStarted
 from logreg_tui.tui.number_format import shorten, shown_path
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.spans import Part, strip_of, width_of
+from logreg_tui.tui.widgets.spans import Span, strip_of, width_of
 
 DATASET_WIDTH = 24
 DEVICE_WIDTH = 24
@@ -63,22 +63,22 @@ class HeaderLine(LineView):
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"header--{name}")
 
-    def _state_parts(self, state: str, frozen: bool) -> list[Part]:
+    def _state_parts(self, state: str, frozen: bool) -> list[Span]:
         word = state_word(state)
         kind = "failed" if word == "failed" else "alert" if word in ("paused", "pausing") else "state"
         glyph = _STATE_GLYPHS.get(word)
         symbol = f"{self._glyphs.symbol(glyph)} " if glyph else ""
-        ice: list[Part] = [(" frozen ", self._style("failed")), (" ", None)] if frozen else []
+        ice: list[Span] = [(" frozen ", self._style("failed")), (" ", None)] if frozen else []
         return [*ice, (f"{symbol}{word}", self._style(kind))]
 
-    def _left_parts(self, experiment: ExperimentStarted | None, room: int) -> list[Part]:
-        name: Part = (PROGRAM, self._style("program"))
+    def _left_parts(self, experiment: ExperimentStarted | None, room: int) -> list[Span]:
+        name: Span = (PROGRAM, self._style("program"))
         if experiment is None:
             return [name]
         dots = self._glyphs.dots
         size = f" {experiment.train_samples:,} x {experiment.features:,}"
-        data: Part = (shorten(experiment.dataset, DATASET_WIDTH, dots) + size, None)
-        device: Part = (shorten(experiment.device, DEVICE_WIDTH, dots), self._style("dim"))
+        data: Span = (shorten(experiment.dataset, DATASET_WIDTH, dots) + size, None)
+        device: Span = (shorten(experiment.device, DEVICE_WIDTH, dots), self._style("dim"))
         fixed = [name, _GAP, data, _GAP, device]
         left = room - width_of(fixed) - 2
         if left >= LEAST_PATH_WIDTH:
@@ -92,4 +92,4 @@ class HeaderLine(LineView):
         ]
 
 
-_GAP: Part = ("  ", None)
+_GAP: Span = ("  ", None)

@@ -9,7 +9,7 @@ from rich.style import Style
 
 from logreg_tui.core.hardware import GPU, Sample
 from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.spans import Part, strip_of, width_of
+from logreg_tui.tui.widgets.spans import Span, strip_of, width_of
 
 WIDE = 150
 """Cells from which a minute of use is shown rather than twenty seconds."""
@@ -19,7 +19,7 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS = " .:-=+*%#"
 GIB = 2**30
 LEAST_SCALE = 1e-9
-GAP: Part = ("  ", None)
+GAP: Span = ("  ", None)
 
 
 class MachineLine(LineView):
@@ -42,7 +42,7 @@ class MachineLine(LineView):
         if not samples:
             return
         room = self.content_size.width
-        parts: list[Part] = []
+        parts: list[Span] = []
         for block in self._blocks(samples):
             longer = [*parts, GAP, *block] if parts else block
             if width_of(longer) > room and parts:
@@ -50,11 +50,11 @@ class MachineLine(LineView):
             parts = longer
         self.show_lines([strip_of(parts, ascii_only=self._ascii_only)])
 
-    def _blocks(self, samples: Sequence[Sample]) -> list[list[Part]]:
+    def _blocks(self, samples: Sequence[Sample]) -> list[list[Span]]:
         """Return what belongs together, what matters most first."""
         last = samples[-1]
         label, value = self._style("label"), self._style("value")
-        blocks: list[list[Part]] = []
+        blocks: list[list[Span]] = []
         if last.utilization is not None:
             width = WIDE_HISTORY if self.content_size.width >= WIDE else HISTORY
             busy = self._history(samples, lambda sample: sample.utilization, 1.0, width)
@@ -79,7 +79,7 @@ class MachineLine(LineView):
         value: Callable[[Sample], float | None],
         most: float | None,
         width: int = SMALL_HISTORY,
-    ) -> Part:
+    ) -> Span:
         """Return the newest values as blocks; `most` fills a cell, None is the largest of them."""
         values = [value(sample) for sample in samples[-width:]]
         scale = most if most is not None else max((each for each in values if each is not None), default=0.0)

@@ -10,7 +10,7 @@ from textual import events
 from textual.message import Message
 
 from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.spans import Part, strip_of
+from logreg_tui.tui.widgets.spans import Span, strip_of
 
 ROOMY = 60
 """Cells from which there is room between the tabs."""
@@ -46,7 +46,7 @@ class TabLine(LineView):
 
     def _draw(self) -> None:
         shown, other = (self.get_component_rich_style(f"tabs--{name}") for name in ("shown", "other"))
-        parts: list[Part] = []
+        parts: list[Span] = []
         for index, text in enumerate(self._texts()):
             parts += [(text, shown if index == self._shown else other), (" ", None)]
         self.show_lines([strip_of(parts)])

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from textual.strip import Strip
 
-from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend
-from logreg_tui.tui.widgets.spans import Part, strip_of
+from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, readable_on
+from logreg_tui.tui.widgets.spans import Span, paint, strip_of
 
 if TYPE_CHECKING:
     from logreg_tui.core.analysis.inspection import Mistakes
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 SHARE_WIDTH = 6
 MOST_CELL = 8
 ROOMY_LABEL = 6
-"""Cells of the column of labels from which there is room for words."""
+"""Width of the column of labels, in cells, from which there is room for words."""
 HEAT_LEVELS = 13
 RIGHT_ON_DARK: Rgb = (24, 92, 168)
 WRONG_ON_DARK: Rgb = (214, 116, 20)
@@ -34,8 +33,8 @@ WRONG_ON_LIGHT: Rgb = (232, 140, 44)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the parts of the table stand."""
+class MatrixLayout:
+    """The places of the parts of the matrix, in cells."""
 
     label_width: int
     cell_width: int
@@ -56,8 +55,8 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class TableView:
-    """What of the table is looked at, and in how much room."""
+class MatrixView:
+    """The part of the matrix that is looked at, and the room for it."""
 
     width: int
     height: int
@@ -67,8 +66,18 @@ class TableView:
     has_focus: bool
 
 
-def lay_out(classes: int, most: int, width: int, height: int) -> Layout:
-    """Return the layout for so many classes, `most` being the largest count."""
+@dataclass(frozen=True, slots=True)
+class CellPage:
+    """A cell of the matrix, and the sample from which on its samples are shown."""
+
+    label: int
+    predicted: int
+    first: int
+    """Number of a sample: the first one shown is this or the next one in the cell."""
+
+
+def lay_out(classes: int, most: int, width: int, height: int) -> MatrixLayout:
+    """Return the layout for a number of classes, `most` being the largest count."""
     figures = len(str(classes - 1))
     least_cell = max(len(str(most)), figures) + 1
     room = width - SHARE_WIDTH
@@ -79,32 +88,35 @@ def lay_out(classes: int, most: int, width: int, height: int) -> Layout:
     spare = height - 3 - classes
     has_precision = spare >= 1 and label_width >= ROOMY_LABEL
     top = 3 if spare >= 2 else 2
-    return Layout(label_width, cell_width, max(1, min(classes, height - 3)), columns, top, has_precision)
+    return MatrixLayout(
+        label_width, cell_width, max(1, min(classes, height - 3)), columns, top, has_precision
+    )
 
 
-def draw_table(mistakes: Mistakes, head: str, view: TableView, look: ChartStyle) -> list[Strip]:
+def draw_matrix(mistakes: Mistakes, head: str, view: MatrixView, style: ChartStyle) -> list[Strip]:
     """Return the lines of the panel."""
     layout = lay_out(len(mistakes.counts), int(mistakes.counts.max()), view.width, view.height)
-    return _Drawing(mistakes, head, view, look, layout).lines()
+    return _Drawing(mistakes, head, view, style, layout).lines()
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """One drawing of the table."""
+    """One drawing of the matrix."""
 
     mistakes: Mistakes
     head: str
-    view: TableView
-    look: ChartStyle
-    layout: Layout
+    view: MatrixView
+    style: ChartStyle
+    layout: MatrixLayout
 
     def lines(self) -> list[Strip]:
         layout, view = self.layout, self.view
-        lines = [self._line(title(self.mistakes, self.head, view.width))]
+        lines = [self._line(title(self.mistakes, self.head, view.width), ink(None, bold=True))]
         if layout.top == 3:
-            lines.append(self._line(f"{'':>{layout.label_width}}predicted", self.look.muted))
+            lines.append(self._line(f"{'':>{layout.label_width}}predicted", self.style.muted))
         lines.append(self._numbers())
-        most = self._most_wrong()
+        worst = self.mistakes.worst
+        most = int(self.mistakes.counts[worst]) if worst[0] != worst[1] else 0
         lines += [self._row(label, most) for label in range(view.first[0], view.first[0] + layout.rows)]
         if layout.has_precision:
             lines.append(self._precisions())
@@ -115,58 +127,45 @@ class _Drawing:
     def _columns(self) -> range:
         return range(self.view.first[1], self.view.first[1] + self.layout.columns)
 
-    def _line(self, text: str, style: Style | None = None) -> Strip:
-        bold = ink(None, bold=True)
-        return strip_of([(text[: self.view.width], style or bold)], ascii_only=self.look.ascii_only)
+    def _line(self, text: str, style: Style) -> Strip:
+        return strip_of([(text[: self.view.width], style)], ascii_only=self.style.ascii_only)
 
     def _numbers(self) -> Strip:
         word = "true" if self.layout.label_width >= ROOMY_LABEL else ""
-        parts: list[Part] = [(f"{word:<{self.layout.label_width}}", self.look.muted)]
+        parts: list[Span] = [(f"{word:<{self.layout.label_width}}", self.style.muted)]
         for column in self._columns:
-            is_marked = column == self.view.cursor[1]
-            parts.append(
-                (f"{column:>{self._figures}} ", ink(None, bold=True) if is_marked else self.look.muted)
-            )
-        return strip_of([*parts, (f"{'recall':>{SHARE_WIDTH}}", self.look.muted)])
+            mark = ink(None, bold=True) if column == self.view.cursor[1] else self.style.muted
+            parts.append((f"{column:>{self._digits}} ", mark))
+        return strip_of([*parts, (f"{'recall':>{SHARE_WIDTH}}", self.style.muted)])
 
     @property
-    def _figures(self) -> int:
-        """How wide the count in a cell is: it ends one before the cell's end."""
+    def _digits(self) -> int:
+        """Width of the count in a cell: it ends one before the cell's end."""
         return self.layout.cell_width - 1
-
-    def _most_wrong(self) -> int:
-        label, predicted = self.mistakes.worst
-        return int(self.mistakes.counts[label, predicted]) if label != predicted else 0
 
     def _row(self, label: int, most_wrong: int) -> Strip:
         counts = self.mistakes.counts[label].tolist()
         of_label = sum(counts)
-        name_style = ink(None, bold=True) if label == self.view.cursor[0] else self.look.muted
+        name_style = ink(None, bold=True) if label == self.view.cursor[0] else self.style.muted
         name = f"{label:>{self.layout.label_width - 1}} "
-        parts: list[Part] = [(name, name_style)]
+        parts: list[Span] = [(name, name_style)]
         for predicted in self._columns:
             count = counts[predicted]
             is_right = label == predicted
             share = count / max(1, of_label if is_right else most_wrong)
-            text = f"{count:>{self._figures}} " if count else f"{self._nothing:>{self._figures}} "
-            parts.append((text, self._cell_style(label, predicted, share)))
+            if (label, predicted) == self.view.cursor:
+                shade = cursor_style(self.view.has_focus, self.style)
+            else:
+                shade = cell_style(is_right, share, self.style)
+            parts.append((f"{count or self.style.pick('·', '.'):>{self._digits}} ", shade))
         parts.append((_shown_share(float(self.mistakes.class_accuracies[label])), None))
         return strip_of(parts)
 
-    @property
-    def _nothing(self) -> str:
-        return self.look.pick("·", ".")
-
-    def _cell_style(self, label: int, predicted: int, share: float) -> Style:
-        if (label, predicted) == self.view.cursor:
-            return cursor_style(self.view.has_focus, self.look)
-        return cell_style(label == predicted, share, self.look)
-
     def _precisions(self) -> Strip:
-        parts: list[Part] = [(f"{'prec.':<{self.layout.label_width}}", self.look.muted)]
-        width = self.layout.cell_width
+        parts: list[Span] = [(f"{'prec.':<{self.layout.label_width}}", self.style.muted)]
         for predicted in self._columns:
-            parts.append((_shown_share(float(self.mistakes.precisions[predicted]), width - 1) + " ", None))
+            share = _shown_share(float(self.mistakes.precisions[predicted]), self._digits)
+            parts.append((f"{share} ", None))
         return strip_of([*parts, (_shown_share(self.mistakes.accuracy), ink(None, bold=True))])
 
     def _about_cursor(self) -> Strip:
@@ -175,13 +174,12 @@ class _Drawing:
         share = f" ({count / of_label:.1%})" if of_label else ""
         text = f"label {label} predicted as {predicted}: {count:,} of {of_label:,}{share}"
         hint = "   enter or click: see them" if self.view.has_focus else "   click or tab, then arrows"
-        return strip_of(
-            [(text, None), (hint if len(text) + len(hint) <= self.view.width else "", self.look.muted)]
-        )
+        hint = hint if len(text) + len(hint) <= self.view.width else ""
+        return strip_of([(text, None), (hint, self.style.muted)])
 
 
 def title(mistakes: Mistakes, head: str, width: int) -> str:
-    """Return what the table is of and the share of right answers, in so many cells at the most."""
+    """Return run, epoch and share of right answers, as much as fits into `width` cells."""
     samples = int(mistakes.counts.sum())
     right = round(mistakes.accuracy * samples)
     epoch, accuracy = f"epoch {mistakes.epoch:,}", f"test accuracy {mistakes.accuracy:.4f}"
@@ -194,7 +192,7 @@ def title(mistakes: Mistakes, head: str, width: int) -> str:
 
 
 def _shown_share(share: float, width: int = SHARE_WIDTH) -> str:
-    """Return a share with as many decimals, up to three, as there is room for."""
+    """Return a share with as many decimals, up to three, as there is room for; `-` if it is not defined."""
     if math.isnan(share):
         return f"{'-':>{width}}"
     text = f"{share:.{max(0, min(3, width - 3))}f}"
@@ -204,7 +202,7 @@ def _shown_share(share: float, width: int = SHARE_WIDTH) -> str:
 @lru_cache(maxsize=512)
 def _heat(is_right: bool, level: int, dark: bool, background: Rgb) -> Style:
     color = heat_color(is_right, level / (HEAT_LEVELS - 1), dark, background)
-    return pictures.paint(pictures.readable_on(color), color, is_right)
+    return paint(readable_on(color), color, is_right)
 
 
 def heat_color(is_right: bool, share: float, dark: bool, background: Rgb) -> Rgb:
@@ -213,25 +211,18 @@ def heat_color(is_right: bool, share: float, dark: bool, background: Rgb) -> Rgb
     return blend(background, right if is_right else wrong, 0.12 + 0.88 * math.sqrt(share))
 
 
-def cell_style(is_right: bool, share: float, look: ChartStyle) -> Style:
+def cell_style(is_right: bool, share: float, style: ChartStyle) -> Style:
     """Return the style of a count: without colour the diagonal is bold, frequent mistakes are underlined."""
-    if look.monochrome:
+    if style.monochrome:
         return Style(bold=is_right or None, underline=True if not is_right and share >= 0.5 else None)
     if not share:
-        return look.muted
-    return _heat(is_right, round(share * (HEAT_LEVELS - 1)), look.dark, look.background)
+        return style.muted
+    return _heat(is_right, round(share * (HEAT_LEVELS - 1)), style.dark, style.background)
 
 
-def cursor_style(has_focus: bool, look: ChartStyle) -> Style:
-    """Return the style of the cell that the cursor is on."""
-    if not has_focus:
-        return (
-            Style(bold=True, reverse=True, dim=True)
-            if look.monochrome
-            else pictures.paint(
-                look.background, blend(look.background, WHITE if look.dark else BLACK, 0.5), True
-            )
-        )
-    if look.monochrome:
-        return Style(bold=True, reverse=True)
-    return pictures.paint(look.background, WHITE if look.dark else BLACK, True)
+def cursor_style(has_focus: bool, style: ChartStyle) -> Style:
+    """Return the style of the cell that the cursor is on: weaker while the keys go elsewhere."""
+    if style.monochrome:
+        return Style(bold=True, reverse=True, dim=None if has_focus else True)
+    strongest = WHITE if style.dark else BLACK
+    return paint(style.background, strongest if has_focus else blend(style.background, strongest, 0.5), True)

@@ -1,19 +1,24 @@
-"""The tab that shows where the selected run errs on the test set, and the samples behind each count."""
+"""The tab of the selected run's mistakes on the test set, with the samples behind each count."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from logreg_tui.tui.widgets.mistakes.confusion_matrix import Layout, TableView, draw_table, lay_out
-from logreg_tui.tui.widgets.mistakes.images import draw_images, page_of
-from logreg_tui.tui.widgets.mistakes.study import CellSamples, Study, Wanted, study
+from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
+    CellPage,
+    MatrixLayout,
+    MatrixView,
+    draw_matrix,
+    lay_out,
+)
 from logreg_tui.tui.widgets.panel import LinePanel, Panel, chart_style_of, text_lines, waiting_for
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 
@@ -21,14 +26,15 @@ if TYPE_CHECKING:
     from logreg_tui.core.data.dataset import Dataset
     from logreg_tui.core.training.history import History
     from logreg_tui.core.training.snapshots import ParametersSnapshot
+    from logreg_tui.tui.widgets.mistakes.error_analysis import CellSamples, ErrorAnalysis
 
 LEAST_REST_S = 0.9
 REST = 25
-"""The table rests this many times as long as it took: 4 % of one processor."""
+"""The analysis rests this many times as long as it took: 4 % of one processor."""
 
 
 class MistakesPanel(LinePanel):
-    """A table under a cursor, or the samples of its cell; computed on another thread, one thing at a time."""
+    """The confusion matrix under a cursor, or the samples of a cell; computed on another thread."""
 
     DEFAULT_CSS = "MistakesPanel { width: 1fr; height: 1fr; }"
     TITLE: ClassVar[str] = "Mistakes"
@@ -68,100 +74,106 @@ class MistakesPanel(LinePanel):
         self._dataset: Dataset | None = None
         self._parameters: ParametersSnapshot | None = None
         """The newest of the selected run; what is on the screen may be older."""
-        self._study: Study | None = None
+        self._analysis: ErrorAnalysis | None = None
         self._problem = ""
-        self._is_at_work = False
-        self._worked_at = -float("inf")
+        self._is_analysing = False
+        self._analysed_at = -float("inf")
         self._cursor: tuple[int, int] | None = None
         self._first = (0, 0)
-        self._wanted: Wanted | None = None
+        self._page: CellPage | None = None
         """The cell whose samples are looked at."""
 
     def signature(self, history: History, selected: int | None) -> object:
-        """Return what is drawn, but for what keys change, and whether there is something to compute."""
+        """Return what is drawn, except what keys change, and whether there is something to compute."""
         parameters = None if selected is None else history.parameters.get(selected)
         waiting = waiting_for(history, selected, self._watching)
-        return history.dataset, parameters, waiting, self._can_study(history.dataset, parameters)
+        return history.dataset, parameters, waiting, self._can_analyse(history.dataset, parameters)
 
     def draw(self, history: History, selected: int | None) -> None:
-        """Show the mistakes of the selected run, computing them anew where it is time."""
+        """Show the mistakes of the selected run, computed anew if it is time."""
         self._parameters = None if selected is None else history.parameters.get(selected)
         self._dataset = history.dataset
         self._waiting = waiting_for(history, selected, self._watching)
-        self._work()
+        self._analyse_if_needed()
         self.redraw()
 
     # What is computed
 
-    def _can_study(self, dataset: Dataset | None, parameters: ParametersSnapshot | None) -> bool:
+    def _can_analyse(self, dataset: Dataset | None, parameters: ParametersSnapshot | None) -> bool:
         """Return whether there are parameters to look at, and it is time."""
-        if dataset is None or parameters is None or self._is_at_work:
+        if dataset is None or parameters is None or self._is_analysing:
             return False
         if self._problem:
             return self._is_rested()
-        if self._study is None or self._study.parameters.run != parameters.run:
+        if self._analysis is None or self._analysis.parameters.run != parameters.run:
             return True
-        return self._study.parameters is not parameters and self._is_rested()
+        return self._analysis.parameters is not parameters and self._is_rested()
 
     def _is_rested(self) -> bool:
-        duration_s = self._study.duration_s if self._study is not None else 0.0
-        return self._clock() - self._worked_at >= max(LEAST_REST_S, REST * duration_s)
+        duration_s = self._analysis.duration_s if self._analysis is not None else 0.0
+        return self._clock() - self._analysed_at >= max(LEAST_REST_S, REST * duration_s)
 
-    def _work(self) -> None:
-        """Have the table, or the samples that are looked at, computed where that is needed."""
-        if self._dataset is None or self._parameters is None or self._is_at_work:
+    def _analyse_if_needed(self) -> None:
+        """Have the matrix, or the samples that are looked at, computed if that is needed."""
+        if self._dataset is None or self._parameters is None or self._is_analysing:
             return
-        if self._can_study(self._dataset, self._parameters):
+        if self._can_analyse(self._dataset, self._parameters):
             parameters = self._parameters
-        elif self._study is not None and self._wanted is not None and self._cell is None:
-            parameters = self._study.parameters
+        elif self._analysis is not None and self._page is not None and self._cell is None:
+            parameters = self._analysis.parameters
         else:
             return
-        self._is_at_work = True
-        self.analyse(partial(study, self._dataset, parameters, self._wanted, self._study), parameters)
+        self._is_analysing = True
+        # Loads numpy, for which the first frame does not wait.
+        from logreg_tui.tui.widgets.mistakes.error_analysis import analyse_errors
+
+        work = partial(analyse_errors, self._dataset, parameters, self._page, self._analysis)
+        self.analyse(work, parameters)
 
     @on(Panel.Analysed)
-    def take_study(self, event: Panel.Analysed) -> None:
-        """Show what was computed, and go on where something else is wanted by now."""
+    def take_analysis(self, event: Panel.Analysed) -> None:
+        """Show what was computed, and go on if something else is wanted by now."""
         event.stop()
-        self._is_at_work, self._worked_at = False, self._clock()
-        if isinstance(event.result, Study):
-            self._study, self._problem = event.result, ""
-            if self._cursor is None:
-                self._cursor = self._study.mistakes.worst
+        self._is_analysing, self._analysed_at = False, self._clock()
+        if isinstance(event.result, str):
+            self._problem, self._page = event.result, None
         else:
-            self._problem, self._wanted = str(event.result), None
-        self._work()
+            self._analysis, self._problem = cast("ErrorAnalysis", event.result), ""
+            if self._cursor is None:
+                self._cursor = self._analysis.mistakes.worst
+        self._analyse_if_needed()
         self.redraw()
 
     @property
     def _cell(self) -> CellSamples | None:
         """The samples that are looked at, once they have been read."""
-        cell = self._study.cell if self._study is not None else None
-        return cell if cell is not None and cell.wanted == self._wanted else None
+        cell = self._analysis.cell if self._analysis is not None else None
+        return cell if cell is not None and cell.page == self._page else None
 
     # What is drawn
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the table, the samples of a cell, or why there is nothing to show."""
-        look = chart_style_of(self, self._ascii_only)
+        style = chart_style_of(self, self._ascii_only)
         shown = self._shown()
         if shown is None or self._cursor is None or self._problem:
-            return text_lines(self._reason(), width, look)
-        if self._wanted is None:
-            self._first = self._scrolled(shown)
-            view = TableView(width, height, self._cursor, self._first, self.has_focus)
-            return draw_table(shown.mistakes, shown.parameters.head, view, look)
+            return text_lines(self._reason(), width, style)
+        if self._page is None:
+            self._scroll_to_cursor(shown)
+            view = MatrixView(width, height, self._cursor, self._first, self.has_focus)
+            return draw_matrix(shown.mistakes, shown.parameters.head, view, style)
         # While another page is being read the one before stays.
-        if shown.cell is None or (shown.cell.wanted.label, shown.cell.wanted.predicted) != self._cursor:
-            return text_lines("Reading the samples.", width, look)
-        return draw_images(shown.cell, shown.parameters, width, height, self.has_focus, look)
+        if shown.cell is None or (shown.cell.page.label, shown.cell.page.predicted) != self._cursor:
+            return text_lines("Reading the samples.", width, style)
+        from logreg_tui.tui.widgets.mistakes.images import draw_images
 
-    def _shown(self) -> Study | None:
-        """Return what is known of the selected run."""
-        if self._parameters is None or self._study is None:
+        return draw_images(shown.cell, shown.parameters, width, height, self.has_focus, style)
+
+    def _shown(self) -> ErrorAnalysis | None:
+        """Return the analysis of the selected run, if there is one."""
+        if self._parameters is None or self._analysis is None:
             return None
-        return self._study if self._study.parameters.run == self._parameters.run else None
+        return self._analysis if self._analysis.parameters.run == self._parameters.run else None
 
     def _reason(self) -> str:
         if self._problem:
@@ -172,16 +184,16 @@ class MistakesPanel(LinePanel):
             return "The test set is not in this process: mistakes can be looked at where it is trained."
         return f"Looking at {len(self._dataset.test_labels):,} test samples."
 
-    def _layout(self, shown: Study) -> Layout:
+    def _layout(self, shown: ErrorAnalysis) -> MatrixLayout:
         counts = shown.mistakes.counts
         return lay_out(len(counts), int(counts.max()), *self.content_size)
 
-    def _scrolled(self, shown: Study) -> tuple[int, int]:
+    def _scroll_to_cursor(self, shown: ErrorAnalysis) -> None:
         assert self._cursor is not None
         layout, classes = self._layout(shown), len(shown.mistakes.counts)
         row, column = (min(at, classes - 1) for at in self._cursor)
         self._cursor = row, column
-        return (
+        self._first = (
             first_in_view(self._first[0], row, layout.rows, classes),
             first_in_view(self._first[1], column, layout.columns, classes),
         )
@@ -189,15 +201,15 @@ class MistakesPanel(LinePanel):
     # Keys and mouse
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave escape to the screen where it has nothing to do here."""
-        return self._wanted is not None if action == "back" else True
+        """Leave escape to the screen if it has nothing to do here."""
+        return self._page is not None if action == "back" else True
 
     def action_move(self, rows: int, columns: int) -> None:
         """Move the cursor; among samples, turn the page."""
         shown = self._shown()
         if shown is None or self._cursor is None:
             return
-        if self._wanted is not None:
+        if self._page is not None:
             self._turn(rows + columns)
             return
         last = len(shown.mistakes.counts) - 1
@@ -209,48 +221,50 @@ class MistakesPanel(LinePanel):
         """Move the cursor by as many rows as are in view; among samples, turn the page."""
         shown = self._shown()
         if shown is not None:
-            self.action_move(pages * (1 if self._wanted is not None else self._layout(shown).rows), 0)
+            self.action_move(pages * (1 if self._page is not None else self._layout(shown).rows), 0)
 
     def _turn(self, pages: int) -> None:
         """Show the samples of the cell that come after these, or before."""
         cell = self._cell
-        if cell is None or self._wanted is None or not len(cell.numbers):
+        if cell is None or self._page is None or not len(cell.numbers):
             return
-        position = cell.position + pages * page_of(cell, *self.content_size).samples
+        from logreg_tui.tui.widgets.mistakes.images import page_layout
+
+        position = cell.position + pages * page_layout(cell, *self.content_size).samples
         if position < len(cell.numbers):
             first = int(cell.numbers[max(0, position)])
-            self._wanted = Wanted(self._wanted.label, self._wanted.predicted, first)
-            self._work()
+            self._page = replace(self._page, first=first)
+            self._analyse_if_needed()
 
     def action_worst(self) -> None:
         """Move the cursor to the most frequent mistake; among samples, go to the first page."""
         shown = self._shown()
         if shown is None:
             return
-        if self._wanted is not None:
-            self._wanted = Wanted(self._wanted.label, self._wanted.predicted, 0)
-            self._work()
+        if self._page is not None:
+            self._page = replace(self._page, first=0)
+            self._analyse_if_needed()
             return
         self._cursor = shown.mistakes.worst
         self.redraw()
 
     def action_look(self) -> None:
         """Show the samples of the cell under the cursor."""
-        if self._shown() is None or self._cursor is None or self._wanted is not None:
+        if self._shown() is None or self._cursor is None or self._page is not None:
             return
-        self._wanted = Wanted(*self._cursor, 0)
-        self._work()
+        self._page = CellPage(*self._cursor, 0)
+        self._analyse_if_needed()
         self.redraw()
 
     def action_back(self) -> None:
         """Show the table again."""
-        self._wanted = None
+        self._page = None
         self.redraw()
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor under the mouse; where it is there already, show the samples."""
+        """Move the cursor under the mouse; if it is there already, show the samples."""
         shown, at = self._shown(), event.get_content_offset(self)
-        if shown is None or at is None or self._wanted is not None:
+        if shown is None or at is None or self._page is not None:
             return
         cell = self._layout(shown).cell_at(at.x, at.y, self._first)
         if cell == self._cursor:

@@ -37,7 +37,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RunEntry:
     """A run and what is to be said of it."""
 
     run: RunLine
@@ -47,7 +47,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ValueFormat:
     """How values are written."""
 
     lambda_: str = "l2"
@@ -105,11 +105,11 @@ def _has(tokens: list[str], word: str) -> bool:
 
 def arrange(
     runs: Sequence[RunLine],
-    words: Words,
-    short: Words,
+    words: ValueFormat,
+    short: ValueFormat,
     pinned: Collection[int],
     matches: Callable[[RunLine], bool],
-) -> list[Heading | Entry]:
+) -> list[Heading | RunEntry]:
     """Return the lines of the list: pinned runs, then those that match, under headings where that helps.
 
     `short` writes the lines that no heading relieves of any value.
@@ -118,20 +118,20 @@ def arrange(
     differing = _differing(list(values.values()))
     best = _best(runs)
 
-    def entry(run: RunLine, said: tuple[str, ...], best_of_group: float | None = None) -> Entry:
+    def entry(run: RunLine, said: tuple[str, ...], best_of_group: float | None = None) -> RunEntry:
         rank = (
             0 if run.accuracy is None else 2 if run.accuracy == best else int(run.accuracy == best_of_group)
         )
-        return Entry(run, said, rank)
+        return RunEntry(run, said, rank)
 
-    def whole(run: RunLine) -> Entry:
+    def whole(run: RunLine) -> RunEntry:
         said = short.of(run.settings)
         return entry(run, tuple(said[name] for name in differing or ["head"]))
 
     on_top = [whole(run) for run in runs if run.number in pinned]
     others = [run for run in runs if run.number not in pinned and matches(run)]
     groups = _groups(others, values, differing[:-1])
-    lines: list[Heading | Entry] = [Heading((PINNED,)), *on_top] if on_top else []
+    lines: list[Heading | RunEntry] = [Heading((PINNED,)), *on_top] if on_top else []
     if len(differing) < 2 or 2 * len(groups) > len(others):
         heading = [Heading((OTHERS,))] if on_top and others else []
         return [*lines, *heading, *map(whole, others)]

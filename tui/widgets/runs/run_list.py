@@ -17,7 +17,15 @@ from textual.widgets.option_list import Option
 
 from logreg_tui.tui.theme import ASCII, Glyphs
 from logreg_tui.tui.widgets.palette import run_color
-from logreg_tui.tui.widgets.runs.run_groups import FEW, Entry, Heading, RunLine, Words, arrange, matcher
+from logreg_tui.tui.widgets.runs.run_groups import (
+    FEW,
+    Heading,
+    RunEntry,
+    RunLine,
+    ValueFormat,
+    arrange,
+    matcher,
+)
 
 __all__ = ["RunLine", "RunList"]
 
@@ -27,7 +35,7 @@ TITLE = "Runs"
 KEYS_HINT = "/ filter  p pin"
 LONGEST_FILTER = 200
 
-Line = tuple[str, Content]
+OptionLine = tuple[str, Content]
 """The id of an option, which is the run's number or begins with `-` for a heading, and what it shows."""
 
 
@@ -56,7 +64,7 @@ class RunList(OptionList):
         """Numbers of the runs that stay at the top."""
         self._glyphs = glyphs
         self._runs: list[RunLine] = []
-        self._shown: list[Line] = []
+        self._shown: list[OptionLine] = []
         self._selected: int | None = None
         self._filter = ""
         self._is_typing = False
@@ -164,7 +172,7 @@ class RunList(OptionList):
         names = [name for name, _ in self._shown]
         return names.index(str(run)) if str(run) in names else None
 
-    def _show_lines(self, lines: list[Line]) -> None:
+    def _show_lines(self, lines: list[OptionLine]) -> None:
         before, self._shown = self._shown, lines
         names = [name for name, _ in lines]
         if names[: len(before)] != [name for name, _ in before]:
@@ -176,13 +184,13 @@ class RunList(OptionList):
             elif prompt != before[index][1]:
                 self.replace_option_prompt_at_index(index, prompt)
 
-    def _rebuild(self, lines: list[Line]) -> None:
+    def _rebuild(self, lines: list[OptionLine]) -> None:
         with self.prevent(OptionList.OptionHighlighted):
             self.set_options(_option(name, prompt) for name, prompt in lines)
             if self._selected is not None:
                 self.highlighted = self._index_of(self._selected)
 
-    def _prompted(self) -> list[Line]:
+    def _prompted(self) -> list[OptionLine]:
         matches = self._matcher()
         if len(self._runs) <= FEW:
             pinned_first = sorted(self._runs, key=lambda run: run.number not in self.pinned)
@@ -190,8 +198,8 @@ class RunList(OptionList):
             return [(str(run.number), prompt) for run, prompt in zip(shown, self._few(shown), strict=True)]
         is_wide = self.size.width >= WIDE
         lambda_ = self._glyphs.lambda_[0]
-        short = Words(lambda_, _short_number, "", "s")
-        lines = arrange(self._runs, Words(lambda_) if is_wide else short, short, self.pinned, matches)
+        short = ValueFormat(lambda_, _short_number, "", "s")
+        lines = arrange(self._runs, ValueFormat(lambda_) if is_wide else short, short, self.pinned, matches)
         # Where the lines do not fit a scroll bar takes a cell.
         room = self.size.width - (len(lines) > self.size.height)
         return [
@@ -209,7 +217,7 @@ class RunList(OptionList):
             self._problem = "not an expression"
             return lambda _: False
 
-    def _entry(self, entry: Entry, room: int, is_wide: bool) -> Content:
+    def _entry(self, entry: RunEntry, room: int, is_wide: bool) -> Content:
         run = entry.run
         width = max(len(str(each.number)) for each in self._runs)
         words = " ".join(entry.words)

@@ -9,11 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from logreg_tui.tui.widgets.panel import LinePanel, chart_style_of, text_lines, waiting_for
-from logreg_tui.tui.widgets.weights.view import Grid, WeightsLook, arrange, draw_weights, grid_height
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
     from logreg_tui.core.training.snapshots import ParametersSnapshot
+    from logreg_tui.tui.widgets.weights.view import Grid
 
 
 class WeightsPanel(LinePanel):
@@ -24,7 +24,7 @@ class WeightsPanel(LinePanel):
     NEEDS_PARAMETERS: ClassVar[bool] = True
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("arrows", "Choose a class"),
-        ("page up, page down", "Other classes, where not all fit"),
+        ("page up, page down", "Other classes, if not all fit"),
         ("enter, click", "Enlarge the class, or show all again"),
         ("escape", "Show all classes again"),
     )
@@ -70,21 +70,21 @@ class WeightsPanel(LinePanel):
     def _parameters(self, history: History, selected: int | None) -> ParametersSnapshot | None:
         return None if selected is None else history.parameters.get(selected)
 
-    def _view(self) -> WeightsLook:
-        width, height = self.content_size
-        return WeightsLook(width, height, self._chosen, self._is_enlarged, self.has_focus)
-
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the pictures, or why there are none."""
-        look = chart_style_of(self, self._ascii_only)
+        # Loads numpy, for which the first frame does not wait.
+        from logreg_tui.tui.widgets.weights.view import WeightsView, draw_weights
+
+        style = chart_style_of(self, self._ascii_only)
         if self._shown is None:
-            return text_lines(self._waiting, width, look)
+            return text_lines(self._waiting, width, style)
         self._chosen = min(self._chosen, len(self._shown.bias) - 1)
-        return draw_weights(self._shown, self._image_shape, self._view(), look)
+        view = WeightsView(width, height, self._chosen, self._is_enlarged, self.has_focus)
+        return draw_weights(self._shown, self._image_shape, view, style)
 
     @property
     def _image_shape(self) -> tuple[int, int] | None:
-        """The shape of the pictures, where the weights of a class fill it."""
+        """The shape of the pictures, if the weights of a class fill it."""
         if self._shape is None or self._shown is None:
             return None
         return self._shape if self._shape[0] * self._shape[1] == self._shown.weight.shape[1] else None
@@ -92,17 +92,17 @@ class WeightsPanel(LinePanel):
     # Keys and mouse
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave escape to the screen where it has nothing to do here."""
+        """Leave escape to the screen if it has nothing to do here."""
         return self._is_enlarged if action == "show_all" else True
 
     def action_choose(self, number: int) -> None:
-        """Choose a class, or the last one where there are fewer."""
+        """Choose a class, or the last one if there are fewer."""
         last = len(self._shown.bias) - 1 if self._shown is not None else 0
         self._chosen = max(0, min(number, last))
         self.redraw()
 
     def action_move(self, steps: int) -> None:
-        """Choose a class so many further on."""
+        """Choose a class some steps further on."""
         self.action_choose(self._chosen + steps)
 
     def action_move_lines(self, lines: int) -> None:
@@ -127,27 +127,24 @@ class WeightsPanel(LinePanel):
 
     def on_click(self, event: events.Click) -> None:
         """Enlarge the class under the mouse, or show all again."""
-        if not self._is_enlarged:
-            number = self._class_at(event)
-            if number is None:
-                return
-            self._chosen = number
-        self.action_enlarge()
+        grid, at = self._grid(), event.get_content_offset(self)
+        if self._is_enlarged:
+            self.action_enlarge()
+        elif self._shown is not None and grid is not None and at is not None:
+            number = grid.class_at(at.x, at.y - 1, self._chosen)
+            if number is not None and number < len(self._shown.bias):
+                self._chosen = number
+                self.action_enlarge()
 
     def turn_wheel(self, direction: int) -> None:
         """Choose the class below or above."""
         self.action_move_lines(direction)
 
     def _grid(self) -> Grid | None:
-        """Return where the pictures stand, or None where there are none."""
+        """Return the places of the pictures, or None if there are none."""
         if self._shown is None or self._image_shape is None:
             return None
-        view = self._view()
-        return arrange(self._image_shape, len(self._shown.bias), view.width, grid_height(view))
+        from logreg_tui.tui.widgets.weights.view import arrange, grid_height
 
-    def _class_at(self, event: events.Click) -> int | None:
-        grid, at = self._grid(), event.get_content_offset(self)
-        if self._shown is None or grid is None or at is None:
-            return None
-        number = grid.class_at(at.x, at.y - 1, self._chosen)
-        return number if number is not None and number < len(self._shown.bias) else None
+        width, height = self.content_size
+        return arrange(self._image_shape, len(self._shown.bias), width, grid_height(height))

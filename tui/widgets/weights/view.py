@@ -1,33 +1,31 @@
-"""What the weights of a model look like: one picture per class on a scale that all share, or one enlarged.
+"""Pictures of a model's weights: one per class on a scale that all share, or one class enlarged.
 
-Where the features form no image, the largest weights are listed as bars. Nothing here knows of a screen.
+If the features form no image, the largest weights are listed as bars. Nothing here knows of a screen.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.spans import Part, strip_of
+from logreg_tui.tui.widgets.spans import Span, beside, strip_of
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 GAP = 2
 """Cells between two pictures."""
 LEAST_HEIGHT = 5
-"""Lines of the smallest picture that still shows something; where not all classes fit so, they are paged."""
+"""Lines of the smallest picture that still shows something; if not all classes fit so, they are paged."""
 MOST_BAR = 24
 FACTS_WIDTH = 34
 HINT_HEIGHT = 14
@@ -37,8 +35,8 @@ MARKED = Style(reverse=True, bold=True)
 
 
 @dataclass(frozen=True, slots=True)
-class WeightsLook:
-    """What of the weights is looked at, and in how much room."""
+class WeightsView:
+    """The part of the weights that is looked at, and the room for it."""
 
     width: int
     height: int
@@ -51,7 +49,7 @@ class WeightsLook:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where the pictures of the classes stand: captions first, pictures below."""
+    """The places of the classes: captions first, pictures below."""
 
     width: int
     height: int
@@ -61,7 +59,7 @@ class Grid:
 
     @property
     def page(self) -> int:
-        """How many pictures are shown at a time."""
+        """The number of pictures that are shown at a time."""
         return self.across * self.down
 
     def class_at(self, x: int, y: int, chosen: int) -> int | None:
@@ -76,14 +74,19 @@ class Grid:
 def arrange(shape: tuple[int, int], classes: int, width: int, height: int) -> Grid:
     """Return the grid with the largest pictures of images of this shape that holds all classes.
 
-    Where they would be too small to see anything, fewer are shown at a time.
+    If they would be too small to see anything, fewer are shown at a time.
     """
     least = min(LEAST_HEIGHT, math.ceil(shape[0] / 2))
     grids = [
         _grid(shape, across, math.ceil(classes / across), width, height)
         for across in range(1, min(classes, (width + GAP) // (GAP + 1)) + 1)
     ]
-    best = max(grids, key=lambda grid: _merit(grid, classes), default=_grid(shape, 1, 1, width, height))
+    # Large pictures, then few empty places.
+    best = max(
+        grids,
+        key=lambda grid: (grid.width * grid.height, classes - grid.page),
+        default=_grid(shape, 1, 1, width, height),
+    )
     if best.height >= least and best.down * (best.height + 1) <= height:
         return best
     smallest = pictures.fitted(shape, width, least)
@@ -91,56 +94,35 @@ def arrange(shape: tuple[int, int], classes: int, width: int, height: int) -> Gr
     return _grid(shape, across, max(1, height // (least + 1)), width, height)
 
 
-def _merit(grid: Grid, classes: int) -> tuple[int, int]:
-    """Return what makes a grid better than another: large pictures, then few empty places."""
-    return grid.width * grid.height, -(grid.page - classes)
-
-
 def _grid(shape: tuple[int, int], across: int, down: int, width: int, height: int) -> Grid:
     room = max(1, (width + GAP) // across - GAP), max(1, height // down - 1)
     return Grid(*pictures.fitted(shape, *room), across, down)
 
 
-def grid_height(view: WeightsLook) -> int:
-    """Return the lines between the header and the hint."""
-    return view.height - 1 - (view.height >= HINT_HEIGHT)
+def grid_height(height: int) -> int:
+    """Return the lines between the header and the hint in a panel of `height` lines."""
+    return height - 1 - (height >= HINT_HEIGHT)
 
 
 def draw_weights(
-    shown: ParametersSnapshot, shape: tuple[int, int] | None, view: WeightsLook, look: ChartStyle
+    shown: ParametersSnapshot, shape: tuple[int, int] | None, view: WeightsView, style: ChartStyle
 ) -> list[Strip]:
-    """Return the lines of the panel; `shape` is that of the images, or None where there are none."""
-    lines = _Drawing(shown, shape, view, look, largest_weight(shown)).lines()
+    """Return the lines of the panel; `shape` is that of the images, None if there are none."""
+    largest = float(max(shown.weight.max(), -shown.weight.min()))
+    drawing = _Drawing(shown, shape, view, style, largest if math.isfinite(largest) else 0.0)
+    lines = drawing.lines()
     if view.height >= HINT_HEIGHT:
         lines = [*lines[: view.height - 1], *[Strip.blank(0)] * (view.height - 1 - len(lines))]
-        lines.append(strip_of([(_hint(view, shape is not None), look.muted)]))
+        lines.append(strip_of([(_hint(view, shape is not None), style.muted)]))
     return lines[: view.height]
 
 
-def largest_weight(shown: ParametersSnapshot) -> float:
-    """Return the largest |weight| of all classes, which ends the scale; 0 where one is not finite."""
-    largest = float(max(shown.weight.max(), -shown.weight.min()))
-    return largest if math.isfinite(largest) else 0.0
-
-
-def _hint(view: WeightsLook, is_image: bool) -> str:
+def _hint(view: WeightsView, is_image: bool) -> str:
     if not view.has_focus:
         return "click, or press tab until this panel has the keys, to look at one class"
     if view.is_enlarged:
         return "left/right: another class   escape: all classes"
     return f"arrows: choose a class   enter: {'enlarge it' if is_image else 'its largest weights'}"
-
-
-def beside(tiles: Sequence[Sequence[Strip]], gap: int) -> list[Strip]:
-    """Return blocks of lines, each of one width and all of one height, next to each other."""
-    blank = Strip.blank(gap)
-    lines = []
-    for row in zip(*tiles, strict=True):
-        strips = [row[0]]
-        for strip in row[1:]:
-            strips += [blank, strip]
-        lines.append(Strip.join(strips))
-    return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +131,10 @@ class _Drawing:
 
     shown: ParametersSnapshot
     shape: tuple[int, int] | None
-    view: WeightsLook
-    look: ChartStyle
+    view: WeightsView
+    style: ChartStyle
     largest: float
+    """The largest |weight| of all classes, which ends the scale; 0 if one is not finite."""
 
     def lines(self) -> list[Strip]:
         if self.shape is None:
@@ -177,25 +160,24 @@ class _Drawing:
 
     def _legend(self, ends: tuple[str, str], bar: int) -> Strip:
         """Return the scale: its ends in figures, all its colours, 0 in their middle."""
-        import numpy as np
-
         sides = [
             pictures.picture(np.linspace(low, high, bar)[None], bar, 1, self._inks)[0]
             for low, high in ((0.0, 0.5 - 0.5 / bar), (0.5 + 0.5 / bar, 1.0))
         ]
-        texts = (strip_of([(text, self.look.muted)]) for text in (ends[0], ZERO, ends[1]))
-        low, zero, high = texts
+        low, zero, high = (strip_of([(text, self.style.muted)]) for text in (ends[0], ZERO, ends[1]))
         return Strip.join([low, sides[0], zero, sides[1], high])
 
     @property
     def _inks(self) -> pictures.Inks:
-        look = self.look
-        return pictures.signed_inks(look.dark, has_color=not look.monochrome, has_blocks=not look.ascii_only)
+        style = self.style
+        return pictures.signed_inks(
+            style.dark, has_color=not style.monochrome, has_blocks=not style.ascii_only
+        )
 
     def _all_classes(self, shape: tuple[int, int]) -> list[Strip]:
-        """Return a page of classes, and in the header which these are where they are not all."""
+        """Return a page of classes; if these are not all, the header says which."""
         classes = len(self.shown.bias)
-        grid = arrange(shape, classes, self.view.width, grid_height(self.view))
+        grid = arrange(shape, classes, self.view.width, grid_height(self.view.height))
         first = self.view.chosen // grid.page * grid.page
         last = min(first + grid.page, classes)
         page = "" if grid.page >= classes else f"  {first}-{last - 1} of {classes:,}"
@@ -208,8 +190,8 @@ class _Drawing:
     def _tile(self, shape: tuple[int, int], number: int, grid: Grid) -> list[Strip]:
         caption = f"{number} bias {self.shown.bias[number]:+.3g}"
         caption = caption if len(caption) <= grid.width else str(number)[: grid.width]
-        style = MARKED if self.view.has_focus and number == self.view.chosen else self.look.muted
-        line = strip_of([(caption, style)]).adjust_cell_length(grid.width)
+        mark = MARKED if self.view.has_focus and number == self.view.chosen else self.style.muted
+        line = strip_of([(caption, mark)]).adjust_cell_length(grid.width)
         return [line, *self._picture(shape, number, grid.width, grid.height)]
 
     def _picture(self, shape: tuple[int, int], number: int, width: int, height: int) -> list[Strip]:
@@ -218,7 +200,7 @@ class _Drawing:
 
     def _enlarged(self, shape: tuple[int, int]) -> list[Strip]:
         """Return one class as large as it can be, its figures beside it or above."""
-        width, height = self.view.width, grid_height(self.view)
+        width, height = self.view.width, grid_height(self.view.height)
         facts = self._facts(shape)
         right = pictures.fitted(shape, max(1, width - FACTS_WIDTH), height)
         above = pictures.fitted(shape, width, max(1, height - len(facts)))
@@ -230,8 +212,6 @@ class _Drawing:
         return beside([image, [*facts, *[Strip.blank(0)] * (lines - len(facts))]], GAP)
 
     def _facts(self, shape: tuple[int, int]) -> list[Strip]:
-        import numpy as np
-
         number = self.view.chosen
         weight = self.shown.weight[number]
         low, high = (divmod(int(at), shape[1]) for at in (weight.argmin(), weight.argmax()))
@@ -242,34 +222,31 @@ class _Drawing:
             ("norm  ", f"{np.linalg.norm(weight.astype(np.float64)):.4g}"),
         ]
         title = strip_of([(f"class {number}", ink(None, bold=True)), (f" of {len(self.shown.bias):,}", None)])
-        return [title, *(strip_of([(name, self.look.muted), (text, None)]) for name, text in rows)]
+        return [title, *(strip_of([(name, self.style.muted), (text, None)]) for name, text in rows)]
 
     def _bars(self) -> list[Strip]:
         """Return the largest weights, of the class that is looked at or of all, as bars around 0."""
-        view, look, weight = self.view, self.look, self.shown.weight
+        view, style, weight = self.view, self.style, self.shown.weight
         first = view.chosen if view.is_enlarged else 0
         whose = f"of class {view.chosen}" if view.is_enlarged else "of all classes"
         title = f"No image shape: the largest weights {whose}"
         lines = [
-            strip_of([(text, look.muted)]) for text in (title, f"{'class':>7}{'feature':>9}{'weight':>10}")
+            strip_of([(text, style.muted)]) for text in (title, f"{'class':>7}{'feature':>9}{'weight':>10}")
         ]
         asked = weight[first : first + 1] if view.is_enlarged else weight
-        for row, feature in _largest(asked, grid_height(view) - len(lines)):
-            lines.append(self._bar_line(first + row, feature))
-        return lines
+        largest = _largest(asked, grid_height(view.height) - len(lines))
+        return [*lines, *(self._bar_line(first + row, feature) for row, feature in largest)]
 
     def _bar_line(self, number: int, feature: int) -> Strip:
         value = float(self.shown.weight[number, feature])
         text = f"{number:>7}{feature:>9}{value:>+10.4g} "
         is_marked = self.view.has_focus and not self.view.is_enlarged and number == self.view.chosen
-        bar = _bar(value / (self.largest or 1), (self.view.width - len(text) - 1) // 2, self.look)
+        bar = _bar(value / (self.largest or 1), (self.view.width - len(text) - 1) // 2, self.style)
         return strip_of([(text, ink(None, bold=True) if is_marked else None), *bar])
 
 
 def _largest(weight: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """Return rows and columns of the `count` largest |weights|, the largest first."""
-    import numpy as np
-
+    """Return row and column of the `count` largest |weight| of a matrix (C, D), the largest first."""
     strengths = np.abs(np.nan_to_num(weight)).ravel()
     count = min(count, len(strengths))
     if count < 1:
@@ -279,14 +256,14 @@ def _largest(weight: np.ndarray, count: int) -> list[tuple[int, int]]:
     return [divmod(int(at), weight.shape[1]) for at in top]
 
 
-def _bar(share: float, side: int, look: ChartStyle) -> list[Part]:
+def _bar(share: float, side: int, style: ChartStyle) -> list[Span]:
     """Return a bar from the middle to the left or to the right, `side` cells at the most."""
     side = min(side, MOST_BAR)
     if side < 1:
         return []
     length = max(1, round(abs(share) * side)) if math.isfinite(share) else 1
-    colors = pictures.signed_colors(look.dark)
-    style = ink(None if look.monochrome else colors[3 if share < 0 else -4])
-    bar: Part = (look.pick("█", "=" if share < 0 else "#") * length, style)
-    axis: Part = (look.pick("│", "|"), look.axis)
+    colors = pictures.signed_colors(style.dark)
+    color = ink(None if style.monochrome else colors[3 if share < 0 else -4])
+    bar: Span = (style.pick("█", "=" if share < 0 else "#") * length, color)
+    axis: Span = (style.pick("│", "|"), style.axis)
     return [(" " * (side - length), None), bar, axis] if share < 0 else [(" " * side, None), axis, bar]

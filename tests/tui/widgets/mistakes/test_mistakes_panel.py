@@ -14,19 +14,19 @@ from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.settings import SIGMOID
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
-from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.mistakes import images as mistakes_images
 from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
     HEAT_LEVELS,
-    TableView,
-    draw_table,
+    CellPage,
+    MatrixView,
+    draw_matrix,
     heat_color,
     lay_out,
 )
-from logreg_tui.tui.widgets.mistakes.images import LEAST_HEIGHT, draw_images
+from logreg_tui.tui.widgets.mistakes.error_analysis import MOST_SAMPLES, ErrorAnalysis, analyse_errors
+from logreg_tui.tui.widgets.mistakes.images import LEAST_HEIGHT, draw_images, page_layout
 from logreg_tui.tui.widgets.mistakes.panel import LEAST_REST_S, MistakesPanel
-from logreg_tui.tui.widgets.mistakes.study import MOST_SAMPLES, Study, Wanted, study
+from logreg_tui.tui.widgets.palette import contrast, readable_on
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 
 SIZES = [(58, 8), (58, 45), (80, 14), (100, 30), (160, 45), (160, 8)]
@@ -55,9 +55,9 @@ def made(
     return dataset(values, random.integers(0, classes, samples), shape, classes), parameters(weight)
 
 
-def looked(data: Dataset, shown: ParametersSnapshot, wanted: Wanted | None = None) -> Study:
-    result = study(data, shown, wanted, None)
-    assert isinstance(result, Study)
+def looked(data: Dataset, shown: ParametersSnapshot, page: CellPage | None = None) -> ErrorAnalysis:
+    result = analyse_errors(data, shown, page, None)
+    assert isinstance(result, ErrorAnalysis)
     return result
 
 
@@ -81,8 +81,8 @@ def table(
         first_in_view(0, cursor[0], layout.rows, classes),
         first_in_view(0, cursor[1], layout.columns, classes),
     )
-    view = TableView(width, height, cursor, first, True)
-    return [line.text for line in draw_table(mistakes, shown.head, view, ChartStyle())]
+    view = MatrixView(width, height, cursor, first, True)
+    return [line.text for line in draw_matrix(mistakes, shown.head, view, ChartStyle())]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -114,18 +114,18 @@ def test_the_counts_and_the_accuracy_are_those_of_scikit_learn(digits: Dataset) 
     assert lines[13].split()[1:11] == [f"{precision:.3f}" for precision in precisions]
 
 
-@pytest.mark.parametrize("look", [ChartStyle(), ChartStyle(dark=False, background=(224, 224, 224))])
-def test_every_count_can_be_read_on_its_colour(look: ChartStyle) -> None:
+@pytest.mark.parametrize("style", [ChartStyle(), ChartStyle(dark=False, background=(224, 224, 224))])
+def test_every_count_can_be_read_on_its_colour(style: ChartStyle) -> None:
     for is_right in (True, False):
         for level in range(HEAT_LEVELS):
-            color = heat_color(is_right, level / (HEAT_LEVELS - 1), look.dark, look.background)
-            assert pictures.contrast(pictures.readable_on(color), color) >= 4.5
+            color = heat_color(is_right, level / (HEAT_LEVELS - 1), style.dark, style.background)
+            assert contrast(readable_on(color), color) >= 4.5
 
 
 def test_the_diagonal_is_bold_with_and_without_colour(digits: Dataset) -> None:
     mistakes = looked(digits, prototypes(digits)).mistakes
-    for look in (ChartStyle(), ChartStyle(monochrome=True)):
-        lines = draw_table(mistakes, "logits", TableView(100, 30, (9, 8), (0, 0), True), look)
+    for style in (ChartStyle(), ChartStyle(monochrome=True)):
+        lines = draw_matrix(mistakes, "logits", MatrixView(100, 30, (9, 8), (0, 0), True), style)
         bold = [segment.text for segment in lines[5] if segment.style is not None and segment.style.bold]
         assert [text.strip() for text in bold] == [str(mistakes.counts[2, 2])]
 
@@ -146,7 +146,7 @@ def test_the_samples_of_a_cell_come_with_what_the_model_says(digits: Dataset) ->
     shown = prototypes(digits)
     mistakes = inspect_mistakes(shown, digits.test_inputs, digits.test_labels)
     label, predicted = mistakes.worst
-    cell = looked(digits, shown, Wanted(label, predicted, 0)).cell
+    cell = looked(digits, shown, CellPage(label, predicted, 0)).cell
     assert cell is not None
     assert [sample.number for sample in cell.samples] == mistakes.samples(label, predicted).tolist()
     for sample in cell.samples:
@@ -162,7 +162,7 @@ def test_the_samples_of_a_cell_come_with_what_the_model_says(digits: Dataset) ->
 def test_of_equal_probabilities_the_predicted_class_comes_first() -> None:
     shown = parameters(np.array([[20.0], [30.0], [-5.0]]), head=SIGMOID)
     data = dataset(np.ones((1, 1), np.uint8), np.array([1]), None, 3)
-    cell = looked(data, shown, Wanted(1, 0, 0)).cell
+    cell = looked(data, shown, CellPage(1, 0, 0)).cell
     assert cell is not None
     assert [number for number, _ in cell.samples[0].likeliest] == [0, 1, 2]
 
@@ -171,12 +171,12 @@ def test_a_page_starts_at_the_sample_it_started_at_before_or_the_next_one() -> N
     data, shown = made(2, samples=200)
     numbers = inspect_mistakes(shown, data.test_inputs, data.test_labels).samples(0, 1)
     first = int(numbers[5])
-    for wanted in (first, int(numbers[4]) + 1):
-        cell = looked(data, shown, Wanted(0, 1, wanted)).cell
+    for start in (first, int(numbers[4]) + 1):
+        cell = looked(data, shown, CellPage(0, 1, start)).cell
         assert cell is not None
         assert (cell.position, cell.samples[0].number) == (5, first)
         assert len(cell.samples) <= MOST_SAMPLES
-    cell = looked(data, shown, Wanted(0, 1, 10_000)).cell
+    cell = looked(data, shown, CellPage(0, 1, 10_000)).cell
     assert cell is not None
     assert cell.samples[0].number == numbers[-1]
 
@@ -184,45 +184,45 @@ def test_a_page_starts_at_the_sample_it_started_at_before_or_the_next_one() -> N
 def test_the_table_of_the_same_parameters_is_not_computed_again() -> None:
     data, shown = made(3)
     known = looked(data, shown)
-    again = study(data, shown, Wanted(0, 1, 0), known)
-    assert isinstance(again, Study)
+    again = analyse_errors(data, shown, CellPage(0, 1, 0), known)
+    assert isinstance(again, ErrorAnalysis)
     assert again.mistakes is known.mistakes
     assert again.cell is not None
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("shape", [(28, 28), (8, 8), (3, 40), (40, 3), (1, 784), None])
-@pytest.mark.parametrize("wanted", [Wanted(0, 1, 0), Wanted(1, 1, 0)])
+@pytest.mark.parametrize("page", [CellPage(0, 1, 0), CellPage(1, 1, 0)])
 def test_every_page_of_samples_fits(
-    size: tuple[int, int], shape: tuple[int, int] | None, wanted: Wanted
+    size: tuple[int, int], shape: tuple[int, int] | None, page: CellPage
 ) -> None:
     data, shown = made(2, samples=60, shape=shape)
-    cell = looked(data, shown, wanted).cell
+    cell = looked(data, shown, page).cell
     assert cell is not None
     lines = draw_images(cell, shown, *size, True, ChartStyle())
     assert len(lines) == size[1]
     assert max(line.cell_length for line in lines) <= size[0]
-    page = mistakes_images.page_of(cell, *size)
-    assert page.samples >= 1
+    layout = page_layout(cell, *size)
+    assert layout.samples >= 1
     if shape is not None and shape[0] == shape[1]:
-        assert page.height >= LEAST_HEIGHT
-        assert page.width == 2 * page.height
+        assert layout.height >= LEAST_HEIGHT
+        assert layout.width == 2 * layout.height
 
 
 def test_a_sample_is_drawn_with_number_label_prediction_and_bars(digits: Dataset) -> None:
     shown = prototypes(digits)
     mistakes = inspect_mistakes(shown, digits.test_inputs, digits.test_labels)
     label, predicted = mistakes.worst
-    cell = looked(digits, shown, Wanted(label, predicted, 0)).cell
+    cell = looked(digits, shown, CellPage(label, predicted, 0)).cell
     assert cell is not None
-    for look in (ChartStyle(), ChartStyle(ascii_only=True), ChartStyle(monochrome=True)):
-        text = "\n".join(line.text for line in draw_images(cell, shown, 120, 40, True, look))
+    for style in (ChartStyle(), ChartStyle(ascii_only=True), ChartStyle(monochrome=True)):
+        text = "\n".join(line.text for line in draw_images(cell, shown, 120, 40, True, style))
         count = len(cell.numbers)
         assert f"Label {label} predicted as {predicted}: 1-{count} of {count}" in text
-        assert f"{label}{'>' if look.ascii_only else '→'}{predicted}" in text
+        assert f"{label}{'>' if style.ascii_only else '→'}{predicted}" in text
         assert all(f"#{sample.number}" in text for sample in cell.samples)
         assert f"{label}*" in text
-        assert text.isascii() is look.ascii_only
+        assert text.isascii() is style.ascii_only
 
 
 # The panel

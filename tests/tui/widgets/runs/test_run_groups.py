@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from logreg_tui.core.settings import RunSettings, Schedule, grid
-from logreg_tui.tui.widgets.runs.run_groups import Heading, RunLine, Words, arrange, matcher
+from logreg_tui.tui.widgets.runs.run_groups import Heading, RunLine, ValueFormat, arrange, matcher
 
-WORDS = Words("λ")
+WORDS = ValueFormat("λ")
 GRID = grid(["sigmoid", "logits"], [0, 0.001], [0.01], [0, 1, 2], Schedule())
 
 

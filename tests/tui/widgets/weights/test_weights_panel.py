@@ -9,7 +9,7 @@ from helpers.looking import PanelApp, looked_at, parameters
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.weights.panel import WeightsPanel
-from logreg_tui.tui.widgets.weights.view import WeightsLook, arrange, draw_weights, grid_height
+from logreg_tui.tui.widgets.weights.view import WeightsView, arrange, draw_weights, grid_height
 
 SHAPE = (28, 28)
 
@@ -23,8 +23,8 @@ def model(classes: int = 10, shape: tuple[int, int] = SHAPE) -> ParametersSnapsh
 
 def view(
     width: int, height: int, chosen: int = 0, *, is_enlarged: bool = False, has_focus: bool = True
-) -> WeightsLook:
-    return WeightsLook(width, height, chosen, is_enlarged, has_focus)
+) -> WeightsView:
+    return WeightsView(width, height, chosen, is_enlarged, has_focus)
 
 
 SIZES = [(58, 8), (58, 45), (80, 14), (100, 30), (160, 45), (160, 8)]
@@ -113,10 +113,10 @@ def test_of_a_class_alone_its_own_weights_are_listed() -> None:
     assert all(line.text.isascii() for line in lines)
 
 
-@pytest.mark.parametrize("look", [ChartStyle(ascii_only=True), ChartStyle(ascii_only=True, monochrome=True)])
-def test_ascii_is_ascii(look: ChartStyle) -> None:
+@pytest.mark.parametrize("style", [ChartStyle(ascii_only=True), ChartStyle(ascii_only=True, monochrome=True)])
+def test_ascii_is_ascii(style: ChartStyle) -> None:
     for is_enlarged in (False, True):
-        lines = draw_weights(model(), SHAPE, view(100, 30, is_enlarged=is_enlarged), look)
+        lines = draw_weights(model(), SHAPE, view(100, 30, is_enlarged=is_enlarged), style)
         assert all(line.text.isascii() for line in lines)
 
 
@@ -128,8 +128,8 @@ def test_weights_that_are_not_finite_are_drawn() -> None:
 
 
 def test_the_hint_takes_no_line_of_a_small_panel() -> None:
-    assert grid_height(view(58, 8)) == 7
-    assert grid_height(view(58, 20)) == 18
+    assert grid_height(8) == 7
+    assert grid_height(20) == 18
 
 
 async def test_keys_choose_and_enlarge_a_class() -> None:

@@ -1,0 +1,99 @@
+"""The confusion matrix of one set of parameters, and the test samples behind one of its cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logreg_tui.core.analysis.inspection import Mistakes, inspect_mistakes, probabilities
+from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.text import describe
+from logreg_tui.tui.widgets.mistakes.confusion_matrix import CellPage
+
+if TYPE_CHECKING:
+    from logreg_tui.core.data.dataset import Dataset
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
+
+MOST_SAMPLES = 24
+"""Number of samples of a cell that are read at a time: more fit on no screen."""
+LIKELIEST = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictedSample:
+    """One test sample with what the model says of it."""
+
+    number: int
+    """Counts the test set from 0."""
+    stored: np.ndarray
+    """Its values before any scaling, shape (features,)."""
+    likeliest: tuple[tuple[int, float], ...]
+    """LIKELIEST classes with the model's probabilities: the predicted class, then the likeliest others."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellSamples:
+    """A page of the samples of one cell."""
+
+    page: CellPage
+    numbers: np.ndarray
+    """The numbers of all samples in the cell, ascending."""
+    position: int
+    """The index in `numbers` of the first one of `samples`."""
+    samples: tuple[PredictedSample, ...]
+    image_shape: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ErrorAnalysis:
+    """The mistakes of one set of parameters."""
+
+    parameters: ParametersSnapshot
+    mistakes: Mistakes
+    cell: CellSamples | None
+    duration_s: float
+
+
+def analyse_errors(
+    dataset: Dataset, parameters: ParametersSnapshot, page: CellPage | None, known: ErrorAnalysis | None
+) -> ErrorAnalysis | str:
+    """Return the confusion matrix of the test set and a page of samples, or a line that says why not.
+
+    The matrix of `known` is taken over if it is of the same parameters.
+    """
+    start = perf_counter()
+    try:
+        if known is not None and known.parameters is parameters:
+            mistakes, duration_s = known.mistakes, known.duration_s
+        else:
+            mistakes = inspect_mistakes(parameters, dataset.test_inputs, dataset.test_labels)
+            duration_s = perf_counter() - start
+        cell = None if page is None else cell_samples(dataset, parameters, mistakes, page)
+    # Files that are gone, too little memory: the panel says so, the training has its own say.
+    except Exception as error:
+        return describe(error)
+    return ErrorAnalysis(parameters, mistakes, cell, duration_s)
+
+
+def cell_samples(
+    dataset: Dataset, parameters: ParametersSnapshot, mistakes: Mistakes, page: CellPage
+) -> CellSamples:
+    """Read samples of a cell, at most MOST_SAMPLES, with the probabilities of their likeliest classes."""
+    numbers = mistakes.samples(page.label, page.predicted)
+    # Past the last one: the samples have left the cell since, so its end is shown.
+    position = min(int(np.searchsorted(numbers, page.first)), max(0, len(numbers) - 1))
+    shown = numbers[position : position + MOST_SAMPLES].tolist()
+    if not shown:
+        return CellSamples(page, numbers, 0, (), dataset.image_shape)
+    inputs = dataset.test_inputs
+    rows = np.concatenate([inputs.read(number, number + 1) for number in shown])
+    samples = []
+    for number, row in zip(shown, probabilities(parameters, Inputs.of(rows)), strict=True):
+        # Rounded probabilities may be equal where the outputs that decided were not.
+        order = np.lexsort((-row, np.arange(len(row)) != page.predicted))[:LIKELIEST]
+        likeliest = tuple((int(class_), float(row[class_])) for class_ in order)
+        samples.append(PredictedSample(number, inputs.stored(number, number + 1)[0].copy(), likeliest))
+    return CellSamples(page, numbers, position, tuple(samples), dataset.image_shape)
