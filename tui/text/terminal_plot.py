@@ -16,7 +16,7 @@ from logreg_tui.core.training.history import History
 from logreg_tui.tui.number_format import shorten
 from logreg_tui.tui.widgets.cells import Cells, ink, plain_text
 from logreg_tui.tui.widgets.chart_style import DIM_SHARE, ChartStyle, curve_mark
-from logreg_tui.tui.widgets.curves.chart import View, lay_out
+from logreg_tui.tui.widgets.curves.chart import View, draw_frame
 from logreg_tui.tui.widgets.palette import Rgb, blend
 
 COLORS: tuple[Rgb, ...] = (
@@ -76,7 +76,7 @@ def draw(
     rows = max(LEAST_HEIGHT, height - len(names))
     view = View(width, rows, _selected(runs), measure=metric, log_y=is_log)
     # In a terminal too narrow for a chart there is one line of figures among blank ones.
-    chart = [line for line in lay_out(_history(runs), view, style).lines if line.text.strip()]
+    chart = [line for line in draw_frame(_history(runs), view, style).lines if line.text.strip()]
     lines = [*chart, *names]
     return "\n".join((line.render(colors) if colors else line.text).rstrip() for line in lines)
 

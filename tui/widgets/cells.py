@@ -64,12 +64,15 @@ class Cells:
         for y in rows:
             self.put(x, y, character, style)
 
-    def put_sgr(self, x: int, y: int, text: str) -> set[tuple[int, int]]:
-        """Lay lines with SGR colour codes over the cells, spaces left out; return the cells covered."""
+    def put_sgr(self, x: int, y: int, text: str, plain: Style) -> set[tuple[int, int]]:
+        """Lay lines with SGR colour codes over the cells, spaces left out; return the cells covered.
+
+        Text without a colour has the style `plain`.
+        """
         covered: set[tuple[int, int]] = set()
         for row, line in enumerate(text.split("\n")):
             column = x
-            for part, style in read_sgr(line):
+            for part, style in read_sgr(line, plain):
                 for word in re.finditer(r"\S+", part):
                     start = column + word.start()
                     self.put(start, y + row, word.group(), style)
@@ -93,22 +96,21 @@ def _strip(characters: list[str], styles: list[Style]) -> Strip:
     return Strip(segments, len(characters))
 
 
-def read_sgr(line: str) -> list[tuple[str, Style]]:
+def read_sgr(line: str, plain: Style) -> list[tuple[str, Style]]:
     """Split a line as plotext writes it into texts with their style; only RGB foregrounds count."""
-    texts = SGR.split(line)
-    style = ink(None)
+    style = plain
     parts = []
-    for at, text in enumerate(texts):
+    for at, text in enumerate(SGR.split(line)):
         if at % 2:
-            style = _sgr_style(text)
+            style = _sgr_style(text) or plain
         elif text:
             parts.append((text, style))
     return parts
 
 
 @lru_cache(maxsize=256)
-def _sgr_style(codes: str) -> Style:
+def _sgr_style(codes: str) -> Style | None:
     numbers = codes.split(";")
     if numbers[:2] == ["38", "2"] and len(numbers) == 5:
         return ink((int(numbers[2]), int(numbers[3]), int(numbers[4])))
-    return ink(None)
+    return None

@@ -27,15 +27,15 @@ def test_every_strip_is_as_wide_as_the_cells() -> None:
 def test_sgr_lines_are_laid_over_what_is_there() -> None:
     cells = Cells(6, 2)
     cells.put(0, 0, "......", ink(None))
-    covered = cells.put_sgr(1, 0, "\x1b[38;2;1;2;3m* *\x1b[0m\n \x1b[38;2;9;9;9m#\x1b[0m")
+    covered = cells.put_sgr(1, 0, "\x1b[38;2;1;2;3m* *\x1b[0m\n \x1b[38;2;9;9;9m#\x1b[0m", ink(None))
     assert texts(cells) == [".*.*..", "  #   "]
     assert covered == {(1, 0), (3, 0), (2, 1)}
     assert [segment.style for segment in cells.strips()[0]][1] == ink((1, 2, 3))
 
 
 def test_only_rgb_foregrounds_count() -> None:
-    parts = read_sgr("a\x1b[48;2;1;1;1mb\x1b[38;5;4mc\x1b[38;2;1;2;3md\x1b[0me")
-    plain = ink(None)
+    plain = ink((7, 8, 9))
+    parts = read_sgr("a\x1b[48;2;1;1;1mb\x1b[38;5;4mc\x1b[38;2;1;2;3md\x1b[0me", plain)
     assert parts == [("a", plain), ("b", plain), ("c", plain), ("d", ink((1, 2, 3))), ("e", plain)]
     assert all(isinstance(style, Style) and style.bgcolor is None for _, style in parts)
 

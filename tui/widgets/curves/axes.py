@@ -1,7 +1,6 @@
-"""Axes of the chart: limits that rarely move, round ticks, and places from 0 to 1.
+"""Axes of the chart: limits that rarely move, round ticks, places from 0 to 1, and the cells of the plot.
 
-plotext's own log axis fails on a second build and at 0, so everything is scaled here and plotext
-draws in the unit square.
+plotext's own log axis fails on a second build and at 0, so everything is scaled here.
 """
 
 from __future__ import annotations
@@ -9,18 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
+
+from logreg_tui.core.analysis.measures import LARGEST, SMALLEST
+from logreg_tui.core.training.history import RunHistory
+from logreg_tui.tui.widgets.curves.window import EPOCHS, nice_step
 
 FIRST_LIMIT = 100
 """Epochs on the axis at first; it grows in steps of 1, 2, 5 up to the total."""
 NAME_ROOM = 10
 """Columns between two tick labels in which the name of the x axis fits."""
-LARGEST = 1e300
-"""Values beyond it count as infinite: limits around them would overflow."""
-SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +31,11 @@ class Axis:
     ticks: tuple[tuple[float, str], ...]
 
     def places(self, values: np.ndarray) -> np.ndarray:
-        """Return where the values lie from 0 (low) to 1 (high), NaN where they cannot be drawn."""
-        import numpy as np
+        """Return the place of each value from 0 (low) to 1 (high), NaN if it cannot be drawn.
 
+        place = (f(value) - f(low)) / (f(high) - f(low)), f being log10 on a log axis, else the identity;
+        values and places have the same shape.
+        """
         low, high = (math.log10(self.low), math.log10(self.high)) if self.is_log else (self.low, self.high)
         least = SMALLEST if self.is_log else -LARGEST
         good = np.isfinite(values) & (values >= least) & (values <= LARGEST)
@@ -43,23 +43,101 @@ class Axis:
         return np.where(good, ((np.log10(kept) if self.is_log else kept) - low) / (high - low), np.nan)
 
     def place(self, value: float) -> float:
-        """Return where one value lies; NaN where it cannot be drawn."""
-        import numpy as np
-
+        """Return the place of one value; NaN if it cannot be drawn."""
         return float(self.places(np.array([value]))[0])
 
     def value(self, place: float) -> float:
-        """Return what lies at a place, also beyond the ends of the axis."""
+        """Return the value at a place, also beyond the ends of the axis."""
         if not self.is_log:
             return self.low + (self.high - self.low) * place
         low, high = math.log10(self.low), math.log10(self.high)
         return float(10.0 ** max(-300.0, min(300.0, low + (high - low) * place)))
 
 
-def nice_step(least: float) -> float:
-    """Return the smallest of 1, 2, 5 times a power of ten that is at least `least` > 0."""
-    base = 10.0 ** math.floor(math.log10(least))
-    return next((factor * base for factor in (1, 2, 5) if factor * base >= least * (1 - 1e-9)), 10 * base)
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """The cells of the widget between the axes, and the values they stand for.
+
+    A cell has two by four dots (braille), or is a dot itself (ASCII). Places are rounded to dots as
+    plotext does it.
+    """
+
+    left: int
+    top: int
+    columns: int
+    rows: int
+    x_axis: Axis
+    y_axis: Axis
+    end: float
+    """The newest x of all runs."""
+    clock: str = EPOCHS
+    """The unit of x: EPOCHS or SECONDS."""
+    is_fine: bool = True
+    """Whether cells have dots."""
+
+    @property
+    def right(self) -> int:
+        """The first column behind the plot."""
+        return self.left + self.columns
+
+    @property
+    def bottom(self) -> int:
+        """The line of the x axis, below the plot."""
+        return self.top + self.rows
+
+    def holds(self, x: int, y: int) -> bool:
+        """Whether a cell of the widget is one of the plot's."""
+        return self.left <= x < self.right and self.top <= y < self.bottom
+
+    def cell(self, x: float, y: float) -> tuple[int, int]:
+        """Return column and line of the widget at places from 0 (left, bottom) to 1."""
+        column = _cell(x, self.columns, 2 if self.is_fine else 1)
+        return self.left + column, self.bottom - 1 - _cell(y, self.rows, 4 if self.is_fine else 1)
+
+    def column(self, value: float) -> int | None:
+        """Return the column of the widget at epochs or seconds; None if outside of the plot."""
+        place = self.x_axis.place(value)
+        return self.cell(place, 0)[0] if 0 <= place <= 1 else None
+
+    def row(self, value: float) -> int | None:
+        """Return the line of the widget at a value; None if outside of the plot."""
+        place = self.y_axis.place(value)
+        return self.cell(0, place)[1] if 0 <= place <= 1 else None
+
+    def place(self, column: int) -> float:
+        """Return the place in the middle of a column of the widget; beyond 0 and 1 outside of the plot."""
+        dots = 2 if self.is_fine else 1
+        return ((column - self.left) * dots + (dots - 1) / 2) / max(1, self.columns * dots - 1)
+
+    def x_value(self, column: int) -> float:
+        """Return the epochs or seconds of a column of the widget."""
+        return self.x_axis.value(self.place(column))
+
+    def x_of_epoch(self, run: RunHistory, epoch: float) -> float:
+        """Return the epochs or seconds of an epoch of a run."""
+        return x_at(epoch, *run_x(run, self.clock))
+
+    def epoch_at(self, run: RunHistory, column: int) -> float:
+        """Return the epoch of a run at a column of the widget."""
+        epochs, x = run_x(run, self.clock)
+        return x_at(self.x_value(column), x, epochs)
+
+
+def run_x(run: RunHistory, clock: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return epochs and x of a run's rows, shape (rows,) each; seconds count from its first row."""
+    epochs, elapsed = run.columns.read("epoch", "elapsed_s")
+    return epochs, epochs if clock == EPOCHS else elapsed - elapsed[:1]
+
+
+def x_at(epoch: float, epochs: np.ndarray, x: np.ndarray) -> float:
+    """Return the place of an epoch among rows of these epochs at `x`, in the unit of `x`."""
+    if x is epochs or not len(x):
+        return float(epoch)
+    return float(np.interp(epoch, epochs, x))
+
+
+def _cell(place: float, cells: int, dots: int) -> int:
+    return int(0.5 + place * (cells * dots - 1)) // dots
 
 
 def _nice_below(value: float) -> float:

@@ -1,4 +1,4 @@
-"""Reading values off the curves: which row the cursor is on, and a table of what every run has there."""
+"""Reading values off the curves: the row that the cursor is on, and a table of the values of every run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.style import Style
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.curves.series import EPOCHS, x_at
+from logreg_tui.tui.widgets.curves.window import EPOCHS
 
 STEP, LONG_STEP = 1, 10
 """Rows that a key moves the cursor."""
@@ -20,7 +20,7 @@ LOSS_WIDTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a run had at the cursor."""
+    """A run's row at the cursor."""
 
     number: int
     epoch: int
@@ -40,43 +40,19 @@ class Reading:
         return self.test_accuracy - self.train_accuracy
 
 
-def nearest_epoch(run: RunHistory, epoch: float) -> int:
-    """Return the epoch of the run's row that is nearest."""
-    import numpy as np
-
+def moved(run: RunHistory, epoch: float | None, rows: int = 0) -> int:
+    """Return the epoch of the run's row that is nearest, or of one `rows` further on; None is the newest."""
     (epochs,) = run.columns.read("epoch")
-    return int(epochs[int(np.argmin(np.abs(epochs - epoch)))])
-
-
-def epoch_at_x(run: RunHistory, x: float, clock: str) -> float:
-    """Return the epoch of a run at epochs or seconds `x`."""
-    epochs, elapsed = run.columns.read("epoch", "elapsed_s")
-    return x if clock == EPOCHS else x_at(x, elapsed - elapsed[:1], epochs)
-
-
-def x_of_epoch(run: RunHistory, epoch: float, clock: str) -> float:
-    """Return where an epoch of a run lies on the x axis."""
-    epochs, elapsed = run.columns.read("epoch", "elapsed_s")
-    return x_at(epoch, epochs, epochs if clock == EPOCHS else elapsed - elapsed[:1])
-
-
-def moved(run: RunHistory, epoch: int | None, rows: int) -> int:
-    """Return the epoch so many rows on, from the first row to the newest; None begins at the newest."""
-    import numpy as np
-
-    (epochs,) = run.columns.read("epoch")
-    at = len(epochs) - 1 if epoch is None else int(np.argmin(np.abs(epochs - epoch))) + rows
+    at = len(epochs) - 1 if epoch is None else int(abs(epochs - epoch).argmin()) + rows
     return int(epochs[max(0, min(len(epochs) - 1, at))])
 
 
 def read(run: RunHistory, x: float, clock: str) -> Reading | None:
-    """Return the run's newest row up to `x`; None where it has none there, or had ended before."""
-    import numpy as np
-
+    """Return the run's newest row up to `x`; None if it has none there, or had ended before."""
     names = ("epoch", "elapsed_s", "train_loss", "test_loss", "train_accuracy", "test_accuracy")
     epochs, elapsed, *values = run.columns.read(*names)
     xs = epochs if clock == EPOCHS else elapsed - elapsed[:1]
-    at = int(np.searchsorted(xs, x * (1 + 1e-12), side="right")) - 1
+    at = int(xs.searchsorted(x * (1 + 1e-12), side="right")) - 1
     if at < 0 or (x > xs[-1] and not run.is_training):
         return None
     return Reading(run.number, int(epochs[at]), *(float(column[at]) for column in values))

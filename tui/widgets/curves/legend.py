@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.style import Style
 
+from logreg_tui.core.analysis.measures import ACCURACY, LOSS, MEASURES, TITLES
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
-from logreg_tui.tui.widgets.curves.series import ACCURACY, LOSS, newest
 
-TITLES = {LOSS: ("Loss Comparison", "Loss Value"), ACCURACY: ("Accuracy Comparison", "Accuracy")}
-"""Title and name of the y axis."""
+BEST_RUNS = 3
+HEAD_START = 0.005
+"""Share of its value by which a run must be better than one of the best to take its place."""
 VALUE_WIDTH = 6
 NOTES_SHARE = 0.62
 """Share of the width that long notes may take; beyond, they are said in short."""
@@ -21,9 +22,9 @@ GAP = 2
 NARROW = 32
 
 Entry = list[tuple[str, Style]]
-Losses = tuple[float, float]
-"""Train and test loss of a run."""
-UNKNOWN: Losses = (math.nan, math.nan)
+Values = tuple[float, float]
+"""Of a measure: train and test."""
+UNKNOWN: Values = (math.nan, math.nan)
 
 
 def loss_text(value: float) -> str:
@@ -43,15 +44,34 @@ def header_height(runs: int, height: int) -> int:
     return 2 + (runs > 4 and height >= 16) + (runs > 8 and height >= 28)
 
 
-def newest_losses(runs: Iterable[RunHistory]) -> dict[int, Losses]:
-    """Return train and test loss of each run's newest row, by the number of the run."""
-    return newest(runs, LOSS)
+def newest_values(runs: Iterable[RunHistory], measure: str = LOSS) -> dict[int, Values]:
+    """Return train and test value of each run's newest row, by the number of the run."""
+    train, test = MEASURES[measure]
+    return {run.number: (getattr(run.last, train), getattr(run.last, test)) for run in runs if run.last}
+
+
+def best_runs(
+    runs: Sequence[RunHistory], values: Mapping[int, Values], measure: str, before: Sequence[int] = ()
+) -> tuple[int, ...]:
+    """Return the runs with the best test values, the best first; those of `before` have a head start."""
+    sign = -1.0 if measure == ACCURACY else 1.0
+
+    def rank(number: int) -> float:
+        value = sign * values[number][1]
+        return value - HEAD_START * abs(value) * (number in before)
+
+    able = [
+        run.number
+        for run in runs
+        if run.status != "diverged" and math.isfinite(values.get(run.number, UNKNOWN)[1])
+    ]
+    return tuple(sorted(able, key=rank)[:BEST_RUNS])
 
 
 def draw_header(
     cells: Cells,
     runs: Sequence[RunHistory],
-    losses: Mapping[int, Losses],
+    losses: Mapping[int, Values],
     selected: int | None,
     style: ChartStyle,
     lines: int,
@@ -107,7 +127,7 @@ def _earlier(earlier: Sequence[tuple[str, float]], style: ChartStyle) -> list[li
 
 def _fitting(
     runs: Sequence[RunHistory],
-    losses: Mapping[int, Losses],
+    losses: Mapping[int, Values],
     selected: int | None,
     style: ChartStyle,
     rooms: Sequence[int],
@@ -155,7 +175,7 @@ def _width(entries: Sequence[Entry]) -> int:
 
 
 def _full(
-    run: RunHistory, losses: Mapping[int, Losses], selected: int | None, style: ChartStyle, has_marks: bool
+    run: RunHistory, losses: Mapping[int, Values], selected: int | None, style: ChartStyle, has_marks: bool
 ) -> list[Entry]:
     space = "" if has_marks else " "
     values = zip((False, True), ("train", "test"), losses.get(run.number, UNKNOWN), strict=True)
@@ -170,7 +190,7 @@ def _full(
 
 def _short(
     run: RunHistory,
-    losses: Mapping[int, Losses],
+    losses: Mapping[int, Values],
     selected: int | None,
     style: ChartStyle,
     has_marks: bool,

@@ -1,183 +1,130 @@
-"""The curves of a chart as plotext sets them: train solid, test dashed, the selected run on top.
+"""The plot as plotext draws it: the axes with their ticks, train curves solid, test curves dashed.
 
-plotext keeps one figure for the whole process: call from the UI thread only. It is given one
-character per cell; what that costs does not depend on how many rows there are.
+plotext keeps one figure for the whole process: call from the UI thread only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotext as plt
 
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
-from logreg_tui.tui.widgets.curves.axes import Axis
-from logreg_tui.tui.widgets.curves.decimation import dashed, decimate, pieces, solid
-from logreg_tui.tui.widgets.curves.dots import Canvas, Cell, Line, compose
-from logreg_tui.tui.widgets.curves.series import Series, within
-from logreg_tui.tui.widgets.curves.smoothing import smooth
-
-if TYPE_CHECKING:
-    import numpy as np
+from logreg_tui.tui.widgets.curves.axes import Plot
+from logreg_tui.tui.widgets.curves.series import (
+    Points,
+    Series,
+    dashed,
+    decimate,
+    pieces,
+    smooth,
+    solid,
+    within,
+)
+from logreg_tui.tui.widgets.palette import Rgb
 
 MARK_DISTANCE = 14
 """Columns between two marks on a curve."""
 BEYOND = 1.0
-"""By how many heights of the canvas a line may leave it: what lies further is drawn as if there."""
+"""By how many heights of the plot a line may leave it: what lies further is drawn as if there."""
+DOTS, COARSE_DOTS = (0.1, 1.4), (0.1, 2.9)
+"""Columns of a dot of a dotted line, and of the gap after it: each third dot of braille, or character."""
 EARLIER_MARK = "'"
-
-Points = tuple["np.ndarray", "np.ndarray", "np.ndarray"]
-"""Places x and y from 0 to 1, and the number of the unbroken piece each belongs to."""
+ASCII_AXES = str.maketrans("│┤└─┬", "|++-+")
 
 
-def draw_curves(
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveLine:
+    """A line to draw: places from 0 to 1, NaN in its gaps; shape (points,) each."""
+
+    x: np.ndarray
+    y: np.ndarray
+    color: Rgb | None
+    character: str
+    """What it is drawn with in cells without dots."""
+    is_dim: bool
+    """Whether it lies under all lines that are not."""
+
+
+def draw_plot(
     series: Sequence[Series],
-    canvas: Canvas,
+    plot: Plot,
     style: ChartStyle,
-    x_axis: Axis,
-    y_axis: Axis,
+    x_ticks: Sequence[int],
     *,
     smoothing: float = 0.0,
-    runs: int = 1,
 ) -> str:
-    """Return the canvas with all curves, its lines joined by newlines, colours as SGR codes.
+    """Return axes and curves, the last series on top: lines joined by newlines, colours as SGR codes.
 
-    The last series is drawn over the others; `runs` says among how many they must be told apart.
+    `x_ticks` are columns of the widget; the line for their labels is left blank. The axes have no colour.
     """
-    lines: list[Line] = []
-    marks: list[Cell] = []
-    for one in series:
-        if one.is_thin:
-            lines.append(_thin_line(one, canvas, style, x_axis, y_axis))
-            continue
-        x = x_axis.places(one.x)
-        for is_test, values in zip((False, True), one.drawn, strict=True):
-            curve = _Curve(one, is_test, x, values, canvas, style, x_axis, y_axis)
-            lines += curve.lines(smoothing)
-            if style.marks_curves(runs) and canvas.is_fine:
-                marks += curve.marks()
-    lines.sort(key=lambda line: not line.is_dim)
-    # One per place: of several plotext draws whichever its sets of characters bring last.
-    placed = {(cell.column, cell.row): cell for cell in (*compose(lines, canvas), *marks)}
-    return _set_cells(list(placed.values()), canvas)
-
-
-def _set_cells(cells: Sequence[Cell], canvas: Canvas) -> str:
-    import plotext as plt
-
-    # Nothing lies right of the newest point, and plotext's time goes with the area.
-    width = min(max(2, *(cell.column + 1 for cell in cells), 2), canvas.columns)
+    lines = [line for one in series for line in _curve_lines(one, plot, style, smoothing)]
     plt.clear_figure()
     # Without it plotext asks for the size of a terminal that Textual owns.
     plt.limit_size(False, False)
-    plt.plotsize(width, canvas.rows)
+    plt.plotsize(plot.right, plot.rows + 1 + bool(x_ticks))
     plt.theme("clear")
-    plt.frame(False)
-    plt.xfrequency(0)
-    plt.yfrequency(0)
-    plt.xlim(0, width - 1)
-    plt.ylim(0, max(1, canvas.rows - 1))
-    cells = [cell for cell in cells if cell.column < width]
-    if cells:
-        plt.scatter(
-            [cell.column for cell in cells],
-            [canvas.rows - 1 - cell.row for cell in cells],
-            marker=[cell.character for cell in cells],
-            color=[cell.color or "default" for cell in cells],
+    plt.xaxes(True, False)
+    plt.yaxes(True, False)
+    # In cells from the lower left one, so that ticks stand where the curves are.
+    width, height = max(1, plot.columns - 1), max(1, plot.rows - 1)
+    plt.xlim(0, width)
+    plt.ylim(0, height)
+    plt.xticks([x - plot.left for x in x_ticks], [" "] * len(x_ticks))
+    y_ticks = [(plot.row(value), text) for value, text in plot.y_axis.ticks]
+    shown = [(plot.bottom - 1 - y, f"{text:>{plot.left - 2}} ") for y, text in y_ticks if y is not None]
+    plt.yticks([y for y, _ in shown], [text for _, text in shown])
+    # plotext draws no axis for a figure without data.
+    plt.scatter([-1], [-1])
+    for line in sorted(lines, key=lambda line: not line.is_dim):
+        plt.plot(
+            (line.x * width).tolist(),
+            (line.y * height).tolist(),
+            marker="braille" if plot.is_fine else line.character,
+            color=line.color or "default",
         )
-    return str(plt.build())
+    text = str(plt.build())
+    return text.translate(ASCII_AXES) if style.ascii_only else text
 
 
-def _thin_line(series: Series, canvas: Canvas, style: ChartStyle, x_axis: Axis, y_axis: Axis) -> Line:
-    """Return the test curve, dim and through the first row of each column of dots: there may be many."""
-    import numpy as np
-
-    shown = within(series.x, x_axis.low, x_axis.high, beyond=1)
-    xs, x = series.x[shown], x_axis.places(series.x[shown])
-    column = np.floor(np.nan_to_num(x, nan=-1.0) * canvas.dot_columns)
-    kept = np.flatnonzero(np.diff(column, prepend=-np.inf))
-    if len(x) and (not len(kept) or kept[-1] != len(x) - 1):
-        kept = np.append(kept, len(x) - 1)
-    y = np.clip(y_axis.places(series.test[shown][kept]), -BEYOND, 1 + BEYOND)
-    piece = pieces(xs[kept], x[kept], y, series.breaks)
-    x, y, piece = _cut(x[kept], y, piece)
-    drawn = piece >= 0
-    points = solid(x[drawn], y[drawn], piece[drawn])
-    # Without colours dots say that a curve is dim; grey ones that it is of another experiment.
-    is_dotted = not series.number or style.monochrome or style.ascii_only
-    mark = curve_mark(series.number, True) if series.number else EARLIER_MARK
-    return Line(*points, style.dim_color(series.number), mark, is_dim=True, is_dotted=is_dotted)
-
-
-class _Curve:
-    """One curve of a series that is drawn in full."""
-
-    def __init__(
-        self,
-        series: Series,
-        is_test: bool,
-        x: np.ndarray,
-        values: np.ndarray,
-        canvas: Canvas,
-        style: ChartStyle,
-        x_axis: Axis,
-        y_axis: Axis,
-    ) -> None:
-        self._series, self._is_test, self._canvas, self._style = series, is_test, canvas, style
-        self._x, self._values = x, values
-        self._piece = pieces(series.x, x, y_axis.places(values), series.breaks)
-        self._shown = within(series.x, x_axis.low, x_axis.high, beyond=1)
-        self._y_axis = y_axis
-
-    def lines(self, smoothing: float) -> list[Line]:
-        """Return the curve, or with smoothing the curve dim and the smoothed one."""
-        if not smoothing:
-            return [self._line(self._values, is_raw=False)] if len(self._values) else []
-        smoothed = smooth(self._values, self._piece, smoothing)
-        return [self._line(self._values, is_raw=True), self._line(smoothed, is_raw=False)]
-
-    def _line(self, values: np.ndarray, is_raw: bool) -> Line:
-        x, y, piece = self._points(values)
-        if self._is_test:
-            x, y = dashed(x, y, piece, self._canvas.columns, self._canvas.rows)
-        else:
-            x, y = solid(x, y, piece)
-        number = self._series.number
-        color = self._style.dim_color(number) if is_raw else self._style.color(number, self._is_test)
-        mark = curve_mark(number, self._is_test)
-        return Line(x, y, color, mark, is_raw, is_raw and (self._style.monochrome or self._style.ascii_only))
-
-    def _points(self, values: np.ndarray) -> Points:
-        import numpy as np
-
-        shown = self._shown
-        y = np.clip(self._y_axis.places(values[shown]), -BEYOND, 1 + BEYOND)
-        points = _cut(self._x[shown], y, self._piece[shown])
-        return decimate(*points, self._canvas.columns)
-
-    def marks(self) -> list[Cell]:
-        """Return the curve's character at columns that differ from curve to curve."""
-        import numpy as np
-
-        x, y, piece = self._points(self._values)
-        if not len(x):
-            return []
-        own = piece == piece[-1]
-        x, y = x[own], y[own]
-        first = (2 * self._series.number + self._is_test) * 5 % MARK_DISTANCE
-        at = (np.arange(first, self._canvas.columns, MARK_DISTANCE) + 0.5) / self._canvas.columns
-        at = at[(at >= x[0]) & (at <= x[-1])]
-        at = at if len(at) else x[-1:]
-        mark = curve_mark(self._series.number, self._is_test)
-        return [
-            Cell(self._canvas.column(place), self._canvas.row(height), mark, None)
-            for place, height in zip(at.tolist(), np.interp(at, x, y).tolist(), strict=True)
-            if 0 <= height <= 1
-        ]
+def _curve_lines(one: Series, plot: Plot, style: ChartStyle, smoothing: float) -> Iterator[CurveLine]:
+    """Yield the lines of a series: with smoothing each curve dim, then the smoothed one."""
+    shown = within(one.x, plot.x_axis.low, plot.x_axis.high, beyond=1)
+    xs, x = one.x[shown], plot.x_axis.places(one.x[shown])
+    if one.is_thin:
+        rows = _first_of_columns(x, plot)
+        points = _points(xs[rows], x[rows], one.test[shown][rows], one.breaks, plot)
+        yield _line(points, one.number, plot, style, is_test=True, is_dim=True, is_thin=True)
+        return
+    for is_test, values in zip((False, True), one.drawn, strict=True):
+        if smoothing:
+            points = _points(xs, x, values[shown], one.breaks, plot)
+            yield _line(
+                decimate(*points, plot.columns), one.number, plot, style, is_test=is_test, is_dim=True
+            )
+            # Over all rows: what lies left of the window counts too.
+            piece = pieces(one.x, plot.x_axis.places(one.x), plot.y_axis.places(values), one.breaks)
+            values = smooth(values, piece, smoothing)
+        points = decimate(*_points(xs, x, values[shown], one.breaks, plot), plot.columns)
+        yield _line(points, one.number, plot, style, is_test=is_test)
 
 
-def _cut(x: np.ndarray, y: np.ndarray, piece: np.ndarray) -> Points:
-    """Let lines that cross an end of the x axis end there: at most the outermost points lie beyond."""
-    x, y, piece = x.copy(), y.copy(), piece.copy()
+def _first_of_columns(x: np.ndarray, plot: Plot) -> np.ndarray:
+    """Return the first row in each column of dots, and the last row: there may be many thin curves."""
+    dots = plot.columns * (2 if plot.is_fine else 1)
+    kept = np.flatnonzero(np.diff(np.floor(np.nan_to_num(x, nan=-1.0) * dots), prepend=-np.inf))
+    return np.union1d(kept, np.arange(len(x))[-1:])
+
+
+def _points(xs: np.ndarray, x: np.ndarray, values: np.ndarray, breaks: Sequence[float], plot: Plot) -> Points:
+    """Return the places of rows at epochs or seconds `xs`, which lie at places `x`; shape (rows,) each.
+
+    A line that crosses an end of the x axis ends there: at most the outermost points lie beyond.
+    """
+    y = np.clip(plot.y_axis.places(values), -BEYOND, 1 + BEYOND)
+    x, piece = x.copy(), pieces(xs, x, y, breaks)
     for outer, inner, edge in ((0, 1, 0.0), (-1, -2, 1.0)):
         if not len(x) or 0 <= x[outer] <= 1 or piece[outer] < 0:
             continue
@@ -187,3 +134,46 @@ def _cut(x: np.ndarray, y: np.ndarray, piece: np.ndarray) -> Points:
         else:
             piece[outer] = -1
     return x, y, piece
+
+
+def _line(
+    points: Points,
+    number: int,
+    plot: Plot,
+    style: ChartStyle,
+    *,
+    is_test: bool,
+    is_dim: bool = False,
+    is_thin: bool = False,
+) -> CurveLine:
+    drawn = points[2] >= 0
+    x, y, piece = (column[drawn] for column in points)
+    # Without colours dots say that a curve is dim; grey ones that it is of another experiment.
+    if is_dim and (not number or style.monochrome or style.ascii_only):
+        x, y = dashed(x, y, piece, plot.columns, plot.rows, *(DOTS if plot.is_fine else COARSE_DOTS))
+    elif is_test and not is_thin:
+        x, y = dashed(x, y, piece, plot.columns, plot.rows)
+    else:
+        x, y = solid(x, y, piece)
+    color = style.dim_color(number) if is_dim else style.color(number, is_test)
+    return CurveLine(x, y, color, curve_mark(number, is_test) if number else EARLIER_MARK, is_dim)
+
+
+def curve_marks(one: Series, plot: Plot) -> Iterator[tuple[int, int, str]]:
+    """Yield column, line and character of the marks that tell the curves of a series apart without colours.
+
+    They stand at columns that differ from curve to curve.
+    """
+    shown = within(one.x, plot.x_axis.low, plot.x_axis.high, beyond=1)
+    xs, x = one.x[shown], plot.x_axis.places(one.x[shown])
+    for is_test, values in zip((False, True), one.drawn, strict=True):
+        x_places, y, piece = decimate(*_points(xs, x, values[shown], one.breaks, plot), plot.columns)
+        own = piece == piece[-1:]
+        x_places, y = x_places[own], y[own]
+        first = (2 * one.number + is_test) * 5 % MARK_DISTANCE
+        at = (np.arange(first, plot.columns, MARK_DISTANCE) + 0.5) / plot.columns
+        at = at[(at >= x_places[0]) & (at <= x_places[-1])] if len(own) else at[:0]
+        for place in at if len(at) else x_places[-1:]:
+            height = float(np.interp(place, x_places, y))
+            if 0 <= height <= 1:
+                yield *plot.cell(float(place), height), curve_mark(one.number, is_test)

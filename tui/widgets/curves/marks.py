@@ -1,4 +1,4 @@
-"""What is written onto a plot beside the curves: knobs turned, divergences, the floor, names, the cursor."""
+"""Annotations of a plot beside its curves: knobs turned, divergences, the floor, names, the cursor."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rich.style import Style
 from logreg_tui.core.training.history import Mark, RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink, plain_text
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.curves.cursor import x_of_epoch
-from logreg_tui.tui.widgets.curves.scene import Plot, Scene
+from logreg_tui.tui.widgets.curves.axes import Plot
+from logreg_tui.tui.widgets.curves.scene import Scene
 
 MARKS = 12
 """Marks of a run that are drawn, the newest ones."""
 LOUD = 4
-"""Runs whose divergence is written out; of more, only the crosses are drawn."""
+"""If at most as many runs diverged, it is written out; else only the crosses are drawn."""
 
 
 class Annotations:
@@ -25,33 +25,25 @@ class Annotations:
     def __init__(self, cells: Cells, scene: Scene, plot: Plot, style: ChartStyle) -> None:
         self._cells, self._scene, self._plot, self._style = cells, scene, plot, style
         self.taken: set[tuple[int, int]] = set()
-        """Cells that a remark must not hide."""
+        """Cells that a text must not hide."""
 
     def draw_lines(self) -> None:
-        """Draw what lies under the curves."""
+        """Draw the lines that lie under the curves."""
         self._draw_floor_line()
         for run in self._scene.runs:
             self._draw_mark_lines(run)
         self._draw_cursor_line()
 
     def draw_texts(self) -> None:
-        """Write what lies over the curves, the most important first."""
+        """Write the texts that lie over the curves, the most important first."""
         self._draw_crosses()
         self._draw_mark_texts()
         self._draw_floor_text()
         self._draw_earlier_names()
 
-    @property
-    def _right_end(self) -> int:
-        return self._plot.left + self._plot.canvas.columns
-
-    @property
-    def _bottom(self) -> int:
-        return self._plot.top + self._plot.canvas.rows
-
     def _draw_floor_line(self) -> None:
         if self._floor_row is not None:
-            line = self._style.pick("╌", "-") * self._plot.canvas.columns
+            line = self._style.pick("╌", "-") * self._plot.columns
             self._cells.put(self._plot.left, self._floor_row, line, self._style.floor)
 
     @property
@@ -64,16 +56,16 @@ class Annotations:
         if y is None:
             return
         for text in (f"{floor:.4f}: no sigmoid head gets below", f"{floor:.4f} sigmoid floor"):
-            room = self._plot.canvas.columns - len(text) - 2
+            room = self._plot.columns - len(text) - 2
             if room >= 0:
                 spots = [
                     (x + self._plot.left, row) for row in (y, y + 1, y - 1) for x in (room, room // 2, 0)
                 ]
-                inside = [spot for spot in spots if self._plot.top <= spot[1] < self._bottom]
-                self._put_remark(f" {text} ", inside, self._style.floor)
+                inside = [spot for spot in spots if self._plot.top <= spot[1] < self._plot.bottom]
+                self._put_text(f" {text} ", inside, self._style.floor)
                 return
 
-    def _put_remark(self, text: str, spots: Sequence[tuple[int, int]], style: Style) -> None:
+    def _put_text(self, text: str, spots: Sequence[tuple[int, int]], style: Style) -> None:
         """Write `text` at the first spot that hides least; nowhere if it would hide a third of itself."""
 
         def hidden(spot: tuple[int, int]) -> int:
@@ -89,9 +81,8 @@ class Annotations:
 
     def _marks(self, run: RunHistory) -> list[tuple[int, Mark]]:
         """Return the newest marks of a run that lie on the canvas, with their columns, newest first."""
-        clock = self._scene.view.clock
         columns = [
-            (self._plot.column(x_of_epoch(run, mark.epoch, clock)), mark)
+            (self._plot.column(self._plot.x_of_epoch(run, mark.epoch)), mark)
             for mark in run.marks[: -MARKS - 1 : -1]
         ]
         return [(column, mark) for column, mark in columns if column is not None]
@@ -105,11 +96,11 @@ class Annotations:
             if mark.is_divergence and (has_room or self._diverged <= LOUD):
                 self._put_column(x, self._plot.top, self._style.pick("╎", "!"), self._style.alarm)
             elif has_room:
-                top = self._plot.top if self._is_own(run) else self._bottom - 2
+                top = self._plot.top if self._is_own(run) else self._plot.bottom - 2
                 self._put_column(x, top, self._style.pick("┆", ":"), self._style.mark_line(run.number))
 
     def _put_column(self, x: int, top: int, character: str, style: Style) -> None:
-        self._cells.put_column(x, range(top, self._bottom), character, style)
+        self._cells.put_column(x, range(top, self._plot.bottom), character, style)
 
     @property
     def _diverged(self) -> int:
@@ -120,11 +111,9 @@ class Annotations:
         for one in self._scene.series:
             if not one.number or not one.may_leave:
                 continue
-            place = self._scene.last_drawn(one, self._plot)
-            if place is not None:
-                x = self._plot.left + self._plot.canvas.column(place[0])
-                y = self._plot.top + self._plot.canvas.row(place[1])
-                self._put_over(x, y, self._style.pick("✕", "X"), self._style.alarm)
+            cell = self._scene.last_drawn(one, self._plot)
+            if cell is not None:
+                self._put_over(*cell, self._style.pick("✕", "X"), self._style.alarm)
 
     def _draw_mark_texts(self) -> None:
         for run in sorted(self._scene.runs, key=lambda run: not self._is_own(run)):
@@ -137,29 +126,27 @@ class Annotations:
 
     def _draw_mark_text(self, x: int, text: str, style: Style) -> None:
         text = plain_text(text, self._style.ascii_only)
-        left, right = self._plot.left, self._right_end
+        left, right = self._plot.left, self._plot.right
         if x + 1 + len(text) > right and x - len(text) < left:
             text = text.split(":")[0]
         starts = [start for start in (x + 1, x - len(text)) if left <= start <= right - len(text)]
-        rows = range(self._plot.top, self._bottom)
-        self._put_remark(text, [(start, row) for row in rows for start in starts], style)
+        rows = range(self._plot.top, self._plot.bottom)
+        self._put_text(text, [(start, row) for row in rows for start in starts], style)
 
     def _draw_earlier_names(self) -> None:
         """Write e1, e2 ... at the ends of the curves of earlier experiments."""
         for number in range(1, len(self._scene.view.earlier) + 1):
-            place = self._scene.last_drawn(self._scene.series[number - 1], self._plot)
-            if place is None:
+            cell = self._scene.last_drawn(self._scene.series[number - 1], self._plot)
+            if cell is None:
                 continue
-            text = f"e{number}"
-            x = self._plot.left + self._plot.canvas.column(place[0])
-            y = self._plot.top + self._plot.canvas.row(place[1])
+            text, (x, y) = f"e{number}", cell
             spots = [(x + 1, y), *((x - back, row) for back in (2, 6, 10) for row in (y - 1, y + 1))]
             inside = [
                 spot
                 for spot in spots
                 if self._plot.holds(*spot) and self._plot.holds(spot[0] + len(text) - 1, spot[1])
             ]
-            self._put_remark(text, inside, self._style.shade(0.6))
+            self._put_text(text, inside, self._style.shade(0.6))
 
     def _draw_cursor_line(self) -> None:
         x = self.cursor_column
@@ -172,20 +159,24 @@ class Annotations:
         view, run = self._scene.view, self._scene.selected
         if view.cursor is None or run is None:
             return None
-        return x_of_epoch(run, view.cursor, view.clock)
+        return self._plot.x_of_epoch(run, view.cursor)
 
     @property
     def cursor_column(self) -> int | None:
-        """The column of the cursor, where it is on the plot."""
+        """The column of the cursor; None if it is not on the plot."""
         x = self.cursor_x
         return None if x is None or math.isnan(x) else self._plot.column(x)
 
-    def draw_cursor_foot(self, text: str) -> range:
-        """Write what the cursor is at under the axis; return the columns taken."""
+    def cursor_foot(self, text: str) -> range:
+        """Return the columns of the number under the cursor."""
         x = self.cursor_column
-        if x is None:
-            return range(0)
-        self._cells.put(x, self._bottom, self._style.pick("┷", "^"), ink(None, bold=True))
-        start = max(0, min(x - len(text) // 2, self._cells.width - len(text)))
-        self._cells.put(start, self._bottom + 1, text, ink(None, bold=True))
-        return range(start, start + len(text))
+        start = 0 if x is None else max(0, min(x - len(text) // 2, self._cells.width - len(text)))
+        return range(start, start if x is None else start + len(text))
+
+    def draw_cursor_foot(self, text: str) -> None:
+        """Write the epochs or seconds of the cursor under the axis."""
+        x = self.cursor_column
+        if x is not None:
+            bold = ink(None, bold=True)
+            self._cells.put(x, self._plot.bottom, self._style.pick("┷", "^"), bold)
+            self._cells.put(self.cursor_foot(text).start, self._plot.bottom + 1, text, bold)

@@ -8,32 +8,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
+from textual.strip import Strip
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun, earlier_runs
+from logreg_tui.core.analysis.measures import ACCURACY, LOSS
 from logreg_tui.tui.widgets.curves import window as curve_window
-from logreg_tui.tui.widgets.curves.chart import lay_out
-from logreg_tui.tui.widgets.curves.cursor import LONG_STEP, epoch_at_x, moved, nearest_epoch, x_of_epoch
-from logreg_tui.tui.widgets.curves.scene import Plot, View
-from logreg_tui.tui.widgets.curves.series import ACCURACY, EPOCHS, LOSS, SECONDS, Pair, best_runs, newest
-from logreg_tui.tui.widgets.curves.smoothing import WEIGHTS
-from logreg_tui.tui.widgets.curves.window import ALL, Window
-from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.panel import Panel, chart_style_of
+from logreg_tui.tui.widgets.curves.cursor import LONG_STEP, moved
+from logreg_tui.tui.widgets.curves.legend import Values, best_runs, newest_values
+from logreg_tui.tui.widgets.curves.window import ALL, EPOCHS, SECONDS, Window
+from logreg_tui.tui.widgets.panel import LinePanel, Panel, chart_style_of
+from logreg_tui.tui.widgets.spans import strip_of
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History, RunHistory
+    from logreg_tui.tui.widgets.curves.axes import Plot
 
+WEIGHTS = (0.0, 0.6, 0.9, 0.99)
+"""Of the moving average; 0 is off."""
+WAITING = "waiting for the first row"
 ZOOM = 0.8
-"""What a step of the mouse wheel leaves of the span."""
+"""Share of the span that a step of the mouse wheel leaves."""
 
 
-class LossChart(LineView, Panel):
+class LossChart(LinePanel):
     """Shows losses or accuracies of a history as curves over epochs or seconds."""
 
     TITLE = "Curves"
@@ -51,7 +53,6 @@ class LossChart(LineView, Panel):
         ),
         ("mouse", "Wheel: zoom at the pointer; drag: move; click: read values off"),
     )
-    can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move_cursor(-1)", "Read back", show=False),
         Binding("right", "move_cursor(1)", "Read on", show=False),
@@ -68,11 +69,11 @@ class LossChart(LineView, Panel):
     measure: reactive[str] = reactive(LOSS, repaint=False)
     """`loss` or `accuracy`."""
     clock: reactive[str] = reactive(EPOCHS, repaint=False)
-    """What x counts: `epochs`, or `seconds` since a run's first row."""
+    """The unit of x: `epochs`, or `seconds` since a run's first row."""
     smoothing: reactive[float] = reactive(0.0, repaint=False)
     """The weight of the moving average; 0 is off."""
     window: reactive[Window] = reactive(ALL, repaint=False)
-    """Which part of the x axis is shown."""
+    """The part of the x axis that is shown."""
     cursor: reactive[int | None] = reactive(None, repaint=False)
     """The epoch of the selected run at which values are read off."""
     shows_earlier: reactive[bool] = reactive(False, repaint=False)
@@ -81,55 +82,48 @@ class LossChart(LineView, Panel):
     def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.plot: Plot | None = None
-        """Where the plot was drawn, and what its cells stand for."""
+        """The cells of the plot as it was drawn, and the values they stand for."""
         self.earlier: Sequence[EarlierRun] = ()
-        """What lies under the curves while `shows_earlier`."""
+        """The runs under the curves while `shows_earlier`."""
         self._ascii_only = ascii_only
         self._history: History | None = None
         self._selected: int | None = None
-        self._values: dict[int, Pair] = {}
+        self._values: dict[int, Values] = {}
         self._best: tuple[int, ...] = ()
         self._pressed: tuple[int, Plot] | None = None
         """The column where the mouse button went down, and the plot as it was then."""
         self._was_dragged = False
 
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
-
-    # Textual calls the handlers of the base classes too.
-    def on_resize(self, _: events.Resize) -> None:
-        self._redraw()
-
     def watch_log_x(self) -> None:
-        self._redraw()
+        self.redraw()
 
     watch_log_y = watch_smoothing = watch_window = watch_cursor = watch_log_x
 
     def watch_measure(self) -> None:
         self._update_legend()
-        self._redraw()
+        self.redraw()
 
     def watch_clock(self) -> None:
         # Limits in epochs mean nothing in seconds.
         if self.window.limits is not None:
             self.window = ALL
-        self._redraw()
+        self.redraw()
 
     def watch_shows_earlier(self) -> None:
         self.earlier = ()
         if self.shows_earlier and self._history is not None and self._history.experiment is not None:
             directory = Path(self._history.experiment.directory)
             self.analyse(partial(earlier_runs, directory), for_parameters=directory)
-        self._redraw()
+        self.redraw()
 
     def on_panel_analysed(self, message: Panel.Analysed) -> None:
-        """Lay what was read under the curves."""
+        """Lay the runs that were read under the curves."""
         message.stop()
         if self.shows_earlier and isinstance(message.result, list):
             self.earlier = message.result
             if not self.earlier:
                 self.notify("No earlier experiment on the same data stands beside this one")
-            self._redraw()
+            self.redraw()
 
     # What is drawn
 
@@ -148,8 +142,8 @@ class LossChart(LineView, Panel):
         if not keeps_legend or self._has_unknown_run(history):
             self._update_legend()
         if has_new_run and self.cursor is not None and (run := self._run) is not None:
-            self.set_reactive(LossChart.cursor, nearest_epoch(run, self.cursor))
-        self._redraw()
+            self.set_reactive(LossChart.cursor, moved(run, self.cursor))
+        self.redraw()
 
     @property
     def _run(self) -> RunHistory | None:
@@ -164,22 +158,26 @@ class LossChart(LineView, Panel):
     def _update_legend(self) -> None:
         if self._history is not None:
             runs = list(self._history.runs.values())
-            self._values = newest(runs, self.measure)
+            self._values = newest_values(runs, self.measure)
             self._best = best_runs(runs, self._values, self.measure, self._best)
 
-    def _redraw(self) -> None:
-        width, height = self.content_size if self.is_mounted else (0, 0)
-        if self._history is None or not width or not height:
-            return
-        start = perf_counter()
+    def lines(self, width: int, height: int) -> list[Strip]:
+        """Return the lines of the chart, and remember the cells of its plot."""
+        style = chart_style_of(self, self._ascii_only)
+        if self._history is None or not any(run.last for run in self._history.runs.values()):
+            self.plot = None
+            text = strip_of([(WAITING.center(width), style.muted)])
+            return [Strip.blank(0)] * ((height - 1) // 2) + [text] if self._history else []
+        # With numpy and plotext, which must not delay the app's first frame.
+        from logreg_tui.tui.widgets.curves.chart import View, draw_frame
+
         view = View(
             width, height, self._selected, self.log_x, self.log_y, self._values, self._best, self.measure,
             self.clock, self.window, self.smoothing, self.cursor, self.earlier,
         )  # fmt: skip
-        frame = lay_out(self._history, view, chart_style_of(self, self._ascii_only))
+        frame = draw_frame(self._history, view, style)
         self.plot = frame.plot
-        self.show_lines(frame.lines)
-        self.last_draw_s = perf_counter() - start
+        return frame.lines
 
     # What the keys do
 
@@ -220,11 +218,12 @@ class LossChart(LineView, Panel):
 
     @property
     def _cursor_x(self) -> float | None:
-        run = self._run
-        return None if run is None or self.cursor is None else x_of_epoch(run, self.cursor, self.clock)
+        """Epochs or seconds of the cursor."""
+        run, plot, cursor = self._run, self.plot, self.cursor
+        return None if run is None or plot is None or cursor is None else plot.x_of_epoch(run, cursor)
 
     def move_cursor(self, rows: int) -> None:
-        """Read values off so many rows further; the first time at the newest row."""
+        """Read values off `rows` further; the first time at the newest row."""
         if (run := self._run) is not None:
             self._read_at(moved(run, self.cursor, rows))
 
@@ -243,7 +242,7 @@ class LossChart(LineView, Panel):
 
     def action_cursor_to_first(self) -> None:
         if (run := self._run) is not None:
-            self._read_at(nearest_epoch(run, 0))
+            self._read_at(moved(run, 0))
 
     def action_cursor_to_newest(self) -> None:
         if (run := self._run) is not None and run.last is not None:
@@ -296,4 +295,4 @@ class LossChart(LineView, Panel):
         (column, plot), self._pressed = self._pressed, None
         self.release_mouse()
         if not self._was_dragged and (run := self._run) is not None:
-            self._read_at(nearest_epoch(run, epoch_at_x(run, plot.x_value(column), self.clock)))
+            self._read_at(moved(run, plot.epoch_at(run, column)))

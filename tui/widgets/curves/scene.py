@@ -1,61 +1,56 @@
-"""What a chart shows, worked out: which runs and how, the axes, and what has to be said about them."""
+"""The contents of a frame, worked out: the runs and how they are drawn, the axes, and notes on them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
+from logreg_tui.core.analysis.measures import ACCURACY, LOSS
 from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import SIGMOID
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.widgets.curves import window as curve_window
 from logreg_tui.tui.widgets.curves.axes import (
     Axis,
+    Plot,
     accuracy_axis,
     epoch_axis,
     loss_axis,
     seconds_axis,
     span_axis,
 )
-from logreg_tui.tui.widgets.curves.dots import Canvas
+from logreg_tui.tui.widgets.curves.legend import Values, best_runs, newest_values
 from logreg_tui.tui.widgets.curves.series import (
-    ACCURACY,
-    EPOCHS,
-    FULL_RUNS,
-    LOSS,
-    Pair,
     Series,
-    best_runs,
     ceiling,
     earlier_series,
     hidden_points,
-    newest,
     series_of,
     value_range,
     within,
 )
-from logreg_tui.tui.widgets.curves.window import ALL, Window
+from logreg_tui.tui.widgets.curves.window import ALL, EPOCHS, SECONDS, Window
 
-if TYPE_CHECKING:
-    import numpy as np
-
-X_NAMES = {EPOCHS: "Epochs", "seconds": "Seconds"}
+FULL_RUNS = 6
+"""As many runs are drawn in full; of more, the selected one and the best are, and the others thin."""
+X_NAMES = {EPOCHS: "Epochs", SECONDS: "Seconds"}
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is to be shown of a history, and how large."""
+    """The choices of a user who looks at a history, and the size of the chart."""
 
     width: int
     height: int
     selected: int | None = None
     log_x: bool = False
     log_y: bool = False
-    losses: Mapping[int, Pair] | None = None
-    """What the legend says of the measure, by run; None is the newest row of each."""
+    losses: Mapping[int, Values] | None = None
+    """The legend's values of the measure, by run; None is the newest row of each."""
     best: Sequence[int] | None = None
     """The best runs; None is to find them out."""
     measure: str = LOSS
@@ -67,41 +62,6 @@ class View:
     earlier: Sequence[EarlierRun] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """Which cells of the widget are the plot, and what they stand for."""
-
-    left: int
-    top: int
-    canvas: Canvas
-    x_axis: Axis
-    y_axis: Axis
-    end: float
-    """The newest x of all runs."""
-
-    def holds(self, x: int, y: int) -> bool:
-        """Whether a cell of the widget is one of the plot's."""
-        return 0 <= x - self.left < self.canvas.columns and 0 <= y - self.top < self.canvas.rows
-
-    def place(self, x: int) -> float:
-        """Return where a column of the widget lies from 0 to 1, beyond them outside of the plot."""
-        return self.canvas.place(x - self.left)
-
-    def x_value(self, x: int) -> float:
-        """Return what a column of the widget stands for, in epochs or seconds."""
-        return self.x_axis.value(self.place(x))
-
-    def column(self, value: float) -> int | None:
-        """Return the column of the widget in which epochs or seconds lie; None where in none."""
-        place = self.x_axis.place(value)
-        return self.left + self.canvas.column(place) if 0 <= place <= 1 else None
-
-    def row(self, value: float) -> int | None:
-        """Return the row of the widget in which a value lies; None where in none."""
-        place = self.y_axis.place(value)
-        return self.top + self.canvas.row(place) if 0 <= place <= 1 else None
-
-
 @dataclass(slots=True)
 class Scene:
     """Everything one frame is drawn from; lives for that frame only."""
@@ -110,16 +70,16 @@ class Scene:
     view: View
     runs: list[RunHistory]
     """Those that have rows."""
-    values: Mapping[int, Pair] = field(init=False)
+    values: Mapping[int, Values] = field(init=False)
     best: Sequence[int] = field(init=False)
     selected: RunHistory | None = field(init=False)
     series: list[Series] = field(init=False)
-    """What is drawn, the topmost last."""
+    """The topmost last."""
 
     def __post_init__(self) -> None:
         view = self.view
         self.selected = next((run for run in self.runs if run.number == view.selected), None)
-        self.values = newest(self.runs, view.measure) if view.losses is None else view.losses
+        self.values = newest_values(self.runs, view.measure) if view.losses is None else view.losses
         self.best = best_runs(self.runs, self.values, view.measure) if view.best is None else view.best
         order = sorted(self.runs, key=self._height)
         own = [
@@ -155,8 +115,9 @@ class Scene:
         y_axis = self._y_axis(x_axis, rows)
         left = max(len(text) for _, text in y_axis.ticks) + 2
         columns = max(1, self.view.width - left)
-        canvas = Canvas(columns, rows, is_fine)
-        return Plot(left, top, canvas, self._x_axis(columns), y_axis, self._end)
+        return Plot(
+            left, top, columns, rows, self._x_axis(columns), y_axis, self._end, self.view.clock, is_fine
+        )
 
     @property
     def _own(self) -> list[Series]:
@@ -187,7 +148,7 @@ class Scene:
         fit = accuracy_axis if self.view.measure == ACCURACY else loss_axis
         return fit(low, high, self.view.log_y, rows)
 
-    def _range(self, x_axis: Axis) -> Pair:
+    def _range(self, x_axis: Axis) -> Values:
         is_log = self.view.log_y
         most = ceiling(self._own) if self.view.measure == LOSS and not is_log else math.inf
         found = value_range(self.series, x_axis.low, x_axis.high, is_log, most)
@@ -198,13 +159,13 @@ class Scene:
         return found
 
     def hidden(self, x_axis: Axis) -> int:
-        """Return how many points a logarithmic axis hides."""
+        """Return the number of points that a logarithmic axis hides."""
         limits = curve_window.limits(self.view.window, self._longest)
         low = 0.0 if limits is None else limits[0]
         return hidden_points(self.series, low, x_axis.high, x_axis.is_log, self.view.log_y)
 
     def notes(self, x_axis: Axis) -> list[tuple[str, str]]:
-        """Return what must be said of the picture, long and short."""
+        """Return the notes on the picture, long and short."""
         view = self.view
         notes = []
         if not view.window.is_all:
@@ -218,10 +179,8 @@ class Scene:
             notes.append((f"{hidden:,} {points} hidden: log axis", f"{hidden:,} hidden: log"))
         return notes
 
-    def last_drawn(self, one: Series, plot: Plot) -> tuple[float, float] | None:
-        """Return the places of the newest point of a test curve, or of where it left the plot at the top."""
-        import numpy as np
-
+    def last_drawn(self, one: Series, plot: Plot) -> tuple[int, int] | None:
+        """Return the cell of the newest point of a test curve, or of its way out of the plot at the top."""
         rows = within(one.x, plot.x_axis.low, plot.x_axis.high)
         x, y = plot.x_axis.places(one.x[rows]), plot.y_axis.places(one.test[rows])
         finite = np.isfinite(x) & np.isfinite(y)
@@ -231,4 +190,4 @@ class Scene:
             return None
         at = min(int(inside[-1]) + 1, len(y) - 1)
         at = at if y[at] > 1 else int(inside[-1])
-        return float(x[at]), float(min(y[at], 1.0))
+        return plot.cell(float(x[at]), float(min(y[at], 1.0)))

@@ -1,36 +1,32 @@
-"""What a chart draws of runs: columns over epochs or seconds, the part in a window, and their range."""
+"""The points of a chart's curves: rows over epochs or seconds, smoothed, decimated, cut into dashes.
+
+A line is cut into buckets of equal width whose edges never move while the axis stays, so that a new
+row changes the end of the line only.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
+from logreg_tui.core.analysis.measures import CEILING, LARGEST, MEASURES, SMALLEST
 from logreg_tui.core.training.history import RunHistory
-from logreg_tui.tui.widgets.curves.axes import LARGEST, SMALLEST
+from logreg_tui.tui.widgets.curves.axes import run_x, x_at
+from logreg_tui.tui.widgets.curves.window import EPOCHS
 
-if TYPE_CHECKING:
-    import numpy as np
+LARGEST_RATIO = 1e10
+"""Between the weights inside one block of a moving average, for the sake of rounding."""
+DASH = 2.0
+"""Columns of a dash, and of the gap after it."""
+MARGIN = 0.01
+"""Share of a dash by which it ends inside its own columns, so that its last dot is not in the gap."""
 
-LOSS, ACCURACY = "loss", "accuracy"
-MEASURES: Mapping[str, tuple[str, str]] = {
-    LOSS: ("train_loss", "test_loss"),
-    ACCURACY: ("train_accuracy", "test_accuracy"),
-}
-EPOCHS, SECONDS = "epochs", "seconds"
-FULL_RUNS = 6
-"""As many runs are drawn in full; of more, the selected one and the best are, and the others thin."""
-BEST_RUNS = 3
-HEAD_START = 0.005
-"""Share of its value by which a run must be better than one of the best to take its place."""
-CEILING = 4.0
-"""Losses of a diverged run count up to this many times the largest first loss: beyond, they would
-press everybody else's curve flat."""
-
-Pair = tuple[float, float]
-"""Of train and test."""
+Points = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Places x and y from 0 to 1, and the number of the unbroken piece each belongs to; shape (points,) each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,39 +51,28 @@ class Series:
 
 
 def series_of(run: RunHistory, measure: str, clock: str, is_thin: bool = False) -> Series:
-    """Return what is drawn of a run; seconds count from its first row."""
-    epochs, elapsed, train, test = run.columns.read("epoch", "elapsed_s", *MEASURES[measure])
-    x = epochs if clock == EPOCHS else elapsed - elapsed[:1]
+    """Return the series of a run; seconds count from its first row."""
+    train, test = run.columns.read(*MEASURES[measure])
+    epochs, x = run_x(run, clock)
     breaks = tuple(x_at(mark.epoch, epochs, x) for mark in run.marks if mark.breaks_line)
     return Series(run.number, x, train, test, breaks, is_thin, run.status == "diverged")
 
 
 def earlier_series(run: EarlierRun, measure: str, clock: str) -> Series:
-    """Return what is drawn of a run of another experiment."""
+    """Return the series of a run of another experiment."""
     train, test = (getattr(run, column) for column in MEASURES[measure])
     x = run.epoch if clock == EPOCHS else run.elapsed_s - run.elapsed_s[:1]
     return Series(0, x, train, test, is_thin=True, may_leave=True)
 
 
-def x_at(epoch: float, epochs: np.ndarray, x: np.ndarray) -> float:
-    """Return where an epoch lies on an x axis on which rows of these epochs lie at `x`."""
-    import numpy as np
-
-    if x is epochs or not len(x):
-        return float(epoch)
-    return float(np.interp(epoch, epochs, x))
-
-
 def within(x: np.ndarray, low: float, high: float, beyond: int = 0) -> slice:
     """Return the rows from low to high, and `beyond` more on both sides; x ascends."""
-    import numpy as np
-
     first, last = np.searchsorted(x, low, "left"), np.searchsorted(x, high, "right")
     return slice(max(0, int(first) - beyond), int(last) + beyond)
 
 
 def ceiling(series: Iterable[Series]) -> float:
-    """Return up to where the losses of a series that may leave the axis count."""
+    """Return the largest loss that counts of a series that may leave the axis."""
     firsts = [float(column[0]) for one in series if not one.may_leave for column in one.drawn if len(column)]
     finite = [first for first in firsts if math.isfinite(first) and first > 0]
     return CEILING * max(finite) if finite else math.inf
@@ -95,10 +80,8 @@ def ceiling(series: Iterable[Series]) -> float:
 
 def value_range(
     series: Iterable[Series], low: float, high: float, is_log: bool, most: float = math.inf
-) -> Pair | None:
+) -> tuple[float, float] | None:
     """Return the smallest and the largest value that can be drawn from x = low to high."""
-    import numpy as np
-
     least = SMALLEST if is_log else -LARGEST
     found: list[float] = []
     for one in series:
@@ -112,9 +95,7 @@ def value_range(
 
 
 def hidden_points(series: Iterable[Series], low: float, high: float, log_x: bool, log_y: bool) -> int:
-    """Return how many points from x = low to high have no place because an axis is logarithmic."""
-    import numpy as np
-
+    """Return the number of points from x = low to high that a logarithmic axis has no place for."""
     count = 0
     for one in series:
         rows = within(one.x, low, high)
@@ -125,25 +106,122 @@ def hidden_points(series: Iterable[Series], low: float, high: float, log_x: bool
     return count
 
 
-def newest(runs: Iterable[RunHistory], measure: str = LOSS) -> dict[int, Pair]:
-    """Return train and test value of each run's newest row, by the number of the run."""
-    train, test = MEASURES[measure]
-    return {run.number: (getattr(run.last, train), getattr(run.last, test)) for run in runs if run.last}
+def pieces(epochs: np.ndarray, x: np.ndarray, y: np.ndarray, breaks: Sequence[float]) -> np.ndarray:
+    """Return the number of the unbroken piece that each row belongs to, -1 for rows that are not drawn.
+
+    A line is broken at a place that is not finite, and after each epoch in `breaks`; all of shape (rows,).
+    """
+    good = np.isfinite(x) & np.isfinite(y)
+    number = np.cumsum(~good) + np.searchsorted(np.sort(np.asarray(breaks, dtype=float)), epochs, side="left")
+    return np.where(good, number, -1)
 
 
-def best_runs(
-    runs: Sequence[RunHistory], values: Mapping[int, Pair], measure: str, before: Sequence[int] = ()
-) -> tuple[int, ...]:
-    """Return the runs with the best test values, the best first; those of `before` have a head start."""
-    sign = -1.0 if measure == ACCURACY else 1.0
+def decimate(x: np.ndarray, y: np.ndarray, piece: np.ndarray, columns: int) -> Points:
+    """Keep the lowest and the highest point of each of `columns` buckets and each piece.
 
-    def rank(number: int) -> float:
-        value = sign * values[number][1]
-        return value - HEAD_START * abs(value) * (number in before)
+    x, y, piece: shape (rows,), places from 0 to 1. Returns the same three, shorter.
+    """
+    drawn = np.flatnonzero(piece >= 0)
+    x, y, piece = x[drawn], y[drawn], piece[drawn]
+    if len(x) == 0:
+        return x, y, piece
+    is_start = (np.diff(np.floor(x * columns), prepend=-1.0) != 0) | (np.diff(piece, prepend=-1) != 0)
+    starts, group = np.flatnonzero(is_start), np.cumsum(is_start) - 1
+    kept = np.union1d(
+        _first_of_each(group, y == np.minimum.reduceat(y, starts)[group]),
+        _first_of_each(group, y == np.maximum.reduceat(y, starts)[group]),
+    )
+    return x[kept], y[kept], piece[kept]
 
-    able = [
-        run.number
-        for run in runs
-        if run.status != "diverged" and math.isfinite(values.get(run.number, (math.nan, math.nan))[1])
+
+def _first_of_each(group: np.ndarray, hit: np.ndarray) -> np.ndarray:
+    at = np.flatnonzero(hit)
+    first: np.ndarray = at[np.diff(group[at], prepend=-1) != 0]
+    return first
+
+
+def solid(x: np.ndarray, y: np.ndarray, piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points with a NaN between two pieces: no segment joins them."""
+    ends = np.flatnonzero(np.diff(piece)) + 1
+    return np.insert(x, ends, np.nan), np.insert(y, ends, np.nan)
+
+
+def dashed(
+    x: np.ndarray,
+    y: np.ndarray,
+    piece: np.ndarray,
+    columns: int,
+    rows: int,
+    dash: float = DASH,
+    gap: float = DASH,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points cut into dashes of equal length on the screen, a NaN after each.
+
+    `dash` and `gap` count columns. A dash stays in place while the line before it does.
+    """
+    cut = [
+        _dashes(x[own], y[own], columns, rows, dash, gap)
+        for own in (piece == number for number in np.unique(piece))
     ]
-    return tuple(sorted(able, key=rank)[:BEST_RUNS])
+    points = np.concatenate([np.empty((2, 0)), *cut], axis=1)
+    return points[0], points[1]
+
+
+def _dashes(x: np.ndarray, y: np.ndarray, columns: int, rows: int, dash: float, gap: float) -> np.ndarray:
+    # The column of a place is the whole part of this: two dots a column, rounded to the nearest.
+    column = x * (columns - 0.5) + 0.25
+    # A row is as high as two columns are wide. Of a jump only a part counts, or noise becomes dust.
+    lengths = np.hypot(np.diff(column), np.minimum(np.abs(np.diff(y)) * rows * 2, DASH))
+    way = column[0] + np.concatenate(([0.0], np.cumsum(lengths)))
+    starts = np.arange(0, way[-1], dash + gap)
+    edges = np.stack((starts, starts + dash))
+    if dash >= 1:
+        # Dashes of whole cells: half a cell over another curve would leave a gap in it.
+        whole = np.interp(np.round(np.interp(edges, way, column)), column, way)
+        edges = np.where(np.abs(whole - edges) < 1, whole, edges)
+    margin = MARGIN * dash
+    edges += [[margin], [-margin]]
+    knots = np.union1d(way, edges[(edges > way[0]) & (edges < way[-1])])
+    middle = (knots[1:] + knots[:-1]) / 2
+    at = np.searchsorted(edges[0], middle) - 1
+    shown = (at >= 0) & (middle < edges[1][at])
+    before, after = np.concatenate(([False], shown)), np.concatenate((shown, [False]))
+    kept = before | after if len(knots) > 1 else np.array([True])
+    # The end of a dash is followed by a gap, as is the last point of the piece.
+    ends = np.flatnonzero((before & ~after)[kept]) + 1
+    points = np.stack((np.interp(knots[kept], way, x), np.interp(knots[kept], way, y)))
+    return np.append(np.insert(points, ends, np.nan, axis=1), [[np.nan], [np.nan]], axis=1)
+
+
+def smooth(values: np.ndarray, piece: np.ndarray, weight: float) -> np.ndarray:
+    """Return an exponential moving average over the rows, without its bias, as TensorBoard does it.
+
+    s[t] = sum(w^(t-i) y[i]) / sum(w^(t-i)) over i <= t, begun anew with each piece; NaN for rows that
+    belong to none (-1). The first row is itself, and a new row moves no earlier one.
+    values, piece: shape (rows,).
+    """
+    result = np.full(len(values), np.nan)
+    drawn = np.flatnonzero(piece >= 0)
+    starts = np.flatnonzero(np.diff(piece[drawn], prepend=-1))
+    for rows in np.split(drawn, starts[1:]):
+        result[rows] = _average(values[rows], weight)
+    return result
+
+
+def _average(values: np.ndarray, weight: float) -> np.ndarray:
+    """Return the average of one piece, computed block by block."""
+    if weight <= 0 or len(values) < 2:
+        return values
+    block = max(1, int(-np.log(LARGEST_RATIO) / np.log(weight)))
+    count = -(-len(values) // block)
+    padded = np.zeros(count * block)
+    padded[: len(values)] = values
+    powers = weight ** np.arange(block)
+    sums = np.cumsum(padded.reshape(count, block) / powers, axis=1) * powers
+    carried = 0.0
+    for row in sums:
+        row += carried * weight * powers
+        carried = row[-1]
+    steps = np.arange(1, len(values) + 1)
+    average: np.ndarray = sums.reshape(-1)[: len(values)] * (1 - weight) / -np.expm1(steps * np.log(weight))
+    return average

@@ -1,4 +1,4 @@
-"""Which part of the x axis is shown: a share of what was trained, from its end, or an interval.
+"""The part of the x axis that is shown: a share of what was trained, from its end, or an interval.
 
 Pure functions; x is epochs or seconds.
 """
@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logreg_tui.tui.widgets.curves.axes import SMALLEST, Axis, nice_step
+from logreg_tui.core.analysis.measures import SMALLEST
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from logreg_tui.tui.widgets.curves.axes import Axis
+
+EPOCHS, SECONDS = "epochs", "seconds"
+"""The units of x."""
 LEAST_ROWS = 4
-"""Rows that a share shows at least, where there are so many."""
+"""Rows that a share shows at least, if there are as many."""
 STEPS = 8
 """A share is rounded outward to about this many steps, and moves by whole ones: between them the
 picture stays where it is."""
@@ -41,17 +45,23 @@ ALL = Window()
 SHARES = {1.0: "all", 0.5: "last half", 0.1: "last tenth", 0.01: "last hundredth"}
 
 
+def nice_step(least: float) -> float:
+    """Return the smallest of 1, 2, 5 times a power of ten that is at least `least` > 0."""
+    base = 10.0 ** math.floor(math.log10(least))
+    return next((factor * base for factor in (1, 2, 5) if factor * base >= least * (1 - 1e-9)), 10 * base)
+
+
 def name(window: Window, unit: str) -> str:
-    """Return what the window is called."""
+    """Return the name of a window; `unit` is EPOCHS or SECONDS."""
     if window.limits is None:
         return SHARES.get(window.share, f"last {window.share:.3g}")
     low, high = window.limits
-    digits = 0 if unit == "epochs" else max(0, min(6, 2 - math.floor(math.log10(high - low))))
+    digits = 0 if unit == EPOCHS else max(0, min(6, 2 - math.floor(math.log10(high - low))))
     return f"{unit} {low:,.{digits}f} to {high:,.{digits}f}"
 
 
 def limits(window: Window, rows: Sequence[float] | np.ndarray) -> tuple[float, float] | None:
-    """Return the ends of the window where these are the x of the rows; None for the whole axis."""
+    """Return the ends of a window on rows at these x, ascending; None for the whole axis."""
     if window.limits is not None:
         return window.limits
     if window.is_all or len(rows) < 2:

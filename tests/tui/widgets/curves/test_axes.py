@@ -12,10 +12,10 @@ from logreg_tui.tui.widgets.curves.axes import (
     epoch_axis,
     epoch_limit,
     loss_axis,
-    nice_step,
     seconds_axis,
     span_axis,
 )
+from logreg_tui.tui.widgets.curves.window import nice_step
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from test_chart import decay, history
 
 from logreg_tui.tui.widgets.cells import Cells
 from logreg_tui.tui.widgets.chart_style import ChartStyle
+from logreg_tui.tui.widgets.curves.axes import Plot, span_axis
 from logreg_tui.tui.widgets.curves.cursor import (
     draw_table,
-    epoch_at_x,
     moved,
-    nearest_epoch,
     read,
     six_decimals,
     table_height,
-    x_of_epoch,
 )
+from logreg_tui.tui.widgets.curves.window import EPOCHS, SECONDS
 
 
 def table(runs: int, width: int, height: int, x: float = 100) -> list[str]:
@@ -35,14 +35,17 @@ def test_the_cursor_begins_at_the_newest_row_and_stays_among_the_rows() -> None:
     assert moved(run, 290, -1) == 280
     assert moved(run, 100, 10) == 200
     assert (moved(run, 20, -10), moved(run, 280, 10)) == (0, 290)
-    assert nearest_epoch(run, 104.9) == 100
+    assert moved(run, 104.9) == 100
 
 
 def test_epochs_and_seconds_lead_to_each_other() -> None:
     run = history([decay(30)]).runs[1]
-    assert x_of_epoch(run, 100, "seconds") == 10
-    assert epoch_at_x(run, 10, "seconds") == 100
-    assert (x_of_epoch(run, 105, "epochs"), epoch_at_x(run, 105, "epochs")) == (105, 105)
+    axis = span_axis(0, 100, False, 101)
+    seconds = Plot(0, 0, 101, 20, axis, axis, 29.0, SECONDS, is_fine=False)
+    assert seconds.x_of_epoch(run, 100) == 10
+    assert seconds.epoch_at(run, 10) == pytest.approx(100)
+    epochs = replace(seconds, clock=EPOCHS)
+    assert (epochs.x_of_epoch(run, 105), epochs.epoch_at(run, 35)) == (105, pytest.approx(35))
 
 
 def test_a_reading_is_the_row_at_the_cursor() -> None:

@@ -11,7 +11,7 @@ from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
-from logreg_tui.tui.widgets.curves.legend import draw_header, loss_text, newest_losses
+from logreg_tui.tui.widgets.curves.legend import draw_header, loss_text, newest_values
 
 
 def header(runs: int, width: int, lines: int = 2, selected: int = 1, style: ChartStyle | None = None) -> str:
@@ -19,7 +19,7 @@ def header(runs: int, width: int, lines: int = 2, selected: int = 1, style: Char
     for run in histories:
         run.last = RowLogged(0, run.number, 0, 0, "sigmoid", 0, 0.1, 1.547, 0, 1.5541, 0.9, 0.9, False)
     cells = Cells(width, lines)
-    draw_header(cells, histories, newest_losses(histories), selected, style or ChartStyle(), lines)
+    draw_header(cells, histories, newest_values(histories), selected, style or ChartStyle(), lines)
     return "\n".join(strip.text for strip in cells.strips())
 
 

@@ -59,6 +59,16 @@ async def test_a_history_drawn_is_on_the_screen(data: History) -> None:
         assert app.chart.last_draw_s > 0
 
 
+@pytest.mark.parametrize("empty", [History(), history([[]])])
+async def test_an_empty_history_waits(empty: History) -> None:
+    app = ChartApp()
+    async with app.run_test(size=(88, 22)) as pilot:
+        app.chart.draw(empty, None)
+        await pilot.pause()
+        assert "waiting for the first row" in app.text()
+        assert app.chart.plot is None
+
+
 async def test_a_legend_that_is_kept_learns_of_runs_that_had_no_row(data: History) -> None:
     app = ChartApp()
     async with app.run_test(size=(88, 22)) as pilot:
@@ -212,7 +222,7 @@ def over(app: ChartApp, epoch: float) -> tuple[int, int]:
     """Return the cell of the widget where an epoch is, in the middle of the plot."""
     plot = app.chart.plot
     assert plot is not None
-    return plot.column(epoch) or 0, plot.top + plot.canvas.rows // 2
+    return plot.column(epoch) or 0, plot.top + plot.rows // 2
 
 
 async def test_the_wheel_zooms_at_the_pointer(data: History) -> None:
