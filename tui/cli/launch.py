@@ -1,4 +1,4 @@
-"""Opening the app in this terminal, and what is said and kept when it closes."""
+"""Start of the app in this terminal, and its end: the summary, the exit status, a traceback."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from logreg_tui.tui.cli.options import AppOptions
 
 QUIT_WITHIN_S = 0.6
-"""How long the command waits for the last row of a training after the screen has gone."""
+"""Patience with the last row of a training after the screen has gone."""
 LEAVE_WITHIN_S = 0.3
-"""How long it then waits for the training to give up the epoch under way."""
+"""Patience with a training that is to give up the epoch under way."""
 
 
 def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
@@ -43,7 +43,18 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
         preferences=load(),
         sampler=Sampler(),
     )
-    return _leave(app, _run(app))
+    handlers = _run(app)
+    if handlers.is_gone:
+        # Nobody is there to read anything; the training goes on to its end.
+        app.runner.join()
+        return handlers.status or app.outcome.status
+    # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
+    has_begun = app.history.experiment is not None
+    if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
+        app.control.send(Leave("quit in the middle of an epoch"))
+        app.runner.stop(LEAVE_WITHIN_S)
+    print(exit_summary(app.history), end="")
+    return handlers.status or _report_outcome(app)
 
 
 def show_what_others_train(start: StartTraining, options: AppOptions) -> int:
@@ -52,48 +63,30 @@ def show_what_others_train(start: StartTraining, options: AppOptions) -> int:
     from logreg_tui.tui.app.app import LogRegApp
 
     app = LogRegApp(start, fps=options.fps, ascii_only=options.ascii_only, watching=True, preferences=load())
-    departure = _run(app)
+    handlers = _run(app)
     app.runner.stop(QUIT_WITHIN_S)
-    return departure.status or _tell_of(_outcome(app))
+    return handlers.status or _report_outcome(app)
 
 
 def _run(app: LogRegApp) -> SignalHandlers:
     from logreg_tui.tui.app.signals import SignalHandlers
 
-    departure = SignalHandlers(app)
-    departure.install()
+    handlers = SignalHandlers(app)
+    handlers.install()
     app.run()
-    return departure
+    return handlers
 
 
-def _leave(app: LogRegApp, departure: SignalHandlers) -> int:
-    """End the training, say where everything is, and return the exit status."""
-    if departure.is_gone:
-        # Nobody is there to read anything; the training goes on to its end.
-        app.runner.join()
-        return departure.status or app.outcome.status
-    # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
-    has_begun = app.history.experiment is not None
-    if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
-        app.control.send(Leave("quit in the middle of an epoch"))
-        app.runner.stop(LEAVE_WITHIN_S)
-    print(exit_summary(app.history), end="")
-    return departure.status or _tell_of(_outcome(app))
-
-
-def _outcome(app: LogRegApp) -> Outcome:
-    return app.outcome if app.crash is None else _log_crash(app.crash, app)
-
-
-def _tell_of(outcome: Outcome) -> int:
+def _report_outcome(app: LogRegApp) -> int:
     """Print what went wrong, if anything did, and return the exit status."""
+    outcome = app.outcome if app.crash is None else _log_crash(app.crash, app)
     if outcome.error:
         print_error(outcome.error)
     return outcome.status
 
 
 def _log_crash(error: Exception, app: LogRegApp) -> Outcome:
-    """Write the traceback of an error of the screen beside the rows; return what to say."""
+    """Write the traceback of an error of the screen beside the rows; return the outcome to report."""
     from logreg_tui.tui.app.runner import outcome_of
 
     if app.history.experiment is not None and not app.is_watching:

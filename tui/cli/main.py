@@ -1,7 +1,7 @@
 """The command line. Imports neither torch nor textual nor numpy until a command needs them.
 
-What `--help` does without is imported inside the functions, the slower of the standard library's
-modules too: with all of them the answer takes half as long again.
+Modules that `--help` does without are imported inside the functions, the slower ones of the standard
+library too: with all of them the answer takes half as long again.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if launched_rank() is not None:
             _check_distributed(words)
-        if words and not words[0].startswith("-"):
-            return _command(words[0], words[1:])
-        return _app(words)
+        if not words or words[0].startswith("-"):
+            return _app(words)
+        return run_command(words[0], words[1:])
     except UserError as error:
-        # Of processes that train together the first tells for all what is wrong with the command.
+        # The first of processes that train together tells for all what is wrong with the command.
         if not (launched_rank() and isinstance(error, UsageError)):
             print_error(error)
         return error.exit_status
@@ -64,14 +64,6 @@ def _check_distributed(words: list[str]) -> None:
         )
 
 
-def _command(name: str, words: Sequence[str]) -> int:
-    if name not in COMMANDS:
-        raise UsageError(
-            f"there is no command {name!r}: use {', '.join(COMMANDS)}, or options alone to open the app"
-        )
-    return run_command(name, words)
-
-
 def app_parser() -> Parser:
     """Return the parser of the app's own options."""
     commands = "\n".join(f"{name:<12}{text}" for name, text in COMMANDS.items())
@@ -93,20 +85,16 @@ def app_parser() -> Parser:
 def _app(words: Sequence[str]) -> int:
     values = app_parser().parse_args(words)
     if values.version:
-        return _print_version()
+        from importlib.metadata import version
+
+        print(f"{PROGRAM} {version(PROGRAM)}")
+        return 0
     settings = to_settings(values)
     check_terminal()
     from logreg_tui.core.session.start import run_experiment
     from logreg_tui.tui.cli.launch import show
 
     return show(partial(run_experiment, settings, stays_open=True), AppOptions.of(values), settings.runs[0])
-
-
-def _print_version() -> int:
-    from importlib.metadata import version
-
-    print(f"{PROGRAM} {version(PROGRAM)}")
-    return 0
 
 
 if __name__ == "__main__":

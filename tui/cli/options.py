@@ -1,12 +1,13 @@
-"""Words of the command line to settings, and their errors in one line each."""
+"""Options of the app and of training, and the settings they come to; errors are one line each."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from logreg_tui.core import settings as s
 from logreg_tui.core.engine.process_group import launched_rank
@@ -15,11 +16,12 @@ from logreg_tui.core.memory import parse_size
 from logreg_tui.tui.cli.parser import Parser
 
 DEFAULT_FPS = 4.0
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
-    """What concerns the screen alone."""
+    """Options that concern the screen alone."""
 
     paused: bool
     fps: float
@@ -27,11 +29,11 @@ class AppOptions:
 
     @classmethod
     def of(cls, values: argparse.Namespace) -> AppOptions:
-        """Return what the parsed options say; what only watches is never paused."""
+        """Return the options parsed; an app that only watches is never paused."""
         return cls(getattr(values, "paused", False), values.fps or DEFAULT_FPS, values.ascii)
 
 
-def checked(convert: Callable[[str], object], check: Callable[[object], object]) -> Callable[[str], object]:
+def checked(convert: Callable[[str], Value], check: Callable[[Value], object]) -> Callable[[str], object]:
     """Return an argparse type that converts and checks, with the check's own words as the error."""
 
     def parse(text: str) -> object:
@@ -43,42 +45,41 @@ def checked(convert: Callable[[str], object], check: Callable[[object], object])
     return parse
 
 
-def number(text: str) -> float:
+def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a number") from None
 
 
-def integer(text: str) -> int:
+def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
         raise UsageError(f"{text!r} is not an integer") from None
 
 
-def _positive(value: object) -> object:
-    if not isinstance(value, int) or value < 1:
+def _positive(value: int) -> int:
+    if value < 1:
         raise UsageError(f"{value} is not a positive integer")
     return value
 
 
-def _positive_number(value: object) -> object:
-    if not isinstance(value, float) or not 0 < value < math.inf:
+def _positive_number(value: float) -> float:
+    if not 0 < value < math.inf:
         raise UsageError(f"{value} is not a finite number above 0")
     return value
 
 
-def _device(value: object) -> object:
-    if not s.DEVICE_PATTERN.fullmatch(str(value)):
-        raise UsageError(f"device {value!r} is unknown: use auto, cpu, cuda, cuda:N or mps")
-    return value
+def _device(name: str) -> str:
+    if not s.DEVICE_PATTERN.fullmatch(name):
+        raise UsageError(f"device {name!r} is unknown: use auto, cpu, cuda, cuda:N or mps")
+    return name
 
 
-def _dataset(value: object) -> object:
-    name = str(value)
+def _dataset(name: str) -> str:
     is_there = os.path.isdir(name) or (name.endswith(".npz") and os.path.isfile(name))
-    # Of processes that train together any may lack it: they tell each other once they have met.
+    # Any of the processes that train together may lack it: they tell each other once they have met.
     if name in s.DATASETS or is_there or launched_rank() is not None:
         return name
     if name.endswith(".npz") or os.sep in name:
@@ -89,11 +90,16 @@ def _dataset(value: object) -> object:
     )
 
 
-POSITIVE = checked(integer, _positive)
+POSITIVE = checked(_integer, _positive)
+POSITIVE_NUMBER = checked(_number, _positive_number)
+L2 = checked(_number, s.check_l2)
+LEARNING_RATE = checked(_number, s.check_learning_rate)
+SEED = checked(_integer, s.check_seed)
+NAME = checked(str, s.check_name)
 
 
 def add_data_options(parser: Parser) -> None:
-    """Add the options that say what data there are."""
+    """Add the options for the data."""
     data = parser.add_argument_group("data")
     data.add_argument(
         "--dataset",
@@ -116,7 +122,7 @@ def add_data_options(parser: Parser) -> None:
 
 
 def add_device_options(group: argparse._ArgumentGroup) -> None:
-    """Add the options that say what computes."""
+    """Add the options for the device."""
     group.add_argument(
         "--device",
         type=checked(str, _device),
@@ -140,30 +146,19 @@ def add_training_options(parser: Parser) -> None:
     add_data_options(parser)
     runs = parser.add_argument_group("runs (several values make a grid: every combination is a run)")
     runs.add_argument("--head", nargs="+", choices=s.HEADS, default=[s.SIGMOID], help="default: sigmoid")
-    runs.add_argument(
-        "--l2",
-        nargs="+",
-        metavar="X",
-        type=checked(number, s.check_l2),  # type: ignore[arg-type]
-        default=[s.DEFAULT_L2],
-        help="lambda of the L2 term, 0 or more (default: 0.001)",
-    )
-    runs.add_argument(
-        "--lr",
-        nargs="+",
-        metavar="X",
-        type=checked(number, s.check_learning_rate),  # type: ignore[arg-type]
-        default=[s.DEFAULT_LEARNING_RATE],
-        help="learning rate, above 0 (default: 0.01)",
-    )
-    runs.add_argument(
-        "--seed",
-        nargs="+",
-        metavar="N",
-        type=checked(integer, s.check_seed),  # type: ignore[arg-type]
-        default=[0],
-        help="seed of the initial parameters (default: 0)",
-    )
+    for option, kind, metavar, default, text in (
+        ("--l2", L2, "X", s.DEFAULT_L2, "lambda of the L2 term, 0 or more"),
+        ("--lr", LEARNING_RATE, "X", s.DEFAULT_LEARNING_RATE, "learning rate, above 0"),
+        ("--seed", SEED, "N", 0, "seed of the initial parameters"),
+    ):
+        runs.add_argument(
+            option,
+            nargs="+",
+            type=kind,
+            metavar=metavar,
+            default=[default],
+            help=f"{text} (default: {default})",
+        )
     runs.add_argument("--schedule", choices=s.SCHEDULES, default="constant", help="default: constant")
     runs.add_argument(
         "--step-size",
@@ -173,7 +168,7 @@ def add_training_options(parser: Parser) -> None:
     )
     runs.add_argument(
         "--gamma",
-        type=checked(number, _positive_number),
+        type=POSITIVE_NUMBER,
         metavar="X",
         help="factor of the step (default: 0.1) or exponential (default: 0.999) schedule",
     )
@@ -196,11 +191,7 @@ def add_training_options(parser: Parser) -> None:
     )
     kept = parser.add_argument_group("where it is kept")
     kept.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
-    kept.add_argument(
-        "--name",
-        type=checked(str, s.check_name),  # type: ignore[arg-type]
-        help="label of the experiment directory (default: the heads)",
-    )
+    kept.add_argument("--name", type=NAME, help="label of the experiment directory (default: the heads)")
 
 
 def add_app_options(parser: Parser) -> None:
@@ -210,11 +201,11 @@ def add_app_options(parser: Parser) -> None:
 
 
 def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
-    """Add the options of whatever has a screen, and return their group."""
+    """Add the options of all that has a screen, and return their group."""
     screen = parser.add_argument_group("screen")
     screen.add_argument(
         "--fps",
-        type=checked(number, _positive_number),
+        type=POSITIVE_NUMBER,
         metavar="N",
         help=f"redraws per second at most (default: {DEFAULT_FPS:g})",
     )
@@ -223,9 +214,12 @@ def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
 
 
 def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:
-    """Return the settings that parsed options ask for. Raises UsageError where they contradict."""
+    """Return the settings that parsed options ask for. Raises UsageError if they contradict."""
     for option in ("head", "l2", "lr", "seed"):
-        _check_distinct(option, getattr(values, option))
+        given = getattr(values, option)
+        for value in given:
+            if given.count(value) > 1:
+                raise UsageError(f"--{option} {value} is given twice: every combination is a run of its own")
     return s.ExperimentSettings(
         runs=s.grid(values.head, values.l2, values.lr, values.seed, _schedule(values)),
         dataset=values.dataset,
@@ -241,12 +235,6 @@ def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:
         runs_dir=values.runs_dir,
         name=values.name,
     )
-
-
-def _check_distinct(option: str, given: Sequence[object]) -> None:
-    for value in given:
-        if given.count(value) > 1:
-            raise UsageError(f"--{option} {value} is given twice: every combination is a run of its own")
 
 
 def _schedule(values: argparse.Namespace) -> s.Schedule:

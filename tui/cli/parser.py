@@ -36,7 +36,7 @@ COMMANDS = {
     "bench": "time the engine beside a plain PyTorch loop",
     "completion": "print a script that completes words in a shell",
 }
-"""Their modules in `commands`, with what they do: `--help` loads none of them."""
+"""Summaries by the names of modules in `commands`: `--help` loads none of them."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,7 +88,7 @@ class Parser(argparse.ArgumentParser):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command of the program: `COMMAND` of its module."""
+    """A command of the program: `COMMAND` of its module."""
 
     description: str
     """Of the manual page: sentences."""
@@ -114,6 +114,10 @@ def parser_of(name: str) -> Parser:
 
 def run_command(name: str, words: Sequence[str]) -> int:
     """Run one of COMMANDS and return the exit status. Raises UserError."""
+    if name not in COMMANDS:
+        raise UsageError(
+            f"there is no command {name!r}: use {', '.join(COMMANDS)}, or options alone to open the app"
+        )
     return load(name).run(parser_of(name).parse_args(words))
 
 
@@ -135,7 +139,7 @@ def to_path(text: str) -> Path:
 
 
 def check_terminal() -> None:
-    """Raise UsageError where no screen can be shown."""
+    """Raise UsageError if no screen can be shown."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
         raise UsageError(f"the screen needs a terminal: use {PROGRAM} train to train without one")

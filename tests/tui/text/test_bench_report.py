@@ -116,7 +116,7 @@ def test_the_cost_of_the_screen_and_the_start_are_told_as_ratios() -> None:
 
 def measured(monkeypatch: pytest.MonkeyPatch, result: BenchResult) -> None:
     """Let the command take these figures for measured."""
-    monkeypatch.setattr(bench, "_measured", lambda *arguments: result)
+    monkeypatch.setattr(bench, "measure", lambda *arguments: result)
 
 
 def test_the_command_prints_the_table(

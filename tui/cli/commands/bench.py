@@ -1,4 +1,4 @@
-"""The command `bench`: its options, what is measured in which order, and how it is told."""
+"""The command `bench`: options, order of the measurements, output."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def add_options(parser: Parser) -> None:
 def run(values: argparse.Namespace) -> int:
     """Measure, print the figures on stdout, and return the exit status.
 
-    Raises UserError, after the figures, where engine and plain loop do not compute the same.
+    Raises UserError, after the figures, if engine and plain loop do not compute the same.
     """
     for count in values.runs:
         if values.runs.count(count) > 1:
@@ -80,7 +80,7 @@ def run(values: argparse.Namespace) -> int:
     reporter = Reporter(History())
     try:
         with ended_by_signals():
-            result = _measured(values, settings, own_command(PROGRAM), reporter.say)
+            result = measure(values, settings, own_command(PROGRAM), reporter.say)
     finally:
         reporter.clear()
     if values.format == "json":
@@ -93,12 +93,13 @@ def run(values: argparse.Namespace) -> int:
     return 0
 
 
-def _measured(
+def measure(
     values: argparse.Namespace,
     settings: ExperimentSettings,
     command: Sequence[str],
     progress: Callable[[str], None],
 ) -> BenchResult:
+    """Measure what the options ask for; `command` starts this program."""
     from logreg_tui.core.bench.bench import Bench, Plan
     from logreg_tui.core.bench.processes import measure_screen, measure_start_up
     from logreg_tui.core.session.start import prepare

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.tui.cli.parser import Command, Parser, add_directories, to_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
     from logreg_tui.core.analysis.comparison import Comparison, ContingencyTable
 
@@ -69,36 +67,33 @@ def run(values: argparse.Namespace) -> int:
     each, means = (
         compare(runs, pinned.key, pairs, order=order, folds_seeds=folds) for folds in (False, True)
     )
-    _print(_text(means if values.seeds else each, None if values.seeds else means, values.format))
+    _print(_text(means, None, values.format) if values.seeds else _text(each, means, values.format))
     return 0
 
 
 def _read(names: Iterable[str]) -> list[list[ComparedRun]]:
-    """Return the runs of each directory, once where it is named twice. Raises UserError."""
+    """Return the runs of each directory, once if it is named twice. Raises UserError."""
     from logreg_tui.core.analysis.compared_runs import read_runs
 
-    directories: dict[str, Path] = {}
+    experiments: dict[str, list[ComparedRun]] = {}
     for name in names:
-        directories.setdefault(os.path.realpath(name), to_path(name))
-    experiments = []
-    for directory in directories.values():
-        runs = read_runs(directory)
+        place = os.path.realpath(name)
+        if place in experiments:
+            continue
+        experiments[place] = runs = read_runs(to_path(name))
         if all(run.epochs is None and run.state != "diverged" for run in runs):
-            raise UserError(
-                f"{str(directory)!r} has no figures yet: wait for the first row of its metrics.csv"
-            )
-        experiments.append(runs)
-    return experiments
+            raise UserError(f"{name!r} has no figures yet: wait for the first row of its metrics.csv")
+    return list(experiments.values())
 
 
-def _pinned(runs: Iterable[ComparedRun], number: int | None) -> ComparedRun:
-    known = {run.run: run for run in runs}
+def _pinned(runs: Sequence[ComparedRun], number: int | None) -> ComparedRun:
     if number is None:
-        return next(iter(known.values()))
-    if number not in known:
-        numbers = ", ".join(map(str, known))
-        raise UsageError(f"--pin {number}: the first directory has no such run, it has {numbers}")
-    return known[number]
+        return runs[0]
+    for run in runs:
+        if run.run == number:
+            return run
+    numbers = ", ".join(str(run.run) for run in runs)
+    raise UsageError(f"--pin {number}: the first directory has no such run, it has {numbers}")
 
 
 def _pairs(runs: list[ComparedRun], pinned: ComparedRun) -> dict[RunKey, ContingencyTable]:
@@ -130,26 +125,20 @@ def _text(comparison: Comparison, means: Comparison | None, form: str) -> str:
 
 def _print(text: str) -> None:
     """Print text; a reader that has gone is no error, a full disk is one."""
+    from logreg_tui.core.analysis.comparison_columns import PLUS_MINUS
     from logreg_tui.core.files import reason
+    from logreg_tui.tui.text.output import can_show, stdout_encoding
 
+    if not can_show(text):
+        encoding = stdout_encoding()
+        text = text.replace(PLUS_MINUS, "+-").encode(encoding, "replace").decode(encoding)
     try:
-        sys.stdout.write(_printable(text, sys.stdout.encoding or "utf-8"))
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise UserError(f"cannot write the table: {reason(error)}") from error
-
-
-def _printable(text: str, encoding: str) -> str:
-    """Return text with what an encoding does not have written otherwise."""
-    from logreg_tui.core.analysis.comparison_columns import PLUS_MINUS
-
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.replace(PLUS_MINUS, "+-").encode(encoding, "replace").decode(encoding)
-    return text
 
 
 COMMAND = Command(

@@ -12,12 +12,13 @@ from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.options import (
+    L2,
+    LEARNING_RATE,
+    NAME,
     POSITIVE,
+    SEED,
     add_data_options,
     add_device_options,
-    checked,
-    integer,
-    number,
 )
 from logreg_tui.tui.cli.parser import Command, Parser, to_path
 
@@ -60,9 +61,9 @@ def _add_training_options(parser: Parser) -> None:
     add_data_options(parser)
     group = parser.add_argument_group("training (with --run)")
     types: list[tuple[str, Callable[[str], object], str, object, str]] = [
-        ("--l2", checked(number, s.check_l2), "X", s.DEFAULT_L2, "lambda of the L2 term"),  # type: ignore[arg-type]
-        ("--lr", checked(number, s.check_learning_rate), "X", s.DEFAULT_LEARNING_RATE, "learning rate"),  # type: ignore[arg-type]
-        ("--seed", checked(integer, s.check_seed), "N", 0, "seed of the initial parameters"),  # type: ignore[arg-type]
+        ("--l2", L2, "X", s.DEFAULT_L2, "lambda of the L2 term"),
+        ("--lr", LEARNING_RATE, "X", s.DEFAULT_LEARNING_RATE, "learning rate"),
+        ("--seed", SEED, "N", 0, "seed of the initial parameters"),
         ("--epochs", POSITIVE, "N", s.DEFAULT_EPOCHS, "epochs that each run trains"),
         ("--log-every", POSITIVE, "N", 10, "epochs between two rows of metrics.csv"),
         ("--report-every", POSITIVE, "N", 1000, "epochs between two lines of the log"),
@@ -82,7 +83,7 @@ def _add_training_options(parser: Parser) -> None:
     group.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
     group.add_argument(
         "--name",
-        type=checked(str, s.check_name),  # type: ignore[arg-type]
+        type=NAME,
         help="label of the experiment directory (default: the heads)",
     )
 
