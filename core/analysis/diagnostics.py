@@ -1,4 +1,4 @@
-"""How a run is doing, from its rows: how far its loss is, whether it oscillates, stalls or has diverged.
+"""The state of a run, from its rows: the distance of its loss, oscillation, plateaus, divergence.
 
 No numpy is imported here, because the screen loads this module before the first frame.
 """
@@ -140,7 +140,7 @@ def diagnose(
     last, train, test = _row(run, count - 1), train[:count], test[:count]
     # A knob that was turned just now may have no row behind it yet.
     start = min(_first_row(run, epochs), count - 1)
-    of_head = min(_first_row(run, epochs, only_breaks=True), count - 1)
+    start_of_head = min(_first_row(run, epochs, of_head=True), count - 1)
     best = start + int(test[start:].argmin())
     recent = train[start:][-RECENT_ROWS - 1 :].tolist()
     return RunDiagnosis(
@@ -149,7 +149,7 @@ def diagnose(
         run.epochs,
         classes,
         last,
-        first_loss=float(train[of_head]),
+        first_loss=float(train[start_of_head]),
         recent=tuple(recent),
         recent_accuracies=tuple(accuracies[count - 1 - (len(recent) - 1) // 2 : count].tolist()),
         lowest=Lowest(int(epochs[best]), float(train[best]), float(test[best])),
@@ -171,12 +171,10 @@ def _row(run: RunHistory, at: int) -> RowLogged:
     return replace(run.last, **{**values, "epoch": int(values["epoch"])})
 
 
-def _first_row(run: RunHistory, epochs: np.ndarray, *, only_breaks: bool = False) -> int:
-    """Return the number of the first row behind the last knob turn, or behind the last head switch."""
-    turns = [mark.epoch for mark in run.marks if mark.breaks_line or not only_breaks]
-    if run.status == DIVERGED and not only_breaks:
-        turns = turns[:-1]
-    return int(epochs.searchsorted(turns[-1], side="right")) if turns else 0
+def _first_row(run: RunHistory, epochs: np.ndarray, *, of_head: bool = False) -> int:
+    """Return the number of the first row behind the last knob turn, or behind the last turn of the head."""
+    turns = [mark for mark in run.marks if (mark.breaks_line if of_head else not mark.is_divergence)]
+    return int(epochs.searchsorted(turns[-1].epoch, side="right")) if turns else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
-"""What a model makes of samples, for whoever looks inside: outputs, mistakes, and why a head stalls.
+"""A look inside a model: its outputs, its mistakes, and the gradients at its head.
 
-Computed with numpy from a copy of the parameters, away from the training and without torch.
+Computed with numpy from a copy of the parameters, away from the training and without torch. For inputs
+X, shape (samples, features), the linear outputs are z = X @ weight.T + bias and the head's outputs are
+s = sigmoid(z), or z itself for logits, all of shape (samples, classes).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ CHUNK_VALUES = 1 << 22
 MOST_CLASSES = 1000
 """A table of more would take more memory than anybody could look at."""
 MOST_ROWS = 60_000
-"""Samples that `head_facts` looks at: the first ones where there are more."""
+"""Samples that `head_facts` looks at: the first ones if there are more."""
 SATURATED = 1e-3
 """An output of a sigmoid that is closer to 0 or 1 than this is saturated: its slope is below 1e-3 too."""
 CERTAIN = 0.999
@@ -33,7 +35,7 @@ CERTAIN = 0.999
 
 @dataclass(frozen=True)
 class Mistakes:
-    """What a model predicts for a set of samples."""
+    """The predictions of a model for a set of samples."""
 
     run: int
     epoch: int
@@ -51,13 +53,13 @@ class Mistakes:
 
     @cached_property
     def class_accuracies(self) -> np.ndarray:
-        """Share of each label's samples that are predicted right (recall); nan where a label has none."""
+        """Share of each label's samples that are predicted right (recall); nan if a label has none."""
         totals = self.counts.sum(axis=1)
         return np.asarray(np.diagonal(self.counts) / np.where(totals, totals, np.nan))
 
     @cached_property
     def precisions(self) -> np.ndarray:
-        """Share of each class's predictions that are right; nan where it is never predicted."""
+        """Share of each class's predictions that are right; nan if it is never predicted."""
         totals = self.counts.sum(axis=0)
         return np.asarray(np.diagonal(self.counts) / np.where(totals, totals, np.nan))
 
@@ -75,17 +77,17 @@ class Mistakes:
 
 @dataclass(frozen=True, slots=True)
 class HeadFacts:
-    """Figures at the head of a model, over training samples."""
+    """Figures at the head of a model, over training samples; L is the loss of one sample."""
 
     run: int
     epoch: int
     head: str
     samples: int
-    """How many samples were looked at."""
+    """Number of samples that were looked at."""
     mean_gradient: float
-    """Mean of |dL/dz| over samples and classes, z the linear outputs, L the loss of one sample."""
+    """Mean of |dL/dz| over samples and classes."""
     mean_gradient_without_head: float
-    """Mean of |dL/ds| where s is what the head puts out: what arrives before the head's slope."""
+    """Mean of |dL/ds|: what arrives before the head's slope."""
     saturated: float | None
     """Share of a sigmoid's outputs closer than SATURATED to 0 or 1; None for logits."""
     tied: float
@@ -101,23 +103,20 @@ class HeadFacts:
 
 
 def inspect_mistakes(parameters: ParametersSnapshot, inputs: Inputs, labels: np.ndarray) -> Mistakes:
-    """Return what a model predicts for samples with labels of shape (samples,).
+    """Return the predictions of a model for samples with labels of shape (samples,).
 
-    Raises UserError where there are more than MOST_CLASSES classes.
+    Raises UserError if there are more than MOST_CLASSES classes.
     """
     classes = len(parameters.bias)
     if classes > MOST_CLASSES:
-        raise UserError(
-            f"{len(parameters.bias):,} classes are too many for a table: {MOST_CLASSES:,} is the most"
-        )
+        raise UserError(f"{classes:,} classes are too many for a table: {MOST_CLASSES:,} is the most")
     predicted = np.concatenate([outputs.argmax(1) for _, outputs in _outputs(parameters, inputs)])
-    classes = len(parameters.bias)
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return Mistakes(parameters.run, parameters.epoch, counts.reshape(classes, classes), labels, predicted)
 
 
 def probabilities(parameters: ParametersSnapshot, inputs: Inputs) -> np.ndarray:
-    """Return softmax of what the head puts out, shape (samples, classes), float64."""
+    """Return softmax(s), shape (samples, classes), float64."""
     # In float32 most of a certain model's would be 0, and nobody could tell the second likeliest class.
     return np.concatenate(
         [_softmax(outputs.astype(np.float64)) for _, outputs in _outputs(parameters, inputs)]
@@ -125,7 +124,11 @@ def probabilities(parameters: ParametersSnapshot, inputs: Inputs) -> np.ndarray:
 
 
 def head_facts(parameters: ParametersSnapshot, inputs: Inputs, labels: np.ndarray) -> HeadFacts:
-    """Return figures at the head over the first MOST_ROWS samples."""
+    """Return figures at the head over the first MOST_ROWS samples.
+
+    dL/ds = softmax(s) - onehot(label) and, behind a sigmoid, dL/dz = dL/ds * s * (1 - s), all of shape
+    (samples, classes).
+    """
     count = min(len(inputs), MOST_ROWS)
     is_sigmoid = parameters.head == SIGMOID
     gradients = bare = saturated = tied = certain = 0.0
@@ -155,7 +158,7 @@ def head_facts(parameters: ParametersSnapshot, inputs: Inputs, labels: np.ndarra
 
 
 def _outputs(parameters: ParametersSnapshot, inputs: Inputs) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield rows and what the head puts out for them, shape (rows, classes) float32, part by part."""
+    """Yield slices of rows and the head's outputs for them, shape (rows, classes), float32."""
     rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(parameters.weight.shape)))
     for start in range(0, len(inputs), rows):
         stop = min(start + rows, len(inputs))

@@ -52,7 +52,7 @@ def add_options(parser: Parser) -> None:
     parser.set_defaults(
         training={action.dest: (action.option_strings[0], action.default) for action in training}
     )
-    # What was not asked for is absent then: without --run nothing of it may be given, not even a default.
+    # An option that is not given is absent then: without --run none may be given, not even with its default.
     for action in training:
         action.default = argparse.SUPPRESS
 
@@ -96,7 +96,7 @@ def run(values: argparse.Namespace) -> int:
             raise UsageError(
                 f"--run trains what is reported on: leave {values.directories[0]!r} out, or --run"
             )
-        return _train_and_report(_settings(values), target)
+        return _train_and_report(settings_of(values), target)
     given = [option for name, (option, _) in values.training.items() if hasattr(values, name)]
     if given:
         raise UsageError(f"{given[0]} belongs to --run, which trains first: leave it out, or add --run")
@@ -105,7 +105,8 @@ def run(values: argparse.Namespace) -> int:
     return _report([to_path(directory) for directory in values.directories], target)
 
 
-def _settings(values: argparse.Namespace) -> s.ExperimentSettings:
+def settings_of(values: argparse.Namespace) -> s.ExperimentSettings:
+    """Return the settings that parsed options with --run ask for."""
     from logreg_tui.core.report.command_lines import original_runs
 
     asked = {name: getattr(values, name, default) for name, (_, default) in values.training.items()}
@@ -114,58 +115,43 @@ def _settings(values: argparse.Namespace) -> s.ExperimentSettings:
 
 
 def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
+    import signal
+
     from logreg_tui.core.experiment.listing import summarize
     from logreg_tui.core.report.figures import check_figures
     from logreg_tui.core.report.write import check_target
-    from logreg_tui.tui.text.exit_summary import shell_word
+    from logreg_tui.core.session.start import run_experiment
+    from logreg_tui.core.training.events import ExperimentStarted
+    from logreg_tui.tui.text.exit_summary import shell_word, short_path
     from logreg_tui.tui.text.output import print_out
     from logreg_tui.tui.text.training_log import train_plainly
 
     # Before hours of training rather than behind them.
     check_target(target)
     check_figures()
-    training = _Training(settings)
-    status = train_plainly(training.start)
-    _default_signals()
-    if training.directory is None:
+    directories: list[Path] = []
+
+    def start(control: Control, progress: Callable[[str], None]) -> Generator[Event, None, None]:
+        with closing(run_experiment(settings, control, progress)) as events:
+            for event in events:
+                if isinstance(event, ExperimentStarted):
+                    directories.append(to_path(short_path(to_path(event.directory))))
+                yield event
+
+    status = train_plainly(start)
+    # There is no training any more that ^C and SIGTERM could end cleanly.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if not directories:
         return status
-    if status or summarize(training.directory).state != "finished":
-        directory = shell_word(training.directory)
+    if status or summarize(directories[0]).state != "finished":
+        directory = shell_word(directories[0])
         print_out(
             f"no report yet: {PROGRAM} resume {directory} --no-screen, then "
             f"{PROGRAM} report {directory} -o {shell_word(target)}"
         )
         return status or 1
-    return _report([training.directory], target)
-
-
-class _Training:
-    """Trains an experiment and remembers where it is."""
-
-    def __init__(self, settings: s.ExperimentSettings) -> None:
-        self._settings = settings
-        self.directory: Path | None = None
-        """None while there is none."""
-
-    def start(self, control: Control, progress: Callable[[str], None]) -> Generator[Event, None, None]:
-        """Train and yield what happens."""
-        from logreg_tui.core.session.start import run_experiment
-        from logreg_tui.core.training.events import ExperimentStarted
-        from logreg_tui.tui.text.exit_summary import short_path
-
-        with closing(run_experiment(self._settings, control, progress)) as happenings:
-            for event in happenings:
-                if isinstance(event, ExperimentStarted):
-                    self.directory = to_path(short_path(to_path(event.directory)))
-                yield event
-
-
-def _default_signals() -> None:
-    """Let ^C and SIGTERM end the process again: there is no training any more that they could end cleanly."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return _report(directories, target)
 
 
 def _report(directories: Sequence[Path], target: Path) -> int:
@@ -183,11 +169,10 @@ def _report(directories: Sequence[Path], target: Path) -> int:
 
 COMMAND = Command(
     description="Writes down what experiments came to, as GitHub markdown: settings and model, the log of "
-    "every "
-    "run, the loss comparison and the weights as figures, what removing the sigmoid changed and why, with "
-    "the interval of the difference, whether code without the sigmoid is right, and how to repeat it. With "
-    "--run it first trains the two runs of the original experiment. Figures need matplotlib: "
-    "pip install matplotlib.",
+    "every run, the loss comparison and the weights as figures, what removing the sigmoid changed and why, "
+    "with the interval of the difference, whether code without the sigmoid is right, and how to repeat it. "
+    "With --run it first trains the two runs of the original experiment. Figures need matplotlib: pip "
+    "install matplotlib.",
     example="report runs/20261122T184530-sigmoid-logits -o report.md",
     add_options=add_options,
     run=run,

@@ -23,7 +23,7 @@ from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, 
 from logreg_tui.core.training.events import ExperimentStarted, RowLogged
 from logreg_tui.core.training.requests import Control
 from logreg_tui.tui.cli import main as cli
-from logreg_tui.tui.cli.commands.report import _settings
+from logreg_tui.tui.cli.commands.report import settings_of
 from logreg_tui.tui.cli.options import to_settings
 from logreg_tui.tui.cli.parser import parser_of
 
@@ -113,7 +113,7 @@ def test_run_trains_both_heads_and_reports(capsys: pytest.CaptureFixture[str], i
     ]  # fmt: skip
     assert "report in" in capsys.readouterr().err
     command = next(line for line in text.splitlines() if line.startswith("logreg-tui report --run"))
-    again = _settings(parser_of("report").parse_args(shlex.split(command)[2:]))
+    again = settings_of(parser_of("report").parse_args(shlex.split(command)[2:]))
     assert again == replace(settings, runs_dir="runs")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis
+from logreg_tui.core.analysis.explain import explain
 from logreg_tui.core.analysis.inspection import HeadFacts
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.settings import RunSettings
@@ -33,73 +35,37 @@ def row(epoch: int, loss: float, head: str = "sigmoid") -> events.RowLogged:
     )
 
 
-def diagnosis(head: str, loss: float, facts: HeadFacts | None, **changes: Any) -> RunDiagnosis:  # noqa: ANN401
-    values: dict[str, Any] = {
-        "first_loss": 2.3812, "recent": (1.6, 1.59, 1.58), "recent_accuracies": (0.9,),
-        "lowest": Lowest(1000, loss, loss), **changes
-    }  # fmt: skip
-    last = row(1000, loss, head)
-    return RunDiagnosis(RunSettings(head), "training", 10_000, 10, last, pixels="raw", facts=facts, **values)
-
-
-SIGMOID_FACTS = HeadFacts(1, 1000, "sigmoid", 60_000, 0.00036168, 0.15703, 0.97434, 0.08747, 0.0)
-LOGITS_FACTS = HeadFacts(1, 722, "logits", 60_000, 0.030543, 0.030543, None, 0.0, 0.0598)
-
-
-def text_of(made: RunDiagnosis) -> str:
-    return "\n".join(paragraph.text for paragraph in paragraphs(1, made, "Measured just now."))
-
-
-def test_a_sigmoid_is_explained_with_the_runs_own_numbers() -> None:
-    text = text_of(diagnosis("sigmoid", 1.5609, SIGMOID_FACTS))
-    for words in (
-        "Run 1, sigmoid, epoch 1,000",
-        "e/(e + 9) = 0.232",
-        "ln(1 + 9/e) = 1.4612",
-        "1.5609, 0.0997 above the floor; it began 0.9200 above, so 89.2 % of the way is done",
-        "0.157 per output",
-        "0.000362 is left",
-        "434 times less",
-        "97.4 % of the outputs are saturated",
-        "8.7 % of the training samples several classes share",
-        "--pixels unit",
-    ):
-        assert words in text
-    assert text.isascii()
-
-
-def test_logits_are_explained_with_the_runs_own_numbers() -> None:
-    text = text_of(diagnosis("logits", 0.2958, LOGITS_FACTS))
-    for words in (
-        "No floor",
-        "loss is 0.2958, the test loss 0.3008",
-        "0.0305 per output",
-        "6.0 % of the training samples are certain",
-        "here it does not (in the last 2 rows it turned round 0 times)",
-        "lambda 0.001 adds 0.0032, 1.1 % of what is minimised",
-        "Nothing stands out",
-    ):
-        assert words in text
-    assert "Ties" not in text
-
-
-def test_a_stall_and_a_gradient_that_is_gone_are_said() -> None:
-    facts = HeadFacts(1, 1000, "sigmoid", 60_000, 0.0, 0.15, 1.0, 0.0, 0.0)
-    text = text_of(diagnosis("sigmoid", 1.5609, facts, plateau=Plateau(3200, 1000)))
-    assert "Behind it 0 is left (mean |dL/dz|): nothing." in text
-    assert "Since epoch 3,200" in text
-    assert "press c" in text
-
-
-def test_of_a_run_that_has_just_begun_no_swinging_is_claimed() -> None:
-    assert "too early to tell" in text_of(diagnosis("logits", 2.37, None, recent=(2.37,)))
-
-
-def test_without_figures_at_the_head_the_rest_is_explained() -> None:
-    text = text_of(diagnosis("sigmoid", 1.5609, None))
-    assert "ln(1 + 9/e)" in text
-    assert "saturated" not in text
-    assert "Measured just now." in text
+def test_the_text_has_title_explanation_source_and_advice() -> None:
+    run = RunDiagnosis(
+        RunSettings(),
+        "training",
+        10_000,
+        10,
+        row(1000, 1.5609),
+        first_loss=2.3812,
+        recent=(1.6, 1.59, 1.58),
+        recent_accuracies=(0.9,),
+        lowest=Lowest(1000, 1.5609, 1.5609),
+        pixels="raw",
+        facts=HeadFacts(1, 1000, "sigmoid", 60_000, 0.00036168, 0.15703, 0.97434, 0.08747, 0.0),
+    )
+    text = [paragraph.text for paragraph in paragraphs(1, run, "Measured just now.")]
+    explained = [f"{lead}. {words}" for lead, words in explain(run, "This run")]
+    assert text == [
+        "Run 1, sigmoid, epoch 1,000: why the loss is where it is",
+        "To try next, see below: make the inputs smaller.",
+        *explained,
+        "Measured just now.",
+        "What to try next",
+        "1. Make the inputs smaller",
+        *text[-2:],
+    ]
+    assert "97.4 % of the outputs" in text[-2]
+    assert "--pixels unit" in text[-1]
+    stalling = replace(run, plateau=Plateau(3200, 1000), facts=None)
+    assert any("press c" in paragraph.text for paragraph in paragraphs(1, stalling, ""))
+    calm = replace(run, facts=None)
+    assert paragraphs(1, calm, "")[-1].text.startswith("Nothing stands out")
 
 
 class WhyApp(App[None]):
