@@ -61,9 +61,7 @@ def test_a_plateau_and_a_gradient_that_is_gone_are_said() -> None:
     facts = HeadFacts(1, 1000, "sigmoid", 60_000, 0.0, 0.15, 1.0, 0.0, 0.0)
     text = explained("sigmoid", 1.5609, facts, plateau=Plateau(3200, 1000))
     assert "Behind it 0 is left (mean |dL/dz|): nothing." in text
-    assert (
-        "It stalls. Since epoch 3,200 the loss is where it is: it fell by less than 0.01 %" in text
-    )
+    assert "It stalls. Since epoch 3,200 the loss is where it is: it fell by less than 0.01 %" in text
 
 
 def test_a_loss_that_oscillates_is_said_with_the_accuracies_between_which_it_does() -> None:
