@@ -1,10 +1,12 @@
-"""Whole files, written so that no reader and no crash ever meets half of one."""
+"""Files of which no reader and no crash ever meets half: replaced as a whole, or grown by whole lines."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -37,3 +39,45 @@ def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
 def reason(error: OSError) -> str:
     """Return why the system refused, without the path and the number."""
     return error.strerror or str(error)
+
+
+class AppendOnlyFile:
+    """An existing file open for appending; every line is with the operating system at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] = path.open("a+b", buffering=0)
+        self.size = os.fstat(self._file.fileno()).st_size
+        """Bytes of whole lines."""
+
+    def append(self, line: bytes) -> None:
+        """Add one line, all of it or nothing. Raises OSError."""
+        if os.fstat(self._file.fileno()).st_nlink == 0:
+            raise OSError(errno.ENOENT, "it was deleted")
+        try:
+            written = self._file.write(line)
+            if written != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._file.fileno(), self.size)
+            raise
+        self.size += len(line)
+
+    def sync(self) -> None:
+        """Wait until the disk has everything. Raises OSError."""
+        os.fsync(self._file.fileno())
+
+    def restore_file(self) -> None:
+        """Where the file was deleted or moved away, write what it held to its place again. Raises OSError."""
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
+                return
+        content = os.pread(self._file.fileno(), self.size, 0)
+        replace_file(self._path, lambda file: file.write(content))
+        self._file.close()
+        self._file = self._path.open("a+b", buffering=0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

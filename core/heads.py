@@ -1,8 +1,21 @@
-"""Why a sigmoid before the cross entropy stalls, as a number."""
+"""The heads, which stand between the linear layer and the cross entropy, and the floor of one of them."""
 
 from __future__ import annotations
 
 import math
+
+from logreg_tui.core.errors import UsageError
+
+SIGMOID = "sigmoid"
+LOGITS = "logits"
+HEADS = (SIGMOID, LOGITS)
+
+
+def check_head(value: str) -> str:
+    """Return the head. Raises UsageError if there is none of that name."""
+    if value not in HEADS:
+        raise UsageError(f"head {value!r} is unknown: choose from {', '.join(HEADS)}")
+    return value
 
 
 def loss_floor(classes: int) -> float:

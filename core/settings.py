@@ -13,12 +13,10 @@ from itertools import product
 from typing import Any
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.heads import LOGITS, SIGMOID, check_head
 
 PROGRAM = "logreg-tui"
 """The name that it is started by."""
-SIGMOID = "sigmoid"
-LOGITS = "logits"
-HEADS = (SIGMOID, LOGITS)
 SCHEDULES = ("constant", "step", "exponential", "cosine")
 PIXELS = ("raw", "unit", "standardized")
 DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "qmnist", "digits")
@@ -51,11 +49,6 @@ def check_learning_rate(value: float) -> float:
     if not 0 < value <= FLOAT32_MAX:
         raise UsageError(f"learning rate is {value:g}: give a finite number above 0")
     return float(value)
-
-
-def check_head(value: str) -> str:
-    """Return the head, or raise UsageError."""
-    return _check_choice("head", value, HEADS)
 
 
 def check_seed(value: int) -> int:

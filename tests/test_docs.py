@@ -24,8 +24,8 @@ from textual.dom import DOMNode
 import logreg_tui.tui
 from logreg_tui.core.analysis.comparison_columns import FIELDS
 from logreg_tui.core.data.dataset import load_dataset
+from logreg_tui.core.experiment.event_log import RECORD_NAMES
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
-from logreg_tui.core.training.events import RECORD_NAMES
 from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.cli.main import app_parser
 from logreg_tui.tui.cli.parser import COMMANDS, Parser, parser_of

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED, RECENT_ROWS, RunDiagnosis
-from logreg_tui.core.settings import DEFAULT_L2, SIGMOID
+from logreg_tui.core.heads import SIGMOID
+from logreg_tui.core.settings import DEFAULT_L2
 from logreg_tui.core.text import percent
 
 MOST_SATURATED = 0.5

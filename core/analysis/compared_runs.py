@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
-from logreg_tui.core.experiment.directory import EVENTS
+from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
 from logreg_tui.core.files import reason
 from logreg_tui.core.settings import RunSettings
@@ -182,7 +182,7 @@ def read_history(directory: Path) -> History:
 
     Rows that cannot be read are left out. Raises UserError if the directory is none, or damaged.
     """
-    from logreg_tui.core.experiment.event_log import past_events
+    from logreg_tui.core.experiment.event_log import recorded_events
 
     settings = read_config(directory).settings
     beginnings = [
@@ -193,7 +193,7 @@ def read_history(directory: Path) -> History:
         lengths = {name: _whole_lines(directory / name) for name in (METRICS, EVENTS)}
         if not lengths[METRICS]:
             raise UserError(f"{str(directory / METRICS)!r} is damaged: it has no header")
-        for event in past_events(directory, settings, lengths, beginnings):
+        for event in recorded_events(directory, settings, lengths, beginnings):
             history.apply(event)
     except OSError as error:
         raise UserError(

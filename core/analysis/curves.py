@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from logreg_tui.core.analysis.compared_runs import Origin, origin_of, read_history
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
-from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.history import Mark, RunHistory
 

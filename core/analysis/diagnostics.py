@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.settings import SIGMOID, RunSettings
+from logreg_tui.core.heads import SIGMOID, loss_floor
+from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.history import COLUMNS, History, RunHistory
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from logreg_tui.core.analysis.diagnostics import LEAST_FALL, RunDiagnosis
-from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.text import exact, loss_text, percent, rounded
 
 if TYPE_CHECKING:

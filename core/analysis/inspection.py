@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.heads import SIGMOID
 
 if TYPE_CHECKING:
     from logreg_tui.core.data.inputs import Inputs

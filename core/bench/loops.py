@@ -15,7 +15,8 @@ from torch.nn import functional
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.model import initial_parameters
-from logreg_tui.core.settings import SIGMOID, RunSettings
+from logreg_tui.core.heads import SIGMOID
+from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.requests import Control
 from logreg_tui.core.training.state import Training

@@ -29,7 +29,7 @@ from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, announced
 from logreg_tui.core.engine.storage import SampleBlocks, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.heads import SIGMOID
 
 LONGEST_STRIDE = 100
 """Epochs on a GPU between two looks at what was asked for."""

@@ -16,7 +16,7 @@ import torch
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import FORMAT
-from logreg_tui.core.experiment.directory import EVENTS
+from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.settings import ExperimentSettings, run_from_json
 from logreg_tui.core.training.state import RunState, Stopwatch, Training

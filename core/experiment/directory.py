@@ -21,13 +21,12 @@ from typing import IO, Self
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, ExperimentConfig, utc_text, write_config
+from logreg_tui.core.experiment.event_log import EVENTS, to_record
 from logreg_tui.core.experiment.lock import Lock
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, csv_line
-from logreg_tui.core.files import reason, replace_file
-from logreg_tui.core.growing import AppendOnlyFile
+from logreg_tui.core.files import AppendOnlyFile, reason, replace_file
 from logreg_tui.core.training import events
 
-EVENTS = "events.jsonl"
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS_CHECKPOINT = "checkpoint.previous.pt"
 ERROR_LOG = "error.log"
@@ -114,7 +113,7 @@ class Experiment:
 
     def append_event(self, event: events.Event) -> None:
         """Append one line to events.jsonl, unless the event is not kept there. Raises WriteError."""
-        record = events.to_record(event)
+        record = to_record(event)
         if record is not None:
             line = json.dumps({"time": utc_now(), **record}, allow_nan=False)
             with self._refusals_named(EVENTS):

@@ -1,23 +1,129 @@
-"""What an experiment directory tells of the past, as the events it was made of."""
+"""events.jsonl: what was done to an experiment, one event a line; with metrics.csv it tells all of it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
-from logreg_tui.core.experiment.directory import EVENTS
+from logreg_tui.core.errors import UsageError
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow, parse_row
-from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.settings import ExperimentSettings, RunSettings, run_from_json
+from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
-from logreg_tui.core.training.replay import read_events
+from logreg_tui.core.training.replay import Recorded
+
+EVENTS = "events.jsonl"
+
+RECORD_NAMES: dict[type[Any], str] = {
+    events.ExperimentStarted: "experiment_started",
+    events.RunStarted: "run_started",
+    events.SettingChanged: "setting_changed",
+    events.Paused: "paused",
+    events.Resumed: "resumed",
+    events.Stepped: "stepped",
+    events.RunDiverged: "run_diverged",
+    events.RunEnded: "run_ended",
+    events.RunExtended: "run_extended",
+    events.ExperimentResumed: "experiment_resumed",
+    events.AllRunsEnded: "all_runs_ended",
+    events.Detached: "detached",
+    events.ExperimentEnded: "experiment_ended",
+    events.ExperimentLeft: "experiment_left",
+}
+"""The name in events.jsonl of each event that stands there."""
+
+
+_TYPES = {name: kind for kind, name in RECORD_NAMES.items()}
+
+
+def from_record(record: Mapping[str, Any]) -> Event:
+    """Return the event of a line of events.jsonl, its texts inert. Raises ValueError where it is none."""
+    try:
+        kind = _TYPES[record["event"]]
+        values: dict[str, Any] = {
+            name: escape_control_chars(value) if isinstance(value, str) else value
+            for name, value in record.items()
+            if name not in ("event", "time")
+        }
+        if "settings" in values:
+            values["settings"] = run_from_json(values["settings"])
+        if values.get("image_shape") is not None:
+            rows, columns = map(int, values["image_shape"])
+            values["image_shape"] = rows, columns
+        event: Event = kind(**values)
+        _check(event)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
+        raise ValueError(f"not an event: {error}") from error
+    return event
+
+
+_KINDS: dict[str, tuple[type[Any], ...]] = {
+    "int": (int,),
+    "str": (str,),
+    "str | float": (str, float, int),
+    "str | None": (str, type(None)),
+    "tuple[int, int] | None": (tuple, type(None)),
+    "RunSettings": (RunSettings,),
+}
+"""What a field may hold, by its annotation: whoever replays or shows an event relies on it."""
+
+
+def _check(event: Event) -> None:
+    """Raise TypeError, ValueError or UsageError where this is none of the events that are ever written."""
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if type(value) not in _KINDS[str(field.type)]:
+            raise TypeError(f"{field.name} is {value!r}")
+        if type(value) is int and not 0 <= value < 2**63:
+            raise ValueError(f"{field.name} is {value}")
+    if isinstance(event, events.RunEnded) and event.reason not in ("finished", "ended"):
+        raise ValueError(f"reason is {event.reason!r}")
+    if isinstance(event, events.SettingChanged):
+        if event.name not in ("head", "l2", "learning_rate"):
+            raise ValueError(f"name is {event.name!r}")
+        RunSettings().changed(event.name, event.old).changed(event.name, event.new)
+
+
+def to_record(event: Event) -> dict[str, Any] | None:
+    """Return the line of events.jsonl as plain values, or None for an event that is not kept there."""
+    name = RECORD_NAMES.get(type(event))
+    return None if name is None else {"event": name, **asdict(event)}
+
+
+def read_events(path: Path, start: int = 0) -> list[Recorded]:
+    """Return the events of a file from a byte offset on, which must be the start of a line.
+
+    A last line without its end was never seen by anyone and is left out, and so is a line that
+    is no event. Raises OSError.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read()
+    found, offset = [], start
+    for line in data.splitlines(keepends=True):
+        event = _parse(line) if line.endswith(b"\n") else None
+        if event is not None:
+            found.append(Recorded(offset, event))
+        offset += len(line)
+    return found
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        return from_record(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
+
 
 _Change = events.SettingChanged | events.RunDiverged | events.RunEnded | events.RunExtended
 _Shown = events.RunStarted | _Change
 
 
-def past_events(
+def recorded_events(
     directory: Path,
     settings: ExperimentSettings,
     lengths: Mapping[str, int],

@@ -11,7 +11,7 @@ from typing import Any
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
-from logreg_tui.core.experiment.directory import EVENTS
+from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from logreg_tui.core.settings import HEADS
+from logreg_tui.core.heads import HEADS
 from logreg_tui.core.training.events import RowLogged
 
 METRICS = "metrics.csv"

@@ -1,11 +1,11 @@
-"""Parameters and data of an experiment as its directory has them, for whoever looks but does not train.
+"""Parameters and data of an experiment as its directory has them, for readers that do not train.
 
-Both are read only when somebody looks at them: the checkpoint needs torch, the data need time.
+Both are read only if somebody asks for them: the checkpoint needs torch, the data need time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from logreg_tui.core.data.dataset import Dataset
 
 
-class Peek:
-    """What the files of an experiment show of its model."""
+class SavedModel:
+    """The model of an experiment that another process trains, read from its files when it is asked for."""
 
     def __init__(self, directory: Path, config: ExperimentConfig) -> None:
         self._directory = directory
         self._config = config
         self._has_looked_for_data = False
 
-    def look(self, run: int) -> Iterator[Event]:
-        """Yield the data once, where they are on this machine, and the run's newest saved parameters.
+    def read(self, run: int) -> Iterator[Event]:
+        """Yield the data, once and if they are on this machine, and the run's newest saved parameters.
 
         A checkpoint that cannot be read, or does not have the run yet, yields nothing.
         """
@@ -43,7 +43,7 @@ class Peek:
 
 
 def data_at_hand(config: ExperimentConfig) -> Dataset | None:
-    """Return the data of an experiment, None where this machine does not have the very same.
+    """Return the data of an experiment, None if this machine does not have the very same.
 
     Nothing is downloaded.
     """
@@ -67,7 +67,7 @@ def data_at_hand(config: ExperimentConfig) -> Dataset | None:
 
 def saved_parameters(directory: Path) -> dict[int, ParametersSnapshot]:
     """Return the parameters of the newest checkpoint by run; without those that cannot be read."""
-    return _of_checkpoint(directory, _newest)
+    return _parameters(directory, "")
 
 
 def logged_parameters(directory: Path) -> dict[int, ParametersSnapshot]:
@@ -75,28 +75,21 @@ def logged_parameters(directory: Path) -> dict[int, ParametersSnapshot]:
 
     A training that was stopped has gone on from that row.
     """
-    return _of_checkpoint(directory, _logged)
+    return _parameters(directory, "kept_")
 
 
-def _of_checkpoint(
-    directory: Path, read: Callable[[int, Any], ParametersSnapshot]
-) -> dict[int, ParametersSnapshot]:
+def _parameters(directory: Path, prefix: str) -> dict[int, ParametersSnapshot]:
+    """Return the tensors of a checkpoint whose names begin with a prefix; nothing if it cannot be read."""
     from logreg_tui.core.experiment.checkpoint import read_checkpoint
+
+    def snapshot(step: int, run: dict[str, Any]) -> ParametersSnapshot:
+        is_newest = not prefix and run["status"] == "training"
+        epoch = step - run["joined_at"] if is_newest else run["logged_epoch"]
+        weight, bias = run[f"{prefix}weight"].numpy(), run[f"{prefix}bias"].numpy()
+        return ParametersSnapshot(step, run["number"], epoch, run["settings"]["head"], weight, bias)
 
     try:
         record = read_checkpoint(directory / CHECKPOINT)
-        return {run["number"]: read(record["step"], run) for run in record["runs"]}
+        return {run["number"]: snapshot(record["step"], run) for run in record["runs"]}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def _newest(step: int, run: Any) -> ParametersSnapshot:  # noqa: ANN401  of a file
-    is_training = run["status"] == "training"
-    epoch = step - run["joined_at"] if is_training else run["logged_epoch"]
-    weight, bias, head = run["weight"].numpy(), run["bias"].numpy(), run["settings"]["head"]
-    return ParametersSnapshot(step, run["number"], epoch, head, weight, bias)
-
-
-def _logged(step: int, run: Any) -> ParametersSnapshot:  # noqa: ANN401
-    weight, bias, head = run["kept_weight"].numpy(), run["kept_bias"].numpy(), run["settings"]["head"]
-    return ParametersSnapshot(step, run["number"], run["logged_epoch"], head, weight, bias)

@@ -20,11 +20,12 @@ from typing import IO, Any
 from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
-from logreg_tui.core.experiment.directory import EVENTS, check_outside
+from logreg_tui.core.experiment.directory import check_outside
+from logreg_tui.core.experiment.event_log import EVENTS, from_record
 from logreg_tui.core.experiment.metrics import MetricsRow
 from logreg_tui.core.export.rows import Exported, named, read_rows
 from logreg_tui.core.files import reason, replace_file
-from logreg_tui.core.training.events import RunStarted, from_record
+from logreg_tui.core.training.events import RunStarted
 
 FILE_NAME = "events.out.tfevents.0.logreg-tui"
 """Always the same, so that exporting again replaces; `tfevents` is what makes it one of TensorBoard's."""

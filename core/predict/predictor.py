@@ -16,7 +16,7 @@ from logreg_tui.core.data.arrays import Arrays
 from logreg_tui.core.data.inputs import ArraySource, Inputs
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
-from logreg_tui.core.experiment.directory import EVENTS
+from logreg_tui.core.experiment.event_log import EVENTS, read_events
 from logreg_tui.core.experiment.saved_model import data_at_hand, saved_parameters
 from logreg_tui.core.predict.picture_file import read_picture
 from logreg_tui.core.predict.preprocessing import (
@@ -27,7 +27,6 @@ from logreg_tui.core.predict.preprocessing import (
     measure_preprocessing,
 )
 from logreg_tui.core.training import events
-from logreg_tui.core.training.replay import read_events
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 if TYPE_CHECKING:

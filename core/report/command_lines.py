@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from logreg_tui.core import settings as s
+from logreg_tui.core.heads import HEADS, LOGITS, SIGMOID
 from logreg_tui.core.report.runs import ReportedExperiment, ReportedRun
 from logreg_tui.core.settings import PROGRAM, ExperimentSettings, RunSettings, Schedule
 
@@ -18,8 +19,8 @@ def original_runs(
     constant = Schedule(period=epochs)
     steps = Schedule("step", step_size, s.DEFAULT_GAMMA["step"], epochs)
     return (
-        RunSettings(s.SIGMOID, l2, learning_rate, seed, constant),
-        RunSettings(s.LOGITS, l2, learning_rate, seed, steps),
+        RunSettings(SIGMOID, l2, learning_rate, seed, constant),
+        RunSettings(LOGITS, l2, learning_rate, seed, steps),
     )
 
 
@@ -33,7 +34,7 @@ def command_again(experiment: ReportedExperiment, runs: Sequence[ReportedRun]) -
 def command_for_both_heads(experiment: ReportedExperiment, run: RunSettings) -> str:
     """Return the command that trains a run with both heads, everything else the same."""
     settings = replace(experiment.config.settings, name=None)
-    return shlex.join(_train_words(settings, s.HEADS, [run]))
+    return shlex.join(_train_words(settings, HEADS, [run]))
 
 
 def _was_steered(experiment: ReportedExperiment, runs: Sequence[ReportedRun]) -> bool:

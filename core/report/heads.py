@@ -19,8 +19,8 @@ from logreg_tui.core.analysis.diagnostics import DIVERGED, RunDiagnosis, diagnos
 from logreg_tui.core.analysis.inspection import HeadFacts, head_facts
 from logreg_tui.core.analysis.paired_answers import pairs_of
 from logreg_tui.core.experiment.saved_model import data_at_hand
+from logreg_tui.core.heads import HEADS, LOGITS, SIGMOID
 from logreg_tui.core.report.runs import ReportedExperiment, ReportedRun
-from logreg_tui.core.settings import HEADS, LOGITS, SIGMOID
 from logreg_tui.core.text import exact
 
 if TYPE_CHECKING:

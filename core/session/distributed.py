@@ -240,30 +240,30 @@ def serve(group: Group) -> int:
 def _serve(group: Group, control: Control) -> int:
     name, arguments, _ = group.heard()
     if name == BEGIN:
-        ground = _prepared(group, control, *arguments)
-        with session.out_of_memory_explained(ground):
-            arguments = _obey(group, ground)
+        environment = _prepared(group, control, *arguments)
+        with session.out_of_memory_explained(environment):
+            arguments = _obey(group, environment)
     return int(arguments[0])
 
 
 def _prepared(
     group: Group, control: Control, settings: ExperimentSettings, fingerprint: str
 ) -> session.TrainingEnvironment:
-    problem, ground = None, None
+    problem, environment = None, None
     try:
-        ground = session.prepare(settings, control, lambda text: None, group)
-        if ground.dataset.fingerprint != fingerprint:
+        environment = session.prepare(settings, control, lambda text: None, group)
+        if environment.dataset.fingerprint != fingerprint:
             problem = f"has data of {settings.dataset!r} that are not those of rank 0"
     except UserError as error:
         problem = f"cannot train: {error}"
     except Cancelled:
         problem = f"was ended by {control.leave_cause}"
     group.confirm(problem and f"on {socket.gethostname()} {problem}")
-    assert ground is not None, "without a problem"
-    return ground
+    assert environment is not None, "without a problem"
+    return environment
 
 
-def _obey(group: Group, ground: session.TrainingEnvironment) -> tuple[Any, ...]:
+def _obey(group: Group, environment: session.TrainingEnvironment) -> tuple[Any, ...]:
     """Do what rank 0 does, and return what it says at the end."""
     engine: Engine | None = None
     while True:
@@ -271,6 +271,6 @@ def _obey(group: Group, ground: session.TrainingEnvironment) -> tuple[Any, ...]:
         if name == END:
             return arguments
         if name == "__init__":
-            engine = ground.engine()
+            engine = environment.engine()
         else:
             getattr(engine, name)(*arguments, **named)

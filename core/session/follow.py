@@ -16,16 +16,14 @@ from pathlib import Path
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
-from logreg_tui.core.experiment.directory import EVENTS
-from logreg_tui.core.experiment.event_log import joins_of, logged_row
+from logreg_tui.core.experiment.event_log import EVENTS, joins_of, logged_row, read_events
 from logreg_tui.core.experiment.lock import is_locked, read_owner
 from logreg_tui.core.experiment.metrics import METRICS, parse_row
-from logreg_tui.core.experiment.saved_model import Peek
+from logreg_tui.core.experiment.saved_model import SavedModel
 from logreg_tui.core.files import reason
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.history import INTERRUPTED
-from logreg_tui.core.training.replay import read_events
 from logreg_tui.core.training.requests import Control, Detach, Request, ShowParameters, Stop
 
 POLL_S = 0.25
@@ -61,10 +59,10 @@ def follow_experiment(
     yield follower.started()
     # A long past must not keep whoever quits.
     yield from takewhile(lambda _: not control.is_stopping, past)
-    peek = Peek(directory, follower.config)
+    saved_model = SavedModel(directory, follower.config)
     while not isinstance(request := _asked_meanwhile(control), Stop | Detach):
         if isinstance(request, ShowParameters):
-            yield from peek.look(request.run)
+            yield from saved_model.read(request.run)
         yield from follower.poll()
 
 

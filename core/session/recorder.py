@@ -9,7 +9,8 @@ from functools import partial
 
 from logreg_tui.core.engine.process_group import PeerLost
 from logreg_tui.core.experiment.checkpoint import write_checkpoint, write_model
-from logreg_tui.core.experiment.directory import EVENTS, Experiment, WriteError
+from logreg_tui.core.experiment.directory import Experiment, WriteError
+from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.replay import Replay

@@ -12,14 +12,8 @@ from typing import IO, TYPE_CHECKING
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
-from logreg_tui.core.experiment.directory import (
-    CHECKPOINT,
-    EVENTS,
-    FIRST_LENGTHS,
-    PREVIOUS_CHECKPOINT,
-    Experiment,
-)
-from logreg_tui.core.experiment.event_log import past_events
+from logreg_tui.core.experiment.directory import CHECKPOINT, FIRST_LENGTHS, PREVIOUS_CHECKPOINT, Experiment
+from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_events
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, Owner, wait_until_free
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import reason
@@ -27,7 +21,7 @@ from logreg_tui.core.session import start as session
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
-from logreg_tui.core.training.replay import Replay, TimedRequest, read_events, replay_of
+from logreg_tui.core.training.replay import Replay, TimedRequest, replay_of
 from logreg_tui.core.training.requests import Control, Extend, Stop
 from logreg_tui.core.training.snapshots import DatasetLoaded
 
@@ -64,15 +58,15 @@ def resume_experiment(
     lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
         _check_what_is_left(directory, epochs)
-        ground = session.prepare(config.safe_settings, control, progress, ranks)
-        _check_data(config, ground)
-        with session.out_of_memory_explained(ground):
-            training, lengths = _load(directory, config, ground)
+        environment = session.prepare(config.safe_settings, control, progress, ranks)
+        _check_data(config, environment)
+        with session.out_of_memory_explained(environment):
+            training, lengths = _load(directory, config, environment)
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
-            yield session.started(training, ground, directory)
-            yield DatasetLoaded(training.step, ground.dataset)
-            yield from past_events(directory, config.settings, lengths, _beginnings(training))
+            yield session.started(training, environment, directory)
+            yield DatasetLoaded(training.step, environment.dataset)
+            yield from recorded_events(directory, config.settings, lengths, _beginnings(training))
             replay = replay_of(later, len(training.runs))
             if epochs is not None:
                 # Behind what was done before, at the step where that leaves the training.
@@ -165,8 +159,8 @@ def _check_what_is_left(directory: Path, epochs: int | None) -> None:
         )
 
 
-def _check_data(config: ExperimentConfig, ground: session.TrainingEnvironment) -> None:
-    if ground.dataset.fingerprint != config.fingerprint:
+def _check_data(config: ExperimentConfig, environment: session.TrainingEnvironment) -> None:
+    if environment.dataset.fingerprint != config.fingerprint:
         raise UserError(
             f"the data of {config.settings.dataset!r} are not those the experiment was started with: "
             "their fingerprint differs from the one in config.json"
@@ -174,7 +168,7 @@ def _check_data(config: ExperimentConfig, ground: session.TrainingEnvironment) -
 
 
 def _load(
-    directory: Path, config: ExperimentConfig, ground: session.TrainingEnvironment
+    directory: Path, config: ExperimentConfig, environment: session.TrainingEnvironment
 ) -> tuple[Training, dict[str, int]]:
     """Return the training of the newest checkpoint that can be used, and the lengths that belong to it."""
     from logreg_tui.core.experiment.checkpoint import read_checkpoint, restore
@@ -184,7 +178,7 @@ def _load(
         try:
             record = read_checkpoint(directory / name)
             _check_lengths(directory, record["lengths"])
-            training = restore(record, config.settings, ground.engine())
+            training = restore(record, config.settings, environment.engine())
         except ValueError as error:
             problems.append(f"{name}: {escape_control_chars(error)}")
             continue

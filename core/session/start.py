@@ -73,25 +73,25 @@ def run_experiment(
     for what a user can mend and Cancelled where Stop came before training began. An error that
     nobody foresaw goes to error.log and carries that path as its attribute `log_path`.
     """
-    ground = prepare(settings, control, progress, ranks)
-    with out_of_memory_explained(ground):
+    environment = prepare(settings, control, progress, ranks)
+    with out_of_memory_explained(environment):
         # Heavy, like everything that knows torch: imported on the thread that trains.
         from logreg_tui.core.experiment.checkpoint import write_checkpoint
         from logreg_tui.core.training.state import Training
 
-        training = Training.start(settings, ground.engine())
+        training = Training.start(settings, environment.engine())
         experiment = Experiment.create(
             Path(settings.runs_dir),
             settings.label,
-            _config(settings, ground),
+            _config(settings, environment),
             lambda file: write_checkpoint(file, training, FIRST_LENGTHS),
             has_screen=stays_open,
         )
         with experiment:
-            begun = started(training, ground, experiment.directory)
+            begun = started(training, environment, experiment.directory)
             experiment.append_event(begun)
             yield begun
-            yield DatasetLoaded(training.step, ground.dataset)
+            yield DatasetLoaded(training.step, environment.dataset)
             yield from recorded_training(training, control, experiment, replay, stays_open=stays_open)
 
 
@@ -132,7 +132,7 @@ def leave_if_stopping(control: Control) -> None:
 
 
 @contextmanager
-def out_of_memory_explained(ground: TrainingEnvironment) -> Iterator[None]:
+def out_of_memory_explained(environment: TrainingEnvironment) -> Iterator[None]:
     """Turn an error that means that memory ran out into a UserError that names the sizes."""
     from logreg_tui.core.engine import devices
     from logreg_tui.core.engine.engine import data_bytes
@@ -141,7 +141,7 @@ def out_of_memory_explained(ground: TrainingEnvironment) -> Iterator[None]:
         yield
     except (RuntimeError, MemoryError) as error:
         if devices.is_out_of_memory(error):
-            raise devices.out_of_memory(ground.device, data_bytes(ground.dataset)) from error
+            raise devices.out_of_memory(environment.device, data_bytes(environment.dataset)) from error
         raise
 
 
@@ -173,9 +173,11 @@ def recorded_training(
         raise
 
 
-def started(training: Training, ground: TrainingEnvironment, directory: Path) -> events.ExperimentStarted:
+def started(
+    training: Training, environment: TrainingEnvironment, directory: Path
+) -> events.ExperimentStarted:
     """Return the event that tells a front end what is trained, where and on what."""
-    dataset = ground.dataset
+    dataset = environment.dataset
     return events.ExperimentStarted(
         step=training.step,
         directory=str(directory.absolute()),
@@ -185,7 +187,7 @@ def started(training: Training, ground: TrainingEnvironment, directory: Path) ->
         features=training.engine.features,
         classes=dataset.classes,
         image_shape=dataset.image_shape,
-        device=ground.device_text,
+        device=environment.device_text,
         epochs=training.settings.epochs,
         log_every=training.settings.log_every,
         report_every=training.settings.report_every,
@@ -193,20 +195,20 @@ def started(training: Training, ground: TrainingEnvironment, directory: Path) ->
     )
 
 
-def _config(settings: ExperimentSettings, ground: TrainingEnvironment) -> ExperimentConfig:
+def _config(settings: ExperimentSettings, environment: TrainingEnvironment) -> ExperimentConfig:
     """Return what was asked for, and what it came to on this machine."""
     # Loads the email package, for which the first frame need not wait.
     from importlib.metadata import version
 
     import torch
 
-    dataset = ground.dataset
+    dataset = environment.dataset
     is_path = settings.dataset not in DATASETS
     resolved = replace(
         settings,
         dataset=os.path.abspath(settings.dataset) if is_path else dataset.name,
         data_dir=os.path.abspath(settings.data_dir) if settings.data_dir else None,
-        device=str(ground.device),
+        device=str(environment.device),
     )
     return ExperimentConfig(
         settings=resolved,
@@ -217,7 +219,7 @@ def _config(settings: ExperimentSettings, ground: TrainingEnvironment) -> Experi
         features=int(dataset.train_inputs.shape[1]),
         classes=dataset.classes,
         image_shape=dataset.image_shape,
-        device=ground.device_text,
+        device=environment.device_text,
         started=datetime.now(UTC),
         versions={
             "python": platform.python_version(),

@@ -6,13 +6,9 @@ which the run joined.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from logreg_tui.core.errors import UsageError
-from logreg_tui.core.settings import RunSettings, run_from_json
-from logreg_tui.core.text import escape_control_chars
+from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
 
@@ -227,78 +223,3 @@ Event = (
     | DatasetLoaded
     | ParametersSnapshot
 )
-
-RECORD_NAMES: dict[type[Any], str] = {
-    ExperimentStarted: "experiment_started",
-    RunStarted: "run_started",
-    SettingChanged: "setting_changed",
-    Paused: "paused",
-    Resumed: "resumed",
-    Stepped: "stepped",
-    RunDiverged: "run_diverged",
-    RunEnded: "run_ended",
-    RunExtended: "run_extended",
-    ExperimentResumed: "experiment_resumed",
-    AllRunsEnded: "all_runs_ended",
-    Detached: "detached",
-    ExperimentEnded: "experiment_ended",
-    ExperimentLeft: "experiment_left",
-}
-"""The name in events.jsonl of each event that stands there."""
-
-
-_TYPES = {name: kind for kind, name in RECORD_NAMES.items()}
-
-
-def from_record(record: Mapping[str, Any]) -> Event:
-    """Return the event of a line of events.jsonl, its texts inert. Raises ValueError where it is none."""
-    try:
-        kind = _TYPES[record["event"]]
-        values: dict[str, Any] = {
-            name: escape_control_chars(value) if isinstance(value, str) else value
-            for name, value in record.items()
-            if name not in ("event", "time")
-        }
-        if "settings" in values:
-            values["settings"] = run_from_json(values["settings"])
-        if values.get("image_shape") is not None:
-            rows, columns = map(int, values["image_shape"])
-            values["image_shape"] = rows, columns
-        event: Event = kind(**values)
-        _check(event)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
-        raise ValueError(f"not an event: {error}") from error
-    return event
-
-
-_KINDS: dict[str, tuple[type[Any], ...]] = {
-    "int": (int,),
-    "str": (str,),
-    "str | float": (str, float, int),
-    "str | None": (str, type(None)),
-    "tuple[int, int] | None": (tuple, type(None)),
-    "RunSettings": (RunSettings,),
-}
-"""What a field may hold, by its annotation: whoever replays or shows an event relies on it."""
-
-
-def _check(event: Event) -> None:
-    """Raise TypeError, ValueError or UsageError where this is none of the events that are ever written."""
-    for field in fields(event):
-        value = getattr(event, field.name)
-        if type(value) not in _KINDS[str(field.type)]:
-            raise TypeError(f"{field.name} is {value!r}")
-        if type(value) is int and not 0 <= value < 2**63:
-            raise ValueError(f"{field.name} is {value}")
-    if isinstance(event, RunEnded) and event.reason not in ("finished", "ended"):
-        raise ValueError(f"reason is {event.reason!r}")
-    if isinstance(event, SettingChanged):
-        if event.name not in ("head", "l2", "learning_rate"):
-            raise ValueError(f"name is {event.name!r}")
-        RunSettings().changed(event.name, event.old).changed(event.name, event.new)
-
-
-def to_record(event: Event) -> dict[str, Any] | None:
-    """Return the line of events.jsonl as plain values, or None for an event that is not kept there."""
-    name = RECORD_NAMES.get(type(event))
-    return None if name is None else {"event": name, **asdict(event)}

@@ -5,11 +5,9 @@ One mechanism for going on after a crash (from a checkpoint) and for repeating (
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.events import Event
@@ -54,31 +52,6 @@ class Replay:
         """Where in events.jsonl stands what has not happened again yet; None where all has."""
         waiting = [queue[0].offset for queue in (self.requests, self.expected) if queue]
         return min(waiting, default=None)
-
-
-def read_events(path: Path, start: int = 0) -> list[Recorded]:
-    """Return the events of a file from a byte offset on, which must be the start of a line.
-
-    A last line without its end was never seen by anyone and is left out, and so is a line that
-    is no event. Raises OSError.
-    """
-    with path.open("rb") as file:
-        file.seek(start)
-        data = file.read()
-    found, offset = [], start
-    for line in data.splitlines(keepends=True):
-        event = _parse(line) if line.endswith(b"\n") else None
-        if event is not None:
-            found.append(Recorded(offset, event))
-        offset += len(line)
-    return found
-
-
-def _parse(line: bytes) -> Event | None:
-    try:
-        return events.from_record(json.loads(line))
-    except (ValueError, RecursionError):
-        return None
 
 
 _COME_AGAIN = (

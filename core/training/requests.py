@@ -9,7 +9,8 @@ import threading
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from logreg_tui.core.settings import RunSettings, check_head, check_l2, check_learning_rate
+from logreg_tui.core.heads import check_head
+from logreg_tui.core.settings import RunSettings, check_l2, check_learning_rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from helpers.configs import config_of
 from logreg_tui.core.experiment.config import write_config
+from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
-from tests.helpers.configs import config_of
 
 EPOCHS = 200
 
@@ -52,4 +53,4 @@ def make_ended(
 def record_event(folder: Path, event: events.Event) -> None:
     """Append an event to events.jsonl."""
     with (folder / "events.jsonl").open("a") as file:
-        file.write(json.dumps({"time": "2026-11-22T18:45:30.250Z", **(events.to_record(event) or {})}) + "\n")
+        file.write(json.dumps({"time": "2026-11-22T18:45:30.250Z", **(to_record(event) or {})}) + "\n")

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from helpers.configs import config_of
 from logreg_tui.core.experiment.config import write_config
+from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
-from tests.helpers.configs import config_of
 
 STARTED = "2026-11-22T18:45:30.250Z"
 JOINED = "2026-11-22T19:00:00.000Z"
@@ -43,5 +44,5 @@ def make_experiment(folder: Path, rows: Sequence[str] = ROWS) -> Path:
 
 
 def _line(time: str, event: events.Event) -> str:
-    record: dict[str, Any] = {"time": time, **(events.to_record(event) or {})}
+    record: dict[str, Any] = {"time": time, **(to_record(event) or {})}
     return json.dumps(record) + "\n"

@@ -11,7 +11,8 @@ import numpy as np
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import ArraySource, Inputs
-from logreg_tui.core.settings import LOGITS, RunSettings
+from logreg_tui.core.heads import LOGITS
+from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training import requests as core_control
 from logreg_tui.core.training.requests import Control

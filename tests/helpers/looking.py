@@ -8,7 +8,8 @@ from textual.pilot import Pilot
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import ArraySource, Inputs
-from logreg_tui.core.settings import LOGITS, RunSettings
+from logreg_tui.core.heads import LOGITS
+from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot

@@ -12,6 +12,7 @@ from typing import TypeVar
 from logreg_tui.core import settings as s
 from logreg_tui.core.engine.process_group import launched_rank
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.heads import HEADS, SIGMOID
 from logreg_tui.core.memory import parse_size
 from logreg_tui.tui.cli.parser import Parser
 
@@ -145,7 +146,7 @@ def add_training_options(parser: Parser) -> None:
     """Add the options that the app and `train` share."""
     add_data_options(parser)
     runs = parser.add_argument_group("runs (several values make a grid: every combination is a run)")
-    runs.add_argument("--head", nargs="+", choices=s.HEADS, default=[s.SIGMOID], help="default: sigmoid")
+    runs.add_argument("--head", nargs="+", choices=HEADS, default=[SIGMOID], help="default: sigmoid")
     for option, kind, metavar, default, text in (
         ("--l2", L2, "X", s.DEFAULT_L2, "lambda of the L2 term, 0 or more"),
         ("--lr", LEARNING_RATE, "X", s.DEFAULT_LEARNING_RATE, "learning rate, above 0"),

@@ -12,9 +12,9 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label, Static
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.heads import HEADS
 from logreg_tui.core.settings import (
     DEFAULT_GAMMA,
-    HEADS,
     SCHEDULES,
     RunSettings,
     Schedule,

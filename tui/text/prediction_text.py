@@ -16,8 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.tui.widgets.palette import BLACK, ON_DARK
 from logreg_tui.tui.widgets.pictures import fitted, grey_inks, picture
 from logreg_tui.tui.widgets.spans import paint

@@ -10,7 +10,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.analysis.curves import LOSS, NamedRun, needs_log
-from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.number_format import shorten

@@ -10,7 +10,8 @@ from helpers.telling import logged, started_history
 from logreg_tui.core.analysis.advice import advise
 from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis, diagnose
 from logreg_tui.core.analysis.inspection import HeadFacts
-from logreg_tui.core.settings import LOGITS, SIGMOID, RunSettings, Schedule
+from logreg_tui.core.heads import LOGITS, SIGMOID
+from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import events
 
 FALLING = tuple(1.6 - 0.001 * row for row in range(31))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.configs import config_of
 
 from logreg_tui.core.analysis.compared_runs import (
     ComparedRun,
@@ -21,12 +22,11 @@ from logreg_tui.core.analysis.comparison import ComparisonRow
 from logreg_tui.core.analysis.comparison_columns import cell_text
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import write_config
+from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events
-from logreg_tui.core.training.events import to_record
 from logreg_tui.core.training.history import History
-from tests.helpers.configs import config_of
 
 
 def row_at(run: int, epoch: int, accuracy: float, loss: float = 1.5) -> events.RowLogged:

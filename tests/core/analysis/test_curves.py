@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.configs import config_of
 
 from logreg_tui.core.analysis.curves import Curve, limits, needs_log, read_curves
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import write_config
+from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events
-from logreg_tui.core.training.events import to_record
 from logreg_tui.core.training.history import Mark
-from tests.helpers.configs import config_of
 
 SIGMOID_AND_LOGITS = (RunSettings(), RunSettings("logits"))
 

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.configs import config_of
 
 from logreg_tui.core.analysis import earlier_runs as underlay
 from logreg_tui.core.analysis.earlier_runs import POINTS, earlier_runs
 from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.metrics import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings
-from tests.helpers.configs import config_of
 
 
 def experiment(folder: Path, name: str, runs: int = 1, rows: int = 3, data: str = "same") -> Path:

@@ -11,7 +11,7 @@ from logreg_tui.core.analysis.inspection import head_facts, inspect_mistakes, pr
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.settings import LOGITS, SIGMOID
+from logreg_tui.core.heads import LOGITS, SIGMOID
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 

@@ -16,7 +16,7 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
 from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.paired_answers import MOST_SAMPLES, TOLERANCE, contingency_table, pairs_of
 from logreg_tui.core.data.dataset import Dataset, load_dataset
-from logreg_tui.core.experiment import saved_model as peek
+from logreg_tui.core.experiment import saved_model
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, Schedule, grid
 from logreg_tui.core.training.events import ExperimentStarted
@@ -125,7 +125,7 @@ def test_an_accuracy_that_the_parameters_do_not_have_makes_no_pairs(runs: list[C
 def test_runs_on_other_or_too_many_samples_have_none(
     runs: list[ComparedRun], origin: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peek, "data_at_hand", lambda kept: pytest.fail("the data were read in vain"))
+    monkeypatch.setattr(saved_model, "data_at_hand", lambda config: pytest.fail("the data were read in vain"))
     other = replace(runs[1], origin=replace(runs[1].origin, **origin))
     assert pairs_of([runs[0], other], runs[0]) == {}
 
@@ -133,8 +133,8 @@ def test_runs_on_other_or_too_many_samples_have_none(
 def test_without_the_data_no_checkpoint_is_read(
     runs: list[ComparedRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peek, "data_at_hand", lambda kept: None)
-    monkeypatch.setattr(peek, "logged_parameters", lambda directory: pytest.fail("torch for nothing"))
+    monkeypatch.setattr(saved_model, "data_at_hand", lambda config: None)
+    monkeypatch.setattr(saved_model, "logged_parameters", lambda directory: pytest.fail("torch for nothing"))
     assert pairs_of(runs, runs[0]) == {}
 
 
@@ -142,7 +142,9 @@ def test_data_that_several_experiments_share_are_read_once(
     runs: list[ComparedRun], monkeypatch: pytest.MonkeyPatch, digits: Dataset
 ) -> None:
     seen = []
-    monkeypatch.setattr(peek, "data_at_hand", lambda kept: (seen.append(kept.settings.pixels), digits)[1])
+    monkeypatch.setattr(
+        saved_model, "data_at_hand", lambda config: (seen.append(config.settings.pixels), digits)[1]
+    )
     pairs_of([runs[2], *runs, runs[2]], runs[0])
     assert seen == ["raw", "unit"]
 
@@ -155,7 +157,7 @@ def test_parameters_of_another_model_have_none(
     runs: list[ComparedRun], weight: tuple[int, ...], bias: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = ParametersSnapshot(20, 1, 20, "logits", np.zeros(weight, np.float32), np.zeros(bias, np.float32))
-    monkeypatch.setattr(peek, "logged_parameters", lambda directory: {1: shown, 2: shown})
+    monkeypatch.setattr(saved_model, "logged_parameters", lambda directory: {1: shown, 2: shown})
     assert pairs_of(runs[:2], runs[0]) == {}
 
 
@@ -164,7 +166,7 @@ def test_parameters_that_overflow_have_none(
 ) -> None:
     weight = np.full((10, 64), np.finfo(np.float32).max)
     shown = ParametersSnapshot(20, 1, 20, "logits", weight, np.full(10, np.nan, np.float32))
-    monkeypatch.setattr(peek, "logged_parameters", lambda directory: {1: shown, 2: shown})
+    monkeypatch.setattr(saved_model, "logged_parameters", lambda directory: {1: shown, 2: shown})
     assert pairs_of(runs[:2], runs[0]) == {}
     assert not recwarn.list
 

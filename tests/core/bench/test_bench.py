@@ -40,8 +40,9 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.engine.process_group import ALONE
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.heads import LOGITS, SIGMOID
 from logreg_tui.core.session.start import TrainingEnvironment
-from logreg_tui.core.settings import LOGITS, SIGMOID, ExperimentSettings, RunSettings
+from logreg_tui.core.settings import ExperimentSettings, RunSettings
 
 CPU = torch.device("cpu")
 WORK = Work(samples=1000, features=50, classes=10)

@@ -14,8 +14,8 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.engine.thread_team import ThreadTeam
-from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.settings import HEADS, RunSettings, Schedule, grid
+from logreg_tui.core.heads import HEADS, loss_floor
+from logreg_tui.core.settings import RunSettings, Schedule, grid
 
 SCHEDULES = {
     "constant": Schedule(),

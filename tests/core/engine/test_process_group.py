@@ -21,7 +21,8 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.process_group import ProcessGroup, launched_rank, local_rank
-from logreg_tui.core.settings import HEADS, ExperimentSettings, RunSettings, grid
+from logreg_tui.core.heads import HEADS
+from logreg_tui.core.settings import ExperimentSettings, RunSettings, grid
 from logreg_tui.core.training import requests
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.replay import Replay, TimedRequest

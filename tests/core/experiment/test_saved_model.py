@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from logreg_tui.core.experiment.config import read_config
-from logreg_tui.core.experiment.saved_model import Peek
+from logreg_tui.core.experiment.saved_model import SavedModel
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, Schedule, grid
 from logreg_tui.core.training.events import Event, ExperimentStarted
@@ -31,9 +31,9 @@ def directory(tmp_path: Path) -> Path:
 
 
 def test_the_data_come_once_and_the_parameters_whenever_they_are_asked_for(directory: Path) -> None:
-    peek = Peek(directory, read_config(directory))
-    data, first = peek.look(2)
-    (again,) = peek.look(1)
+    saved_model = SavedModel(directory, read_config(directory))
+    data, first = saved_model.read(2)
+    (again,) = saved_model.read(1)
     assert isinstance(data, DatasetLoaded)
     assert isinstance(first, ParametersSnapshot)
     assert isinstance(again, ParametersSnapshot)
@@ -44,17 +44,19 @@ def test_the_data_come_once_and_the_parameters_whenever_they_are_asked_for(direc
 
 
 def test_a_run_that_no_checkpoint_has_shows_nothing(directory: Path) -> None:
-    peek = Peek(directory, read_config(directory))
-    assert [type(event) for event in peek.look(3)] == [DatasetLoaded]
+    saved_model = SavedModel(directory, read_config(directory))
+    assert [type(event) for event in saved_model.read(3)] == [DatasetLoaded]
 
 
 def test_a_damaged_checkpoint_shows_nothing(directory: Path) -> None:
     (directory / "checkpoint.pt").write_bytes(b"not a checkpoint")
-    assert [type(event) for event in Peek(directory, read_config(directory)).look(1)] == [DatasetLoaded]
+    assert [type(event) for event in SavedModel(directory, read_config(directory)).read(1)] == [DatasetLoaded]
 
 
 def test_other_data_than_those_that_were_trained_on_are_not_shown(directory: Path) -> None:
     config = directory / "config.json"
     kept = read_config(directory)
     config.write_text(config.read_text().replace(kept.fingerprint, "0" * 64))
-    assert [type(event) for event in Peek(directory, read_config(directory)).look(1)] == [ParametersSnapshot]
+    assert [type(event) for event in SavedModel(directory, read_config(directory)).read(1)] == [
+        ParametersSnapshot
+    ]

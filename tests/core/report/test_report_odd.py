@@ -13,11 +13,12 @@ import pytest
 from helpers.reporting import HEADINGS, both_heads, draw_nothing, rewritten, trained, written
 
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.report import heads
 from logreg_tui.core.report import runs as report_runs
 from logreg_tui.core.report.write import check_target, write_report
 from logreg_tui.core.settings import Schedule, grid
-from logreg_tui.core.training.events import SettingChanged, to_record
+from logreg_tui.core.training.events import SettingChanged
 
 
 @pytest.fixture(scope="module")

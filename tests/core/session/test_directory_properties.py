@@ -22,8 +22,8 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.checkpoint import read_checkpoint
 from logreg_tui.core.experiment.config import CONFIG, read_config
-from logreg_tui.core.experiment.directory import CHECKPOINT, EVENTS, FIRST_LENGTHS, PREVIOUS_CHECKPOINT
-from logreg_tui.core.experiment.event_log import past_events
+from logreg_tui.core.experiment.directory import CHECKPOINT, FIRST_LENGTHS, PREVIOUS_CHECKPOINT
+from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_events
 from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.lock import LOCK, read_owner
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
@@ -33,7 +33,6 @@ from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.history import History
-from logreg_tui.core.training.replay import read_events
 from logreg_tui.core.training.requests import Control
 from logreg_tui.tui.text.exit_summary import final_table, listing
 
@@ -191,7 +190,7 @@ def look(directory: Path) -> None:
         settings = read_config(directory).settings
         lengths = {name: (directory / name).stat().st_size for name in FIRST_LENGTHS}
         history = History()
-        for event in past_events(directory, settings, lengths):
+        for event in recorded_events(directory, settings, lengths):
             history.apply(event)
     except UserError as error:
         check_is_one_inert_line(error)

@@ -15,9 +15,11 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from helpers.configs import config_of
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import Experiment
+from logreg_tui.core.experiment.event_log import read_events, to_record
 from logreg_tui.core.experiment.lock import Lock, is_locked
 from logreg_tui.core.experiment.metrics import csv_line
 from logreg_tui.core.session import follow
@@ -28,9 +30,8 @@ from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.history import History
-from logreg_tui.core.training.replay import Recorded, read_events
+from logreg_tui.core.training.replay import Recorded
 from logreg_tui.core.training.requests import Control
-from tests.helpers.configs import config_of
 
 DEADLINE_S = 20.0
 SETTINGS = ExperimentSettings(epochs=100, report_every=40)
@@ -265,7 +266,7 @@ def test_the_state_follows_the_files(
 
 def test_half_a_line_is_left_for_later_and_what_is_no_line_is_skipped(training: Training) -> None:
     line, change = csv_line(row(10)), events.SettingChanged(10, 1, 10, "l2", 0.001, 0.0)
-    record = json.dumps(events.to_record(change))
+    record = json.dumps(to_record(change))
     with watching(training.directory) as watch:
         watch.until(lambda: watch.epochs() == [0])
         training.add("metrics.csv", line[:9])

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from logreg_tui.core.data import download
+from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG
-from logreg_tui.core.experiment.directory import CHECKPOINT, EVENTS, PREVIOUS_CHECKPOINT
+from logreg_tui.core.experiment.directory import CHECKPOINT, PREVIOUS_CHECKPOINT
+from logreg_tui.core.experiment.event_log import EVENTS, from_record, to_record
 from logreg_tui.core.experiment.listing import list_experiments, summarize
 from logreg_tui.core.experiment.lock import LOCK
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
@@ -155,7 +156,7 @@ def _report(directory: Path) -> History:
 
 
 def test_texts_are_inert_as_soon_as_they_are_read() -> None:
-    event = events.from_record({"event": "experiment_left", "time": "", "step": 1, "cause": ESCAPES})
+    event = from_record({"event": "experiment_left", "time": "", "step": 1, "cause": ESCAPES})
     assert isinstance(event, events.ExperimentLeft)
     assert event.cause.isprintable()
 
@@ -189,7 +190,7 @@ def test_texts_are_inert_as_soon_as_they_are_read() -> None:
 )
 def test_what_is_no_event_is_said_to_be_none(record: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match="not an event"):
-        events.from_record(record)
+        from_record(record)
 
 
 def test_a_run_whose_beginning_is_lost_is_shown_and_goes_on(experiment: Path) -> None:
@@ -322,7 +323,7 @@ def test_no_data_are_downloaded_into_a_folder_that_only_a_config_names(
         folders.append(raw)
         raise UserError("no network")
 
-    monkeypatch.setattr(download, "download", refuse)
+    monkeypatch.setattr(datasets, "download", refuse)
     monkeypatch.setenv("LOGREG_TUI_DATA_DIR", str(tmp_path / "mine"))
     edit_config(experiment, "settings", "dataset", to=name)
     edit_config(experiment, "settings", "data_dir", to=str(tmp_path / "elsewhere"))
@@ -478,6 +479,6 @@ def test_what_was_trained_is_exported_byte_by_byte(experiment: Path, tmp_path: P
 
 def test_reading_takes_no_event_for_another() -> None:
     wanted: Event = events.RunEnded(20, 1, 20, "ended")
-    record = events.to_record(wanted)
+    record = to_record(wanted)
     assert record is not None
-    assert events.from_record({"time": "", **record}) == wanted
+    assert from_record({"time": "", **record}) == wanted

@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 
 from logreg_tui.core.engine import devices, engine
 from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
-from logreg_tui.core.growing import AppendOnlyFile
+from logreg_tui.core.files import AppendOnlyFile
 from logreg_tui.core.session import recorder
 from logreg_tui.core.session.resume import resume_experiment
 from logreg_tui.core.session.start import run_experiment
@@ -136,7 +137,7 @@ def test_every_row_and_event_is_with_the_operating_system_before_it_is_seen(tmp_
             directory = Path(event.directory)
             control.send(requests.SetL2(1, 0.5))
         rows += isinstance(event, events.RowLogged)
-        kept += events.to_record(event) is not None
+        kept += to_record(event) is not None
         assert len(read_rows(directory)) == rows
         assert len(read_events(directory)) == kept
 
@@ -337,7 +338,7 @@ def test_a_full_disk_is_named_and_what_is_written_stays(
     directory = directory_of([next(happenings)])
 
     full = FullAt(b"1,20,")
-    monkeypatch.setattr("logreg_tui.core.growing.AppendOnlyFile.append", full.append)
+    monkeypatch.setattr("logreg_tui.core.files.AppendOnlyFile.append", full.append)
     with pytest.raises(UserError, match=r"metrics\.csv.*No space left on device"):
         list(happenings)
     assert [line["epoch"] for line in read_rows(directory)] == ["0", "10"]
@@ -347,7 +348,7 @@ def test_on_the_screen_a_refused_write_waits_and_is_done_when_the_user_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full, control = FullAt(b"1,20,"), Control()
-    monkeypatch.setattr("logreg_tui.core.growing.AppendOnlyFile.append", full.append)
+    monkeypatch.setattr("logreg_tui.core.files.AppendOnlyFile.append", full.append)
     refusals, directory = 0, tmp_path
     for event in run_experiment(settings(tmp_path), control, print, stays_open=True):
         if isinstance(event, events.ExperimentStarted):

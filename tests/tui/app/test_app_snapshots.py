@@ -11,7 +11,8 @@ from helpers.fake_training import Emit, FakeTraining, Finish
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from logreg_tui.core.settings import HEADS, RunSettings, Schedule, grid
+from logreg_tui.core.heads import HEADS
+from logreg_tui.core.settings import RunSettings, Schedule, grid
 from logreg_tui.core.training import events
 from logreg_tui.tui.app.app import LogRegApp
 from logreg_tui.tui.screens.main import MainScreen

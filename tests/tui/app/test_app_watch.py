@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from helpers.configs import config_of
 from helpers.driving import DEADLINE_S, Lab, running, wait_until
 from helpers.fake_training import Emit, FakeTraining, Finish
 
@@ -22,7 +23,6 @@ from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.main import ALL_ENDED, MainScreen
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.runs.knobs import Knobs
-from tests.helpers.configs import config_of
 
 OF_A_TRAINING = (Needs.LIVE, Needs.MOVING, Needs.PAUSABLE, Needs.LIVE_RUN, Needs.TRAINING_RUN)
 TWO_RUNS = (RunSettings(), RunSettings(head="logits", l2=0.0))

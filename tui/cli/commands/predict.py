@@ -52,7 +52,7 @@ def _samples(predictor: Predictor, images: Sequence[str]) -> Iterator[tuple[str,
 def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool) -> None:
     from shutil import get_terminal_size
 
-    from logreg_tui.core.settings import SIGMOID
+    from logreg_tui.core.heads import SIGMOID
     from logreg_tui.core.text import escape_control_chars
     from logreg_tui.tui.text.output import can_show, print_out, stdout_encoding, terminal_colors
     from logreg_tui.tui.text.prediction_text import PredictionStyle, prediction_lines, sigmoid_note

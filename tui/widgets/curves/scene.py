@@ -10,8 +10,7 @@ import numpy as np
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
 from logreg_tui.core.analysis.measures import ACCURACY, LOSS
-from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.widgets.curves import window as curve_window
 from logreg_tui.tui.widgets.curves.axes import (

@@ -13,7 +13,8 @@ from textual.message import Message
 from textual.widgets import Checkbox, Input, Label, Static
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.settings import HEADS, RunSettings, check_l2, check_learning_rate
+from logreg_tui.core.heads import HEADS
+from logreg_tui.core.settings import RunSettings, check_l2, check_learning_rate
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.controls import Choice, NumberInput, PlainCheckbox
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.configs import config_of
 
 from logreg_tui.core.analysis import paired_answers as pairs
 from logreg_tui.core.analysis.comparison import ContingencyTable
@@ -18,7 +19,6 @@ from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.tui.cli.commands.compare import SORTABLE
 from logreg_tui.tui.cli.main import main
-from tests.helpers.configs import config_of
 
 RUNS = (RunSettings(seed=0), RunSettings(seed=1), RunSettings("logits"))
 

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from helpers.configs import config_of
 
 from logreg_tui.core.experiment.config import write_config
+from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, grid
 from logreg_tui.core.settings import Schedule as Constant
 from logreg_tui.core.training import events
-from logreg_tui.core.training.events import to_record
 from logreg_tui.tui.cli import main as cli
 from logreg_tui.tui.widgets.cells import ink
-from tests.helpers.configs import config_of
 
 BOTH = (RunSettings(), RunSettings("logits"))
 

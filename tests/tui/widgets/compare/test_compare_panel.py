@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.configs import config_of
 from helpers.driving import wait_until
 from sklearn.metrics import accuracy_score, confusion_matrix
 from textual.app import App, ComposeResult
@@ -19,6 +20,7 @@ from logreg_tui.core.analysis.intervals import paired_difference
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import ArraySource, Inputs
 from logreg_tui.core.experiment.config import write_config
+from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
@@ -26,7 +28,6 @@ from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 from logreg_tui.tui.theme import ASCII, UNICODE
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
-from tests.helpers.configs import config_of
 
 WIDE = (160, 45)
 RUNS = (RunSettings(), RunSettings("logits", 0.0), RunSettings("logits", 0.01))
@@ -370,7 +371,7 @@ def write_experiment(directory: Path, accuracy: float) -> None:
     settings = ExperimentSettings(dataset="mnist", epochs=100)
     write_config(directory, config_of(settings, test_samples=10_000))
     (directory / "metrics.csv").write_text(CSV_HEADER + csv_line(row(1, 10, accuracy)))
-    started = events.to_record(events.RunStarted(0, 1, settings.runs[0], 100))
+    started = to_record(events.RunStarted(0, 1, settings.runs[0], 100))
     (directory / "events.jsonl").write_text(json.dumps(started) + "\n")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.configs import config_of
 from helpers.driving import wait_until
 from test_chart import decay, history
 from textual import events
@@ -20,7 +21,6 @@ from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.curves.window import ALL, Window
-from tests.helpers.configs import config_of
 
 
 class ChartApp(App[None]):

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 
 from logreg_tui.core.analysis.inspection import inspect_mistakes
 from logreg_tui.core.data.dataset import Dataset, load_dataset
-from logreg_tui.core.settings import SIGMOID
+from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.chart_style import ChartStyle
