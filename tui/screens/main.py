@@ -55,27 +55,26 @@ class MainScreen(MainActions):
     def compose(self) -> ComposeResult:
         """Yield everything once; the style sheet arranges it by the size of the terminal."""
         glyphs, is_watching = self.context.glyphs, self.context.is_watching
-        ascii_only = glyphs.is_ascii
         yield Static("This screen needs at least 60 x 20 characters.\nTraining goes on.", id="too-small")
-        yield HeaderLine(glyphs=glyphs, ascii_only=ascii_only, id="header")
+        yield HeaderLine(glyphs=glyphs, id="header")
         yield Static(id="notice", markup=False)
         yield Static(id="failure", markup=False)
-        yield Banner(ascii_only=ascii_only, id="banner")
+        yield Banner(glyphs=glyphs, id="banner")
         with Container(id="body"):
             with Container(id="chart"):
                 yield TabLine([title for _, title in TABS], id="tabs")
                 with ContentSwitcher(initial=TABS[0][0], id="panels"):
-                    yield LossChart(ascii_only=ascii_only, id="curves")
-                    yield WeightsPanel(ascii_only=ascii_only, watching=is_watching, id="weights")
-                    yield MistakesPanel(ascii_only=ascii_only, watching=is_watching, id="mistakes")
-                    yield ComparePanel(glyphs=glyphs, ascii_only=ascii_only, id="compare")
+                    yield LossChart(glyphs=glyphs, id="curves")
+                    yield WeightsPanel(glyphs=glyphs, watching=is_watching, id="weights")
+                    yield MistakesPanel(glyphs=glyphs, watching=is_watching, id="mistakes")
+                    yield ComparePanel(glyphs=glyphs, ascii_only=glyphs.is_ascii, id="compare")
                     yield WhyPanel(glyphs=glyphs, id="why")
             with Container(id="side"):
                 yield RunList(glyphs=glyphs, id="runs")
                 yield Knobs(glyphs=glyphs, id="knobs")
             yield AccuracyLog(glyphs=glyphs, id="log")
-        yield MachineLine(ascii_only=ascii_only, id="machine")
-        yield StatusLines(glyphs=glyphs, ascii_only=ascii_only, id="status")
+        yield MachineLine(glyphs=glyphs, id="machine")
+        yield StatusLines(glyphs=glyphs, id="status")
         yield KeyFooter()
 
     def on_mount(self) -> None:

@@ -6,13 +6,16 @@ are sent to the terminal is decided behind it, in `tui/app/driver.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
+
+from logreg_tui.tui.theme import UNICODE, Glyphs
+from logreg_tui.tui.widgets.spans import Span, strip_of
 
 
 class LineView(Widget):
@@ -21,8 +24,9 @@ class LineView(Widget):
     # Textual would copy the name of the widget: it does not know the lines.
     ALLOW_SELECT = False
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.glyphs = glyphs
         self._lines: list[Strip] = []
         self._line_style = Style.null()
         """The widget's own style at its last paint."""
@@ -34,6 +38,10 @@ class LineView(Widget):
         changed = [y for y in range(height) if _line(old, y) != _line(self._lines, y)]
         if changed:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def strip(self, spans: Iterable[Span]) -> Strip:
+        """Return a line of these pieces as this terminal can show it."""
+        return strip_of(spans, ascii_only=self.glyphs.is_ascii)
 
     def turn_wheel(self, direction: int) -> None:
         """Answer a notch of the mouse wheel, up (-1) or down (1); nothing by default."""

@@ -87,13 +87,13 @@ class LinePanel(LineView, Panel, can_focus=True):
         raise NotImplementedError
 
 
-def chart_style_of(widget: Widget, ascii_only: bool) -> ChartStyle:
+def chart_style_of(widget: LineView) -> ChartStyle:
     """Return what the terminal and the theme allow a widget."""
     dark = widget.app.current_theme.dark
     color = widget.background_colors[1]
     # A theme that leaves the background to the terminal says nothing about its colour.
     background = color.rgb if color.ansi is None and color.a == 1 else (BLACK if dark else WHITE)
-    return ChartStyle(dark, widget.app.no_color, ascii_only, background)
+    return ChartStyle(dark, widget.app.no_color, widget.glyphs.is_ascii, background)
 
 
 def waiting_for(history: History, selected: int | None, watching: bool) -> str:
@@ -105,6 +105,6 @@ def waiting_for(history: History, selected: int | None, watching: bool) -> str:
     return f"Waiting for the parameters of run {selected}."
 
 
-def text_lines(text: str, width: int, look: ChartStyle) -> list[Strip]:
+def text_lines(text: str, width: int, style: ChartStyle) -> list[Strip]:
     """Return a text as lines of at most `width` cells."""
-    return [strip_of([(line, look.muted)]) for line in textwrap.wrap(text, max(1, width))]
+    return [strip_of([(line, style.muted)]) for line in textwrap.wrap(text, max(1, width))]

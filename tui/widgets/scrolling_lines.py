@@ -38,8 +38,7 @@ class ScrollingLines(LineView, can_focus=True):
     """Whether the window starts at the end, and moves on with it as long as it is there."""
 
     def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._glyphs = glyphs
+        super().__init__(glyphs=glyphs, id=id)
         self._top: int | None = None if self.FOLLOWS_END else 0
         """First line in view; None follows the end."""
 
@@ -68,7 +67,7 @@ class ScrollingLines(LineView, can_focus=True):
         if count > page:
             start, end = thumb_span(page, count, page, top)
             style = self.get_component_rich_style("scrolling--bar")
-            glyphs, room = self._glyphs, self.content_size.width - 1
+            glyphs, room = self.glyphs, self.content_size.width - 1
             thumb, track = (Strip([Segment(text, style)]) for text in (glyphs.thumb, glyphs.track))
             lines = [
                 Strip.join([line.adjust_cell_length(room), thumb if start <= y < end else track])

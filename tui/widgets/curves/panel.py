@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun, earlier_runs
 from logreg_tui.core.analysis.measures import ACCURACY, LOSS
+from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.curves import window as curve_window
 from logreg_tui.tui.widgets.curves.cursor import LONG_STEP, moved
 from logreg_tui.tui.widgets.curves.legend import Values, best_runs, newest_values
@@ -79,13 +80,12 @@ class LossChart(LinePanel):
     shows_earlier: reactive[bool] = reactive(False, repaint=False)
     """Whether earlier experiments lie under the curves."""
 
-    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(glyphs=glyphs, id=id)
         self.plot: Plot | None = None
         """The cells of the plot as it was drawn, and the values they stand for."""
         self.earlier: Sequence[EarlierRun] = ()
         """The runs under the curves while `shows_earlier`."""
-        self._ascii_only = ascii_only
         self._history: History | None = None
         self._selected: int | None = None
         self._values: dict[int, Values] = {}
@@ -163,7 +163,7 @@ class LossChart(LinePanel):
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the lines of the chart, and remember the cells of its plot."""
-        style = chart_style_of(self, self._ascii_only)
+        style = chart_style_of(self)
         if self._history is None or not any(run.last for run in self._history.runs.values()):
             self.plot = None
             text = strip_of([(WAITING.center(width), style.muted)])

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from rich.style import Style
-from textual.strip import Strip
-
 from logreg_tui.core.analysis.diagnostics import DIVERGED, LEAST_FALL, Alarm, alarms
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.number_format import shorten
+from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.spans import strip_of
 
 MOST_LINES = 2
 HINT = ", escape hides this"
 
 
 class Banner(LineView):
-    """Shows divergences, then stalls, newest first; what was dismissed does not come back."""
+    """Divergences, then stalls, newest first; what was dismissed does not come back."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"banner--diverged", "banner--stalls"}
     DEFAULT_CSS = """
@@ -30,9 +27,8 @@ class Banner(LineView):
     Banner:nocolor > .banner--stalls { text-style: reverse; }
     """
 
-    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._ascii_only = ascii_only
+    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(glyphs=glyphs, id=id)
         self._alarms: list[Alarm] = []
         self._dismissed: set[tuple[int, str, int]] = set()
 
@@ -42,7 +38,7 @@ class Banner(LineView):
         return next((alarm.run for alarm in self._alarms if alarm.kind == DIVERGED), None)
 
     def show(self, history: History, *, can_restart: bool = True) -> None:
-        """Show what needs attention now; `can_restart` says whether the key R may be named."""
+        """Show what needs attention now; the key R is named only if `can_restart`."""
         found = [alarm for alarm in alarms(history) if alarm.key not in self._dismissed]
         # A stable sort: the newest first of each kind.
         self._alarms = sorted(found, key=lambda alarm: alarm.kind != DIVERGED)
@@ -56,13 +52,16 @@ class Banner(LineView):
         more = len(self._alarms) - len(shown)
         lines = []
         for number, alarm in enumerate(shown):
-            rate = self._slower(history, alarm) if can_restart and alarm.run == self.diverged_run else None
+            offers_restart = can_restart and alarm.run == self.diverged_run
+            rate = slower(history.runs[alarm.run].settings.learning_rate) if offers_restart else None
             tail = f" (and {more} more)" if more and number == len(shown) - 1 else ""
-            lines.append(self._line(_fitting(list(_texts(alarm, rate)), tail, width), alarm.kind, width))
+            text = _fitting(list(_texts(alarm, rate)), tail, width)
+            style = self.get_component_rich_style(f"banner--{alarm.kind}")
+            lines.append(self.strip([(text, style)]).adjust_cell_length(width, style))
         self.show_lines(lines)
 
     def dismiss(self, run: int | None = None) -> bool:
-        """Hide what is shown, or what is shown of one run; return whether there was anything."""
+        """Hide all that is shown, or all of one run; return whether there was anything."""
         gone = [alarm for alarm in self._alarms if run in (None, alarm.run)]
         self._dismissed |= {alarm.key for alarm in gone}
         self._alarms = [alarm for alarm in self._alarms if alarm not in gone]
@@ -73,13 +72,6 @@ class Banner(LineView):
         """Hide it."""
         self.dismiss()
 
-    def _slower(self, history: History, alarm: Alarm) -> float:
-        return slower(history.runs[alarm.run].settings.learning_rate)
-
-    def _line(self, text: str, kind: str, width: int) -> Strip:
-        style: Style = self.get_component_rich_style(f"banner--{kind}")
-        return strip_of([(text, style)], ascii_only=self._ascii_only).adjust_cell_length(width, style)
-
 
 def slower(rate: float) -> float:
     """Return a tenth of a learning rate, rounded so that it reads as one."""
@@ -87,7 +79,7 @@ def slower(rate: float) -> float:
 
 
 def _texts(alarm: Alarm, rate: float | None) -> Iterator[str]:
-    """Yield what there is to say, the longest first; `rate` is the one to restart with."""
+    """Yield the texts of an alarm, the longest first; `rate` is the one to restart with."""
     if alarm.kind != DIVERGED:
         begin = f"run {alarm.run} stalls since epoch {alarm.epoch:,}"
         cause = f"the loss fell by less than {LEAST_FALL:.2%} in {alarm.epochs:,} epochs"

@@ -9,13 +9,13 @@ from rich.style import Style
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.core.training.events import ExperimentStarted
 from logreg_tui.tui.number_format import shorten, shown_path
-from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.spans import Span, strip_of, width_of
+from logreg_tui.tui.widgets.spans import Span, width_of
 
 DATASET_WIDTH = 24
 DEVICE_WIDTH = 24
 LEAST_PATH_WIDTH = 10
+_GAP: Span = ("  ", None)
 
 STATE_WORDS = {"idle": "finished", "finished": "ended", "stopped": "ended"}
 _STATE_GLYPHS = {
@@ -37,45 +37,36 @@ def state_word(state: str) -> str:
 
 
 class HeaderLine(LineView):
-    """Shows one line; parts that do not fit are shortened, then left out, the state never."""
+    """One line; pieces that do not fit are shortened, then left out, the state never."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "header--program",
-        "header--dim",
-        "header--state",
-        "header--alert",
-        "header--failed",
+        f"header--{name}" for name in ("program", "dim", "state", "alert", "failed")
     }
-
-    def __init__(self, *, glyphs: Glyphs, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._glyphs = glyphs
-        self._ascii_only = ascii_only
 
     def show(self, experiment: ExperimentStarted | None, state: str, frozen: bool) -> None:
         """Show the experiment, or the program's name alone, and the state."""
-        right = self._state_parts(state, frozen)
+        right = self._state_spans(state, frozen)
         room = self.content_size.width - width_of(right) - 2
-        left = [part for part in self._left_parts(experiment, room) if part[0]]
+        left = self._left_spans(experiment, room)
         gap = max(2, room + 2 - width_of(left))
-        self.show_lines([strip_of([*left, (" " * gap, None), *right], ascii_only=self._ascii_only)])
+        self.show_lines([self.strip([*left, (" " * gap, None), *right])])
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"header--{name}")
 
-    def _state_parts(self, state: str, frozen: bool) -> list[Span]:
+    def _state_spans(self, state: str, frozen: bool) -> list[Span]:
         word = state_word(state)
         kind = "failed" if word == "failed" else "alert" if word in ("paused", "pausing") else "state"
         glyph = _STATE_GLYPHS.get(word)
-        symbol = f"{self._glyphs.symbol(glyph)} " if glyph else ""
+        symbol = f"{self.glyphs.symbol(glyph)} " if glyph else ""
         ice: list[Span] = [(" frozen ", self._style("failed")), (" ", None)] if frozen else []
         return [*ice, (f"{symbol}{word}", self._style(kind))]
 
-    def _left_parts(self, experiment: ExperimentStarted | None, room: int) -> list[Span]:
+    def _left_spans(self, experiment: ExperimentStarted | None, room: int) -> list[Span]:
         name: Span = (PROGRAM, self._style("program"))
         if experiment is None:
             return [name]
-        dots = self._glyphs.dots
+        dots = self.glyphs.dots
         size = f" {experiment.train_samples:,} x {experiment.features:,}"
         data: Span = (shorten(experiment.dataset, DATASET_WIDTH, dots) + size, None)
         device: Span = (shorten(experiment.device, DEVICE_WIDTH, dots), self._style("dim"))
@@ -85,11 +76,5 @@ class HeaderLine(LineView):
             return [*fixed, _GAP, (shorten(shown_path(experiment.directory), left, dots), self._style("dim"))]
         if left >= -2:
             return fixed
-        return [
-            data,
-            _GAP,
-            (shorten(experiment.device, room - width_of([data]) - 3, dots), self._style("dim")),
-        ]
-
-
-_GAP: Span = ("  ", None)
+        short = shorten(experiment.device, room - width_of([data]) - 3, dots)
+        return [data, _GAP, (short, self._style("dim"))]

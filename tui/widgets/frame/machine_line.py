@@ -9,7 +9,7 @@ from rich.style import Style
 
 from logreg_tui.core.hardware import GPU, Sample
 from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.spans import Span, strip_of, width_of
+from logreg_tui.tui.widgets.spans import Span, width_of
 
 WIDE = 150
 """Cells from which a minute of use is shown rather than twenty seconds."""
@@ -23,7 +23,7 @@ GAP: Span = ("  ", None)
 
 
 class MachineLine(LineView):
-    """Shows the newest sample and its history; is not there while there are no samples."""
+    """Shows the newest sample and its history; takes no room while there are no samples."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"machine--label", "machine--history", "machine--value"}
     DEFAULT_CSS = """
@@ -31,10 +31,6 @@ class MachineLine(LineView):
     MachineLine > .machine--label { color: $text-muted; }
     MachineLine > .machine--history { color: $primary; }
     """
-
-    def __init__(self, *, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._ascii_only = ascii_only
 
     def show(self, samples: Sequence[Sample]) -> None:
         """Show these samples, oldest first; what does not fit is left out from the right."""
@@ -48,10 +44,10 @@ class MachineLine(LineView):
             if width_of(longer) > room and parts:
                 break
             parts = longer
-        self.show_lines([strip_of(parts, ascii_only=self._ascii_only)])
+        self.show_lines([self.strip(parts)])
 
     def _blocks(self, samples: Sequence[Sample]) -> list[list[Span]]:
-        """Return what belongs together, what matters most first."""
+        """Return the pieces that belong together, the most important first."""
         last = samples[-1]
         label, value = self._style("label"), self._style("value")
         blocks: list[list[Span]] = []
@@ -70,7 +66,7 @@ class MachineLine(LineView):
             watts = self._history(samples, lambda sample: sample.power_w, None)
             blocks.append([("power ", label), watts, (f" {last.power_w:>3.0f} W", value)])
         if last.temperature_c is not None:
-            blocks.append([(f"{last.temperature_c:.0f} {'' if self._ascii_only else '°'}C", value)])
+            blocks.append([(f"{last.temperature_c:.0f} {'' if self.glyphs.is_ascii else '°'}C", value)])
         return blocks
 
     def _history(
@@ -80,14 +76,14 @@ class MachineLine(LineView):
         most: float | None,
         width: int = SMALL_HISTORY,
     ) -> Span:
-        """Return the newest values as blocks; `most` fills a cell, None is the largest of them."""
+        """Return the newest values as blocks; `most` fills a cell, None stands for the largest of them."""
         values = [value(sample) for sample in samples[-width:]]
         scale = most if most is not None else max((each for each in values if each is not None), default=0.0)
-        text = "".join(block(each, scale, self._ascii_only) for each in values)
+        text = "".join(block(each, scale, self.glyphs.is_ascii) for each in values)
         return text.rjust(width), self._style("history")
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"machine--{name}", partial=True)
+        return self.get_component_rich_style(f"machine--{name}")
 
 
 def block(value: float | None, scale: float, ascii_only: bool) -> str:

@@ -1,4 +1,4 @@
-"""The line of tabs over the panels: which there are, their keys, which one is shown."""
+"""The line of tabs over the panels, with their keys and a mark on the one that is open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual import events
 from textual.message import Message
 
 from logreg_tui.tui.widgets.line_view import LineView
-from logreg_tui.tui.widgets.spans import Span, strip_of
+from logreg_tui.tui.widgets.spans import Span
 
 ROOMY = 60
 """Cells from which there is room between the tabs."""
@@ -45,14 +45,14 @@ class TabLine(LineView):
         return [f"{pad}{index} {title}{pad}" for index, title in enumerate(self._titles, 1)]
 
     def _draw(self) -> None:
-        shown, other = (self.get_component_rich_style(f"tabs--{name}") for name in ("shown", "other"))
-        parts: list[Span] = []
+        spans: list[Span] = []
         for index, text in enumerate(self._texts()):
-            parts += [(text, shown if index == self._shown else other), (" ", None)]
-        self.show_lines([strip_of(parts)])
+            name = "shown" if index == self._shown else "other"
+            spans += [(text, self.get_component_rich_style(f"tabs--{name}")), (" ", None)]
+        self.show_lines([self.strip(spans)])
 
     def on_click(self, event: events.Click) -> None:
-        """Say which tab lies under the mouse."""
+        """Post the tab under the mouse."""
         left = 0
         for index, text in enumerate(self._texts()):
             if left <= event.x < left + len(text):

@@ -12,6 +12,7 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
+from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
     CellPage,
     MatrixLayout,
@@ -61,13 +62,12 @@ class MistakesPanel(LinePanel):
     def __init__(
         self,
         *,
-        ascii_only: bool = False,
+        glyphs: Glyphs = UNICODE,
         watching: bool = False,
         clock: Callable[[], float] = monotonic,
         id: str | None = None,  # noqa: A002
     ) -> None:
-        super().__init__(id=id)
-        self._ascii_only = ascii_only
+        super().__init__(glyphs=glyphs, id=id)
         self._watching = watching
         self._clock = clock
         self._waiting = ""
@@ -154,7 +154,7 @@ class MistakesPanel(LinePanel):
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the table, the samples of a cell, or why there is nothing to show."""
-        style = chart_style_of(self, self._ascii_only)
+        style = chart_style_of(self)
         shown = self._shown()
         if shown is None or self._cursor is None or self._problem:
             return text_lines(self._reason(), width, style)

@@ -8,6 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
+from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.panel import LinePanel, chart_style_of, text_lines, waiting_for
 
 if TYPE_CHECKING:
@@ -43,12 +44,11 @@ class WeightsPanel(LinePanel):
     def __init__(
         self,
         *,
-        ascii_only: bool = False,
+        glyphs: Glyphs = UNICODE,
         watching: bool = False,
         id: str | None = None,  # noqa: A002
     ) -> None:
-        super().__init__(id=id)
-        self._ascii_only = ascii_only
+        super().__init__(glyphs=glyphs, id=id)
         self._watching = watching
         self._waiting = ""
         self._shown: ParametersSnapshot | None = None
@@ -75,7 +75,7 @@ class WeightsPanel(LinePanel):
         # Loads numpy, for which the first frame does not wait.
         from logreg_tui.tui.widgets.weights.view import WeightsView, draw_weights
 
-        style = chart_style_of(self, self._ascii_only)
+        style = chart_style_of(self)
         if self._shown is None:
             return text_lines(self._waiting, width, style)
         self._chosen = min(self._chosen, len(self._shown.bias) - 1)

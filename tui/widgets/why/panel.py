@@ -178,7 +178,7 @@ class WhyPanel(ScrollingLines, Panel):
 
     def _lines_of(self, paragraph: StyledParagraph, width: int) -> list[Strip]:
         shown = escape_control_chars(paragraph.text)
-        text = Text(self._glyphs.shown(shown), self._style_of(paragraph.kind))
+        text = Text(self.glyphs.shown(shown), self._style_of(paragraph.kind))
         if paragraph.kind == TEXT:
             text.highlight_regex(NUMBERS, Style(bold=True))
         text.stylize(Style(bold=True, underline=True), 0, len(paragraph.lead))

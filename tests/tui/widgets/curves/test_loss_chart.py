@@ -19,6 +19,7 @@ from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.metrics import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training.history import History
+from logreg_tui.tui.theme import ASCII, UNICODE
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.curves.window import ALL, Window
 
@@ -28,7 +29,7 @@ class ChartApp(App[None]):
 
     def __init__(self, *, ascii_only: bool = False) -> None:
         super().__init__()
-        self.chart = LossChart(ascii_only=ascii_only, id="chart")
+        self.chart = LossChart(glyphs=ASCII if ascii_only else UNICODE, id="chart")
 
     def compose(self) -> ComposeResult:
         yield self.chart

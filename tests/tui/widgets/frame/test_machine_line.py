@@ -8,6 +8,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from logreg_tui.core.hardware import GPU, PROCESSOR, Sample
+from logreg_tui.tui.theme import ASCII, UNICODE
 from logreg_tui.tui.widgets.frame.machine_line import MachineLine, block
 
 ON_GPU = Sample(GPU, 0.93, 38 * 2**30, 140 * 2**30, None, 412.3, 54.0)
@@ -17,7 +18,7 @@ ON_PROCESSOR = Sample(PROCESSOR, 0.335, 5 * 2**30, 16 * 2**30, 2**30)
 async def line_of(samples: list[Sample], width: int = 160, *, ascii_only: bool = False) -> str:
     class LineApp(App[None]):
         def compose(self) -> ComposeResult:
-            yield MachineLine(ascii_only=ascii_only)
+            yield MachineLine(glyphs=ASCII if ascii_only else UNICODE)
 
     app = LineApp()
     async with app.run_test(size=(width, 3)) as pilot:
