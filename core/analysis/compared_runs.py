@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
@@ -244,19 +244,19 @@ class RunReader:
         seen = self._look(run)
         changes = tuple(f"{mark.epoch}: {mark.text}" for mark in run.marks if not mark.is_divergence)
         state = run.status if not run.is_training else _STATES.get(state, state)
+        without_rows = ComparedRun(self._origin, run.number, run.settings, changes, state)
         if seen.last is None or seen.best is None:
-            return ComparedRun(self._origin, run.number, run.settings, changes, state)
+            return without_rows
         epochs, seconds, accuracies, *figures = run.columns.read(
             "epoch", "elapsed_s", "test_accuracy", *FIGURES
         )
-        return ComparedRun(
-            self._origin,
-            run.number,
-            run.settings,
-            changes,
-            state,
-            int(epochs[seen.last]),
-            **{name: float(values[seen.last]) for name, values in zip(FIGURES, figures, strict=True)},
+        newest: dict[str, Any] = {
+            name: float(values[seen.last]) for name, values in zip(FIGURES, figures, strict=True)
+        }
+        return replace(
+            without_rows,
+            epochs=int(epochs[seen.last]),
+            **newest,
             best_test_accuracy=float(accuracies[seen.best]),
             best_epoch=int(epochs[seen.best]),
             seconds=float(seconds[seen.last]),

@@ -76,8 +76,10 @@ def export_tensorboard(directories: Sequence[Path], target: Path) -> Exported:
         runs |= {target / name / run.folder: run for run in found}
         left_out += bad
     # Before the first is written: a refusal leaves nothing half done.
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{str(target)!r} is a file: TensorBoard's format is a folder, name another")
     for folder in runs:
-        _check_folder(target, folder)
+        check_outside(folder)
     for folder, run in runs.items():
         _write(folder, run, _about(run, folder.relative_to(target).as_posix()))
         _write(folder / "train", run, _scalars(run, _TRAIN))
@@ -89,13 +91,6 @@ def _folder_name(name: str) -> str:
     """Return an experiment's name as one folder that is hidden nowhere and leads nowhere else."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", name[:MAX_NAME])
     return re.sub(r"^\.+", "_", safe) or "_"
-
-
-def _check_folder(target: Path, folder: Path) -> None:
-    """Raise UserError if a folder to be written cannot be one, or belongs to an experiment."""
-    if target.exists() and not target.is_dir():
-        raise UserError(f"{str(target)!r} is a file: TensorBoard's format is a folder, name another")
-    check_outside(folder)
 
 
 def _read(directory: Path) -> tuple[list[_Run], int]:

@@ -46,7 +46,7 @@ class Predictor:
 
     @property
     def classes(self) -> int:
-        """How many there are."""
+        """The number of classes."""
         return len(next(iter(self.runs.values())).bias)
 
     def sample(self, path: Path) -> np.ndarray:
@@ -84,11 +84,16 @@ class Predictor:
 def open_predictor(directory: Path, run: int | None = None) -> Predictor:
     """Return the newest models of an experiment, or that of one run.
 
-    Raises UserError where the directory cannot be read, has no such run, or its data are no images or
+    Raises UserError if the directory cannot be read, has no such run, or its data are no images or
     are needed and not on this machine.
     """
     config = read_config(directory)
-    shape = _image_shape(config)
+    shape = config.image_shape
+    if shape is None or min(shape) < 2:
+        raise UserError(
+            f"the samples of {config.settings.dataset!r} are no images: predict needs data of shape "
+            "(samples, rows, columns)"
+        )
     runs = newest_parameters(directory)
     if not runs:
         raise UserError(f"{str(directory)!r} has no checkpoint that can be read: train it again with repeat")
@@ -98,9 +103,10 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
             raise UsageError(f"{str(directory)!r} has no run {run}: choose from {known}")
         runs = {run: runs[run]}
     _check(directory, runs.values(), shape)
-    preprocessing = _known(config, shape)
-    data = _data(config, preprocessing is not None)
-    if preprocessing is None:
+    preprocessing = KNOWN.get(config.settings.dataset)
+    is_known = preprocessing is not None and preprocessing.shape == shape
+    data = _data(config, is_known)
+    if preprocessing is None or not is_known:
         assert data is not None
         preprocessing = _measured(data, shape)
     return Predictor(preprocessing, runs, config, data)
@@ -148,19 +154,8 @@ def _read_model(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
         return None
 
 
-def _image_shape(config: ExperimentConfig) -> tuple[int, int]:
-    """Return rows and columns of the images. Raises UserError where the data are none."""
-    shape = config.image_shape
-    if shape is None or min(shape) < 2:
-        raise UserError(
-            f"the samples of {config.settings.dataset!r} are no images: predict needs data of shape "
-            "(samples, rows, columns)"
-        )
-    return shape
-
-
 def _check(directory: Path, runs: Iterable[ParametersSnapshot], shape: tuple[int, int]) -> None:
-    """Raise UserError where parameters do not fit images of a shape, or are not finite."""
+    """Raise UserError if parameters do not fit images of a shape, or are not finite."""
     for run in runs:
         fits = run.weight.shape == (len(run.bias), shape[0] * shape[1]) and run.bias.ndim == 1
         if not fits or not all(np.isfinite(part).all() for part in (run.weight, run.bias)):
@@ -170,13 +165,8 @@ def _check(directory: Path, runs: Iterable[ParametersSnapshot], shape: tuple[int
             )
 
 
-def _known(config: ExperimentConfig, shape: tuple[int, int]) -> Preprocessing | None:
-    preprocessing = KNOWN.get(config.settings.dataset)
-    return preprocessing if preprocessing is not None and preprocessing.shape == shape else None
-
-
 def _data(config: ExperimentConfig, is_known: bool) -> Dataset | None:
-    """Return the data before `--pixels` where pictures cannot be made inputs without them."""
+    """Return the data before `--pixels` if pictures cannot be made inputs without them."""
     if is_known and config.settings.pixels != "standardized":
         return None
     data = data_at_hand(replace(config, settings=replace(config.settings, pixels="raw")))

@@ -123,16 +123,16 @@ def run_command(name: str, words: Sequence[str]) -> int:
 
 def add_directory(parser: Parser) -> None:
     """Add the one experiment directory that a command is about."""
-    parser.add_argument("directory", metavar="DIR", help="experiment directory")
+    parser.add_argument("directory", type=to_path, metavar="DIR", help="experiment directory")
 
 
-def add_directories(parser: Parser, count: str = "+") -> None:
+def add_directories(parser: Parser) -> None:
     """Add the experiment directories that a command is about."""
-    parser.add_argument("directories", nargs=count, metavar="DIR", help="experiment directories")
+    parser.add_argument("directories", nargs="+", type=to_path, metavar="DIR", help="experiment directories")
 
 
 def to_path(text: str) -> Path:
-    """Return a path; `--help` need not load pathlib."""
+    """Return a path; an argparse type for which `--help` need not load pathlib."""
     from pathlib import Path
 
     return Path(text)

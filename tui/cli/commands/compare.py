@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.tui.cli.parser import Command, Parser, add_directories, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, add_directories
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
     from logreg_tui.core.analysis.comparison import Comparison, ContingencyTable
 
@@ -71,18 +73,20 @@ def run(values: argparse.Namespace) -> int:
     return 0
 
 
-def _read(names: Iterable[str]) -> list[list[ComparedRun]]:
+def _read(directories: Iterable[Path]) -> list[list[ComparedRun]]:
     """Return the runs of each directory, once if it is named twice. Raises UserError."""
     from logreg_tui.core.analysis.compared_runs import read_runs
 
     experiments: dict[str, list[ComparedRun]] = {}
-    for name in names:
-        place = os.path.realpath(name)
+    for directory in directories:
+        place = os.path.realpath(directory)
         if place in experiments:
             continue
-        experiments[place] = runs = read_runs(to_path(name))
+        experiments[place] = runs = read_runs(directory)
         if all(run.epochs is None and run.state != "diverged" for run in runs):
-            raise UserError(f"{name!r} has no figures yet: wait for the first row of its metrics.csv")
+            raise UserError(
+                f"{str(directory)!r} has no figures yet: wait for the first row of its metrics.csv"
+            )
     return list(experiments.values())
 
 

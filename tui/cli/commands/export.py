@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from logreg_tui.tui.cli.parser import Command, Parser, add_directories, to_path
 from logreg_tui.tui.text.output import print_error
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FORMATS = ("csv", "jsonl", "tensorboard")
 
@@ -21,8 +17,8 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        dest="output",
         required=True,
+        type=to_path,
         metavar="FILE",
         help="the file to write, which is replaced; for tensorboard a folder",
     )
@@ -31,45 +27,28 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     """Write rows for other programs, and say on stderr how many went where."""
-    directories, target = [to_path(directory) for directory in values.directories], to_path(values.output)
-    writers = {"csv": _csv, "jsonl": _jsonl, "tensorboard": _tensorboard}
-    left_out, message = writers[values.format](directories, target)
-    if left_out:
-        print_error(f"{left_out:,} lines of metrics.csv left out: they are no rows of a run")
-    print(message, file=sys.stderr)
-    return 0
-
-
-def _csv(directories: list[Path], target: Path) -> tuple[int, str]:
-    from logreg_tui.core.export.rows import join_csv
-
-    return 0, f"{join_csv(directories, target):,} rows in {_shown(target)}"
-
-
-def _jsonl(directories: list[Path], target: Path) -> tuple[int, str]:
-    from logreg_tui.core.export.rows import export_jsonl
-
-    written = export_jsonl(directories, target)
-    return written.left_out, f"{written.rows:,} rows in {_shown(target)}"
-
-
-def _tensorboard(directories: list[Path], target: Path) -> tuple[int, str]:
     from shlex import quote
 
-    from logreg_tui.core.export.tensorboard import export_tensorboard
-
-    written = export_tensorboard(directories, target)
-    place = _shown(target)
-    return written.left_out, (
-        f"{written.rows:,} rows of {written.runs} runs in {place}\n"
-        f"Look at them with: tensorboard --logdir {quote(place)}"
-    )
-
-
-def _shown(target: Path) -> str:
+    from logreg_tui.core.export.rows import Exported, export_jsonl, join_csv
     from logreg_tui.core.text import escape_control_chars
 
-    return escape_control_chars(target.absolute())
+    directories, target = values.directories, values.output
+    place = escape_control_chars(target.absolute())
+    end = ""
+    if values.format == "tensorboard":
+        from logreg_tui.core.export.tensorboard import export_tensorboard
+
+        written = export_tensorboard(directories, target)
+        end = f"\nLook at them with: tensorboard --logdir {quote(place)}"
+    elif values.format == "jsonl":
+        written = export_jsonl(directories, target)
+    else:
+        written = Exported(join_csv(directories, target), left_out=0)
+    if written.left_out:
+        print_error(f"{written.left_out:,} lines of metrics.csv left out: they are no rows of a run")
+    runs = f" of {written.runs} runs" if written.runs else ""
+    print(f"{written.rows:,} rows{runs} in {place}{end}", file=sys.stderr)
+    return 0
 
 
 COMMAND = Command(

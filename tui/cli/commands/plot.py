@@ -25,6 +25,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "-o",
         "--output",
+        type=to_path,
         metavar="FILE",
         help="draw into a file, which ends in .png or .svg and is replaced, instead of the terminal",
     )
@@ -36,13 +37,12 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     """Draw the curves of experiments."""
-    directories = [to_path(directory) for directory in values.directories]
     if values.output is None:
-        _print(directories, values.metric, values.ascii)
+        _print(values.directories, values.metric, values.ascii)
     elif values.ascii:
         raise UsageError("--ascii concerns the terminal: leave it out, or leave out -o")
     else:
-        _draw(directories, to_path(values.output), values.metric)
+        _draw(values.directories, values.output, values.metric)
     return 0
 
 

@@ -34,7 +34,7 @@ def run(values: argparse.Namespace) -> int:
     """Classify pictures; the status is 1 where one of them cannot be used."""
     from logreg_tui.core.predict.predictor import open_predictor
 
-    predictor = open_predictor(to_path(values.directory), values.run)
+    predictor = open_predictor(values.directory, values.run)
     samples = dict(_samples(predictor, values.images))
     if samples:
         _print(predictor, samples, values.ascii)

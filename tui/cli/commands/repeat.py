@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, add_directory
 
 
 def add_options(parser: Parser) -> None:
@@ -21,9 +21,8 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.session.resume import repeat_experiment
     from logreg_tui.tui.text.training_log import train_plainly
 
-    directory = to_path(values.directory)
-    runs_dir = values.runs_dir or str(directory.absolute().parent)
-    return train_plainly(partial(repeat_experiment, directory, runs_dir))
+    runs_dir = values.runs_dir or str(values.directory.absolute().parent)
+    return train_plainly(partial(repeat_experiment, values.directory, runs_dir))
 
 
 COMMAND = Command(

@@ -7,7 +7,7 @@ from functools import partial
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.tui.cli.options import POSITIVE, AppOptions, add_app_options
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory, check_terminal, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, add_directory, check_terminal
 
 
 def add_options(parser: Parser) -> None:
@@ -23,24 +23,19 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.experiment.config import read_config
     from logreg_tui.core.session.resume import resume_experiment
 
-    directory = to_path(values.directory)
-    start = partial(resume_experiment, directory, epochs=values.epochs)
+    start = partial(resume_experiment, values.directory, epochs=values.epochs)
     if values.no_screen:
-        _check_no_screen_options(values)
+        for option in ("paused", "fps", "ascii"):
+            if getattr(values, option):
+                raise UsageError(f"--{option} concerns the screen: leave it out, or leave out --no-screen")
         from logreg_tui.tui.text.training_log import train_plainly
 
         return train_plainly(start)
     check_terminal()
     from logreg_tui.tui.cli.launch import show
 
-    defaults = read_config(directory).settings.runs[0]
+    defaults = read_config(values.directory).settings.runs[0]
     return show(partial(start, stays_open=True), AppOptions.of(values), defaults)
-
-
-def _check_no_screen_options(values: argparse.Namespace) -> None:
-    for option in ("paused", "fps", "ascii"):
-        if getattr(values, option):
-            raise UsageError(f"--{option} concerns the screen: leave it out, or leave out --no-screen")
 
 
 COMMAND = Command(

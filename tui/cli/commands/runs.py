@@ -9,7 +9,7 @@ from logreg_tui.tui.cli.parser import Command, Parser, to_path
 
 def add_options(parser: Parser) -> None:
     """Add the options of the command."""
-    parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
+    parser.add_argument("--runs-dir", type=to_path, metavar="DIR", default="runs", help="default: ./runs")
 
 
 def run(values: argparse.Namespace) -> int:
@@ -17,7 +17,7 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.experiment.listing import list_experiments
     from logreg_tui.tui.text.exit_summary import listing
 
-    print(listing(list_experiments(to_path(values.runs_dir))))
+    print(listing(list_experiments(values.runs_dir)))
     return 0
 
 

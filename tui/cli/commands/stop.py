@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from logreg_tui.core.settings import PROGRAM
-from logreg_tui.tui.cli.parser import Command, add_directory, to_path
+from logreg_tui.tui.cli.parser import Command, add_directory
 
 
 def run(values: argparse.Namespace) -> int:
@@ -15,12 +15,11 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.session.stop import stop_experiment
     from logreg_tui.core.text import escape_control_chars
 
-    directory = to_path(values.directory)
-    owner = stop_experiment(directory)
+    owner = stop_experiment(values.directory)
     if owner is None:
-        print(f"nothing trains {escape_control_chars(str(directory))}")
+        print(f"nothing trains {escape_control_chars(values.directory)}")
     else:
-        resume = f"{PROGRAM} resume {quote(str(directory))}"
+        resume = f"{PROGRAM} resume {quote(str(values.directory))}"
         print(f"process {owner.pid} has checkpointed and left; go on with: {resume}")
     return 0
 

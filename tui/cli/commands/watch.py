@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 
 from logreg_tui.tui.cli.options import AppOptions, add_screen_options
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory, check_terminal, to_path
+from logreg_tui.tui.cli.parser import Command, Parser, add_directory, check_terminal
 
 
 def add_options(parser: Parser) -> None:
@@ -21,9 +21,7 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.session.follow import follow_experiment
     from logreg_tui.tui.cli.launch import show_what_others_train
 
-    return show_what_others_train(
-        partial(follow_experiment, to_path(values.directory)), AppOptions.of(values)
-    )
+    return show_what_others_train(partial(follow_experiment, values.directory), AppOptions.of(values))
 
 
 COMMAND = Command(
