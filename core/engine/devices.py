@@ -9,6 +9,8 @@ import torch
 from logreg_tui.core.engine.process_group import launched_rank, local_rank
 from logreg_tui.core.errors import UserError
 
+_MEMORY_ERRORS = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
 
 def pick_device(name: str) -> torch.device:
     """Return the device of that name; `auto` is cuda, then mps, then cpu.
@@ -29,7 +31,7 @@ def pick_device(name: str) -> torch.device:
 
 def _best_device() -> torch.device:
     if torch.cuda.is_available():
-        return torch.device("cuda", local_rank()[0])
+        return _cuda_device("cuda")
     has_mps = torch.backends.mps.is_available() and launched_rank() is None
     return torch.device("mps" if has_mps else "cpu")
 
@@ -44,11 +46,37 @@ def _cuda_device(name: str) -> torch.device:
     given, (own, processes) = name.partition(":")[2], local_rank()
     if given and processes > 1:
         raise UserError(f"device {name}: each of {processes} processes takes its own GPU; use --device cuda")
-    index = int(given or own)
+    # Slurm's --gpus-per-task shows each process its own GPU as the only one; torchrun shows all to all.
+    is_shown_its_own = count == 1 and processes > 1 and "TORCHELASTIC_RUN_ID" not in os.environ
+    index = 0 if is_shown_its_own else int(given or own)
     if index >= count:
-        few = f"; {processes} processes need as many" if processes > 1 else ""
-        raise UserError(f"device {name}: there are {count} GPUs, cuda:0 to cuda:{count - 1}{few}")
-    return torch.device("cuda", index)
+        found = f"there are {count} GPUs, cuda:0 to cuda:{count - 1}" if count > 1 else "there is one GPU"
+        few = f"; {processes} processes need as many, start fewer" if processes > 1 else ""
+        raise UserError(f"device {name}: {found}{few}; use another device, such as --device cpu")
+    device = torch.device("cuda", index)
+    _check_architecture(device)
+    return device
+
+
+def _check_architecture(device: torch.device) -> None:
+    """Raise UserError unless this build of PyTorch has kernels for the GPU, or code to make them from."""
+    built = torch.cuda.get_arch_list()
+    capability = torch.cuda.get_device_capability(device)
+    # Binaries run on their own major version; `compute_` is code that newer GPUs compile for themselves.
+    runs = any(_capability(name)[0] == capability[0] and _capability(name) <= capability for name in built)
+    compiles = any(name.startswith("compute_") and _capability(name) <= capability for name in built)
+    if built and not runs and not compiles:
+        raise UserError(
+            f"device {device}: PyTorch {torch.__version__} has no kernels for "
+            f"{torch.cuda.get_device_name(device)} (compute capability {capability[0]}.{capability[1]}): "
+            "use --device cpu, or a build of PyTorch that has"
+        )
+
+
+def _capability(name: str) -> tuple[int, int]:
+    """Return (9, 0) of `sm_90`, `sm_90a` or `compute_90`."""
+    digits = "".join(char for char in name.partition("_")[2] if char.isdigit())
+    return int(digits[:-1] or 0), int(digits[-1:] or 0)
 
 
 def prepare(device: torch.device, threads: int | None) -> int:
@@ -103,4 +131,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that the device's, or the computer's, memory ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _MEMORY_ERRORS)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -31,8 +32,10 @@ from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.heads import SIGMOID
 
-LONGEST_STRIDE = 100
-"""Epochs on a GPU between two looks at what was asked for."""
+FIRST_STRIDE, LONGEST_STRIDE = 10, 100
+"""Epochs on a GPU between two looks at what was asked for: before one was timed, and at most."""
+STRIDE_S = 0.05
+"""Seconds that a stride is to take at most: what is asked for meanwhile waits for its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,14 @@ class Engine:
         self._test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
         used = np.append(self._storage.columns, self.features)
         self._used = torch.from_numpy(used).to(device)
-        self._graphs = GraphCache(self) if self._is_graphed(kind) else None
+        self._graphs = GraphCache(self, is_required=kind == "graph") if self._is_graphed(kind) else None
         self.is_cancelled: Callable[[], bool] = lambda: False
         """Polled between blocks; where it holds, a pass ends with Cancelled and changes nothing."""
         self.gradient_is_stale = True
         """Whether the gradient is not that of the present parameters."""
+        self._stride = FIRST_STRIDE
+        self._under_way = 0
+        """Epochs that `advance` was given and `finish` has not waited for."""
         self._slots: dict[int, _Slot] = {}
         self._lay_out({})
 
@@ -116,9 +122,14 @@ class Engine:
         return kind != "eager" and obstacle is None
 
     @property
+    def graph_failure(self) -> str | None:
+        """Why epochs are not replayed as CUDA graphs although they were to be; None if they are."""
+        return None if self._graphs is None else self._graphs.failure
+
+    @property
     def longest_stride(self) -> int:
         """Epochs that `advance` is best given at once: where each is short, many."""
-        return LONGEST_STRIDE if self.device.type == "cuda" and not self._storage.is_streamed else 1
+        return self._stride if self.device.type == "cuda" and not self._storage.is_streamed else 1
 
     @property
     def runs(self) -> list[int]:
@@ -207,6 +218,9 @@ class Engine:
         """Wait until the epochs that `advance` was given are computed."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+        if self._under_way:
+            self._stride = stride_of((perf_counter() - self._advanced_at) / self._under_way)
+            self._under_way = 0
 
     def _squares(self, dtype: torch.dtype) -> Tensor:
         """Return the sum of squared parameters of each run, shape (1, runs).
@@ -234,14 +248,18 @@ class Engine:
 
         Each maps runs to learning rates. The gradient of the L2 term, 2 * l2 * parameter, is added here.
         """
+        # A GPU computes while the host goes on: without this it would fall behind by many strides.
+        self.finish()
         table = [[-of_epoch[run] for run in self._slots] for of_epoch in rates]
         if table != self._table:
             self._table, self._negative_rates = table, self._per_row(table)
+        self._advanced_at = perf_counter()
         with self._whole_or_not_at_all(len(rates)):
             if self._graphs is None:
                 self.gradient_step(self._negative_rates)
             else:
                 self._graphs.gradient_step(self._negative_rates)
+        self._under_way = len(rates)
 
     def _per_row(self, table: list[list[float]]) -> Tensor:
         """Return values of each epoch and run on the device, shape (epochs, runs * classes, 1)."""
@@ -273,11 +291,11 @@ class Engine:
             self.gradient_is_stale = True
 
     @contextmanager
-    def restoring_parameters(self) -> Iterator[None]:
-        """Undo afterwards what is done to the parameters."""
+    def restoring_parameters(self) -> Iterator[Tensor]:
+        """Undo afterwards what is done to the parameters, which it yields as one matrix."""
         before = self._parameters.clone(), self._gradient.clone(), self.gradient_is_stale
         try:
-            yield
+            yield self._parameters
         finally:
             self._parameters.copy_(before[0])
             self._gradient.copy_(before[1])
@@ -314,6 +332,11 @@ def _parted(parameters: Tensor) -> tuple[Tensor, Tensor]:
     """Return weight and bias as copies on the CPU."""
     both = parameters.cpu()
     return both[:, :-1].clone(memory_format=torch.contiguous_format), both[:, -1].clone()
+
+
+def stride_of(epoch_s: float) -> int:
+    """Return how many epochs of so many seconds fit into STRIDE_S: at least 1, at most LONGEST_STRIDE."""
+    return max(1, min(LONGEST_STRIDE, int(STRIDE_S / max(epoch_s, 1e-9))))
 
 
 def data_bytes(dataset: Dataset) -> int:

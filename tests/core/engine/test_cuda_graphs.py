@@ -14,8 +14,8 @@ from helpers.made_data import all_parameters, cut_into_blocks, dataset, values, 
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from logreg_tui.core.data.dataset import Dataset
-from logreg_tui.core.engine.cuda_graphs import MOST_GRAPHS, GraphCache
-from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.engine.cuda_graphs import GRAPH_EPOCHS, GraphCache
+from logreg_tui.core.engine.engine import Engine, stride_of
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
@@ -74,14 +74,41 @@ class StandInGraph:
 class StandInStream:
     """A CUDA stream that need not be waited for."""
 
+    made: list[StandInStream] = []
+    current: StandInStream
+
+    def __init__(self) -> None:
+        StandInStream.made.append(self)
+
     def wait_stream(self, other: StandInStream) -> None:
         """Nothing runs beside the caller here."""
 
 
 @contextmanager
-def capturing(graph: StandInGraph) -> Iterator[None]:
+def capturing(graph: StandInGraph, stream: StandInStream, capture_error_mode: str) -> Iterator[None]:
+    assert capture_error_mode == "thread_local", "calls of other threads would spoil it"
     with _Recorder(graph.done):
         yield
+
+
+def failing(ending: Callable[[], None]) -> Callable[..., object]:
+    """Return a capture that ends with an error and leaves its stream the current one, as PyTorch does."""
+
+    @contextmanager
+    def capture(graph: StandInGraph, stream: StandInStream, capture_error_mode: str) -> Iterator[None]:
+        torch.cuda.set_stream(stream)
+        yield
+        ending()
+
+    return capture
+
+
+def refused() -> None:
+    """End a capture as PyTorch does after an error inside it: the cause is the context of what is raised."""
+    try:
+        raise RuntimeError("CUDA error: operation not permitted\nCompile with `TORCH_USE_CUDA_DSA`")
+    except RuntimeError:
+        raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904
 
 
 @pytest.fixture
@@ -91,7 +118,10 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[StandInGraph]:
     monkeypatch.setattr(torch.cuda, "CUDAGraph", StandInGraph)
     monkeypatch.setattr(torch.cuda, "graph", capturing)
     monkeypatch.setattr(torch.cuda, "Stream", StandInStream)
-    monkeypatch.setattr(torch.cuda, "current_stream", StandInStream)
+    StandInStream.current = StandInStream()
+    StandInStream.made = []
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: StandInStream.current)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: setattr(StandInStream, "current", stream))
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
     return StandInGraph.made
 
@@ -99,9 +129,9 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[StandInGraph]:
 DATA = dataset(values(60, 5), values(20, 5, seed=1))
 
 
-def with_graphs(engine: Engine) -> Engine:
+def with_graphs(engine: Engine, *, is_required: bool = False) -> Engine:
     """Let an engine of the processor use graphs as one of a GPU does."""
-    engine._graphs = GraphCache(engine)
+    engine._graphs = GraphCache(engine, is_required=is_required)
     return engine
 
 
@@ -136,8 +166,8 @@ def test_a_graph_does_what_its_epochs_do(
             assert_same(*engines)
         advance(engines, 4)
     assert_same(*engines)
-    # One that has its first gradient from the measurement, one that has not.
-    assert [graph.replays for graph in stand_ins] == [3, 2]
+    # One epoch each: one graph has its gradient from the measurement, one has not.
+    assert [graph.replays for graph in stand_ins] == [3, 5 * 4 - 3]
 
 
 def test_learning_rates_and_lambdas_are_data_of_a_graph(stand_ins: list[StandInGraph]) -> None:
@@ -148,7 +178,7 @@ def test_learning_rates_and_lambdas_are_data_of_a_graph(stand_ins: list[StandInG
             engine.measure()
         advance(engines, 3, rate)
         assert torch.equal(all_parameters(engines[0]), all_parameters(engines[1]))
-    assert [graph.replays for graph in stand_ins] == [4]
+    assert [graph.replays for graph in stand_ins] == [4, 8]
 
 
 def test_kept_parameters_are_restored_without_a_new_graph(stand_ins: list[StandInGraph]) -> None:
@@ -162,7 +192,7 @@ def test_kept_parameters_are_restored_without_a_new_graph(stand_ins: list[StandI
         engine.measure()
     advance(engines, 3)
     assert_same(*engines)
-    assert len(stand_ins) == 1
+    assert len(stand_ins) == 2
 
 
 def test_what_changes_the_layout_makes_graphs_anew(stand_ins: list[StandInGraph]) -> None:
@@ -173,12 +203,12 @@ def test_what_changes_the_layout_makes_graphs_anew(stand_ins: list[StandInGraph]
         lambda engine: with_third(engine),
         lambda engine: engine.remove(1),
     )
-    advance(engines, 3)
+    advance(engines, 1)
     for number, change in enumerate(changes, 1):
         assert len(stand_ins) == number
         for engine in engines:
             change(engine)
-        advance(engines, 3)
+        advance(engines, 1)
         assert_same(*engines)
     assert engines[0].runs == [2, 3]
 
@@ -187,40 +217,77 @@ def with_third(engine: Engine) -> None:
     engine.add(3, "logits", 0.2, torch.full((3, 5), 0.1), torch.zeros(3))
 
 
-def test_strides_of_few_lengths_are_captured_and_the_others_are_taken_epoch_by_epoch(
-    stand_ins: list[StandInGraph],
-) -> None:
+def test_two_graphs_make_strides_of_any_length_on_one_stream(stand_ins: list[StandInGraph]) -> None:
     engines = pair()
     assert_same(*engines)
-    for _ in range(2):
-        for epochs in range(1, MOST_GRAPHS + 4):
-            advance(engines, epochs)
-            assert_same(*engines)
-    assert [graph.replays for graph in stand_ins] == [2] * MOST_GRAPHS
+    for epochs in (1, 3, GRAPH_EPOCHS, GRAPH_EPOCHS + 3, 4 * GRAPH_EPOCHS + 1, 7):
+        advance(engines, epochs)
+        assert_same(*engines)
+    # Each begins with the gradient that was measured, or without one.
+    assert len(stand_ins) == 4
+    assert len(StandInStream.made) == 1
+
+
+def test_a_capture_that_fails_is_done_without_and_the_stream_is_restored(
+    stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "graph", failing(refused))
+    graphed, eager = pair()
+    before = StandInStream.current
+    for epochs in (3, GRAPH_EPOCHS, 1):
+        advance([graphed, eager], epochs)
+        assert_same(graphed, eager)
+    assert StandInStream.current is before
+    assert len(stand_ins) == 1, "it is tried once"
+    assert graphed.graph_failure == "CUDA graphs cannot be used here (CUDA error: operation not permitted)"
+    assert eager.graph_failure is None
 
 
 @pytest.mark.parametrize("is_measured", [True, False])
-def test_a_capture_that_fails_names_the_way_out_and_changes_nothing(
+def test_graphs_that_were_asked_for_and_fail_are_an_error_that_changes_nothing(
     is_measured: bool, stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @contextmanager
-    def failing(graph: StandInGraph) -> Iterator[None]:
-        yield
-        raise RuntimeError("CUDA error: operation not permitted\nCompile with `TORCH_USE_CUDA_DSA`")
-
-    monkeypatch.setattr(torch.cuda, "graph", failing)
+    monkeypatch.setattr(torch.cuda, "graph", failing(refused))
     graphed, eager = pair()
+    with_graphs(graphed, is_required=True)
     if is_measured:
         assert graphed.measure() == eager.measure()
     before = all_parameters(graphed)
-    with pytest.raises(UserError) as raised:
+    with pytest.raises(
+        UserError, match=r"\(CUDA error: operation not permitted\): use --engine auto or eager"
+    ):
         advance([graphed], 3)
-    text = str(raised.value)
-    assert text == "CUDA graphs cannot be used here (CUDA error: operation not permitted): use --engine eager"
     assert torch.equal(all_parameters(graphed), before)
-    monkeypatch.setattr(torch.cuda, "graph", capturing)
-    advance([graphed, eager], 3)
-    assert_same(graphed, eager)
+
+
+def test_memory_that_runs_out_in_a_capture_is_named_as_that(
+    stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out() -> None:
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        except RuntimeError:
+            raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904
+
+    monkeypatch.setattr(torch.cuda, "graph", failing(run_out))
+    graphed, _ = pair()
+    with pytest.raises(torch.OutOfMemoryError, match="Tried to allocate"):
+        advance([graphed], 3)
+    assert graphed.graph_failure is None
+
+
+def test_an_engine_that_computes_otherwise_after_a_failed_capture_is_not_trusted(
+    stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graphed, _ = pair()
+
+    def spoil() -> None:
+        graphed.set_l2(1, 5.0)
+        refused()
+
+    monkeypatch.setattr(torch.cuda, "graph", failing(spoil))
+    with pytest.raises(UserError, match="left the GPU in disorder: use --engine eager"):
+        advance([graphed], 3)
 
 
 def test_leaving_while_a_graph_is_prepared_changes_nothing(
@@ -279,7 +346,14 @@ def test_a_training_with_graphs_logs_the_rows_of_one_without(
     found = trained(with_graphs(Engine(DATA, CPU)), RUNS)
     assert found[0] == expected[0]
     assert torch.equal(found[1], expected[1])
-    assert len(stand_ins) == 3, "for strides of 10, 5 and 2 epochs"
+    assert len(stand_ins) == 3, "of ten epochs, and of one with and without a gradient"
+
+
+@pytest.mark.parametrize(
+    ("epoch_s", "epochs"), [(0.0, 100), (25e-6, 100), (1e-3, 50), (0.012, 4), (0.05, 1), (3.0, 1)]
+)
+def test_a_stride_takes_a_twentieth_of_a_second_at_most(epoch_s: float, epochs: int) -> None:
+    assert stride_of(epoch_s) == epochs
 
 
 def test_graphs_without_a_gpu_are_refused() -> None:

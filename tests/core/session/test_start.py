@@ -269,6 +269,8 @@ def test_auto_takes_cuda_then_mps_then_cpu(monkeypatch: pytest.MonkeyPatch) -> N
     found = []
     for has_cuda, has_mps in ((True, True), (False, True), (False, False)):
         monkeypatch.setattr(torch.cuda, "is_available", lambda has_cuda=has_cuda: has_cuda)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda has_cuda=has_cuda: int(has_cuda))
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda has_mps=has_mps: has_mps)
         found.append(str(devices.pick_device("auto")))
     assert found == ["cuda:0", "mps", "cpu"]
@@ -277,6 +279,7 @@ def test_auto_takes_cuda_then_mps_then_cpu(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_gpu_that_is_not_there_is_named_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     assert str(devices.pick_device("cuda:1")) == "cuda:1"
     with pytest.raises(UserError, match="cuda:0 to cuda:1"):
         devices.pick_device("cuda:2")
