@@ -82,11 +82,6 @@ class HeadComparison:
         low, high = self.difference.interval
         return LOGITS_BETTER if low > 0 else SIGMOID_BETTER if high < 0 else NO_DIFFERENCE
 
-    @property
-    def is_fair(self) -> bool:
-        """True if any difference can be put down to the head."""
-        return not self.beside and not self.diverged
-
 
 @dataclass(frozen=True, slots=True)
 class RunAnalysis:
@@ -209,15 +204,11 @@ def compare_heads(runs: Sequence[ReportedRun]) -> RunComparison:
     """Compare runs that are tested on the same samples."""
     places = opponents([run.compared for run in runs])
     # Beside a first pair that is not fair none is: the pairs most alike come first.
-    chosen = places[:1] + [place for place in places[1:] if _is_fair(*(runs[at].compared for at in place))]
-    pairs = tuple(_pair(*(runs[at] for at in place)) for place in chosen[:MOST_PAIRS])
+    fair = [place for place in places[1:] if _unlikeness(*(runs[at].compared for at in place))[:2] == (0, 0)]
+    pairs = [_pair(*(runs[at] for at in place)) for place in [*places[:1], *fair[: MOST_PAIRS - 1]]]
     looked_at = [runs[at] for at in places[0]] if places else [run for run in runs if run.has_figures][:1]
-    left_out = max(0, len(chosen) - MOST_PAIRS)
-    return RunComparison(tuple(runs), pairs, left_out, tuple(_analyses(looked_at)))
-
-
-def _is_fair(sigmoid: ComparedRun, logits: ComparedRun) -> bool:
-    return HeadComparison(sigmoid, logits, ("", ""), None).is_fair
+    left_out = max(0, len(fair) - MOST_PAIRS + 1)
+    return RunComparison(tuple(runs), tuple(pairs), left_out, tuple(_analyses(looked_at)))
 
 
 def _pair(sigmoid: ReportedRun, logits: ReportedRun) -> HeadComparison:
@@ -267,32 +258,22 @@ def _analyses(runs: Sequence[ReportedRun]) -> Iterator[RunAnalysis]:
     data: Dataset | None = None
     source: object = None
     for run in runs:
-        missing, facts, config = _missing(run), None, run.experiment.config
-        if not missing:
-            settings = config.settings
+        config, parameters = run.experiment.config, run.parameters
+        settings, facts, missing = config.settings, None, ""
+        if parameters is None:
+            missing = NO_PARAMETERS
+        elif parameters.head != run.compared.head:
+            missing = OTHER_EPOCH
+        else:
             of_run = settings.dataset, settings.data_dir, settings.pixels
             # Kept for the next run: to read and scale the data takes longer than to look.
             if source != of_run:
                 data, source = None, of_run
                 data = data_at_hand(config)
-            facts = _measured(run, data)
-            missing = NOT_HERE if facts is None else ""
-        diagnosis = diagnose(
-            run.history, config.classes, config.settings.pixels, facts, until=run.compared.epochs
-        )
+            if data is None or (data.classes, data.train_inputs.shape[1]) != parameters.weight.shape:
+                missing = NOT_HERE
+            else:
+                facts = head_facts(parameters, data.train_inputs, data.train_labels)
+        diagnosis = diagnose(run.history, config.classes, settings.pixels, facts, until=run.compared.epochs)
         assert diagnosis is not None
         yield RunAnalysis(run, diagnosis, missing)
-
-
-def _missing(run: ReportedRun) -> str:
-    if run.parameters is None:
-        return NO_PARAMETERS
-    return "" if run.parameters.head == run.compared.head else OTHER_EPOCH
-
-
-def _measured(run: ReportedRun, data: Dataset | None) -> HeadFacts | None:
-    parameters = run.parameters
-    assert parameters is not None
-    if data is None or (data.classes, data.train_inputs.shape[1]) != parameters.weight.shape:
-        return None
-    return head_facts(parameters, data.train_inputs, data.train_labels)

@@ -142,24 +142,47 @@ def add_device_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_training_options(parser: Parser) -> None:
-    """Add the options that the app and `train` share."""
-    add_data_options(parser)
-    runs = parser.add_argument_group("runs (several values make a grid: every combination is a run)")
-    runs.add_argument("--head", nargs="+", choices=HEADS, default=[SIGMOID], help="default: sigmoid")
+def add_run_options(group: argparse._ArgumentGroup, *, nargs: str | None = None) -> None:
+    """Add the numbers of a run; with `nargs` each option takes several."""
     for option, kind, metavar, default, text in (
         ("--l2", L2, "X", s.DEFAULT_L2, "lambda of the L2 term, 0 or more"),
         ("--lr", LEARNING_RATE, "X", s.DEFAULT_LEARNING_RATE, "learning rate, above 0"),
         ("--seed", SEED, "N", 0, "seed of the initial parameters"),
     ):
-        runs.add_argument(
+        group.add_argument(
             option,
-            nargs="+",
+            nargs=nargs,
             type=kind,
             metavar=metavar,
-            default=[default],
+            default=[default] if nargs else default,
             help=f"{text} (default: {default})",
         )
+
+
+def add_epoch_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options that count epochs."""
+    for name, default, text in (
+        ("--epochs", s.DEFAULT_EPOCHS, "epochs that each run trains"),
+        ("--log-every", 10, "epochs between two rows of metrics.csv"),
+        ("--report-every", 1000, "epochs between two lines of the accuracy log"),
+    ):
+        group.add_argument(
+            name, type=POSITIVE, metavar="N", default=default, help=f"{text} (default: {default})"
+        )
+
+
+def add_directory_options(group: argparse._ArgumentGroup) -> None:
+    """Add the options for the experiment directory."""
+    group.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
+    group.add_argument("--name", type=NAME, help="label of the experiment directory (default: the heads)")
+
+
+def add_training_options(parser: Parser) -> None:
+    """Add the options that the app and `train` share."""
+    add_data_options(parser)
+    runs = parser.add_argument_group("runs (several values make a grid: every combination is a run)")
+    runs.add_argument("--head", nargs="+", choices=HEADS, default=[SIGMOID], help="default: sigmoid")
+    add_run_options(runs, nargs="+")
     runs.add_argument("--schedule", choices=s.SCHEDULES, default="constant", help="default: constant")
     runs.add_argument(
         "--step-size",
@@ -174,14 +197,7 @@ def add_training_options(parser: Parser) -> None:
         help="factor of the step (default: 0.1) or exponential (default: 0.999) schedule",
     )
     training = parser.add_argument_group("training")
-    for name, default, text in (
-        ("--epochs", s.DEFAULT_EPOCHS, "epochs that each run trains"),
-        ("--log-every", 10, "epochs between two rows of metrics.csv"),
-        ("--report-every", 1000, "epochs between two lines of the accuracy log"),
-    ):
-        training.add_argument(
-            name, type=POSITIVE, metavar="N", default=default, help=f"{text} (default: {default})"
-        )
+    add_epoch_options(training)
     add_device_options(training)
     training.add_argument(
         "--memory-limit",
@@ -190,9 +206,7 @@ def add_training_options(parser: Parser) -> None:
         help="memory that the data may take, such as 500M or 1.5GB; a folder of .npy files that needs more "
         "is read from disk in every epoch (default: what is free)",
     )
-    kept = parser.add_argument_group("where it is kept")
-    kept.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
-    kept.add_argument("--name", type=NAME, help="label of the experiment directory (default: the heads)")
+    add_directory_options(parser.add_argument_group("where it is kept"))
 
 
 def add_app_options(parser: Parser) -> None:

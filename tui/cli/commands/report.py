@@ -12,13 +12,12 @@ from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.options import (
-    L2,
-    LEARNING_RATE,
-    NAME,
     POSITIVE,
-    SEED,
     add_data_options,
     add_device_options,
+    add_directory_options,
+    add_epoch_options,
+    add_run_options,
 )
 from logreg_tui.tui.cli.parser import Command, Parser, to_path
 
@@ -47,7 +46,19 @@ def add_options(parser: Parser) -> None:
         help="train what the report needs first: sigmoid with a constant rate, logits with steps of a tenth",
     )
     others = len(parser._actions)
-    _add_training_options(parser)
+    add_data_options(parser)
+    group = parser.add_argument_group("training (with --run)")
+    add_run_options(group)
+    add_epoch_options(group)
+    group.add_argument(
+        "--step-size",
+        type=POSITIVE,
+        metavar="N",
+        default=s.DEFAULT_STEP_SIZE,
+        help=f"epochs between two steps of the logits run's rate (default: {s.DEFAULT_STEP_SIZE})",
+    )
+    add_device_options(group)
+    add_directory_options(group)
     training = parser._actions[others:]
     parser.set_defaults(
         training={action.dest: (action.option_strings[0], action.default) for action in training}
@@ -55,37 +66,6 @@ def add_options(parser: Parser) -> None:
     # An option that is not given is absent then: without --run none may be given, not even with its default.
     for action in training:
         action.default = argparse.SUPPRESS
-
-
-def _add_training_options(parser: Parser) -> None:
-    add_data_options(parser)
-    group = parser.add_argument_group("training (with --run)")
-    types: list[tuple[str, Callable[[str], object], str, object, str]] = [
-        ("--l2", L2, "X", s.DEFAULT_L2, "lambda of the L2 term"),
-        ("--lr", LEARNING_RATE, "X", s.DEFAULT_LEARNING_RATE, "learning rate"),
-        ("--seed", SEED, "N", 0, "seed of the initial parameters"),
-        ("--epochs", POSITIVE, "N", s.DEFAULT_EPOCHS, "epochs that each run trains"),
-        ("--log-every", POSITIVE, "N", 10, "epochs between two rows of metrics.csv"),
-        ("--report-every", POSITIVE, "N", 1000, "epochs between two lines of the log"),
-        (
-            "--step-size",
-            POSITIVE,
-            "N",
-            s.DEFAULT_STEP_SIZE,
-            "epochs between two steps of the logits run's rate",
-        ),
-    ]
-    for option, kind, metavar, default, words in types:
-        group.add_argument(
-            option, type=kind, metavar=metavar, default=default, help=f"{words} (default: {default})"
-        )
-    add_device_options(group)
-    group.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
-    group.add_argument(
-        "--name",
-        type=NAME,
-        help="label of the experiment directory (default: the heads)",
-    )
 
 
 def run(values: argparse.Namespace) -> int:

@@ -115,9 +115,7 @@ class WhyPanel(ScrollingLines, Panel):
         width = min(MOST_WIDTH, max(20, self.content_size.width - 2))
         written = [StyledParagraph(TEXT, NO_RUN)] if run is None else self._about(history, run)
         self._text = [line for paragraph in written for line in self._lines_of(paragraph, width)]
-        if is_other_run:
-            self.action_scroll_to_start()
-        self.redraw()
+        self.action_scroll_to_start() if is_other_run else self.redraw()
         self.last_draw_s = perf_counter() - begun
         if run is not None:
             self._analyse_parameters(history, run.number)
