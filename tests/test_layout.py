@@ -85,7 +85,7 @@ BETWEEN = {(module, other) for module, other in IMPORTS if package_of(module) !=
 
 def is_allowed(package: str, other: str) -> bool:
     """Return whether one package may import the other."""
-    entry = MAY_IMPORT.get(package) or MAY_IMPORT[f"{package.rpartition('.')[0]}.*"]
+    entry = MAY_IMPORT[package if package in MAY_IMPORT else f"{package.rpartition('.')[0]}.*"]
     if other in ONLY_FOR_COMMANDS and package.startswith("tui"):
         return package == "tui.cli.commands"
     return not {other, f"{other.rpartition('.')[0]}.*"}.isdisjoint(entry.split())
