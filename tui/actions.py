@@ -91,7 +91,7 @@ ACTIONS = (
            "Compare the runs", "A table of all runs, also of earlier ones"),
     Action("View", "5", "show_tab(4)", Needs.NOTHING,
            "Explain the run", "Why it stalls, and what to try next"),
-    Action("Curves", "a", "toggle_measure", Needs.CURVES,
+    Action("Curves", "a", "toggle_metric", Needs.CURVES,
            "Switch between loss and accuracy", "Of train and test"),
     Action("Curves", "[", "zoom(-1)", Needs.CURVES, "Show more of the x axis", "Up to all of it"),
     Action("Curves", "]", "zoom(1)", Needs.CURVES, "Show less of the x axis", "Last half, tenth, hundredth"),

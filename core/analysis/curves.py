@@ -1,4 +1,4 @@
-"""The curves of runs as numbers to draw: how the runs are called, where lines are broken, what is in sight.
+"""The curves of runs as numbers to draw: labels of the runs, breaks of the lines, limits of the axes.
 
 Reads experiment directories and trusts nothing in them; draws nothing.
 """
@@ -9,28 +9,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from logreg_tui.core.analysis.compared_runs import Origin, origin_of, read_history
+from logreg_tui.core.analysis.drawn_metrics import CEILING, LARGEST, LOSS, METRIC_COLUMNS
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.history import Mark, RunHistory
 
-if TYPE_CHECKING:
-    import numpy as np
-
-LOSS, ACCURACY = "loss", "accuracy"
-METRICS = {LOSS: ("train_loss", "test_loss"), ACCURACY: ("train_accuracy", "test_accuracy")}
-"""What can be drawn, with its columns."""
-TITLES = {LOSS: ("Loss Comparison", "Loss Value"), ACCURACY: ("Accuracy Comparison", "Accuracy")}
-"""Title of the figure and name of its y axis."""
-LARGEST = 1e300
-"""Values beyond it count as infinite: limits around them would overflow."""
-CEILING = 4.0
-"""Losses of a diverged run count up to this many times the largest first loss of the others: beyond,
-they would press everybody else's curve flat."""
 FLAT = 20.0
 """A curve whose highest loss is that many times below another's is flat on a linear axis."""
 BUCKETS = 2000
@@ -43,7 +33,7 @@ class Curve:
     """The rows of one run, float64, shape (rows,) each."""
 
     label: str
-    """Tells the run from those that are drawn with it."""
+    """The name of the run among those that are drawn with it."""
     epochs: np.ndarray
     train: np.ndarray
     test: np.ndarray
@@ -69,30 +59,24 @@ class Curve:
         return loss_floor(self.classes) if had_sigmoid else None
 
     def line(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return epochs and values of `train` or `test` with a NaN wherever the line is interrupted.
+        """Return epochs and values of `train` or `test` with a NaN at each interruption of the line.
 
-        That is where a value is not finite, and where the head was switched. Of many rows those are
-        left out that are not to be seen.
+        It is interrupted if a value is not finite, and after the head was switched. Of many rows those
+        are left out that cannot be seen.
         """
-        import numpy as np
-
         finite = np.where(np.abs(values) <= LARGEST, values, np.nan)
         breaks = sorted(mark.epoch for mark in self.marks if mark.breaks_line)
         at = np.searchsorted(self.epochs, breaks, side="right")
         return _thinned(np.insert(self.epochs, at, np.nan), np.insert(finite, at, np.nan))
 
     def place(self, epoch: float) -> tuple[float, float] | None:
-        """Return epoch and train value of the last drawn row up to an epoch; None where there is none."""
-        import numpy as np
-
+        """Return epoch and train value of the last drawn row up to an epoch; None if there is none."""
         drawn = np.flatnonzero((self.epochs <= epoch) & (np.abs(self.train) <= LARGEST))
         return (float(self.epochs[drawn[-1]]), float(self.train[drawn[-1]])) if len(drawn) else None
 
 
 def _thinned(epochs: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Keep the lowest and the highest value of each of BUCKETS intervals, and a NaN of each gap."""
-    import numpy as np
-
     if len(epochs) <= 2 * BUCKETS:
         return epochs, values
     bucket, is_gap = np.floor(epochs / np.nanmax(epochs) * BUCKETS), np.isnan(values)
@@ -105,22 +89,22 @@ def _thinned(epochs: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 class NamedRun(NamedTuple):
-    """A run that has rows, and what it is called among others."""
+    """A run that has rows, and its name among those that are drawn with it."""
 
     label: str
     run: RunHistory
     classes: int
 
     def curve(self, metric: str) -> Curve:
-        """Return its rows; `metric` is one of METRICS."""
-        epochs, train, test = self.run.columns.read("epoch", *METRICS[metric])
+        """Return its rows; `metric` is LOSS or ACCURACY."""
+        epochs, train, test = self.run.columns.read("epoch", *METRIC_COLUMNS[metric])
         return Curve(self.label, epochs, train, test, self.run.settings.head, self.run.marks, self.classes)
 
 
 def read_curves(directories: Sequence[Path], metric: str = LOSS) -> list[Curve]:
-    """Return the curves of all runs of these experiments; `metric` is one of METRICS.
+    """Return the curves of all runs of these experiments; `metric` is LOSS or ACCURACY.
 
-    Raises UserError where a directory is no experiment, is damaged, or has no rows yet.
+    Raises UserError if a directory is no experiment, is damaged, or has no rows yet.
     """
     return [named.curve(metric) for named in read_named_runs(directories)]
 
@@ -187,9 +171,7 @@ def _told_apart(labels: Sequence[str], details: Sequence[str]) -> Iterator[str]:
 
 
 def limits(curves: Iterable[Curve]) -> tuple[float, float]:
-    """Return the lowest and the highest value to be seen; (0, 1) where there is none."""
-    import numpy as np
-
+    """Return the lowest and the highest value to be seen; (0, 1) if there is none."""
     curves = list(curves)
     firsts = [each for curve in curves if curve.diverged_at is None for each in _finite(curve)[:1]]
     # Accuracies reach 1 from any beginning.
@@ -212,8 +194,6 @@ def needs_log(curves: Iterable[Curve]) -> bool:
 
 def _finite(curve: Curve) -> np.ndarray:
     """Return the values that can be drawn, the first row's first."""
-    import numpy as np
-
     values = np.stack((curve.train, curve.test), axis=1).reshape(-1)
     kept: np.ndarray = values[np.abs(values) <= LARGEST]
     return kept

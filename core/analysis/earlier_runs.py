@@ -1,4 +1,4 @@
-"""What earlier experiments on the same data were like, for curves under those of a running one.
+"""Runs of earlier experiments on the same data, for curves under those of a running one.
 
 Reads config.json and metrics.csv of the newest experiments beside a directory; of a long file only
 parts. Never raises because of them: what is damaged is left out. Meant for a thread of its own.
@@ -12,16 +12,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
 from logreg_tui.core.experiment.lock import is_locked
 from logreg_tui.core.experiment.metrics import METRICS, parse_row
 from logreg_tui.core.text import escape_control_chars
-
-if TYPE_CHECKING:
-    import numpy as np
 
 EXPERIMENTS = 5
 RUNS_EACH = 2
@@ -43,7 +41,7 @@ class EarlierRun:
     """One run of an earlier experiment, thinned: the columns of metrics.csv, shape (rows,) each."""
 
     experiment: str
-    """The name of its directory, inert."""
+    """The name of its directory, without control characters."""
     number: int
     epoch: np.ndarray
     elapsed_s: np.ndarray
@@ -90,7 +88,7 @@ def _beside(directory: Path) -> list[Path]:
 
 
 def _fingerprint(directory: Path) -> str | None:
-    """Return what tells the data of an experiment, where it can be read."""
+    """Return the fingerprint of an experiment's data; None if it cannot be read."""
     with suppress(OSError, UserError):
         path = directory / CONFIG
         if path.is_file() and path.stat().st_size <= CONFIG_BYTES:
@@ -139,7 +137,5 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _thinned(experiment: str, number: int, rows: list[tuple[float, ...]]) -> EarlierRun:
-    import numpy as np
-
     kept = np.unique(np.linspace(0, len(rows) - 1, min(POINTS, len(rows))).astype(int))
     return EarlierRun(escape_control_chars(experiment), number, *np.array(rows)[kept].T)

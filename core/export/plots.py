@@ -13,12 +13,14 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from logreg_tui.core.analysis.curves import LOSS, TITLES, Curve, limits, needs_log
+import numpy as np
+
+from logreg_tui.core.analysis.curves import Curve, limits, needs_log
+from logreg_tui.core.analysis.drawn_metrics import LOSS, TITLES
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.files import reason, replace_file
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -28,7 +30,7 @@ COLORS = ("#0072B2", "#E69F00", "#009E73", "#000000", "#D55E00", "#CC79A7", "#56
 MARKERS = ("o", "s", "^", "D", "v", "P", "<")
 """One fewer than colours: no two of 56 runs have the same of both."""
 PLAIN_RUNS = 2
-"""So many runs are told apart by their colours, in grey too; more have markers."""
+"""Runs that are told apart by their colours, in grey too; more have markers."""
 WIDTH, HEIGHT = 6.4, 4.2
 """Inches; of many runs the legend makes the figure higher."""
 DASHES = (0, (3, 1.5))
@@ -42,12 +44,11 @@ LEGEND_ROWS = 2
 """Rows of the legend that fit into HEIGHT."""
 ROW_HEIGHT = 0.17
 NAMED_MARKS = 6
-"""So many knobs are named where they were turned."""
+"""If at most as many knobs were turned, their names stand at their marks."""
 MOST_CLASSES = 100
 """Pictures in a figure of weights."""
 GREY = "#555555"
-Entry = tuple["Line2D", str]
-"""Of the legend."""
+LegendEntry = tuple["Line2D", str]
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 11,
@@ -71,7 +72,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "logreg-tui",
 }
 METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-"""What matplotlib would write into a file that is not the same each time."""
+"""Metadata that matplotlib would write into a file and that are not the same each time."""
 
 
 def image_format(target: Path) -> str:
@@ -83,9 +84,9 @@ def image_format(target: Path) -> str:
 
 
 def draw_curves(curves: Sequence[Curve], target: Path, metric: str = LOSS) -> None:
-    """Draw curves over epochs, train solid and test dashed; `metric` names what they hold.
+    """Draw curves of LOSS or ACCURACY over epochs, train solid and test dashed.
 
-    A line is interrupted where a value is not finite and where the head was switched; a curve that
+    A line is interrupted if a value is not finite, and if the head was switched; a curve that
     diverged ends in a cross. Raises UserError.
     """
     _draw(target, lambda figure: _compare(figure, curves, metric))
@@ -114,14 +115,14 @@ def _draw(target: Path, paint: Callable[[Figure], None]) -> None:
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         paint(figure)
-        _write(target, lambda file: figure.savefig(file, format=kind, metadata=METADATA[kind]))
 
+        def write(file: IO[bytes]) -> None:
+            figure.savefig(file, format=kind, metadata=METADATA[kind])
 
-def _write(target: Path, write: Callable[[IO[bytes]], object]) -> None:
-    try:
-        replace_file(target, write)
-    except OSError as error:
-        raise UserError(f"cannot write {str(target)!r}: {reason(error)}; choose another place") from error
+        try:
+            replace_file(target, write)
+        except OSError as error:
+            raise UserError(f"cannot write {str(target)!r}: {reason(error)}; choose another place") from error
 
 
 def _compare(figure: Figure, curves: Sequence[Curve], metric: str) -> None:
@@ -129,60 +130,57 @@ def _compare(figure: Figure, curves: Sequence[Curve], metric: str) -> None:
     title, name = TITLES[metric]
     axes.set(title=title, xlabel="Epochs", ylabel=name)
     floors = sorted({curve.floor for curve in curves if curve.floor is not None and metric == LOSS})
-    entries = [_draw_run(axes, *each) for each in zip(curves, _looks(len(curves)), strict=True)]
+    entries = [_draw_run(axes, *each) for each in zip(curves, _line_styles(len(curves)), strict=True)]
     entries += [_key("train", linewidth=TRAIN_WIDTH), _key("test", linewidth=TEST_WIDTH, linestyle=DASHES)]
-    entries += [_draw_floor(axes, floor) for floor in floors]
+    for floor in floors:
+        line = axes.axhline(floor, color="black", linewidth=0.9, linestyle=(0, (1, 2)), zorder=1.5)
+        entries.append((line, f"sigmoid floor {floor:.4f}"))
     entries += _draw_knobs(axes, curves)
     _set_axes(axes, curves, metric, floors)
     _add_legend(figure, entries)
 
 
-def _looks(count: int) -> list[dict[str, Any]]:
-    """Return what tells each of so many runs from the others."""
-    looks: list[dict[str, Any]] = [{"color": color} for color in islice(cycle(COLORS), count)]
+def _line_styles(count: int) -> list[dict[str, Any]]:
+    """Return a colour, and of more than PLAIN_RUNS runs a marker, for each of `count` runs."""
+    styles: list[dict[str, Any]] = [{"color": color} for color in islice(cycle(COLORS), count)]
     if count > PLAIN_RUNS:
-        for at, (look, marker) in enumerate(zip(looks, cycle(MARKERS), strict=False)):
-            look.update(marker=marker, markerfacecolor="white", markeredgewidth=0.7)
+        for at, (style, marker) in enumerate(zip(styles, cycle(MARKERS), strict=False)):
+            style.update(marker=marker, markerfacecolor="white", markeredgewidth=0.7)
             # Markers of curves that lie on each other stand side by side.
-            look["markevery"] = (MARKER_DISTANCE * (0.1 + at * 0.381966 % 1), MARKER_DISTANCE)
-    return looks
+            style["markevery"] = (MARKER_DISTANCE * (0.1 + at * 0.381966 % 1), MARKER_DISTANCE)
+    return styles
 
 
-def _draw_run(axes: Axes, curve: Curve, look: dict[str, Any]) -> Entry:
-    """Draw both curves of a run and what became of it."""
+def _draw_run(axes: Axes, curve: Curve, style: dict[str, Any]) -> LegendEntry:
+    """Draw both curves of a run, and a cross if it diverged."""
     # A single row makes no line.
     dot: dict[str, Any] = {"marker": "o", "clip_on": False} if len(curve.epochs) < 2 else {}
-    (line,) = axes.plot(*curve.line(curve.train), **{**look, **dot, "linewidth": TRAIN_WIDTH})
+    (line,) = axes.plot(*curve.line(curve.train), **{**style, **dot, "linewidth": TRAIN_WIDTH})
     dashes: dict[str, Any] = {"linewidth": TEST_WIDTH, "linestyle": DASHES, "markerfacecolor": "white"}
-    axes.plot(*curve.line(curve.test), color=look["color"], **dashes, **dot)
+    axes.plot(*curve.line(curve.test), color=style["color"], **dashes, **dot)
     if curve.diverged_at is None:
         return line, curve.label
     end = curve.place(curve.diverged_at)
     if end is not None:
-        axes.plot(*end, linestyle="", marker="X", color=look["color"], markersize=6, zorder=3, clip_on=False)
+        axes.plot(*end, linestyle="", marker="X", color=style["color"], markersize=6, zorder=3, clip_on=False)
     return line, f"{curve.label} (✕ diverged at {curve.diverged_at:,})"
 
 
-def _key(label: str, **look: Any) -> Entry:  # noqa: ANN401  of a line
+def _key(label: str, **style: Any) -> LegendEntry:  # noqa: ANN401  of a line
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=GREY, **look), label
+    return Line2D([], [], color=GREY, **style), label
 
 
-def _draw_floor(axes: Axes, floor: float) -> Entry:
-    line = axes.axhline(floor, color="black", linewidth=0.9, linestyle=(0, (1, 2)), zorder=1.5)
-    return line, f"sigmoid floor {floor:.4f}"
-
-
-def _draw_knobs(axes: Axes, curves: Sequence[Curve]) -> list[Entry]:
-    """Mark where knobs were turned, with words where there are few."""
+def _draw_knobs(axes: Axes, curves: Sequence[Curve]) -> list[LegendEntry]:
+    """Mark the epochs at which knobs were turned, with words if there are few."""
     turned = [(mark, at) for curve in curves for mark in curve.knobs if (at := curve.place(mark.epoch))]
-    look: dict[str, Any] = {"linestyle": "", "marker": "d", "markersize": 4}
+    style: dict[str, Any] = {"linestyle": "", "marker": "d", "markersize": 4}
     for mark, at in turned:
-        axes.plot(*at, zorder=3, clip_on=False, color=GREY, **look)
+        axes.plot(*at, zorder=3, clip_on=False, color=GREY, **style)
         if len(turned) <= NAMED_MARKS:
             axes.annotate(mark.text, at, (3, 5), textcoords="offset points", fontsize=7, color=GREY)
-    return [_key("knob turned", **look)] if turned else []
+    return [_key("knob turned", **style)] if turned else []
 
 
 def _set_axes(axes: Axes, curves: Sequence[Curve], metric: str, floors: Sequence[float]) -> None:
@@ -205,7 +203,7 @@ def _set_axes(axes: Axes, curves: Sequence[Curve], metric: str, floors: Sequence
         axes.set_ylim(low - margin, high + margin)
 
 
-def _add_legend(figure: Figure, entries: Sequence[Entry]) -> None:
+def _add_legend(figure: Figure, entries: Sequence[LegendEntry]) -> None:
     """Put the legend under the axes, in as many columns as fit, and make room for it."""
     lines, labels = zip(*entries, strict=True)
     columns = _columns([len(label) + HANDLE_ROOM for label in labels])
@@ -215,8 +213,7 @@ def _add_legend(figure: Figure, entries: Sequence[Entry]) -> None:
 
 
 def _columns(widths: Sequence[int]) -> int:
-    """Return how many columns of entries of these widths fit, filled from the top as matplotlib does."""
-    import numpy as np
+    """Return the number of columns in which entries of these widths fit, each filled from its top."""
 
     def fits(columns: int) -> bool:
         return sum(int(part.max()) for part in np.array_split(widths, columns)) <= COLUMN_ROOM
@@ -225,8 +222,6 @@ def _columns(widths: Sequence[int]) -> int:
 
 
 def _show_weights(figure: Figure, weight: np.ndarray, shape: tuple[int, int], title: str) -> None:
-    import numpy as np
-
     shown = weight[:MOST_CLASSES]
     if len(shown) < len(weight):
         title = f"{title} (classes 0 to {len(shown) - 1} of {len(weight):,})"

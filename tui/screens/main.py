@@ -92,7 +92,7 @@ class MainScreen(MainActions):
         )
         chart, liked = self.query_one(LossChart), self.context.preferences
         chart.log_x, chart.log_y = liked.log_x, liked.log_y
-        chart.measure = "accuracy" if liked.accuracy else "loss"
+        chart.metric = "accuracy" if liked.accuracy else "loss"
         chart.clock = "seconds" if liked.by_seconds else "epochs"
         self.pending = PendingRequests(self.context.control)
         self.painter = Painter(self.context.history, widgets, self._clock, self.pending.show_parameters)

@@ -236,11 +236,11 @@ class MainActions(Screen[None]):
 
     # The curves
 
-    def action_toggle_measure(self) -> None:
+    def action_toggle_metric(self) -> None:
         """Draw losses or accuracies."""
         chart = self.query_one(LossChart)
-        chart.toggle_measure()
-        self.context.remember(accuracy=chart.measure == "accuracy")
+        chart.toggle_metric()
+        self.context.remember(accuracy=chart.metric == "accuracy")
 
     def action_toggle_clock(self) -> None:
         """Let the x axis count epochs or seconds."""

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Console
-from rich.style import Style
 from textual.strip import Strip
 
-from logreg_tui.core.analysis.curves import LOSS, NamedRun, needs_log
+from logreg_tui.core.analysis.curves import NamedRun, needs_log
+from logreg_tui.core.analysis.drawn_metrics import LOSS
 from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.number_format import shorten
 from logreg_tui.tui.widgets.cells import Cells, ink, plain_text
-from logreg_tui.tui.widgets.chart_style import DIM_SHARE, ChartStyle, curve_mark
+from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
 from logreg_tui.tui.widgets.curves.chart import View, draw_frame
-from logreg_tui.tui.widgets.palette import Rgb, blend
+from logreg_tui.tui.widgets.palette import Rgb
 
 COLORS: tuple[Rgb, ...] = (
     (20, 125, 205),
@@ -29,10 +29,8 @@ COLORS: tuple[Rgb, ...] = (
     (128, 128, 128),
     (125, 110, 235),
 )
-"""The hues of `chart_colors`, with a contrast of 3.5 or more to black and to white: what the terminal
-has behind them is not known."""
-STRONG = 0.5
-"""Shades of grey below are dim."""
+"""The hues of `palette`, with a contrast of 3.5 or more to black and to white: the
+terminal's background is not known."""
 MIDDLE_GREY: Rgb = (128, 128, 128)
 LEAST_HEIGHT = 10
 GAP = 2
@@ -41,20 +39,15 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class TerminalStyle(ChartStyle):
-    """A look for a terminal of unknown colours: runs in colour, the rest in the terminal's own."""
+    """A style for a terminal of unknown colours: runs in colour, the rest in the terminal's own."""
 
     def color(self, number: int, is_test: bool) -> Rgb | None:
         """Return the colour of both curves of a run; None is the foreground."""
         return None if self.monochrome else COLORS[(number - 1) % len(COLORS)]
 
-    def dim_color(self, number: int) -> Rgb | None:
-        """Return the colour of a run, greyer."""
-        color = self.color(number, True)
-        return None if color is None else blend(color, self.background, DIM_SHARE)
-
-    def shade(self, strength: float) -> Style:
-        """Return the terminal's foreground, dim for a weak shade."""
-        return Style(dim=True) if strength < STRONG else ink(None)
+    def grey(self, strength: float) -> Rgb | None:
+        """Return None, the terminal's own foreground."""
+        return None
 
 
 def draw(
@@ -66,7 +59,7 @@ def draw(
     colors: Console | None = None,
     ascii_only: bool = False,
 ) -> str:
-    """Return the chart and under it the names of the runs, `height` lines together where that can be.
+    """Return the chart and under it the names of the runs, if possible `height` lines together.
 
     `colors` knows those of the terminal; None is text alone. Uses the one figure of plotext.
     """
@@ -74,7 +67,7 @@ def draw(
     names = _names(runs, style, width)
     is_log = metric == LOSS and needs_log(named.curve(metric) for named in runs)
     rows = max(LEAST_HEIGHT, height - len(names))
-    view = View(width, rows, _selected(runs), measure=metric, log_y=is_log)
+    view = View(width, rows, _selected(runs), metric=metric, log_y=is_log)
     # In a terminal too narrow for a chart there is one line of figures among blank ones.
     chart = [line for line in draw_frame(_history(runs), view, style).lines if line.text.strip()]
     lines = [*chart, *names]
@@ -97,7 +90,7 @@ def _history(runs: Sequence[NamedRun]) -> History:
 
 
 def _names(runs: Sequence[NamedRun], style: ChartStyle, width: int) -> list[Strip]:
-    """Return what the numbers in the chart stand for, in columns."""
+    """Return the numbers in the chart with the names of their runs, in columns."""
     dots = style.pick("…", "..")
     texts = [
         (_swatch(number, len(runs), style), plain_text(f"{number} {named.label}", style.ascii_only))

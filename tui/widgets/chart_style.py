@@ -1,4 +1,4 @@
-"""How a chart may look here: characters, colours, and the mark that tells a run's curves apart."""
+"""The style of a chart: characters, colours, and the marks that tell the curves of runs apart."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, pale_run_co
 
 DIGITS = "123456789"
 DIM = Style(dim=True)
+STRONG = 0.5
+"""Greys below are dim in a terminal without colours."""
 DIM_SHARE = 0.6
 """How far a dim curve's colour has moved to the background."""
 ALARM_ON_DARK: Rgb = (255, 96, 80)
@@ -21,7 +23,7 @@ ALARM_ON_LIGHT: Rgb = (190, 16, 0)
 
 @dataclass(frozen=True, slots=True)
 class ChartStyle:
-    """What the terminal and the theme allow."""
+    """The characters and colours that the terminal and the theme allow."""
 
     dark: bool = True
     monochrome: bool = False
@@ -35,22 +37,24 @@ class ChartStyle:
         return (pale_run_color if is_test else run_color)(number, self.dark)
 
     def dim_color(self, number: int) -> Rgb | None:
-        """Return the colour of what lies under the curves: of run `number`, or grey for 0."""
-        if self.monochrome:
-            return None
-        if not number:
-            return _shade(self.background, self.dark, 0.38)
-        return blend(run_color(number, self.dark), self.background, DIM_SHARE)
+        """Return the colour of a dim curve, under the others: of run `number`, or grey for 0."""
+        color = self.color(number, False)
+        if not number or color is None:
+            return self.grey(0.38)
+        return blend(color, self.background, DIM_SHARE)
 
     def marks_curves(self, runs: int) -> bool:
         """Whether curves carry characters because their colours do not tell them apart."""
         return self.ascii_only or (self.monochrome and runs > 1)
 
+    def grey(self, strength: float) -> Rgb | None:
+        """Return a grey between the background (0) and full contrast (1); None is the foreground."""
+        return None if self.monochrome else _grey(self.background, self.dark, strength)
+
     def shade(self, strength: float) -> Style:
-        """Return a grey between the background (0) and full contrast (1); without colour, weak is dim."""
-        if self.monochrome:
-            return DIM if strength < 0.5 else ink(None)
-        return ink(_shade(self.background, self.dark, strength))
+        """Return the style of a grey; without colours a weak one is dim."""
+        color = self.grey(strength)
+        return DIM if color is None and strength < STRONG else ink(color)
 
     @property
     def muted(self) -> Style:
@@ -74,7 +78,7 @@ class ChartStyle:
 
     @property
     def alarm(self) -> Style:
-        """For what went wrong."""
+        """For errors."""
         return ink(None if self.monochrome else ALARM_ON_DARK if self.dark else ALARM_ON_LIGHT, bold=True)
 
     def text(self, number: int) -> Style:
@@ -87,7 +91,7 @@ class ChartStyle:
         return DIM if color is None else ink(blend(color, self.background, 0.35))
 
     def pick(self, character: str, plain: str) -> str:
-        """Return `character`, or what stands for it in ASCII."""
+        """Return `character`, or `plain` in its place if only ASCII is allowed."""
         return plain if self.ascii_only else character
 
 
@@ -98,5 +102,5 @@ def curve_mark(number: int, is_test: bool) -> str:
 
 
 @lru_cache(maxsize=64)
-def _shade(background: Rgb, dark: bool, strength: float) -> Rgb:
+def _grey(background: Rgb, dark: bool, strength: float) -> Rgb:
     return blend(background, WHITE if dark else BLACK, strength)

@@ -110,9 +110,9 @@ async def test_keys_of_the_curves_do_nothing_on_other_tabs() -> None:
     async with running(FakeTraining(shows_data=True)) as lab:
         await lab.press("5", "a", "y")
         chart = lab.screen.query_one(LossChart)
-        assert (chart.measure, chart.log_y) == ("loss", False)
+        assert (chart.metric, chart.log_y) == ("loss", False)
         await lab.press("1", "a", "y")
-        assert (chart.measure, chart.log_y) == ("accuracy", True)
+        assert (chart.metric, chart.log_y) == ("accuracy", True)
 
 
 async def test_choices_of_view_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ async def test_choices_of_view_are_remembered(tmp_path: Path, monkeypatch: pytes
     async with running(FakeTraining(shows_data=True), preferences=kept) as lab:
         await lab.until(lambda: "test acc" in lab.text())
         chart = lab.screen.query_one(LossChart)
-        assert (chart.log_y, chart.measure, chart.clock) == (True, "accuracy", "seconds")
+        assert (chart.log_y, chart.metric, chart.clock) == (True, "accuracy", "seconds")
         assert lab.app.theme == "textual-light"
         assert lab.screen.query_one("#side").size.width == 38
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logreg_tui.core.analysis.measures import LARGEST, SMALLEST
+from logreg_tui.core.analysis.drawn_metrics import LARGEST, SMALLEST
 from logreg_tui.core.training.history import RunHistory
-from logreg_tui.tui.widgets.curves.window import EPOCHS, nice_step
+from logreg_tui.tui.widgets.curves.window import EPOCHS, nice_step, x_values
 
 FIRST_LIMIT = 100
 """Epochs on the axis at first; it grows in steps of 1, 2, 5 up to the total."""
@@ -115,18 +115,13 @@ class Plot:
 
     def x_of_epoch(self, run: RunHistory, epoch: float) -> float:
         """Return the epochs or seconds of an epoch of a run."""
-        return x_at(epoch, *run_x(run, self.clock))
+        epochs, elapsed = run.columns.read("epoch", "elapsed_s")
+        return x_at(epoch, epochs, x_values(epochs, elapsed, self.clock))
 
     def epoch_at(self, run: RunHistory, column: int) -> float:
         """Return the epoch of a run at a column of the widget."""
-        epochs, x = run_x(run, self.clock)
-        return x_at(self.x_value(column), x, epochs)
-
-
-def run_x(run: RunHistory, clock: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return epochs and x of a run's rows, shape (rows,) each; seconds count from its first row."""
-    epochs, elapsed = run.columns.read("epoch", "elapsed_s")
-    return epochs, epochs if clock == EPOCHS else elapsed - elapsed[:1]
+        epochs, elapsed = run.columns.read("epoch", "elapsed_s")
+        return x_at(self.x_value(column), x_values(epochs, elapsed, self.clock), epochs)
 
 
 def x_at(epoch: float, epochs: np.ndarray, x: np.ndarray) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from textual.strip import Strip
 
-from logreg_tui.core.analysis.measures import MEASURES
+from logreg_tui.core.analysis.drawn_metrics import METRIC_COLUMNS
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.number_format import shorten
 from logreg_tui.tui.widgets.cells import Cells, ink
@@ -57,7 +57,7 @@ def draw_frame(history: History, view: View, style: ChartStyle) -> Frame:
 
 def _put_line(cells: Cells, runs: Sequence[RunHistory], view: View, style: ChartStyle) -> None:
     run = next((run for run in runs if run.number == view.selected), runs[0])
-    train, test = (getattr(run.last, name) for name in MEASURES[view.measure])
+    train, test = (getattr(run.last, name) for name in METRIC_COLUMNS[view.metric])
     text = f"{run.number} {loss_text(train)} {loss_text(test)}"
     cells.put(0, 0, text, ink(style.color(run.number, False)))
 
@@ -156,7 +156,7 @@ class _Frame:
             scene.view.selected,
             self.style,
             self.top,
-            measure=scene.view.measure,
+            metric=scene.view.metric,
             notes=scene.notes(self.plot.x_axis),
             best=scene.best,
             thin=[run.number for run in scene.runs if not scene.is_full(run.number)],

@@ -11,7 +11,7 @@ from rich.style import Style
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.curves.window import EPOCHS
+from logreg_tui.tui.widgets.curves.window import x_values
 
 STEP, LONG_STEP = 1, 10
 """Rows that a key moves the cursor."""
@@ -51,7 +51,7 @@ def read(run: RunHistory, x: float, clock: str) -> Reading | None:
     """Return the run's newest row up to `x`; None if it has none there, or had ended before."""
     names = ("epoch", "elapsed_s", "train_loss", "test_loss", "train_accuracy", "test_accuracy")
     epochs, elapsed, *values = run.columns.read(*names)
-    xs = epochs if clock == EPOCHS else elapsed - elapsed[:1]
+    xs = x_values(epochs, elapsed, clock)
     at = int(xs.searchsorted(x * (1 + 1e-12), side="right")) - 1
     if at < 0 or (x > xs[-1] and not run.is_training):
         return None

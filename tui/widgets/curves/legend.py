@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.style import Style
 
-from logreg_tui.core.analysis.measures import ACCURACY, LOSS, MEASURES, TITLES
+from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LOSS, METRIC_COLUMNS, TITLES
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
@@ -23,7 +23,7 @@ NARROW = 32
 
 Entry = list[tuple[str, Style]]
 Values = tuple[float, float]
-"""Of a measure: train and test."""
+"""Of a metric: train and test."""
 UNKNOWN: Values = (math.nan, math.nan)
 
 
@@ -44,17 +44,17 @@ def header_height(runs: int, height: int) -> int:
     return 2 + (runs > 4 and height >= 16) + (runs > 8 and height >= 28)
 
 
-def newest_values(runs: Iterable[RunHistory], measure: str = LOSS) -> dict[int, Values]:
+def newest_values(runs: Iterable[RunHistory], metric: str = LOSS) -> dict[int, Values]:
     """Return train and test value of each run's newest row, by the number of the run."""
-    train, test = MEASURES[measure]
+    train, test = METRIC_COLUMNS[metric]
     return {run.number: (getattr(run.last, train), getattr(run.last, test)) for run in runs if run.last}
 
 
 def best_runs(
-    runs: Sequence[RunHistory], values: Mapping[int, Values], measure: str, before: Sequence[int] = ()
+    runs: Sequence[RunHistory], values: Mapping[int, Values], metric: str, before: Sequence[int] = ()
 ) -> tuple[int, ...]:
     """Return the runs with the best test values, the best first; those of `before` have a head start."""
-    sign = -1.0 if measure == ACCURACY else 1.0
+    sign = -1.0 if metric == ACCURACY else 1.0
 
     def rank(number: int) -> float:
         value = sign * values[number][1]
@@ -76,7 +76,7 @@ def draw_header(
     style: ChartStyle,
     lines: int,
     *,
-    measure: str = LOSS,
+    metric: str = LOSS,
     notes: Sequence[tuple[str, str]] = (),
     best: Sequence[int] = (),
     thin: Sequence[int] = (),
@@ -84,10 +84,10 @@ def draw_header(
 ) -> None:
     """Write title, axis name, notes (long and short) and a legend into the first `lines` rows.
 
-    `losses` are the values of the measure. Of many runs the selected one and the best are named,
+    `losses` are the values of the metric. Of many runs the selected one and the best are named,
     the `thin` ones in the colour of their dim curve; of earlier experiments name and last value.
     """
-    names = [*TITLES[measure]][:lines] if cells.width >= NARROW else [""] * min(2, lines)
+    names = [*TITLES[metric]][:lines] if cells.width >= NARROW else [""] * min(2, lines)
     for y, name in enumerate(names):
         cells.put(0, y, name, ink(None, bold=y == 0))
     rooms = [cells.width - (len(names[y]) + 3 if y < len(names) else 0) for y in range(lines)]

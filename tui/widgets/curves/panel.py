@@ -15,8 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from logreg_tui.core.analysis.earlier_runs import EarlierRun, earlier_runs
-from logreg_tui.core.analysis.measures import ACCURACY, LOSS
+from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LOSS
 from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.curves import window as curve_window
 from logreg_tui.tui.widgets.curves.cursor import LONG_STEP, moved
@@ -26,6 +25,7 @@ from logreg_tui.tui.widgets.panel import LinePanel, Panel, chart_style_of
 from logreg_tui.tui.widgets.spans import strip_of
 
 if TYPE_CHECKING:
+    from logreg_tui.core.analysis.earlier_runs import EarlierRun
     from logreg_tui.core.training.history import History, RunHistory
     from logreg_tui.tui.widgets.curves.axes import Plot
 
@@ -67,7 +67,7 @@ class LossChart(LinePanel):
     """Whether the epochs stand on a log axis; epoch 0 is left out then."""
     log_y: reactive[bool] = reactive(False, repaint=False)
     """Whether the losses stand on a log axis."""
-    measure: reactive[str] = reactive(LOSS, repaint=False)
+    metric: reactive[str] = reactive(LOSS, repaint=False)
     """`loss` or `accuracy`."""
     clock: reactive[str] = reactive(EPOCHS, repaint=False)
     """The unit of x: `epochs`, or `seconds` since a run's first row."""
@@ -99,7 +99,7 @@ class LossChart(LinePanel):
 
     watch_log_y = watch_smoothing = watch_window = watch_cursor = watch_log_x
 
-    def watch_measure(self) -> None:
+    def watch_metric(self) -> None:
         self._update_legend()
         self.redraw()
 
@@ -110,6 +110,8 @@ class LossChart(LinePanel):
         self.redraw()
 
     def watch_shows_earlier(self) -> None:
+        from logreg_tui.core.analysis.earlier_runs import earlier_runs
+
         self.earlier = ()
         if self.shows_earlier and self._history is not None and self._history.experiment is not None:
             directory = Path(self._history.experiment.directory)
@@ -158,8 +160,8 @@ class LossChart(LinePanel):
     def _update_legend(self) -> None:
         if self._history is not None:
             runs = list(self._history.runs.values())
-            self._values = newest_values(runs, self.measure)
-            self._best = best_runs(runs, self._values, self.measure, self._best)
+            self._values = newest_values(runs, self.metric)
+            self._best = best_runs(runs, self._values, self.metric, self._best)
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the lines of the chart, and remember the cells of its plot."""
@@ -172,7 +174,7 @@ class LossChart(LinePanel):
         from logreg_tui.tui.widgets.curves.chart import View, draw_frame
 
         view = View(
-            width, height, self._selected, self.log_x, self.log_y, self._values, self._best, self.measure,
+            width, height, self._selected, self.log_x, self.log_y, self._values, self._best, self.metric,
             self.clock, self.window, self.smoothing, self.cursor, self.earlier,
         )  # fmt: skip
         frame = draw_frame(self._history, view, style)
@@ -181,9 +183,9 @@ class LossChart(LinePanel):
 
     # What the keys do
 
-    def toggle_measure(self) -> None:
+    def toggle_metric(self) -> None:
         """Show accuracies instead of losses, or losses again."""
-        self.measure = LOSS if self.measure == ACCURACY else ACCURACY
+        self.metric = LOSS if self.metric == ACCURACY else ACCURACY
 
     def toggle_clock(self) -> None:
         """Count seconds instead of epochs, or epochs again."""

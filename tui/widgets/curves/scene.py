@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LOSS
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
-from logreg_tui.core.analysis.measures import ACCURACY, LOSS
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.widgets.curves import window as curve_window
@@ -49,10 +49,10 @@ class View:
     log_x: bool = False
     log_y: bool = False
     losses: Mapping[int, Values] | None = None
-    """The legend's values of the measure, by run; None is the newest row of each."""
+    """The legend's values of the metric, by run; None is the newest row of each."""
     best: Sequence[int] | None = None
     """The best runs; None is to find them out."""
-    measure: str = LOSS
+    metric: str = LOSS
     clock: str = EPOCHS
     window: Window = ALL
     smoothing: float = 0.0
@@ -78,13 +78,11 @@ class Scene:
     def __post_init__(self) -> None:
         view = self.view
         self.selected = next((run for run in self.runs if run.number == view.selected), None)
-        self.values = newest_values(self.runs, view.measure) if view.losses is None else view.losses
-        self.best = best_runs(self.runs, self.values, view.measure) if view.best is None else view.best
+        self.values = newest_values(self.runs, view.metric) if view.losses is None else view.losses
+        self.best = best_runs(self.runs, self.values, view.metric) if view.best is None else view.best
         order = sorted(self.runs, key=self._height)
-        own = [
-            series_of(run, view.measure, view.clock, is_thin=not self.is_full(run.number)) for run in order
-        ]
-        self.series = [earlier_series(run, view.measure, view.clock) for run in view.earlier] + own
+        own = [series_of(run, view.metric, view.clock, is_thin=not self.is_full(run.number)) for run in order]
+        self.series = [earlier_series(run, view.metric, view.clock) for run in view.earlier] + own
 
     def is_full(self, number: int) -> bool:
         """Whether a run is drawn with both curves in its colour."""
@@ -97,7 +95,7 @@ class Scene:
     def floor(self) -> float | None:
         """The loss below which the selected run cannot get."""
         experiment, run = self.history.experiment, self.selected
-        if run is None or experiment is None or run.settings.head != SIGMOID or self.view.measure != LOSS:
+        if run is None or experiment is None or run.settings.head != SIGMOID or self.view.metric != LOSS:
             return None
         return loss_floor(experiment.classes)
 
@@ -144,12 +142,12 @@ class Scene:
 
     def _y_axis(self, x_axis: Axis, rows: int) -> Axis:
         low, high = self._range(x_axis)
-        fit = accuracy_axis if self.view.measure == ACCURACY else loss_axis
+        fit = accuracy_axis if self.view.metric == ACCURACY else loss_axis
         return fit(low, high, self.view.log_y, rows)
 
     def _range(self, x_axis: Axis) -> Values:
         is_log = self.view.log_y
-        most = ceiling(self._own) if self.view.measure == LOSS and not is_log else math.inf
+        most = ceiling(self._own) if self.view.metric == LOSS and not is_log else math.inf
         found = value_range(self.series, x_axis.low, x_axis.high, is_log, most)
         if found is None:
             return (1.0, 10.0) if is_log else (0.0, 1.0)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logreg_tui.core.analysis.drawn_metrics import CEILING, LARGEST, METRIC_COLUMNS, SMALLEST
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
-from logreg_tui.core.analysis.measures import CEILING, LARGEST, MEASURES, SMALLEST
 from logreg_tui.core.training.history import RunHistory
-from logreg_tui.tui.widgets.curves.axes import run_x, x_at
-from logreg_tui.tui.widgets.curves.window import EPOCHS
+from logreg_tui.tui.widgets.curves.axes import x_at
+from logreg_tui.tui.widgets.curves.window import x_values
 
 LARGEST_RATIO = 1e10
 """Between the weights inside one block of a moving average, for the sake of rounding."""
@@ -50,18 +50,18 @@ class Series:
         return (self.test,) if self.is_thin else (self.train, self.test)
 
 
-def series_of(run: RunHistory, measure: str, clock: str, is_thin: bool = False) -> Series:
+def series_of(run: RunHistory, metric: str, clock: str, is_thin: bool = False) -> Series:
     """Return the series of a run; seconds count from its first row."""
-    train, test = run.columns.read(*MEASURES[measure])
-    epochs, x = run_x(run, clock)
+    epochs, elapsed, train, test = run.columns.read("epoch", "elapsed_s", *METRIC_COLUMNS[metric])
+    x = x_values(epochs, elapsed, clock)
     breaks = tuple(x_at(mark.epoch, epochs, x) for mark in run.marks if mark.breaks_line)
     return Series(run.number, x, train, test, breaks, is_thin, run.status == "diverged")
 
 
-def earlier_series(run: EarlierRun, measure: str, clock: str) -> Series:
+def earlier_series(run: EarlierRun, metric: str, clock: str) -> Series:
     """Return the series of a run of another experiment."""
-    train, test = (getattr(run, column) for column in MEASURES[measure])
-    x = run.epoch if clock == EPOCHS else run.elapsed_s - run.elapsed_s[:1]
+    train, test = (getattr(run, column) for column in METRIC_COLUMNS[metric])
+    x = x_values(run.epoch, run.elapsed_s, clock)
     return Series(0, x, train, test, is_thin=True, may_leave=True)
 
 

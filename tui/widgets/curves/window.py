@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.analysis.measures import SMALLEST
+from logreg_tui.core.analysis.drawn_metrics import SMALLEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,11 @@ class Window:
 
 ALL = Window()
 SHARES = {1.0: "all", 0.5: "last half", 0.1: "last tenth", 0.01: "last hundredth"}
+
+
+def x_values(epochs: np.ndarray, elapsed_s: np.ndarray, clock: str) -> np.ndarray:
+    """Return the x of rows, shape (rows,): their epochs, or the seconds since the first one."""
+    return epochs if clock == EPOCHS else elapsed_s - elapsed_s[:1]
 
 
 def nice_step(least: float) -> float:

@@ -169,7 +169,7 @@ def test_any_history_at_any_size_is_drawn(seed: int) -> None:
             rng.choice((None, 1, 2, 99)),
             rng.random() < 0.5,
             rng.random() < 0.5,
-            measure=rng.choice(("loss", "accuracy")),
+            metric=rng.choice(("loss", "accuracy")),
             clock=rng.choice(("epochs", "seconds")),
             window=rng.choice((ALL, Window(0.5), Window(0.01), Window(limits=(3.0, 47.5)))),
             smoothing=rng.choice((0.0, 0.9)),
@@ -201,7 +201,7 @@ def curve_colors(data: History, view: View) -> set[str]:
 
 def test_accuracies_have_their_own_title_axis_and_legend() -> None:
     data = history([decay()])
-    text = "\n".join(frame(data, View(88, 22, 1, measure="accuracy")))
+    text = "\n".join(frame(data, View(88, 22, 1, metric="accuracy")))
     assert all(name in text for name in ("Accuracy Comparison", "1 train 0.9000", "0.9"))
     assert "Loss" not in text
     assert "1.4612" not in text

@@ -168,7 +168,7 @@ async def drawn(data: History, *, ascii_only: bool = False) -> AsyncIterator[tup
 async def test_choices_redraw_by_themselves(data: History) -> None:
     async with drawn(data) as (app, pilot):
         for choose, text in (
-            (app.chart.toggle_measure, "Accuracy Comparison"),
+            (app.chart.toggle_metric, "Accuracy Comparison"),
             (app.chart.toggle_clock, "Seconds"),
             (app.chart.cycle_smoothing, "smoothed 0.6"),
             (app.chart.narrow, "last half"),

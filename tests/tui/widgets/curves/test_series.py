@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_chart import decay, history
 
-from logreg_tui.core.analysis.measures import ACCURACY, LOSS
+from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LOSS
 from logreg_tui.tui.widgets.curves.legend import best_runs, newest_values
 from logreg_tui.tui.widgets.curves.panel import WEIGHTS
 from logreg_tui.tui.widgets.curves.series import (

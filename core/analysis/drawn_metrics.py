@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LOSS, ACCURACY = "loss", "accuracy"
-MEASURES = {LOSS: ("train_loss", "test_loss"), ACCURACY: ("train_accuracy", "test_accuracy")}
+METRIC_COLUMNS = {LOSS: ("train_loss", "test_loss"), ACCURACY: ("train_accuracy", "test_accuracy")}
 """The columns of each in metrics.csv, train and test."""
 TITLES = {LOSS: ("Loss Comparison", "Loss Value"), ACCURACY: ("Accuracy Comparison", "Accuracy")}
 """Title of a figure and name of its y axis."""
