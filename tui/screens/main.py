@@ -67,7 +67,7 @@ class MainScreen(MainActions):
                     yield LossChart(glyphs=glyphs, id="curves")
                     yield WeightsPanel(glyphs=glyphs, watching=is_watching, id="weights")
                     yield MistakesPanel(glyphs=glyphs, watching=is_watching, id="mistakes")
-                    yield ComparePanel(glyphs=glyphs, ascii_only=glyphs.is_ascii, id="compare")
+                    yield ComparePanel(glyphs=glyphs, id="compare")
                     yield WhyPanel(glyphs=glyphs, id="why")
             with Container(id="side"):
                 yield RunList(glyphs=glyphs, id="runs")

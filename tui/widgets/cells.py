@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from logreg_tui.tui.widgets.palette import Rgb
 
-ASCII_WORDS = {"→": "->", "λ": "l2"}
+ASCII_WORDS = {"→": "->", "λ": "l2", "±": "+-"}
 SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
 
@@ -32,6 +32,8 @@ def ink(color: Rgb | None, bold: bool = False) -> Style:
 
 def plain_text(text: str, ascii_only: bool) -> str:
     """Return `text` without control characters, every character one column wide, or in ASCII."""
+    if text.isascii() and text.isprintable():
+        return text
     text = "".join(character for character in text if character.isprintable())
     if not ascii_only:
         return "".join(character if cell_len(character) == 1 else "?" for character in text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,8 @@ from textual.message import Message
 from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.listing import Summary, list_experiments
-from logreg_tui.tui.number_format import shorten
+from logreg_tui.tui.number_format import shorten, shown_path
 from logreg_tui.tui.theme import Glyphs
-from logreg_tui.tui.widgets.spans import Span
 
 WIDEST_NAME = 40
 HINT = "enter includes or leaves out, escape goes back"
@@ -57,6 +56,7 @@ def read_experiment(directory: Path) -> Included:
 class Chooser:
     """The experiments to choose from, and the cursor."""
 
+    folder: Path
     summaries: list[Summary] | None = None
     """None while the folder is being read."""
     cursor: int = 0
@@ -72,23 +72,25 @@ class Chooser:
         """Move the cursor as far as there are experiments."""
         self.cursor = max(0, min(self.cursor + lines, len(self.summaries or ()) - 1))
 
-    def title(self, folder: str) -> str:
-        """Return the line over the list."""
+    @property
+    def title(self) -> str:
+        """The line over the list."""
+        folder = shown_path(str(self.folder))
         if self.summaries is None:
             return f"Reading {folder}"
         if not self.summaries:
             return f"No other experiments in {folder}; escape goes back"
         return f"{HINT} - {folder}"
 
-    def lines(self, included: Collection[Path], width: int, glyphs: Glyphs) -> list[list[Span]]:
+    def lines(self, included: Container[Path], width: int, glyphs: Glyphs) -> list[str]:
         """Return a line for each experiment."""
         longest = min(WIDEST_NAME, width // 2)
-        return [self._line(summary, included, longest, glyphs) for summary in self.summaries or ()]
-
-    def _line(self, summary: Summary, included: Collection[Path], longest: int, glyphs: Glyphs) -> list[Span]:
-        is_in = summary.directory in included
-        box = glyphs.dots[:1] if summary.directory in self.waiting else glyphs.check_on if is_in else " "
-        name = shorten(summary.directory.name, longest, glyphs.dots)
-        runs = f"{summary.runs} run{'' if summary.runs == 1 else 's'}"
-        about = f"{summary.state:<11} {runs:>7}  {summary.rows:>7,} rows  {summary.dataset}"
-        return [(f"[{box}] {name:<{longest}}  {about}", None)]
+        lines = []
+        for each in self.summaries or ():
+            box = glyphs.check_on if each.directory in included else " "
+            box = glyphs.dots[:1] if each.directory in self.waiting else box
+            name = shorten(each.directory.name, longest, glyphs.dots)
+            runs = f"{each.runs} run{'' if each.runs == 1 else 's'}"
+            about = f"{each.state:<11} {runs:>7}  {each.rows:>7,} rows  {each.dataset}"
+            lines.append(f"[{box}] {name:<{longest}}  {about}")
+        return lines

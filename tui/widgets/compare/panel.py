@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -20,6 +21,7 @@ from textual.reactive import reactive
 from logreg_tui.core.analysis.comparison_columns import as_tsv
 from logreg_tui.core.analysis.paired_answers import RightAnswers, find_right_answers
 from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.widgets.cells import plain_text
 from logreg_tui.tui.widgets.compare.chooser import Chooser, Included, Listed, list_others, read_experiment
 from logreg_tui.tui.widgets.compare.view import CompareView
 from logreg_tui.tui.widgets.panel import Panel
@@ -82,8 +84,8 @@ class ComparePanel(CompareView, can_focus=True):
 
         run: int
 
-    def __init__(self, *, glyphs: Glyphs, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(glyphs=glyphs, ascii_only=ascii_only, id=id)
+    def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(glyphs=glyphs, id=id)
         self._history: History | None = None
         self._selected: int | None = None
 
@@ -113,6 +115,7 @@ class ComparePanel(CompareView, can_focus=True):
         self.redraw()
 
     def _ask_for_pairs(self) -> None:
+        """Ask for what would make intervals paired."""
         history = self._history
         if history is None:
             return
@@ -132,7 +135,7 @@ class ComparePanel(CompareView, can_focus=True):
     # What the user asks for
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Let keys be the screen's that mean nothing to what is shown, table or list of experiments."""
+        """Leave keys to the screen that mean nothing to what is shown, table or list of experiments."""
         if action in ("include", "leave"):
             return self._chooser is not None
         if action in ("sort", "reverse", "pin", "fold", "copy"):
@@ -198,8 +201,8 @@ class ComparePanel(CompareView, can_focus=True):
         if self._chooser is not None or self._state.origin is None:
             self.action_leave()
             return
-        self._chooser, self._top = Chooser(), 0
-        self._in_background(partial(list_others, self._runs_dir(), self._state.directory))
+        self._chooser, self._top = Chooser(Path(self._state.directory).parent), 0
+        self._in_background(partial(list_others, self._chooser.folder, self._state.directory))
         self.redraw()
 
     def action_leave(self) -> None:
@@ -230,7 +233,7 @@ class ComparePanel(CompareView, can_focus=True):
     def show_experiments(self, event: Listed) -> None:
         event.stop()
         if event.error is not None:
-            self._complain(event.error)
+            self._warn(event.error)
             self.action_leave()
         elif self._chooser is not None:
             self._chooser.summaries = event.summaries
@@ -242,13 +245,13 @@ class ComparePanel(CompareView, can_focus=True):
         if self._chooser is not None:
             self._chooser.waiting.discard(event.directory)
         if event.error is not None:
-            self._complain(event.error)
+            self._warn(event.error)
         else:
             self._state.included[event.directory] = event.runs
         self._arrange()
 
-    def _complain(self, text: str) -> None:
-        self.app.notify(self._shown(text), severity="warning", markup=False)
+    def _warn(self, text: str) -> None:
+        self.app.notify(plain_text(text, self.glyphs.is_ascii), severity="warning", markup=False)
 
     # Mouse
 

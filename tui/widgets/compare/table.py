@@ -10,7 +10,6 @@ from textual.strip import Strip
 from logreg_tui.core.analysis.comparison import PAIRED, UNPAIRED, Comparison, ComparisonRow, Order
 from logreg_tui.core.analysis.comparison_columns import (
     COLUMNS,
-    PLUS_MINUS,
     cell_text,
     columns_of,
     fitting_columns,
@@ -35,9 +34,7 @@ SYMBOLS = {"stopped": "paused", "interrupted": "paused"}
 class CompareTable:
     """The rows of a comparison as text, laid out for a width in cells."""
 
-    def __init__(
-        self, comparison: Comparison, live: str, width: int, glyphs: Glyphs, *, ascii_only: bool, dark: bool
-    ) -> None:
+    def __init__(self, comparison: Comparison, live: str, width: int, glyphs: Glyphs, is_dark: bool) -> None:
         """Lay out the rows; runs of the directory `live` have a colour and need no name."""
         self._rows = rows = comparison.rows
         self._pinned = comparison.pinned
@@ -45,8 +42,7 @@ class CompareTable:
         self._live = live
         self._longest_name = max(SHORTEST_NAME, round(NAME_SHARE * width))
         self._glyphs = glyphs
-        self._ascii_only = ascii_only
-        self._dark = dark
+        self._dark = is_dark
         self._gap = " " if width < NARROW else "  "
         self._cells = {name: [self._cell(row, name) for row in rows] for name in columns_of(rows)}
         widths = {name: max(map(len, [self._title(name), *cells])) for name, cells in self._cells.items()}
@@ -63,50 +59,51 @@ class CompareTable:
         self._best = max((value for value in best if value is not None), default=None)
 
     def _cell(self, row: ComparisonRow, name: str) -> str:
-        text = shown_text(cell_text(row, name), self._ascii_only)
+        is_ascii = self._glyphs.is_ascii
+        text = cell_text(row, name)
         if name != "run":
-            return text
+            return plain_text(text, is_ascii)
         if row.first.key.directory != self._live:
-            text = f"{shown_text(row.first.experiment, self._ascii_only)} {text}"
-        pin = "*" if self._ascii_only else "◆"
+            text = f"{row.first.experiment} {text}"
         state = self._glyphs.symbol(SYMBOLS.get(row.first.state, row.first.state))
-        mark = pin if self._pinned in row.keys else " "
-        return f"{state}{mark}{shorten(text, self._longest_name, self._glyphs.dots)}"
+        mark = ("*" if is_ascii else "◆") if self._pinned in row.keys else " "
+        name = shorten(plain_text(text, is_ascii), self._longest_name, self._glyphs.dots)
+        return f"{state}{mark}{name}"
 
     def _title(self, name: str) -> str:
         title = COLUMNS[name].title
         if name == "run":
             title = f"  {title}"
-        if name == "l2" and not self._ascii_only:
+        if name == "l2" and not self._glyphs.is_ascii:
             title = self._glyphs.lambda_
         if name != self._order.column:
             return title
-        up, down = ("^", "v") if self._ascii_only else ("▲", "▼")
+        up, down = ("^", "v") if self._glyphs.is_ascii else ("▲", "▼")
         return title + (down if self._order.descending else up)
 
     def header(self, style: Style, sorted_style: Style) -> Strip:
         """Return the line of titles."""
-        parts: list[Span] = [(" " * len(self._glyphs.swatch), style)]
+        spans: list[Span] = [(" " * len(self._glyphs.swatch), style)]
         for name in self._widths:
             title = self._padded(name, self._title(name))
-            parts += [(title, sorted_style if name == self._order.column else style), (self._gap, style)]
-        return strip_of(parts[:-1])
+            spans += [(title, sorted_style if name == self._order.column else style), (self._gap, style)]
+        return strip_of(spans[:-1])
 
     def line(self, index: int) -> Strip:
         """Return one row."""
         row = self._rows[index]
         is_live = row.first.key.directory == self._live
         swatch = ink(run_color(row.first.run, self._dark)) if is_live else None
-        parts: list[Span] = [(self._glyphs.swatch if is_live else " ", swatch)]
+        spans: list[Span] = [(self._glyphs.swatch if is_live else " ", swatch)]
         plain = ""
         for name in self._widths:
             text = self._padded(name, self._cells[name][index])
             if self._stands_out(row, name):
-                parts += [(plain, None), (text, BOLD)]
+                spans += [(plain, None), (text, BOLD)]
                 plain = self._gap
             else:
                 plain += text + self._gap
-        return strip_of([*parts, (plain.rstrip(), None)])
+        return strip_of([*spans, (plain.rstrip(), None)])
 
     def _padded(self, name: str, text: str) -> str:
         width = self._widths[name]
@@ -127,14 +124,6 @@ class CompareTable:
             if x < left:
                 return name
         return None
-
-
-def shown_text(text: str, ascii_only: bool) -> str:
-    """Return text as this terminal can show it."""
-    # Most cells are figures.
-    if text.isascii() and text.isprintable():
-        return text
-    return plain_text(text.replace(PLUS_MINUS, "+-") if ascii_only else text, ascii_only)
 
 
 def method_note(methods: set[str], reference: str, width: int) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from rich.style import Style
 from textual.strip import Strip
 
-from logreg_tui.tui.number_format import shown_path
 from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.widgets.cells import plain_text
 from logreg_tui.tui.widgets.compare.chooser import Chooser
 from logreg_tui.tui.widgets.compare.state import CompareState
-from logreg_tui.tui.widgets.compare.table import CompareTable, first_fitting, method_note, shown_text
+from logreg_tui.tui.widgets.compare.table import CompareTable, first_fitting, method_note
 from logreg_tui.tui.widgets.panel import LinePanel
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 from logreg_tui.tui.widgets.spans import strip_of
@@ -45,10 +44,8 @@ class CompareView(LinePanel):
         "compare--cursor-blurred",
     }
 
-    def __init__(self, *, glyphs: Glyphs, ascii_only: bool = False, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._glyphs = glyphs
-        self._ascii_only = ascii_only
+    def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(glyphs=glyphs, id=id)
         self._state = CompareState()
         self._top = 0
         self._table: CompareTable | None = None
@@ -59,39 +56,29 @@ class CompareView(LinePanel):
             return self._chooser_lines(self._chooser, width, height)
         if self._state.comparison.rows:
             return self._table_lines(width, height)
-        return [strip_of([("Waiting for the first run.", self._style("note"))])]
+        return [self._text("Waiting for the first run.", "note")]
 
     def _table_lines(self, width: int, height: int) -> list[Strip]:
         state, rows, cursor = self._state, self._state.comparison.rows, self._state.cursor
-        table = self._table = CompareTable(
-            state.comparison,
-            state.directory,
-            width,
-            self._glyphs,
-            ascii_only=self._ascii_only,
-            dark=self.app.current_theme.dark,
-        )
-        notes = self._notes(width)[: (height - 1) // LINES_PER_NOTE]
+        is_dark = self.app.current_theme.dark
+        table = self._table = CompareTable(state.comparison, state.directory, width, self.glyphs, is_dark)
+        texts = [method_note(state.comparison.methods, state.reference, width)] if state.reference else []
+        if state.folds_seeds:
+            texts.append(DEVIATION_NOTE)
+        texts.append(first_fitting(HINTS, width))
+        notes = [self._text(text, "note") for text in texts[: (height - 1) // LINES_PER_NOTE]]
         shown = self._window(cursor, max(1, height - 1 - len(notes)), len(rows))
         lines = [self._with_cursor(table.line(index), index == cursor, width) for index in shown]
         lines += [Strip.blank(0)] * (height - 1 - len(notes) - len(lines))
         return [table.header(self._style("header"), self._style("sorted")), *lines, *notes]
 
-    def _notes(self, width: int) -> list[Strip]:
-        state = self._state
-        texts = [method_note(state.comparison.methods, state.reference, width)] if state.reference else []
-        if state.folds_seeds:
-            texts.append(DEVIATION_NOTE)
-        texts.append(first_fitting(HINTS, width))
-        return [strip_of([(self._shown(text), self._style("note"))]) for text in texts]
-
     def _chooser_lines(self, chooser: Chooser, width: int, height: int) -> list[Strip]:
-        title = chooser.title(shown_path(str(self._runs_dir())))
-        lines = chooser.lines(set(self._state.included), width, self._glyphs)
-        strips = [strip_of(line, ascii_only=self._ascii_only) for line in lines]
-        shown = self._window(chooser.cursor, max(1, height - 1), len(strips))
-        header = strip_of([(self._shown(title), self._style("header"))])
-        return [header, *(self._with_cursor(strips[at], at == chooser.cursor, width) for at in shown)]
+        texts = chooser.lines(self._state.included, width, self.glyphs)
+        shown = self._window(chooser.cursor, max(1, height - 1), len(texts))
+        lines = [
+            self._with_cursor(self.strip([(texts[at], None)]), at == chooser.cursor, width) for at in shown
+        ]
+        return [self._text(chooser.title, "header"), *lines]
 
     def _window(self, cursor: int, page: int, lines: int) -> range:
         """Return the places of the lines in view, of which the cursor is one."""
@@ -107,11 +94,8 @@ class CompareView(LinePanel):
             style = self._style("cursor" if self.has_focus else "cursor-blurred")
         return strip.adjust_cell_length(width).apply_style(style)
 
+    def _text(self, text: str, style: str) -> Strip:
+        return strip_of([(plain_text(text, self.glyphs.is_ascii), self._style(style))])
+
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"compare--{name}")
-
-    def _shown(self, text: str) -> str:
-        return shown_text(text, self._ascii_only)
-
-    def _runs_dir(self) -> Path:
-        return Path(self._state.directory).parent

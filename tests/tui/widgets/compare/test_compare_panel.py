@@ -63,7 +63,7 @@ class PanelApp(App[None]):
     def __init__(self, history: History, *, ascii_only: bool = False) -> None:
         super().__init__()
         self.history = history
-        self.panel = ComparePanel(glyphs=ASCII if ascii_only else UNICODE, ascii_only=ascii_only)
+        self.panel = ComparePanel(glyphs=ASCII if ascii_only else UNICODE)
         self.sent: list[Any] = []
         self.copied = ""
 
