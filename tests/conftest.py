@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
 TEST_DATA_VARIABLE = "LOGREG_TUI_TEST_DATA"
+
+
+def pytest_sessionstart() -> None:
+    """Collect no garbage while modules are loaded: there is none."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking through all of torch again and again, as the program does."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,10 @@ class Experiment:
         try:
             yield
         except OSError as error:
-            raise WriteError(f"cannot write {str(self.directory / name)!r}: {reason(error)}") from error
+            # Of a directory that is gone the system says no more than "No such file or directory".
+            is_gone = isinstance(error, FileNotFoundError) and not self.directory.exists()
+            cause = "its directory was deleted" if is_gone else reason(error)
+            raise WriteError(f"cannot write {str(self.directory / name)!r}: {cause}") from error
 
     @property
     def lengths(self) -> dict[str, int]:

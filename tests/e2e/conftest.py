@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -55,16 +57,25 @@ def command(tmp_path: Path, environment: dict[str, str]) -> Command:
 
 @pytest.fixture(scope="session")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory, data_dir: str) -> Uninterrupted:
-    """Return the figures of a training that nothing happens to; the same words are trained once."""
-    known: dict[tuple[str, ...], list[str]] = {}
+    """Return the figures of a training that nothing happens to.
+
+    The same words are trained once, also where several workers of xdist ask for them.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
     environment = {**os.environ, "LOGREG_TUI_DATA_DIR": data_dir}
 
     def train(*words: str) -> list[str]:
-        if words not in known:
-            folder = tmp_path_factory.mktemp("uninterrupted")
-            command = [COMMAND, "train", *words]
-            subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
-            known[words] = figures(experiments(folder)[0])
-        return known[words]
+        folder = shared / f"uninterrupted-{sha256(repr(words).encode()).hexdigest()[:16]}"
+        folder.mkdir(exist_ok=True)
+        result = folder / "figures"
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not result.exists():
+                command = [COMMAND, "train", *words]
+                subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
+                result.write_text("\n".join(figures(experiments(folder)[0])))
+        return result.read_text().splitlines()
 
     return train

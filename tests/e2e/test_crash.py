@@ -29,7 +29,7 @@ from helpers.running import (
 )
 from helpers.terminal import Terminal
 
-KILLS_PER_CHAIN = 8
+KILLS_PER_CHAIN = 5
 MOST_ROWS_BETWEEN_KILLS = 80
 """So few that the kills of a chain are over before its training is."""
 

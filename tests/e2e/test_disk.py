@@ -77,10 +77,12 @@ class ReadOnly:
 
 
 class Deleted:
-    says = "it was deleted"
+    says = "was deleted"
 
     def befall(self, directory: Path) -> None:
-        shutil.rmtree(directory)
+        # Again where a checkpoint was just being written into it.
+        while directory.exists():
+            shutil.rmtree(directory, ignore_errors=True)
 
     def mend(self, directory: Path) -> None:
         pass

@@ -192,7 +192,11 @@ def test_a_process_without_a_screen_hands_over_to_the_one_that_resumes(
         terminal.hang_up()
         wait_for_event(directory, "detached")
         with background(tmp_path, environment, "resume", "--no-screen", str(directory)) as heir:
-            assert terminal.process.wait(DEADLINE_S) == 0
+            wait_until(
+                lambda: terminal.process.poll() is not None,
+                lambda: f"the end of the first; the second said\n{(tmp_path / 'err').read_text()}",
+            )
+            assert terminal.process.returncode == 0
             wait_for_event(directory, "experiment_resumed")
             wait_for_rows(directory, max(len(expected), row_count(directory) + 10))
             heir.send_signal(signal.SIGTERM)

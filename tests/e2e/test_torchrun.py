@@ -34,6 +34,9 @@ from logreg_tui.core.session.follow import follow_experiment
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.requests import Control, Leave
 
+# On one worker of xdist: they share their trainings, and two or three processes each keep a machine busy.
+pytestmark = pytest.mark.xdist_group("torchrun")
+
 TRAINING = ("--device", "cpu", "--lr", "0.1", "--report-every", "50")
 GRID = (*TRAINING, "--head", "sigmoid", "logits", "--l2", "0.001", "0.1", "--epochs", "1000")
 """Four runs, 404 rows."""

@@ -3,7 +3,7 @@
     PYTHONPATH=tests python -m helpers.bytes_per_second [--size 120x40] [--seconds 40] [--paused] [-- options]
 
 Opens the installed `logreg-tui` in a pseudo-terminal, in an empty folder of its own, waits until it
-has trained for six seconds (with `--paused` until it has paused, by the space key), and counts for so
+has trained for four seconds (with `--paused` until it has paused, by the space key), and counts for so
 many seconds. Prints the bytes sent before that, then those of every second, their median, mean, 95th
 percentile and total. The default run trains on what `--dataset auto` finds; to count with MNIST:
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 20
 """Rows after which the screen is complete: the first ones still widen its figures."""
-SETTLED_S = 6.0
+SETTLED_S = 4.0
 """Training after which the axis of epochs grows rarely: it does with every doubling of this time."""
 REST_S = 2.0
 """Seconds without a byte after which the screen has said all it has to say."""

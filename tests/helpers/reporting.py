@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
+from helpers import experiments
 from logreg_tui.core.report import figures
 from logreg_tui.core.report.write import write_report
-from logreg_tui.core.session.start import run_experiment
-from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
-from logreg_tui.core.training.events import ExperimentStarted
-from logreg_tui.core.training.requests import Control
+from logreg_tui.core.settings import RunSettings, Schedule, grid
 
 HEADINGS = [
     "# Logistic regression on digits: what a sigmoid before the cross entropy does",
@@ -31,10 +29,7 @@ HEADINGS = [
 
 
 def trained(runs_dir: Path, runs: tuple[RunSettings, ...], **settings: Any) -> Path:  # noqa: ANN401
-    values = {"dataset": "digits", "device": "cpu", "epochs": 30, "report_every": 10}
-    asked = ExperimentSettings(runs=runs, runs_dir=str(runs_dir), **{**values, **settings})
-    happenings = list(run_experiment(asked, Control(), lambda text: None))
-    return next(Path(event.directory) for event in happenings if isinstance(event, ExperimentStarted))
+    return experiments.trained(runs_dir, runs, **{"epochs": 30, "report_every": 10, **settings})
 
 
 def both_heads(runs_dir: Path) -> Path:

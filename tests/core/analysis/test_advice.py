@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from helpers.telling import logged, started_history
+from helpers.records import history_of, row
 
 from logreg_tui.core.analysis.advice import advise
 from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis, diagnose
@@ -29,7 +29,7 @@ def diagnosed(
 ) -> RunDiagnosis:
     """Return a run in the middle of a calm training, of which nothing need be said."""
     settings = RunSettings(head, 0.0)
-    last = logged(1, 4000, train_loss=train, test_loss=test, settings=settings)
+    last = row(1, 4000, train_loss=train, test_loss=test, settings=settings)
     calm = RunDiagnosis(
         settings,
         "training",
@@ -101,13 +101,13 @@ def test_evidence_names_the_figures() -> None:
 
 
 def test_rows_before_a_knob_was_turned_do_not_count() -> None:
-    history = started_history(1)
-    history.apply(logged(1, 0, train_loss=2.5, test_loss=0.1))
+    history = history_of()
+    history.apply(row(1, 0, train_loss=2.5, test_loss=0.1))
     history.apply(events.SettingChanged(5, 1, 5, "head", SIGMOID, LOGITS))
     for epoch in range(10, 100, 10):
-        history.apply(logged(1, epoch, train_loss=5 - epoch / 100, test_loss=5))
+        history.apply(row(1, epoch, train_loss=5 - epoch / 100, test_loss=5))
     history.apply(events.SettingChanged(95, 1, 95, "l2", 0.001, 0.0))
-    history.apply(logged(1, 100, train_loss=3, test_loss=4))
+    history.apply(row(1, 100, train_loss=3, test_loss=4))
     made = diagnose(history.runs[1], 10, "raw", None, "DIR")
     assert made is not None
     assert made.first_loss == 4.9
@@ -116,8 +116,8 @@ def test_rows_before_a_knob_was_turned_do_not_count() -> None:
 
 
 def test_a_knob_turned_after_the_last_row_leaves_the_last_row() -> None:
-    history = started_history(1)
-    history.apply(logged(1, 10, train_loss=2.5))
+    history = history_of()
+    history.apply(row(1, 10, train_loss=2.5))
     history.apply(events.SettingChanged(15, 1, 15, "l2", 0.001, 0.0))
     made = diagnose(history.runs[1], 10, None, None, "DIR")
     assert made is not None
@@ -125,4 +125,4 @@ def test_a_knob_turned_after_the_last_row_leaves_the_last_row() -> None:
 
 
 def test_without_rows_nothing_is_known() -> None:
-    assert diagnose(started_history(1).runs[1], 10, None, None, "DIR") is None
+    assert diagnose(history_of().runs[1], 10, None, None, "DIR") is None

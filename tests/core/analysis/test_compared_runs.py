@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.configs import config_of
+from helpers.experiments import write_experiment
+from helpers.records import history_of, row
 
 from logreg_tui.core.analysis.compared_runs import (
     ComparedRun,
@@ -21,33 +22,18 @@ from logreg_tui.core.analysis.compared_runs import (
 from logreg_tui.core.analysis.comparison import ComparisonRow
 from logreg_tui.core.analysis.comparison_columns import cell_text
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.event_log import to_record
-from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
+from logreg_tui.core.experiment.metrics import csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 
 
 def row_at(run: int, epoch: int, accuracy: float, loss: float = 1.5) -> events.RowLogged:
-    return events.RowLogged(
-        step=epoch, run=run, epoch=epoch, elapsed_s=epoch / 50, head="sigmoid", l2=0.001, learning_rate=0.01,
-        train_loss=loss, l2_penalty=0.25, test_loss=loss + 0.125, train_accuracy=0.9,
-        test_accuracy=accuracy, is_report=False,
-    )  # fmt: skip
+    return row(run, epoch, train_loss=loss, l2_penalty=0.25, test_accuracy=accuracy)
 
 
 def begun(*happenings: events.Event, directory: str = "/nowhere/a") -> History:
-    history = History()
-    history.apply(
-        events.ExperimentStarted(
-            0, directory, "mnist", 60_000, 10_000, 784, 10, (28, 28), "cpu", 100, 10, 100
-        )
-    )
-    history.apply(events.RunStarted(0, 1, RunSettings(), 100))
-    for event in happenings:
-        history.apply(event)
-    return history
+    return history_of(*happenings, directory=directory, epochs=100)
 
 
 def reader_of(history: History) -> RunReader:
@@ -137,20 +123,16 @@ def test_a_knob_that_was_turned_is_remembered() -> None:
 # Out of a directory
 
 
-def write_experiment(
+def written(
     directory: Path,
     rows: Iterable[events.RowLogged],
     happenings: Iterable[events.Event] = (),
     runs: tuple[RunSettings, ...] = (RunSettings(),),
 ) -> Path:
-    directory.mkdir(parents=True)
     settings = ExperimentSettings(runs=runs, dataset="mnist", pixels="unit", epochs=100)
-    write_config(directory, config_of(settings, fingerprint="e" * 64, test_samples=10_000))
-    (directory / "metrics.csv").write_text(CSV_HEADER + "".join(map(csv_line, rows)))
     starts = [events.RunStarted(0, number, run, 100) for number, run in enumerate(runs, 1)]
-    lines = [json.dumps({"time": "", **(to_record(event) or {})}) for event in [*starts, *happenings]]
-    (directory / "events.jsonl").write_text("".join(line + "\n" for line in lines))
-    return directory
+    data = {"fingerprint": "e" * 64, "test_samples": 10_000}
+    return write_experiment(directory, settings, rows, [*starts, *happenings], **data)
 
 
 def test_a_directory_gives_what_the_training_gave(tmp_path: Path) -> None:
@@ -163,7 +145,7 @@ def test_a_directory_gives_what_the_training_gave(tmp_path: Path) -> None:
         events.RunEnded(20, 2, 20, "finished"),
         events.ExperimentEnded(20, "finished"),
     ]
-    directory = write_experiment(tmp_path / "x", rows, happenings, runs)
+    directory = written(tmp_path / "x", rows, happenings, runs)
     history = begun(second, *rows, *happenings, directory=str(directory))
     found = read_runs(directory)
     assert found == reader_of(history).read(history)
@@ -172,18 +154,18 @@ def test_a_directory_gives_what_the_training_gave(tmp_path: Path) -> None:
 
 
 def test_a_row_that_is_still_being_written_does_not_count(tmp_path: Path) -> None:
-    directory = write_experiment(tmp_path / "x", [row_at(1, 0, 0.5)])
+    directory = written(tmp_path / "x", [row_at(1, 0, 0.5)])
     with (directory / "metrics.csv").open("a") as file:
         file.write(csv_line(row_at(1, 10, 0.875))[:-3])
     assert read_runs(directory)[0].test_accuracy == 0.5
 
 
 def test_an_experiment_that_nobody_trains_was_interrupted(tmp_path: Path) -> None:
-    assert read_runs(write_experiment(tmp_path / "x", [row_at(1, 0, 0.5)]))[0].state == "interrupted"
+    assert read_runs(written(tmp_path / "x", [row_at(1, 0, 0.5)]))[0].state == "interrupted"
 
 
 def test_runs_that_events_jsonl_has_lost_are_those_of_config_json(tmp_path: Path) -> None:
-    directory = write_experiment(tmp_path / "x", [row_at(1, 0, 0.5)])
+    directory = written(tmp_path / "x", [row_at(1, 0, 0.5)])
     (directory / "events.jsonl").write_text("no json\n")
     assert [run.test_accuracy for run in read_runs(directory)] == [0.5]
 
@@ -223,7 +205,7 @@ def edit_dataset(name: str, value: object) -> Callable[[Path], object]:
 def test_a_damaged_directory_is_named_in_one_line(
     tmp_path: Path, damage: Callable[[Path], object], named: str
 ) -> None:
-    directory = write_experiment(tmp_path / "x", [row_at(1, 0, 0.5)])
+    directory = written(tmp_path / "x", [row_at(1, 0, 0.5)])
     damage(directory)
     with pytest.raises(UserError) as caught:
         read_runs(directory)

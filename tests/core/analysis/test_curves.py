@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.configs import config_of
+from helpers.experiments import write_experiment
+from helpers.records import row
 
 from logreg_tui.core.analysis.curves import Curve, limits, needs_log, read_curves
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.event_log import to_record
-from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import Mark
@@ -23,13 +20,7 @@ from logreg_tui.core.training.history import Mark
 SIGMOID_AND_LOGITS = (RunSettings(), RunSettings("logits"))
 
 
-def row(run: int, epoch: int, loss: float, head: str = "sigmoid") -> events.RowLogged:
-    return events.RowLogged(
-        epoch, run, epoch, epoch / 50, head, 0.001, 0.01, loss, 0.0, loss + 0.5, 0.75, 0.5, False
-    )
-
-
-def write_experiment(
+def trained(
     directory: Path,
     runs: Sequence[RunSettings] = SIGMOID_AND_LOGITS,
     losses: Iterable[float] = (2.5, 1.75),
@@ -37,14 +28,13 @@ def write_experiment(
     classes: object = 10,
 ) -> Path:
     """Write an experiment whose runs all have these train losses, a row every 10 epochs."""
-    directory.mkdir(parents=True)
     settings = ExperimentSettings(runs=tuple(runs), dataset="mnist", epochs=100)
-    write_config(directory, config_of(settings, classes=classes))
-    rows = [row(run, 10 * at, loss) for at, loss in enumerate(losses) for run in range(1, len(runs) + 1)]
-    (directory / "metrics.csv").write_text(CSV_HEADER + "".join(map(csv_line, rows)))
-    lines = [json.dumps({"time": "", **(to_record(event) or {})}) for event in happenings]
-    (directory / "events.jsonl").write_text("".join(line + "\n" for line in lines))
-    return directory
+    rows = [
+        row(run, 10 * at, train_loss=loss, test_loss=loss + 0.5, train_accuracy=0.75, test_accuracy=0.5)
+        for at, loss in enumerate(losses)
+        for run in range(1, len(runs) + 1)
+    ]
+    return write_experiment(directory, settings, rows, happenings, classes=classes)
 
 
 def curve(
@@ -58,7 +48,7 @@ def curve(
 
 
 def test_curves_hold_the_rows_of_every_run(tmp_path: Path) -> None:
-    first, second = read_curves([write_experiment(tmp_path / "x")])
+    first, second = read_curves([trained(tmp_path / "x")])
     assert (first.label, second.label, first.head, second.head) == ("sigmoid", "logits", "sigmoid", "logits")
     assert (first.epochs.tolist(), first.train.tolist(), first.test.tolist()) == (
         [0, 10],
@@ -71,7 +61,7 @@ def test_curves_hold_the_rows_of_every_run(tmp_path: Path) -> None:
 
 
 def test_accuracies_can_be_read_instead(tmp_path: Path) -> None:
-    first = read_curves([write_experiment(tmp_path / "x")], "accuracy")[0]
+    first = read_curves([trained(tmp_path / "x")], "accuracy")[0]
     assert (first.train.tolist(), first.test.tolist()) == ([0.75, 0.75], [0.5, 0.5])
 
 
@@ -94,29 +84,29 @@ def test_accuracies_can_be_read_instead(tmp_path: Path) -> None:
 def test_labels_say_what_tells_the_runs_apart(
     tmp_path: Path, runs: Sequence[RunSettings], labels: list[str]
 ) -> None:
-    assert [each.label for each in read_curves([write_experiment(tmp_path / "x", runs)])] == labels
+    assert [each.label for each in read_curves([trained(tmp_path / "x", runs)])] == labels
 
 
 def test_experiments_are_named_where_their_runs_are_alike(tmp_path: Path) -> None:
     one, other = (
-        write_experiment(tmp_path / "a", SIGMOID_AND_LOGITS),
-        write_experiment(tmp_path / "b", [RunSettings()]),
+        trained(tmp_path / "a", SIGMOID_AND_LOGITS),
+        trained(tmp_path / "b", [RunSettings()]),
     )
     assert [each.label for each in read_curves([one, other])] == ["sigmoid, a", "logits", "sigmoid, b"]
 
 
 def test_experiments_of_the_same_name_are_numbered(tmp_path: Path) -> None:
-    both = [write_experiment(tmp_path / folder / "x", [RunSettings()]) for folder in "ab"]
+    both = [trained(tmp_path / folder / "x", [RunSettings()]) for folder in "ab"]
     assert [each.label for each in read_curves(both)] == ["sigmoid, no. 1", "sigmoid, no. 2"]
 
 
 def test_a_directory_given_twice_counts_once(tmp_path: Path) -> None:
-    first = write_experiment(tmp_path / "a")
-    assert len(read_curves([first, write_experiment(tmp_path / "b"), tmp_path / "b" / ".." / "a"])) == 4
+    first = trained(tmp_path / "a")
+    assert len(read_curves([first, trained(tmp_path / "b"), tmp_path / "b" / ".." / "a"])) == 4
 
 
 def test_names_in_labels_are_inert_and_short(tmp_path: Path) -> None:
-    both = [write_experiment(tmp_path / ("\x1b[2J" + mark * 100), [RunSettings()]) for mark in "ab"]
+    both = [trained(tmp_path / ("\x1b[2J" + mark * 100), [RunSettings()]) for mark in "ab"]
     labels = [each.label for each in read_curves(both)]
     assert all(label.isprintable() and len(label) < 70 for label in labels)
     assert labels[0] != labels[1]
@@ -129,17 +119,17 @@ def test_what_is_no_experiment_is_an_error(tmp_path: Path) -> None:
 
 def test_an_experiment_without_rows_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="x' has no rows yet: let it train first"):
-        read_curves([write_experiment(tmp_path / "x", losses=())])
+        read_curves([trained(tmp_path / "x", losses=())])
 
 
 @pytest.mark.parametrize("classes", [None, "10", 1, 10**9, True])
 def test_a_number_of_classes_that_cannot_be_is_an_error(tmp_path: Path, classes: object) -> None:
     with pytest.raises(UserError, match="config.json' is damaged"):
-        read_curves([write_experiment(tmp_path / "x", classes=classes)])
+        read_curves([trained(tmp_path / "x", classes=classes)])
 
 
 def test_a_missing_metrics_file_is_an_error(tmp_path: Path) -> None:
-    (write_experiment(tmp_path / "x") / "metrics.csv").unlink()
+    (trained(tmp_path / "x") / "metrics.csv").unlink()
     with pytest.raises(UserError, match="cannot read metrics.csv"):
         read_curves([tmp_path / "x"])
 
@@ -150,7 +140,7 @@ def test_what_happened_to_a_run_comes_along(tmp_path: Path) -> None:
         events.RunDiverged(20, 1, 20, "train_loss is nan"),
     ]
     losses = (2.5, 1.75, math.nan)
-    (found,) = read_curves([write_experiment(tmp_path / "x", [RunSettings()], losses, happenings)])
+    (found,) = read_curves([trained(tmp_path / "x", [RunSettings()], losses, happenings)])
     assert found.diverged_at == 20
     assert [mark.text for mark in found.knobs] == ["sigmoid → logits"]
     assert found.head == "logits"

@@ -6,18 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from helpers.telling import logged, started_history
+from helpers.records import history_of, row
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED, STALLS, alarms, plateau_of
+from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 
 
 def trained(loss: Callable[[int], float], epochs: int, *, every: int = 10) -> History:
     """Return a history with one run whose train loss is a function of the epoch."""
-    history = started_history(1)
+    history = history_of()
     for epoch in range(0, epochs + 1, every):
-        history.apply(logged(1, epoch, train_loss=loss(epoch)))
+        history.apply(row(1, epoch, train_loss=loss(epoch)))
     return history
 
 
@@ -63,17 +64,17 @@ def test_a_turned_knob_begins_anew() -> None:
     history.apply(events.SettingChanged(3000, 1, 3000, "l2", 0.001, 0.0))
     assert plateau_of(history.runs[1]) is None
     for epoch in range(3010, 5020, 10):
-        history.apply(logged(1, epoch, train_loss=1.5))
+        history.apply(row(1, epoch, train_loss=1.5))
     plateau = plateau_of(history.runs[1])
     assert plateau is not None
     assert plateau.since == 3010
 
 
 def test_alarms_are_told_newest_first() -> None:
-    history = started_history(3)
+    history = history_of(runs=[RunSettings()] * 3)
     for epoch in range(0, 3010, 10):
         for run in (1, 2, 3):
-            history.apply(logged(run, epoch, train_loss=1.5 if run == 1 else 5 - epoch / 1000))
+            history.apply(row(run, epoch, train_loss=1.5 if run == 1 else 5 - epoch / 1000))
     history.apply(events.RunDiverged(3010, 2, 3010, "train_loss is nan"))
     first, second = alarms(history)
     assert (first.run, first.kind, first.epoch, first.cause) == (2, DIVERGED, 3010, "train_loss is nan")
@@ -89,10 +90,10 @@ def test_a_run_that_has_ended_does_not_stall() -> None:
 def test_an_alarm_is_the_same_one_until_a_knob_is_turned() -> None:
     history = trained(lambda epoch: 1.5 - epoch * 1e-8, 3000)
     keys: list[Any] = [alarms(history)[0].key]
-    history.apply(logged(1, 3010, train_loss=1.4999))
+    history.apply(row(1, 3010, train_loss=1.4999))
     keys.append(alarms(history)[0].key)
     history.apply(events.SettingChanged(3010, 1, 3010, "l2", 0.001, 0.0))
     for epoch in range(3020, 6030, 10):
-        history.apply(logged(1, epoch, train_loss=1.5))
+        history.apply(row(1, epoch, train_loss=1.5))
     keys.append(alarms(history)[0].key)
     assert keys[0] == keys[1] != keys[2]

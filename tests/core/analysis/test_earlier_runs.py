@@ -8,27 +8,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.configs import config_of
+from helpers.experiments import write_experiment
 
 from logreg_tui.core.analysis import earlier_runs as underlay
 from logreg_tui.core.analysis.earlier_runs import POINTS, earlier_runs
-from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.metrics import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings
 
 
 def experiment(folder: Path, name: str, runs: int = 1, rows: int = 3, data: str = "same") -> Path:
     """Write an experiment whose run number n ends with a test loss of n."""
-    directory = folder / name
-    directory.mkdir()
-    write_config(directory, config_of(ExperimentSettings(), fingerprint=data))
     lines = [
-        f"{run},{10 * at},{at / 4},sigmoid,0,0.1,{run + 0.5 + 1 / (at + 1)},0,{run},0.8,0.9\n"
+        f"{run},{10 * at},{at / 4},sigmoid,0,0.1,{run + 0.5 + 1 / (at + 1)},0,{run},0.8,0.9"
         for at in range(rows)
         for run in range(1, runs + 1)
     ]
-    (directory / "metrics.csv").write_text(CSV_HEADER + "".join(lines))
-    return directory
+    return write_experiment(folder / name, ExperimentSettings(), lines, fingerprint=data)
 
 
 @pytest.fixture

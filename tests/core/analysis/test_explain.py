@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from helpers.telling import logged
+from helpers.records import row
 
 from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis
 from logreg_tui.core.analysis.explain import explain
@@ -21,7 +21,7 @@ def explained(head: str, loss: float, facts: HeadFacts | None, **changes: Any) -
         "first_loss": 2.3812, "recent": (1.6, 1.59, 1.58), "recent_accuracies": (0.9,),
         "lowest": Lowest(1000, loss, loss), **changes
     }  # fmt: skip
-    last = logged(1, 1000, train_loss=loss, test_loss=loss + 0.005, l2_penalty=0.0032, settings=settings)
+    last = row(1, 1000, train_loss=loss, test_loss=loss + 0.005, l2_penalty=0.0032, settings=settings)
     run = RunDiagnosis(settings, "training", 10_000, 10, last, facts=facts, **values)
     return "\n".join(f"{lead}. {text}" for lead, text in explain(run, "Run 1"))
 

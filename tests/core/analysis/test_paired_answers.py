@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.experiments import HEADS, trained
 from safetensors.numpy import load_file
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
@@ -17,31 +17,14 @@ from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.paired_answers import MOST_SAMPLES, TOLERANCE, contingency_table, pairs_of
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.experiment import saved_model
-from logreg_tui.core.session.start import run_experiment
-from logreg_tui.core.settings import ExperimentSettings, Schedule, grid
-from logreg_tui.core.training.events import ExperimentStarted
-from logreg_tui.core.training.requests import Control
 from logreg_tui.core.training.snapshots import ParametersSnapshot
-
-
-def train(runs_dir: Path, heads: Sequence[str], pixels: str) -> Path:
-    settings = ExperimentSettings(
-        runs=grid(heads, [0.001], [0.01], [0], Schedule()),
-        dataset="digits",
-        pixels=pixels,
-        device="cpu",
-        epochs=20,
-        runs_dir=str(runs_dir),
-    )
-    happenings = list(run_experiment(settings, Control(), lambda text: None))
-    return next(Path(event.directory) for event in happenings if isinstance(event, ExperimentStarted))
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[ComparedRun]:
     """Two runs on raw pixels, and one of another experiment on the same data with pixels in 0..1."""
     folder = tmp_path_factory.mktemp("runs")
-    directories = [train(folder, ["sigmoid", "logits"], "raw"), train(folder, ["logits"], "unit")]
+    directories = [trained(folder), trained(folder, HEADS[1:], pixels="unit")]
     return [run for directory in directories for run in read_runs(directory)]
 
 

@@ -7,27 +7,15 @@ import os
 from pathlib import Path
 
 import pytest
-from helpers.configs import config_of
+from helpers.experiments import write_experiment
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.listing import list_experiments, summarize
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training.requests import Control
 
-HEADER = (
-    "run,epoch,elapsed_s,head,l2,learning_rate,train_loss,l2_penalty,test_loss,train_accuracy,test_accuracy"
-)
-
-
-def make_experiment(folder: Path, rows: int = 2, tail: str = "") -> Path:
-    folder.mkdir(parents=True)
-    lines = [HEADER, *(f"1,{10 * n},0.5,sigmoid,0.001,0.01,2.3,0.1,2.4,0.1,0.1" for n in range(rows))]
-    (folder / "metrics.csv").write_text("\n".join(lines) + "\n" + tail)
-    write_config(folder, config_of(ExperimentSettings(dataset="digits")))
-    (folder / "events.jsonl").write_text("")
-    return folder
+SETTINGS = ExperimentSettings(dataset="digits")
 
 
 def record(event: str, **others: object) -> str:
@@ -46,7 +34,7 @@ def record(event: str, **others: object) -> str:
     ],
 )
 def test_the_state_of_an_experiment_nobody_trains(tmp_path: Path, happened: str, state: str) -> None:
-    folder = make_experiment(tmp_path / "a")
+    folder = write_experiment(tmp_path / "a", SETTINGS)
     (folder / "events.jsonl").write_text(happened)
     summary = summarize(folder)
     assert (summary.state, summary.rows, summary.dataset, summary.pid) == (state, 2, "digits", None)
@@ -64,11 +52,11 @@ def test_a_running_experiment_shows_its_process(tmp_path: Path) -> None:
 
 
 def test_folders_that_are_no_experiments_are_left_out_and_damaged_ones_named(tmp_path: Path) -> None:
-    make_experiment(tmp_path / "good")
+    write_experiment(tmp_path / "good", SETTINGS)
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    (make_experiment(tmp_path / "bad") / "config.json").write_text("{not json")
-    (make_experiment(tmp_path / ".new-1") / "config.json").write_text("{}")
+    (write_experiment(tmp_path / "bad", SETTINGS) / "config.json").write_text("{not json")
+    (write_experiment(tmp_path / ".new-1", SETTINGS) / "config.json").write_text("{}")
     assert [(found.directory.name, found.state) for found in list_experiments(tmp_path)] == [
         ("bad", "damaged"),
         ("good", "interrupted"),

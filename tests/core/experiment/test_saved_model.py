@@ -6,28 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.experiments import trained
 from safetensors.numpy import load_file
 
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.saved_model import SavedModel
-from logreg_tui.core.session.start import run_experiment
-from logreg_tui.core.settings import ExperimentSettings, Schedule, grid
-from logreg_tui.core.training.events import Event, ExperimentStarted
-from logreg_tui.core.training.requests import Control
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    settings = ExperimentSettings(
-        runs=grid(["sigmoid", "logits"], [0.001], [0.001], [0], Schedule()),
-        dataset="digits",
-        device="cpu",
-        epochs=20,
-        runs_dir=str(tmp_path),
-    )
-    happenings: list[Event] = list(run_experiment(settings, Control(), lambda text: None))
-    return next(Path(event.directory) for event in happenings if isinstance(event, ExperimentStarted))
+    return trained(tmp_path)
 
 
 def test_the_data_come_once_and_the_parameters_whenever_they_are_asked_for(directory: Path) -> None:

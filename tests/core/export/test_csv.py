@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.configs import config_of
+from helpers.experiments import write_experiment
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.export.rows import export_csv, join_csv
 from logreg_tui.core.settings import ExperimentSettings
 
@@ -18,11 +17,10 @@ HEADER = (
 
 
 def make_experiment(folder: Path, rows: int = 2, tail: str = "") -> Path:
-    folder.mkdir(parents=True)
-    lines = [HEADER, *(f"1,{10 * n},0.5,sigmoid,0.001,0.01,2.3,0.1,2.4,0.1,0.1" for n in range(rows))]
-    (folder / "metrics.csv").write_text("\n".join(lines) + "\n" + tail)
-    write_config(folder, config_of(ExperimentSettings(dataset="digits")))
-    (folder / "events.jsonl").write_text("")
+    lines = [f"1,{10 * n},0.5,sigmoid,0.001,0.01,2.3,0.1,2.4,0.1,0.1" for n in range(rows)]
+    write_experiment(folder, ExperimentSettings(dataset="digits"), lines)
+    with (folder / "metrics.csv").open("a") as file:
+        file.write(tail)
     return folder
 
 

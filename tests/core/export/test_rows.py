@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pandas
 import pytest
-from helpers.exported import DIVERGED, ROWS, SIGMOID, TURNED, make_experiment
+from helpers.experiments import DIVERGED, ROWS, SIGMOID, TURNED, make_experiment
 from pandas.api.types import is_float_dtype, is_integer_dtype
 
 from logreg_tui.core.errors import UserError

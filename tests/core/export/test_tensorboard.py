@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.exported import DIVERGED, JOINED, SIGMOID, STARTED, TURNED, make_experiment
+from helpers.experiments import DIVERGED, JOINED, SIGMOID, STARTED, TURNED, make_experiment
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.drawn import drawn
-from helpers.ended import EPOCHS, make_ended, record_event
+from helpers.experiments import EPOCHS, make_ended, record_event, trained
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -17,57 +17,47 @@ from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.saved_model import saved_parameters
 from logreg_tui.core.predict.predictor import newest_parameters, open_predictor
-from logreg_tui.core.session.start import run_experiment
-from logreg_tui.core.settings import PIXELS, ExperimentSettings, Schedule, grid
+from logreg_tui.core.settings import PIXELS
 from logreg_tui.core.training import events
-from logreg_tui.core.training.requests import Control
 
 WEIGHT = np.random.default_rng(0).normal(size=(10, 64))
 
 
 @pytest.fixture
-def trained(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     """An experiment of two runs that ended cleanly."""
-    settings = ExperimentSettings(
-        runs=grid(["sigmoid", "logits"], [0.001], [0.001], [0], Schedule()),
-        dataset="digits",
-        device="cpu",
-        epochs=15,
-        runs_dir=str(tmp_path),
-    )
-    list(run_experiment(settings, Control(), lambda text: None))
-    return next(tmp_path.iterdir())
+    return trained(tmp_path, epochs=15)
 
 
-def test_the_models_of_a_clean_end_are_what_the_checkpoint_holds(trained: Path) -> None:
-    found, saved = newest_parameters(trained), saved_parameters(trained)
+def test_the_models_of_a_clean_end_are_what_the_checkpoint_holds(directory: Path) -> None:
+    found, saved = newest_parameters(directory), saved_parameters(directory)
     for number, run in saved.items():
         assert (found[number].epoch, found[number].head, found[number].step) == (15, run.head, run.step)
         assert np.array_equal(found[number].weight, run.weight)
         assert np.array_equal(found[number].bias, run.bias)
     assert list(found) == list(saved) == [1, 2]
-    (trained / "checkpoint.pt").unlink()
-    assert list(newest_parameters(trained)) == [1, 2]
+    (directory / "checkpoint.pt").unlink()
+    assert list(newest_parameters(directory)) == [1, 2]
 
 
 @pytest.mark.parametrize("case", ["resumed", "stopped", "damaged", "missing", "without events"])
-def test_where_the_models_may_be_older_the_checkpoint_is_asked(case: str, trained: Path) -> None:
-    saved = saved_parameters(trained)
-    model = trained / "model-2.safetensors"
+def test_where_the_models_may_be_older_the_checkpoint_is_asked(case: str, directory: Path) -> None:
+    saved = saved_parameters(directory)
+    model = directory / "model-2.safetensors"
     if case == "resumed":
-        record_event(trained, events.ExperimentResumed(15, "host", 1))
+        record_event(directory, events.ExperimentResumed(15, "host", 1))
     elif case == "stopped":
-        record_event(trained, events.ExperimentEnded(15, "stopped"))
+        record_event(directory, events.ExperimentEnded(15, "stopped"))
     elif case == "damaged":
         model.write_bytes(b"no safetensors")
     elif case == "missing":
         model.unlink()
     else:
-        (trained / "events.jsonl").write_text("")
+        (directory / "events.jsonl").write_text("")
     # Older, as far as anybody can see: it must not be read.
     older = {"weight": saved[1].weight + 1, "bias": saved[1].bias}
-    save_file(older, trained / "model-1.safetensors")
-    assert np.array_equal(newest_parameters(trained)[1].weight, saved[1].weight)
+    save_file(older, directory / "model-1.safetensors")
+    assert np.array_equal(newest_parameters(directory)[1].weight, saved[1].weight)
 
 
 @pytest.mark.parametrize("pixels", PIXELS)

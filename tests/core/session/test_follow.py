@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from helpers.configs import config_of
+from helpers.experiments import config_of
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import Experiment

@@ -370,16 +370,17 @@ def test_on_the_screen_a_refused_write_waits_and_is_done_when_the_user_says_so(
     assert read_rows(directory)[-1]["l2"] == "0.5"
 
 
-def test_a_directory_deleted_while_training_is_written_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("epoch", [10, 20], ids=["before a row", "before a checkpoint"])
+def test_a_directory_deleted_while_training_is_written_anew(tmp_path: Path, epoch: int) -> None:
     control, refusals, directory = Control(), 0, tmp_path
     for event in run_experiment(settings(tmp_path), control, print, stays_open=True):
         if isinstance(event, events.ExperimentStarted):
             directory = Path(event.directory)
-        if isinstance(event, events.RowLogged) and event.epoch == 10:
+        if isinstance(event, events.RowLogged) and event.epoch == epoch:
             shutil.rmtree(directory)
         if isinstance(event, events.WriteRefused):
             refusals += 1
-            assert "deleted" in event.text
+            assert "was deleted" in event.text
             control.send(requests.Resume())
         if isinstance(event, events.AllRunsEnded):
             control.send(requests.Stop())

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from helpers import records
 
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
@@ -13,24 +14,13 @@ from logreg_tui.core.training.history import COLUMNS, Columns, History, Mark, de
 
 
 def row(run: int = 1, epoch: int = 0, *, is_report: bool = False, value: float = 1.0) -> events.RowLogged:
-    return events.RowLogged(
-        step=epoch,
-        run=run,
-        epoch=epoch,
-        elapsed_s=value,
-        head="sigmoid",
-        l2=0.001,
-        learning_rate=value,
-        train_loss=value,
-        l2_penalty=value,
-        test_loss=value,
-        train_accuracy=value,
-        test_accuracy=value,
-        is_report=is_report,
-    )
+    measured = ("train_loss", "l2_penalty", "test_loss", "train_accuracy", "test_accuracy")
+    values = dict.fromkeys(("elapsed_s", "learning_rate", *measured), value)
+    return records.row(run, epoch, is_report=is_report, **values)
 
 
 def history_of(*happenings: events.Event) -> History:
+    """Return a history that no experiment has begun yet."""
     history = History()
     for event in (events.RunStarted(0, 1, RunSettings(), 100), *happenings):
         history.apply(event)

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers.configs import config_of
 from helpers.driving import DEADLINE_S, Lab, running, wait_until
+from helpers.experiments import config_of
 from helpers.fake_training import Emit, FakeTraining, Finish
 
 from logreg_tui.core.experiment.directory import Experiment

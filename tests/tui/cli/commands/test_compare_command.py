@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.configs import config_of
+from helpers.experiments import config_of
 
 from logreg_tui.core.analysis import paired_answers as pairs
 from logreg_tui.core.analysis.comparison import ContingencyTable

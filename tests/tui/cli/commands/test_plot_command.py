@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from helpers.configs import config_of
+from helpers.experiments import config_of
 
 from logreg_tui.core.experiment.config import write_config
 from logreg_tui.core.experiment.event_log import to_record

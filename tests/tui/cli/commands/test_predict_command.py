@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.drawn import drawn
-from helpers.ended import make_ended
+from helpers.experiments import make_ended
 from PIL import Image
 
 from logreg_tui.core.predict.picture_file import read_picture

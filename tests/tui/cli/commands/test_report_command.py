@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import experiments
 
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
@@ -20,8 +21,7 @@ from logreg_tui.core.report.command_lines import command_again, command_for_both
 from logreg_tui.core.report.runs import read_experiments
 from logreg_tui.core.session import start as session
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
-from logreg_tui.core.training.events import ExperimentStarted, RowLogged
-from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.events import RowLogged
 from logreg_tui.tui.cli import main as cli
 from logreg_tui.tui.cli.commands.report import settings_of
 from logreg_tui.tui.cli.options import to_settings
@@ -149,11 +149,7 @@ def test_an_interrupted_training_tells_how_to_go_on(
 
 
 def trained(runs: tuple[RunSettings, ...], **settings: Any) -> Path:  # noqa: ANN401
-    asked = ExperimentSettings(
-        runs=runs, dataset="digits", device="cpu", **{"epochs": 3, "log_every": 7, **settings}
-    )
-    happenings = list(session.run_experiment(asked, Control(), lambda text: None))
-    return next(Path(event.directory) for event in happenings if isinstance(event, ExperimentStarted))
+    return experiments.trained(None, runs, **{"epochs": 3, "log_every": 7, **settings})
 
 
 def words_again(directory: Path) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.configs import config_of
 from helpers.driving import wait_until
+from helpers.experiments import config_of
 from sklearn.metrics import accuracy_score, confusion_matrix
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.configs import config_of
 from helpers.driving import wait_until
+from helpers.experiments import config_of
 from test_chart import decay, history
 from textual import events
 from textual.app import App, ComposeResult
