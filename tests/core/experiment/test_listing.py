@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.experiments import write_experiment
+from helpers.records import row
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.listing import list_experiments, summarize
@@ -34,7 +35,7 @@ def record(event: str, **others: object) -> str:
     ],
 )
 def test_the_state_of_an_experiment_nobody_trains(tmp_path: Path, happened: str, state: str) -> None:
-    folder = write_experiment(tmp_path / "a", SETTINGS)
+    folder = write_experiment(tmp_path / "a", SETTINGS, [row(epoch=0), row(epoch=10)])
     (folder / "events.jsonl").write_text(happened)
     summary = summarize(folder)
     assert (summary.state, summary.rows, summary.dataset, summary.pid) == (state, 2, "digits", None)
