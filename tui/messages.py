@@ -1,4 +1,4 @@
-"""What the worker thread tells the app; rows are not among it, the screen looks at History for them."""
+"""Messages of the training thread to the app; rows are not among them, History has those."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logreg_tui.core.training.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the command line prints and exits with once the screen is gone."""
+    """The line that the command prints once the screen is gone, and its exit status."""
 
     status: int
     """0, or the `exit_status` of a UserError, or 1 for an error nobody foresaw."""
@@ -20,7 +20,7 @@ class Outcome:
 
 
 class Preparing(Message):
-    """What is being prepared, in one line; a newer one takes its place."""
+    """A step of the preparation, in one line; a newer one takes its place."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

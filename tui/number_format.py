@@ -61,7 +61,7 @@ def duration(seconds: float | None) -> str:
 
 
 def shorten(text: str, width: int, dots: str) -> str:
-    """Return the text, its middle replaced by dots where it is longer than `width`."""
+    """Return the text, its middle replaced by dots if it is longer than `width`."""
     if len(text) <= width:
         return text
     kept = width - len(dots)
@@ -72,7 +72,7 @@ def shorten(text: str, width: int, dots: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """Return a path relative to the working directory where it is below it."""
+    """Return a path relative to the working directory if it is below it."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except (ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What the user asked for, as far as the training has not confirmed it: what the screen shows at once.
+"""Requests of the user that the training has not confirmed: the screen shows their effect at once.
 
 Several quick presses add up, because each starts from what was asked for last and not from what
 the trainer has echoed.
@@ -34,18 +34,18 @@ class PendingRequests:
 
     def set_head(self, run: RunHistory, head: str) -> None:
         """Ask for a head. Raises UsageError on an unknown one."""
-        self._wish(control.SetHead(run.number, head), run, "head", head)
+        self._ask(control.SetHead(run.number, head), run, "head", head)
 
     def set_l2(self, run: RunHistory, l2: float) -> None:
-        """Ask for a lambda. Raises UsageError where it is not finite or below 0."""
+        """Ask for a lambda. Raises UsageError if it is not finite or below 0."""
         before = self.settings(run).l2
-        self._wish(control.SetL2(run.number, l2), run, "l2", l2)
+        self._ask(control.SetL2(run.number, l2), run, "l2", l2)
         if before:
             self._last_l2[run.number] = before
 
     def set_learning_rate(self, run: RunHistory, rate: float) -> None:
-        """Ask for a learning rate. Raises UsageError where it is not finite and above 0."""
-        self._wish(control.SetLearningRate(run.number, rate), run, "learning_rate", rate)
+        """Ask for a learning rate. Raises UsageError if it is not finite and above 0."""
+        self._ask(control.SetLearningRate(run.number, rate), run, "learning_rate", rate)
 
     def last_l2(self, run: RunHistory) -> float:
         """Return the lambda to turn on again."""
@@ -78,12 +78,12 @@ class PendingRequests:
         """Ask to end a run."""
         self._inbox.send(control.EndRun(run.number))
 
-    def _wish(self, request: control.Request, run: RunHistory, name: str, value: object) -> None:
+    def _ask(self, request: control.Request, run: RunHistory, name: str, value: object) -> None:
         self._inbox.send(request)
         self._settings.setdefault(run.number, {})[name] = value
 
     def take(self, event: events.Event) -> None:
-        """Forget what this event confirms, refuses or makes pointless."""
+        """Forget the requests that an event confirms, refuses or makes pointless."""
         match event:
             case events.SettingChanged(run=run, name=name, new=new):
                 if self._settings.get(run, {}).get(name) == new:
@@ -110,4 +110,4 @@ _ANSWERS: dict[type[object], tuple[str, ...]] = {
     events.AllRunsEnded: (),
     events.ExperimentEnded: (),
 }
-"""The wishes that an event answers; none named: all."""
+"""The requested states that an event answers; none named: all."""

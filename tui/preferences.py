@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from logreg_tui.core.files import replace_file
+from logreg_tui.core.settings import PROGRAM
 
 FILE_NAME = "view.json"
 MOST_BYTES = 65_536
@@ -24,7 +25,7 @@ LOG_HEIGHTS = range(3, 41)
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How the user likes to look; the defaults are how the program starts the first time."""
+    """Choices of view; the defaults are those of the first start."""
 
     theme: str | None = None
     """Name of a theme, which this version may not have; None is the default one."""
@@ -33,9 +34,9 @@ class Preferences:
     log_x: bool = False
     log_y: bool = False
     by_seconds: bool = False
-    """Whether the x axis is in seconds rather than epochs."""
+    """True if the x axis is in seconds rather than epochs."""
     accuracy: bool = False
-    """Whether accuracy rather than loss is drawn."""
+    """True if accuracy rather than loss is drawn."""
     side_width: int | None = None
     """Cells of the column of runs and knobs, one of SIDE_WIDTHS; None is the style sheet's."""
     log_height: int | None = None
@@ -43,15 +44,15 @@ class Preferences:
 
 
 def preferences_path() -> Path:
-    """Return where they are kept."""
+    """Return the path of the file."""
     # Loaded when it is needed: it looks around in the system.
     from platformdirs import user_config_dir
 
-    return Path(user_config_dir("logreg-tui", appauthor=False)) / FILE_NAME
+    return Path(user_config_dir(PROGRAM, appauthor=False)) / FILE_NAME
 
 
 def load(path: Path | None = None) -> Preferences:
-    """Return what was saved, with the defaults in place of what is missing or impossible. Never raises."""
+    """Read the choices, with defaults in place of what is missing or impossible. Never raises."""
     try:
         with (path or preferences_path()).open("rb") as file:
             record = json.loads(file.read(MOST_BYTES))
@@ -64,7 +65,7 @@ def load(path: Path | None = None) -> Preferences:
 
 
 def save(preferences: Preferences, path: Path | None = None) -> None:
-    """Write them so that no other start meets half of a file; where that is refused, nothing happens."""
+    """Write them so that no other start meets half of a file; if that is refused, nothing happens."""
     text = json.dumps(asdict(preferences), indent=2) + "\n"
     with suppress(OSError, RuntimeError):
         target = path or preferences_path()

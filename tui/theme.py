@@ -1,4 +1,4 @@
-"""What the app looks like beyond its style sheet: glyphs, and rendering without colour."""
+"""Looks of the app beyond its style sheet: glyphs, and rendering without colour."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Glyphs:
 
     @property
     def is_ascii(self) -> bool:
-        """Whether the terminal shows ASCII alone."""
+        """True if the terminal shows ASCII alone."""
         return self is ASCII
 
     def shown(self, text: str) -> str:
@@ -109,7 +109,7 @@ class LineScrollBar(PlainScrollBar):
 
 
 def thumb_span(size: int, total: float, window: float, position: float) -> tuple[int, int]:
-    """Return the first and one past the last cell of a scroll bar's thumb; (0, 0) where all is in view."""
+    """Return the first and one past the last cell of a scroll bar's thumb; (0, 0) if all is in view."""
     if total <= window or not size:
         return 0, 0
     length = max(1, round(size * window / total))

@@ -20,7 +20,7 @@ from textual.filter import LineFilter, Monochrome
 from textual.screen import Screen
 
 from logreg_tui.core.hardware import Sampler
-from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.settings import PROGRAM, RunSettings
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control
 from logreg_tui.tui.actions import ACTIONS
@@ -41,7 +41,7 @@ QUIT_WITHIN_S = 2.0
 class LogRegApp(App[None]):
     """Starts a training, shows it, and tells it what the user wants."""
 
-    TITLE = "logreg-tui"
+    TITLE = PROGRAM
     CSS_PATH = Path(__file__).with_name("app.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+z", "suspend_process", show=False),
@@ -72,7 +72,7 @@ class LogRegApp(App[None]):
         preferences: Preferences | None = None,
         sampler: Sampler | None = None,
     ) -> None:
-        """Take how the user likes to look, None being not to remember it, and what samples the machine."""
+        """Without preferences nothing is remembered; without a sampler the machine is not shown."""
         super().__init__()
         self.sampler = sampler
         self.preferences = preferences or Preferences()
@@ -85,7 +85,7 @@ class LogRegApp(App[None]):
         self.defaults = defaults
         self.starts_paused = paused
         self.is_watching = watching
-        """Whether somebody else trains: then there is much to see and nothing to ask for."""
+        """True if another process trains: then there is nothing to ask for."""
         self.ascii_only = ascii_only
         self.glyphs = ASCII if ascii_only else UNICODE
         self.animation_level = "none"
@@ -110,7 +110,7 @@ class LogRegApp(App[None]):
 
     @property
     def outcome(self) -> Outcome:
-        """What the training came to; complete once the runner's thread has ended."""
+        """The end of the training; complete once the runner's thread has ended."""
         return self.runner.outcome
 
     def get_default_screen(self) -> Screen[None]:
@@ -152,7 +152,7 @@ class LogRegApp(App[None]):
 
     @on(TrainingEnded)
     def end_training(self, message: TrainingEnded) -> None:
-        """Leave where there is nothing to look at, else show how it ended."""
+        """Leave if there is nothing to look at, else show how it ended."""
         if self.history.experiment is None:
             self.exit(return_code=message.outcome.status)
         elif screen := self._main:

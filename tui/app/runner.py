@@ -38,7 +38,7 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
         self.outcome = Outcome(0, None)
         self.exception: Exception | None = None
-        """What ended the training, for whoever wants its traceback."""
+        """The error that ended the training, with its traceback."""
 
     def launch(self) -> None:
         """Start the thread, unless the app was asked to stop before its first frame.
@@ -107,7 +107,7 @@ class Runner:
 
 
 def outcome_of(error: Exception) -> Outcome:
-    """Return what an error that ended the training is to the user."""
+    """Return exit status and line for an error that ended the training."""
     text = " ".join(str(error).split())
     if isinstance(error, UserError):
         return Outcome(error.exit_status, text)

@@ -1,4 +1,4 @@
-"""What becomes of the app when its terminal goes away or a signal comes.
+"""The app's answers to signals and to the loss of its terminal.
 
 Textual has no handler for SIGHUP and SIGTERM: it would die at once, or, with SIGHUP ignored, spin
 on the end of its input. Here the screen ends and the training goes on to its end without one.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from logreg_tui.tui.app.app import LogRegApp
 
 GRACE_S = 1.0
-"""How long the app may take to close after its training, before the process ends over its head."""
+"""Seconds that the app may take to close after its training, before the process ends over its head."""
 
 
 class TerminalGone(Message):
@@ -36,7 +36,7 @@ class SignalHandlers:
     def __init__(self, app: LogRegApp) -> None:
         self._app = app
         self.is_gone = False
-        """Whether the terminal went away; the training is to be waited for then."""
+        """True if the terminal went away; the training is to be waited for then."""
         self.status = 0
         """128 plus the number of the signal that ended the app, or 0."""
 
@@ -74,7 +74,7 @@ class SignalHandlers:
         threading.Thread(target=self._app.post_message, args=(TerminalGone(),), daemon=True).start()
 
     def _end_after_training(self) -> None:
-        """End the process when the training is done, even where the screen hangs in a dead terminal."""
+        """End the process when the training is done, even if the screen hangs in a dead terminal."""
         self._app.runner.join()
         time.sleep(GRACE_S)
         os._exit(self.status or self._app.outcome.status)
@@ -90,7 +90,7 @@ def _cut_off_terminal() -> None:
 
 
 def _raise_on_hang_up() -> None:
-    """Send this process SIGHUP when its terminal hangs up: where nohup ignores it, the kernel does not."""
+    """Send this process SIGHUP when its terminal hangs up, which nohup does not keep away."""
     poll = select.poll()
     # Without events asked for, only a hang-up or an error is reported.
     poll.register(os.dup(0), 0)

@@ -17,7 +17,7 @@ from logreg_tui.tui.theme import Glyphs
 
 
 class ExportScreen(Dialog[None]):
-    """Asks for the path; an existing file needs a second enter; a failure keeps the dialog open."""
+    """A form for the path; an existing file needs a second enter; a failure keeps the dialog open."""
 
     @dataclass
     class Exported(Message):
@@ -60,7 +60,7 @@ class ExportScreen(Dialog[None]):
     @on(Input.Submitted, "#path")
     @on(Button.Pressed, "#submit")
     def submit(self) -> None:
-        """Export, after asking where a file is in the way."""
+        """Export, after a question if a file is in the way."""
         text = self.query_one("#path", Input).value.strip()
         if not text:
             self._say("give a path", is_wrong=True)

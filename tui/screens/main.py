@@ -1,4 +1,4 @@
-"""The main screen: what is on it, what the training and the controls say to it, and when it is painted."""
+"""The main screen: its widgets, its answers to the training and to the controls, and when it is painted."""
 
 from __future__ import annotations
 
@@ -107,12 +107,12 @@ class MainScreen(MainActions):
     # What the training says
 
     def show_preparation(self, text: str) -> None:
-        """Say what is being prepared."""
+        """Show the step of the preparation."""
         self.painter.note = text
         self.paint()
 
     def take_event(self, event: core_events.Event) -> None:
-        """Show what happened; History knows it already."""
+        """Show an event that History has taken in already."""
         self.pending.take(event)
         match event:
             case core_events.ExperimentStarted():
@@ -142,7 +142,7 @@ class MainScreen(MainActions):
             self.action_show_tab(self.context.preferences.tab - 1)
 
     def end_training(self, outcome: Outcome) -> None:
-        """Show that the training is over, and loudly why, where it failed."""
+        """Show that the training is over, and if it failed, loudly why."""
         self.is_over = True
         if outcome.error is not None:
             self.failure = outcome
@@ -162,7 +162,7 @@ class MainScreen(MainActions):
             self._glance()
 
     def _glance(self) -> None:
-        """Show what changes slowly: alarms, the machine, the accuracies in the list."""
+        """Show the slow changes: alarms, the machine, the accuracies in the list."""
         self._glance_at = self._clock()
         self.query_one(Banner).show(self.painter.view, can_restart=self.can("restart_slower"))
         # While nothing trains nothing is sent to the terminal.
@@ -174,7 +174,7 @@ class MainScreen(MainActions):
             run_list.select(self.selected_number)
 
     def paint(self) -> None:
-        """Show at once what an event or a key changed."""
+        """Show at once the change by an event or a key."""
         state = f"watching: {state_word(self.state)}" if self.context.is_watching else self.state
         self.query_one(HeaderLine).show(self.context.history.experiment, state, self.painter.is_frozen)
         self._show_runs()
@@ -215,7 +215,7 @@ class MainScreen(MainActions):
         self.call_after_refresh(self._after_resize)
 
     def on_screen_resume(self) -> None:
-        """Catch up with what changed under a dialog, the size of the terminal among it."""
+        """Catch up with changes under a dialog, the size of the terminal among them."""
         self.call_after_refresh(self._after_resize)
 
     def _after_resize(self) -> None:

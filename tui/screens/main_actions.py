@@ -52,7 +52,7 @@ class ScreenContext(Protocol):
     """Settings of a new run while no run is selected."""
     glyphs: Glyphs
     is_watching: bool
-    """Whether another process trains: then there is nothing to ask for."""
+    """True if another process trains: then there is nothing to ask for."""
     starts_paused: bool
     sampler: Sampler | None
 
@@ -68,7 +68,7 @@ class ScreenContext(Protocol):
 
 
 class MainActions(Screen[None]):
-    """What can be done and when; MainScreen puts the widgets on the screen and paints them."""
+    """The actions and their conditions; MainScreen puts the widgets on the screen and paints them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(action.binding for action in ACTIONS),
@@ -85,13 +85,13 @@ class MainActions(Screen[None]):
         self.tab = 0
         """The tab that is shown, from 0."""
         self.expects_run = False
-        """Whether a run was asked for, which is to be selected when it starts."""
+        """True if a run was asked for, which is to be selected when it starts."""
         self.failure: Outcome | None = None
         self.is_over = False
-        """Whether the training thread has ended."""
+        """True if the training thread has ended."""
 
     def paint(self) -> None:
-        """Show at once what changed."""
+        """Show all changes at once."""
         raise NotImplementedError
 
     @property
@@ -284,10 +284,7 @@ class MainActions(Screen[None]):
         self.query_one("#panels", ContentSwitcher).current = name
         self.query_one(TabLine).show(index)
         panel = self.query_one(f"#{name}", Panel)
-        if panel.can_focus and not isinstance(panel, LossChart):
-            panel.focus()
-        else:
-            self.query_one(RunList).focus()
+        (self.query_one(RunList) if isinstance(panel, LossChart) else panel).focus()
         self.refresh_bindings()
         # Once it has its size.
         self.call_after_refresh(self.painter.show_panel, name, self.selected_number)

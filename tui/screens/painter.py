@@ -1,4 +1,4 @@
-"""When and what the main screen draws: as little as shows the truth.
+"""The painting of the main screen: as little and as seldom as shows the truth.
 
 The screen calls `tick` on a timer and `paint` when a key or an event must show at once.
 """
@@ -32,7 +32,7 @@ MOVING = ("training", "stepping", "resuming", "pausing")
 
 @dataclass(frozen=True, slots=True)
 class Widgets:
-    """What is painted."""
+    """The widgets that are painted."""
 
     chart: LossChart
     panels: Mapping[str, Panel]
@@ -43,7 +43,7 @@ class Widgets:
 
 
 class Painter:
-    """Remembers what is on the screen and draws what differs from it."""
+    """Draws whatever differs from what is on the screen."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Painter:
         ask_for_parameters: Callable[[int], None],
     ) -> None:
         self.view = history
-        """What is shown: the live history, or a copy that stands still while the screen is frozen."""
+        """The live history, or a copy that stands still while the screen is frozen."""
         self.note = ""
-        """What is being prepared."""
+        """The step of the preparation, shown while there is no run."""
         self._live = history
         self._widgets = widgets
         self._clock = clock
@@ -73,11 +73,11 @@ class Painter:
         self._chart_rows = -1
         self._legend_rows = -1
         self._legend_at = -math.inf
-        self._chart_look_shown: tuple[object, ...] = ()
+        self._chart_state_shown: tuple[object, ...] = ()
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the view stands still."""
+        """True if the view stands still."""
         return self.view is not self._live
 
     def freeze(self, is_frozen: bool) -> None:
@@ -88,13 +88,13 @@ class Painter:
         """Draw another tab from now on."""
         self._panel = self._widgets.panels[name]
         self._panel_shown = None
-        self._chart_look_shown = ()
+        self._chart_state_shown = ()
         self._asked_at = -math.inf
         self._keep_parameters(selected)
         self._paint_panel(selected)
 
     def tick(self, state: str, selected: int | None) -> None:
-        """Draw what changed since the last time, as often as each part may."""
+        """Draw the changes since the last time, each part as often as it may."""
         if self._live.state in ("training", "stepping"):
             self._meter.add(self._clock(), self._live.step)
         else:
@@ -117,7 +117,7 @@ class Painter:
         self._widgets.log.show(self.view.reports)
         self._paint_lines(state, selected)
         # While it moves, new rows alone are left to the next tick: a key must not wait for a drawing.
-        if state not in MOVING or self._chart_look(selected) != self._chart_look_shown:
+        if state not in MOVING or self._chart_state(selected) != self._chart_state_shown:
             self._paint_panel(selected)
 
     def _run(self, selected: int | None) -> RunHistory | None:
@@ -127,23 +127,16 @@ class Painter:
         run = self._run(selected)
         self._figures_at = now
         if not self.is_frozen:
-            self._rate = self._rounded_rate()
+            rate = self._meter.rate
+            self._rate = None if rate is None else three_digits(rate)
         if run is None or self.view.experiment is None:
             self._figures = None
             return
-        self._left_s = self._time_left(run)
+        epochs_left = run.epochs - run.epoch_at(self.view.step)
+        self._left_s = epochs_left / self._rate if self._rate and run.is_training else None
         path = shown_path(f"{self.view.experiment.directory}/metrics.csv")
         self._figures = NewestRow(run.number, run.last, self.view.rows, path)
         self._widgets.knobs.show_rate(run.settings.learning_rate_at(run.epoch_at(self.view.step)))
-
-    def _rounded_rate(self) -> float | None:
-        rate = self._meter.rate
-        return None if rate is None else three_digits(rate)
-
-    def _time_left(self, run: RunHistory) -> float | None:
-        if not self._rate or not run.is_training:
-            return None
-        return (run.epochs - run.epoch_at(self.view.step)) / self._rate
 
     def _paint_lines(self, state: str, selected: int | None) -> None:
         self._lines_at = self._clock()
@@ -162,7 +155,7 @@ class Painter:
             self._widgets.status.show(progress, self._figures)
 
     def _keep_parameters(self, selected: int | None) -> None:
-        """Ask for the selected run's parameters where the panel shows them and they have changed."""
+        """Ask for the selected run's parameters if the panel shows them and they have changed."""
         run, now = self._run(selected), self._clock()
         if not self._panel.NEEDS_PARAMETERS or run is None or now - self._asked_at < PARAMETERS_REST_S:
             return
@@ -183,20 +176,20 @@ class Painter:
         if signature != self._panel_shown:
             self._panel.draw(self.view, selected)
             self._panel_shown, self._chart_at = signature, self._clock()
-            self._chart_look_shown = self._chart_look(selected)
+            self._chart_state_shown = self._chart_state(selected)
 
     def _paint_chart(self, selected: int | None, *, keeps_legend: bool) -> None:
-        rows, look = self.view.rows, self._chart_look(selected)
-        keeps_legend = keeps_legend and look == self._chart_look_shown
+        rows, state = self.view.rows, self._chart_state(selected)
+        keeps_legend = keeps_legend and state == self._chart_state_shown
         shown = self._chart_rows if keeps_legend else min(self._chart_rows, self._legend_rows)
-        if rows != shown or look != self._chart_look_shown:
+        if rows != shown or state != self._chart_state_shown:
             self._widgets.chart.draw(self.view, selected, keeps_legend=keeps_legend)
-            self._chart_rows, self._chart_look_shown, self._chart_at = rows, look, self._clock()
+            self._chart_rows, self._chart_state_shown, self._chart_at = rows, state, self._clock()
             if not keeps_legend:
                 self._legend_rows, self._legend_at = rows, self._chart_at
 
-    def _chart_look(self, selected: int | None) -> tuple[object, ...]:
-        """Return what the chart shows apart from the rows."""
+    def _chart_state(self, selected: int | None) -> tuple[object, ...]:
+        """Return all that the chart shows apart from the rows."""
         return (self.view, selected, *(len(run.marks) for run in self.view.runs.values()))
 
 

@@ -120,7 +120,7 @@ class NumberInput(Input):
         super().__init__(value, id=id, compact=True)
         self.cursor_blink = False
         self.shown = value
-        """What stands in it as long as the user types nothing."""
+        """The text as long as the user types nothing."""
 
     def show(self, value: str) -> None:
         """Set it from code; what the user is typing stays."""
@@ -129,7 +129,7 @@ class NumberInput(Input):
         self.shown = value
 
     def undo_typing(self) -> None:
-        """Put back what stood there."""
+        """Put back the text that was shown."""
         self.replace_value(self.shown)
 
     def replace_value(self, value: str) -> None:

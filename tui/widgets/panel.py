@@ -26,7 +26,7 @@ class Panel(Widget):
 
     TITLE: ClassVar[str]
     NEEDS_PARAMETERS: ClassVar[bool] = False
-    """Whether the painter is to keep `history.parameters` of the selected run fresh."""
+    """True if the painter is to keep `history.parameters` of the selected run fresh."""
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Its own keys and what they do, for the help."""
     last_draw_s = 0.0
@@ -38,7 +38,7 @@ class Panel(Widget):
 
         result: object
         for_parameters: object
-        """What it was done for: the ParametersSnapshot, so that late results can be told."""
+        """The ParametersSnapshot it was done for, so that late results can be told."""
 
     def draw(self, history: History, selected: int | None) -> None:
         """Show the history as it is now, run number `selected` being the one that is looked at."""
@@ -83,7 +83,7 @@ class LinePanel(LineView, Panel, can_focus=True):
             self.last_draw_s = perf_counter() - start
 
     def lines(self, width: int, height: int) -> Sequence[Strip]:
-        """Return what is shown, in at most `height` lines of at most `width` cells."""
+        """Return the panel's content: at most `height` lines of at most `width` cells."""
         raise NotImplementedError
 
 

@@ -35,7 +35,7 @@ class ScrollingLines(LineView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"scrolling--bar"}
     DEFAULT_CSS = "ScrollingLines > .scrolling--bar { color: $text-muted; }"
     FOLLOWS_END: ClassVar[bool] = False
-    """Whether the window starts at the end, and moves on with it as long as it is there."""
+    """True if the window starts at the end, and moves on with it as long as it is there."""
 
     def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
         super().__init__(glyphs=glyphs, id=id)
@@ -44,7 +44,7 @@ class ScrollingLines(LineView, can_focus=True):
 
     @property
     def is_following(self) -> bool:
-        """Whether the newest line is kept in view."""
+        """True if the newest line is kept in view."""
         return self._top is None
 
     def header(self) -> Sequence[Strip]:

@@ -1,1 +1,1 @@
-"""What surrounds the tabs: header, tab line, accuracy log, banner, status, footer."""
+"""The frame around the tabs: header, tab line, accuracy log, banner, status, footer."""

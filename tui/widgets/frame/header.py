@@ -1,4 +1,4 @@
-"""The first line: what is trained, on what, where it is kept, and the state."""
+"""The first line: dataset, device, directory and state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The footer, whose less important keys give way where the terminal is narrow."""
+"""The footer, whose less important keys give way in a narrow terminal."""
 
 from __future__ import annotations
 

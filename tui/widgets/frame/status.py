@@ -16,7 +16,7 @@ from logreg_tui.tui.widgets.spans import Span, width_of
 STATE_WIDTH = 9
 LEAST_BAR_WIDTH = 6
 WIDE_GAP = 25
-"""Cells after the state where there is room: the epoch stands below the chart."""
+"""Cells after the state if there is room: the epoch stands below the chart."""
 WIDE = 110
 MEDIUM = 72
 WIDE_LABELS = "  loss train ", "  test ", "  accuracy train ", "  test "

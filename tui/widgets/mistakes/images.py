@@ -46,7 +46,7 @@ class PageLayout:
     height: int
     """Cells of a picture; 0 if there is none."""
     is_beside: bool
-    """Whether the text stands at the right of its picture rather than below."""
+    """True if the text stands at the right of its picture rather than below."""
     across: int
     down: int
 

@@ -1,4 +1,4 @@
-"""The selected run's knobs: real controls that say what the user asks for, and change nothing themselves."""
+"""The selected run's knobs: controls that post the user's request, and change nothing themselves."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Knobs(Vertical):
         self._update("#seed", str(settings.seed))
 
     def show_rate(self, rate: float) -> None:
-        """Show the learning rate of now where it differs from the knob."""
+        """Show the learning rate of now if it differs from the knob."""
         text = f"{rate:.3g}"
         is_same = self._shown is None or text == f"{self._shown.learning_rate:.3g}"
         self._update("#rate-now", "" if is_same else f"now {text}")
@@ -147,7 +147,7 @@ class Knobs(Vertical):
             self.post_message(self.LearningRateEntered(self._run, value))
 
     def _parse(self, field: Input, check: Callable[[float], float]) -> float | None:
-        """Return what was newly typed into a field, or None where that is nothing or no such number."""
+        """Return the number newly typed into a field, or None if there is none or it is refused."""
         assert isinstance(field, NumberInput)
         if field.value == field.shown:
             self.show_error("")

@@ -1,4 +1,4 @@
-"""How many runs are arranged in the list: what differs first, grouped by what they share, filtered, pinned.
+"""The arrangement of many runs in the list: grouped by shared values, filtered, pinned.
 
 Pure functions: what is found here is drawn in `run_list.py`.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from logreg_tui.core.settings import RunSettings
 
 FEW = 4
-"""So many runs need no arrangement."""
+"""Up to this number, runs need no arrangement."""
 MOST_TIED = 2
 """More runs than this with the same accuracy are not marked as the best."""
 PINNED, OTHERS = "pinned", "others"
@@ -20,7 +20,7 @@ PINNED, OTHERS = "pinned", "others"
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """What the list shows of a run."""
+    """The facts of a run that the list shows."""
 
     number: int
     settings: RunSettings
@@ -31,14 +31,14 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What the runs below share."""
+    """Values that the runs below share."""
 
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """A run and what is to be said of it."""
+    """A run with the values that its line names."""
 
     run: RunLine
     words: tuple[str, ...]
@@ -48,7 +48,7 @@ class RunEntry:
 
 @dataclass(frozen=True, slots=True)
 class ValueFormat:
-    """How values are written."""
+    """The writing of values: long or short."""
 
     lambda_: str = "l2"
     number: Callable[[float], str] = "{:g}".format
@@ -68,10 +68,10 @@ class ValueFormat:
 
 
 def matcher(text: str) -> Callable[[RunLine], bool]:
-    """Return whether a run matches: all words, or the regular expression that stands as /.../.
+    """Return a test of runs by a filter: all words, or the regular expression that stands as /.../.
 
     A word with a `=`, such as `l2=0.001`, is one whole value; any other word may be part of one.
-    Case does not matter. Raises ValueError where the expression is none.
+    Case does not matter. Raises ValueError if the expression is none.
     """
     if text.startswith("/"):
         try:
@@ -110,7 +110,7 @@ def arrange(
     pinned: Collection[int],
     matches: Callable[[RunLine], bool],
 ) -> list[Heading | RunEntry]:
-    """Return the lines of the list: pinned runs, then those that match, under headings where that helps.
+    """Return the lines of the list: pinned runs, then those that match, under headings if that helps.
 
     `short` writes the lines that no heading relieves of any value.
     """
@@ -147,7 +147,7 @@ def _differing(values: list[dict[str, str]]) -> list[str]:
 
 
 def _best(runs: Sequence[RunLine]) -> float | None:
-    """Return the highest accuracy; None where nobody stands out."""
+    """Return the highest accuracy; None if no run stands out."""
     accuracies = [run.accuracy for run in runs if run.accuracy is not None]
     best = max(accuracies, default=None)
     return best if best is not None and accuracies.count(best) <= MOST_TIED else None

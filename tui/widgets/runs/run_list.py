@@ -78,7 +78,7 @@ class RunList(OptionList):
         self._show_title()
 
     def select(self, run: int) -> None:
-        """Highlight a run without telling anyone; none where the filter hides it."""
+        """Highlight a run without telling anyone; none if the filter hides it."""
         self._selected = run
         index = self._index_of(run)
         if self.highlighted != index:
@@ -98,7 +98,7 @@ class RunList(OptionList):
             self.post_message(self.Selected(self._selected))
 
     def render_line(self, y: int) -> Strip:
-        """Return one line; the highlighted one is reversed where colour cannot show it."""
+        """Return one line; the highlighted one is reversed if colour cannot show it."""
         strip = super().render_line(y)
         # Not in the style sheet: an option's own rendering drops `reverse`.
         is_marked = self.app.no_color and self.has_focus and self.scroll_offset.y + y == self.highlighted
@@ -141,7 +141,7 @@ class RunList(OptionList):
         event.prevent_default()
 
     def on_blur(self) -> None:
-        """What is typed now goes elsewhere."""
+        """End the typing of a filter: keys go elsewhere now."""
         self._is_typing = False
         self._show_title()
 

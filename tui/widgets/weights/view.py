@@ -43,7 +43,7 @@ class WeightsView:
     chosen: int
     """The class that the cursor is on."""
     is_enlarged: bool
-    """Whether that class alone is shown."""
+    """True if that class alone is shown."""
     has_focus: bool
 
 
