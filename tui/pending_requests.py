@@ -6,6 +6,7 @@ the trainer has echoed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -32,20 +33,13 @@ class PendingRequests:
         """Return the experiment's state, or the one it is on the way to."""
         return state if state == "preparing" else self._state or state
 
-    def set_head(self, run: RunHistory, head: str) -> None:
-        """Ask for a head. Raises UsageError on an unknown one."""
-        self._ask(control.SetHead(run.number, head), run, "head", head)
-
-    def set_l2(self, run: RunHistory, l2: float) -> None:
-        """Ask for a lambda. Raises UsageError if it is not finite or below 0."""
+    def change(self, run: RunHistory, name: str, value: str | float) -> None:
+        """Ask for another `head`, `l2` or `learning_rate`. Raises UsageError if the value is not possible."""
         before = self.settings(run).l2
-        self._ask(control.SetL2(run.number, l2), run, "l2", l2)
-        if before:
+        self._inbox.send(_SETTERS[name](run.number, value))
+        self._settings.setdefault(run.number, {})[name] = value
+        if name == "l2" and before:
             self._last_l2[run.number] = before
-
-    def set_learning_rate(self, run: RunHistory, rate: float) -> None:
-        """Ask for a learning rate. Raises UsageError if it is not finite and above 0."""
-        self._ask(control.SetLearningRate(run.number, rate), run, "learning_rate", rate)
 
     def last_l2(self, run: RunHistory) -> float:
         """Return the lambda to turn on again."""
@@ -78,10 +72,6 @@ class PendingRequests:
         """Ask to end a run."""
         self._inbox.send(control.EndRun(run.number))
 
-    def _ask(self, request: control.Request, run: RunHistory, name: str, value: object) -> None:
-        self._inbox.send(request)
-        self._settings.setdefault(run.number, {})[name] = value
-
     def take(self, event: events.Event) -> None:
         """Forget the requests that an event confirms, refuses or makes pointless."""
         match event:
@@ -94,14 +84,16 @@ class PendingRequests:
                 self._settings.clear()
                 self._state = None
             case _:
-                self._take_state(event)
-
-    def _take_state(self, event: events.Event) -> None:
-        answers = _ANSWERS.get(type(event))
-        if answers is not None and (not answers or self._state in answers):
-            self._state = None
+                answered = _ANSWERS.get(type(event))
+                if answered is not None and (not answered or self._state in answered):
+                    self._state = None
 
 
+_SETTERS: dict[str, Callable[[int, Any], control.Request]] = {
+    "head": control.SetHead,
+    "l2": control.SetL2,
+    "learning_rate": control.SetLearningRate,
+}
 _ANSWERS: dict[type[object], tuple[str, ...]] = {
     events.Paused: ("pausing",),
     events.Resumed: ("resuming",),

@@ -13,8 +13,8 @@ def test_a_request_holds_until_the_training_confirms_the_newest() -> None:
     inbox = Control()
     pending = PendingRequests(inbox)
     run = RunHistory(1, RunSettings(), 100, 0)
-    pending.set_l2(run, 0.01)
-    pending.set_l2(run, 0.1)
+    pending.change(run, "l2", 0.01)
+    pending.change(run, "l2", 0.1)
     pending.take(events.SettingChanged(5, 1, 5, "l2", 0.001, 0.01))
     assert pending.settings(run).l2 == 0.1
     pending.take(events.SettingChanged(5, 1, 5, "l2", 0.01, 0.1))
@@ -25,7 +25,7 @@ def test_a_request_holds_until_the_training_confirms_the_newest() -> None:
 def test_a_refusal_clears_what_is_pending() -> None:
     pending = PendingRequests(Control())
     run = RunHistory(1, RunSettings(), 100, 0)
-    pending.set_head(run, "logits")
+    pending.change(run, "head", "logits")
     pending.pause()
     pending.take(events.RequestRefused(5, "no"))
     assert pending.settings(run) == run.settings

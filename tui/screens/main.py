@@ -15,7 +15,8 @@ from logreg_tui.core.training import events as core_events
 from logreg_tui.core.training.snapshots import DatasetLoaded
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.pending_requests import PendingRequests
-from logreg_tui.tui.screens.main_actions import NEEDS, TABS, MainActions, ScreenContext
+from logreg_tui.tui.screens.context import ScreenContext
+from logreg_tui.tui.screens.main_actions import NEEDS, TABS, MainActions
 from logreg_tui.tui.screens.painter import MOVING, Painter, Widgets
 from logreg_tui.tui.theme import adapt_scroll_bar
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
@@ -62,8 +63,8 @@ class MainScreen(MainActions):
         yield Banner(glyphs=glyphs, id="banner")
         with Container(id="body"):
             with Container(id="chart"):
-                yield TabLine([title for _, title in TABS], id="tabs")
-                with ContentSwitcher(initial=TABS[0][0], id="panels"):
+                yield TabLine([name.title() for name in TABS], id="tabs")
+                with ContentSwitcher(initial=TABS[0], id="panels"):
                     yield LossChart(glyphs=glyphs, id="curves")
                     yield WeightsPanel(glyphs=glyphs, watching=is_watching, id="weights")
                     yield MistakesPanel(glyphs=glyphs, watching=is_watching, id="mistakes")
@@ -85,7 +86,7 @@ class MainScreen(MainActions):
         adapt_scroll_bar(self.query_one(RunList), self.context.glyphs)
         widgets = Widgets(
             self.query_one(LossChart),
-            {name: self.query_one(f"#{name}", Panel) for name, _ in TABS},
+            {name: self.query_one(f"#{name}", Panel) for name in TABS},
             self.query_one(AccuracyLog),
             self.query_one(StatusLines),
             self.query_one(Knobs),
@@ -245,22 +246,12 @@ class MainScreen(MainActions):
         self.selected_number = event.run
         self.paint()
 
-    @on(Knobs.HeadChosen)
-    def set_head(self, event: Knobs.HeadChosen) -> None:
-        self.pending.set_head(self.context.history.runs[event.run], event.head)
-        self.paint()
-
     @on(Knobs.L2Toggled)
     def switch_l2(self, event: Knobs.L2Toggled) -> None:
         run = self.context.history.runs[event.run]
         if event.on != bool(self.pending.settings(run).l2):
-            self.set_l2(run, self.pending.last_l2(run) if event.on else 0.0)
+            self.change(run, "l2", self.pending.last_l2(run) if event.on else 0.0)
 
-    @on(Knobs.L2Entered)
-    def enter_l2(self, event: Knobs.L2Entered) -> None:
-        self.set_l2(self.context.history.runs[event.run], event.l2)
-
-    @on(Knobs.LearningRateEntered)
-    def set_learning_rate(self, event: Knobs.LearningRateEntered) -> None:
-        self.pending.set_learning_rate(self.context.history.runs[event.run], event.rate)
-        self.paint()
+    @on(Knobs.Turned)
+    def turn_knob(self, event: Knobs.Turned) -> None:
+        self.change(self.context.history.runs[event.run], event.name, event.value)

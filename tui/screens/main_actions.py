@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -10,19 +10,17 @@ from textual.widgets import ContentSwitcher
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.hardware import Sampler
 from logreg_tui.core.settings import RunSettings
-from logreg_tui.core.training.history import History, RunHistory
-from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.actions import ACTIONS, Needs
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.pending_requests import PendingRequests
-from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS, Preferences
+from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS
+from logreg_tui.tui.screens.context import ScreenContext
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
 from logreg_tui.tui.screens.painter import Painter
-from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.banner import Banner, slower
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
@@ -30,41 +28,11 @@ from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
-TABS = (
-    ("curves", "Curves"),
-    ("weights", "Weights"),
-    ("mistakes", "Mistakes"),
-    ("compare", "Compare"),
-    ("why", "Why"),
-)
-"""The panels by id, and the titles of their tabs."""
+TABS = ("curves", "weights", "mistakes", "compare", "why")
+"""The ids of the panels in the order of their tabs."""
 WIDE = 104
 """Columns from which the runs stand beside the tabs."""
 NEEDS = {action.method: action.needs for action in ACTIONS}
-
-
-class ScreenContext(Protocol):
-    """State and services of the app that the main screen uses."""
-
-    history: History
-    control: Control
-    defaults: RunSettings
-    """Settings of a new run while no run is selected."""
-    glyphs: Glyphs
-    is_watching: bool
-    """True if another process trains: then there is nothing to ask for."""
-    starts_paused: bool
-    sampler: Sampler | None
-
-    @property
-    def preferences(self) -> Preferences:
-        """The choices of view that were remembered."""
-
-    def remember(self, **choices: object) -> None:
-        """Keep choices of view, named as in Preferences."""
-
-    def start_training(self) -> None:
-        """Start the training thread."""
 
 
 class MainActions(Screen[None]):
@@ -158,13 +126,12 @@ class MainActions(Screen[None]):
     def action_switch_head(self) -> None:
         """Give the run the other head."""
         if run := self.selected:
-            self.pending.set_head(run, self.pending.settings(run).with_other_head().head)
-            self.paint()
+            self.change(run, "head", self.pending.settings(run).with_other_head().head)
 
     def action_toggle_l2(self) -> None:
         """Turn the L2 term off, or on with the lambda it had."""
         if run := self.selected:
-            self.set_l2(run, 0.0 if self.pending.settings(run).l2 else self.pending.last_l2(run))
+            self.change(run, "l2", 0.0 if self.pending.settings(run).l2 else self.pending.last_l2(run))
 
     def action_scale_l2(self, factor: float) -> None:
         """Multiply lambda."""
@@ -176,12 +143,12 @@ class MainActions(Screen[None]):
             self.notify("L2 is off: turn it on with l", severity="warning")
             return
         # Rounded, so that ten times a tenth is what it was.
-        self.set_l2(run, float(f"{l2 * factor:.12g}"))
+        self.change(run, "l2", float(f"{l2 * factor:.12g}"))
 
-    def set_l2(self, run: RunHistory, l2: float) -> None:
-        """Ask for a lambda, or say why there is no such one."""
+    def change(self, run: RunHistory, name: str, value: str | float) -> None:
+        """Ask for another value of a setting, or say why it is not possible."""
         try:
-            self.pending.set_l2(run, l2)
+            self.pending.change(run, name, value)
         except UsageError as error:
             self.notify(self.context.glyphs.shown(str(error)), severity="error", markup=False)
         self.paint()
@@ -278,8 +245,7 @@ class MainActions(Screen[None]):
 
     def action_show_tab(self, index: int) -> None:
         """Show one of TABS in place of the others."""
-        name, _ = TABS[index]
-        self.tab = index
+        self.tab, name = index, TABS[index]
         self.context.remember(tab=index + 1)
         self.query_one("#panels", ContentSwitcher).current = name
         self.query_one(TabLine).show(index)

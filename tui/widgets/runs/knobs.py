@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual import on
@@ -23,13 +22,6 @@ class Knobs(Vertical):
     """Head, lambda and learning rate of one run; schedule and seed to read."""
 
     @dataclass
-    class HeadChosen(Message):
-        """The user wants this head."""
-
-        run: int
-        head: str
-
-    @dataclass
     class L2Toggled(Message):
         """The user wants the L2 term on or off."""
 
@@ -37,18 +29,12 @@ class Knobs(Vertical):
         on: bool
 
     @dataclass
-    class L2Entered(Message):
-        """The user wants this lambda, which has been checked."""
+    class Turned(Message):
+        """The user wants another `head`, `l2` or `learning_rate`; the value has been checked."""
 
         run: int
-        l2: float
-
-    @dataclass
-    class LearningRateEntered(Message):
-        """The user wants this learning rate, which has been checked."""
-
-        run: int
-        rate: float
+        name: str
+        value: str | float
 
     def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -63,9 +49,7 @@ class Knobs(Vertical):
             yield Label("Head", classes="knob-label wide-only")
             yield Choice(HEADS, HEADS[0], glyphs=self._glyphs, id="head")
         with Horizontal(classes="knob"):
-            yield Label(
-                f"L2 {self._glyphs.lambda_}" if len(self._glyphs.lambda_) == 1 else "L2", classes="knob-label"
-            )
+            yield Label("L2" if self._glyphs.is_ascii else f"L2 {self._glyphs.lambda_}", classes="knob-label")
             yield PlainCheckbox(glyphs=self._glyphs, id="l2-on")
             yield NumberInput(id="l2")
         with Horizontal(classes="knob"):
@@ -89,15 +73,12 @@ class Knobs(Vertical):
             self.undo_typing()
         if settings != self._shown:
             self._shown = settings
-            self._show_settings(settings)
-
-    def _show_settings(self, settings: RunSettings) -> None:
-        self.query_one("#head", Choice).value = settings.head
-        self.query_one("#l2-on", PlainCheckbox).show(settings.l2 > 0)
-        self.query_one("#l2", NumberInput).show(f"{settings.l2:g}")
-        self.query_one("#learning-rate", NumberInput).show(f"{settings.learning_rate:g}")
-        self._update("#schedule", str(settings.schedule))
-        self._update("#seed", str(settings.seed))
+            self.query_one("#head", Choice).value = settings.head
+            self.query_one("#l2-on", PlainCheckbox).show(settings.l2 > 0)
+            self.query_one("#l2", NumberInput).show(f"{settings.l2:g}")
+            self.query_one("#learning-rate", NumberInput).show(f"{settings.learning_rate:g}")
+            self._update("#schedule", str(settings.schedule))
+            self._update("#seed", str(settings.seed))
 
     def show_rate(self, rate: float) -> None:
         """Show the learning rate of now if it differs from the knob."""
@@ -123,42 +104,27 @@ class Knobs(Vertical):
     @on(Choice.Chosen, "#head")
     def ask_for_head(self, event: Choice.Chosen) -> None:
         event.stop()
-        self.post_message(self.HeadChosen(self._run, event.value))
+        self.post_message(self.Turned(self._run, "head", event.value))
 
     @on(Checkbox.Changed, "#l2-on")
     def ask_for_l2_switch(self, event: Checkbox.Changed) -> None:
         event.stop()
         self.post_message(self.L2Toggled(self._run, event.value))
 
-    @on(Input.Submitted, "#l2")
-    @on(Input.Blurred, "#l2")
-    def ask_for_l2(self, event: Input.Submitted | Input.Blurred) -> None:
+    @on(Input.Submitted)
+    @on(Input.Blurred)
+    def ask_for_number(self, event: Input.Submitted | Input.Blurred) -> None:
+        """Post a number that was newly typed, or show why it is refused."""
         event.stop()
-        value = self._parse(event.input, check_l2)
-        if value is not None:
-            self.post_message(self.L2Entered(self._run, value))
-
-    @on(Input.Submitted, "#learning-rate")
-    @on(Input.Blurred, "#learning-rate")
-    def ask_for_learning_rate(self, event: Input.Submitted | Input.Blurred) -> None:
-        event.stop()
-        value = self._parse(event.input, check_learning_rate)
-        if value is not None:
-            self.post_message(self.LearningRateEntered(self._run, value))
-
-    def _parse(self, field: Input, check: Callable[[float], float]) -> float | None:
-        """Return the number newly typed into a field, or None if there is none or it is refused."""
+        field, error = event.input, ""
         assert isinstance(field, NumberInput)
-        if field.value == field.shown:
-            self.show_error("")
-            return None
-        try:
-            value = check(parse_number(field.value))
-        except UsageError as error:
-            self.show_error(str(error))
-            return None
-        self.show_error("")
-        return value
+        if field.value != field.shown:
+            name, check = ("l2", check_l2) if field.id == "l2" else ("learning_rate", check_learning_rate)
+            try:
+                self.post_message(self.Turned(self._run, name, check(parse_number(field.value))))
+            except UsageError as refusal:
+                error = str(refusal)
+        self.show_error(error)
 
 
 def parse_number(text: str) -> float:

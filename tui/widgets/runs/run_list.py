@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from logreg_tui.tui.theme import ASCII, Glyphs
+from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.palette import run_color
 from logreg_tui.tui.widgets.runs.run_groups import (
     FEW,
@@ -174,28 +174,29 @@ class RunList(OptionList):
 
     def _show_lines(self, lines: list[OptionLine]) -> None:
         before, self._shown = self._shown, lines
-        names = [name for name, _ in lines]
-        if names[: len(before)] != [name for name, _ in before]:
-            self._rebuild(lines)
+        if [name for name, _ in lines] != [name for name, _ in before]:
+            with self.prevent(OptionList.OptionHighlighted):
+                self.set_options(
+                    Option(prompt, id=name, disabled=name.startswith("-")) for name, prompt in lines
+                )
+                if self._selected is not None:
+                    self.highlighted = self._index_of(self._selected)
             return
-        for index, (name, prompt) in enumerate(lines):
-            if index >= len(before):
-                self.add_option(_option(name, prompt))
-            elif prompt != before[index][1]:
+        for index, (_, prompt) in enumerate(lines):
+            if prompt != before[index][1]:
                 self.replace_option_prompt_at_index(index, prompt)
 
-    def _rebuild(self, lines: list[OptionLine]) -> None:
-        with self.prevent(OptionList.OptionHighlighted):
-            self.set_options(_option(name, prompt) for name, prompt in lines)
-            if self._selected is not None:
-                self.highlighted = self._index_of(self._selected)
-
     def _prompted(self) -> list[OptionLine]:
-        matches = self._matcher()
+        """Return the lines of all runs that the filter lets through, arranged if there are many."""
+        self._problem = ""
+        matches: Callable[[RunLine], bool]
+        try:
+            matches = matcher(self._filter)
+        except ValueError:
+            self._problem, matches = "not an expression", lambda _: False
         if len(self._runs) <= FEW:
             pinned_first = sorted(self._runs, key=lambda run: run.number not in self.pinned)
-            shown = [run for run in pinned_first if run.number in self.pinned or matches(run)]
-            return [(str(run.number), prompt) for run, prompt in zip(shown, self._few(shown), strict=True)]
+            return self._few([run for run in pinned_first if run.number in self.pinned or matches(run)])
         is_wide = self.size.width >= WIDE
         lambda_ = self._glyphs.lambda_[0]
         short = ValueFormat(lambda_, _short_number, "", "s")
@@ -209,65 +210,40 @@ class RunList(OptionList):
             for line in lines
         ]
 
-    def _matcher(self) -> Callable[[RunLine], bool]:
-        self._problem = ""
-        try:
-            return matcher(self._filter)
-        except ValueError:
-            self._problem = "not an expression"
-            return lambda _: False
+    def _few(self, runs: list[RunLine]) -> list[OptionLine]:
+        """Return a line per run, with all its values."""
+        is_wide = self.size.width >= WIDE
+        number: Callable[[float], str] = "{:g}".format if is_wide else _short_number
+        l2_width = max((len(number(run.settings.l2)) for run in runs), default=0)
+        before_l2, before_rate = (f" {self._glyphs.lambda_[0]} ", "  lr ") if is_wide else ("", " ")
+        lines = []
+        for run in runs:
+            l2, rate = number(run.settings.l2), number(run.settings.learning_rate)
+            values = f"{run.settings.head:<7} {before_l2}{l2:<{l2_width}}{before_rate}{rate}"
+            lines.append((str(run.number), Content.assemble(self._swatch(run), self._label(run), values)))
+        return lines
 
     def _entry(self, entry: RunEntry, room: int, is_wide: bool) -> Content:
+        """Return the line of one of many runs: the values no heading names, at the right its accuracy."""
         run = entry.run
-        width = max(len(str(each.number)) for each in self._runs)
-        words = " ".join(entry.words)
-        text = f"{self._glyphs.symbol(run.status)}{run.number:>{width}}{self._pin(run)}{words}"
-        mark = self._marks[entry.rank]
+        text = f"{self._label(run)}{' '.join(entry.words)}"
+        # Neither, the best of its group, the best of all.
+        mark = (" .*" if self._glyphs.is_ascii else " ☆★")[entry.rank]
         accuracy = "" if run.accuracy is None else f"{run.accuracy:.4f}"[0 if is_wide else 1 :]
         room -= 1 + len(text)
         right = next((each for each in (f"{accuracy} {mark}", mark) if len(each) < room), "")
         style = "bold" if entry.rank == 2 else ""
         return Content.assemble(self._swatch(run), (f"{text}{right:>{max(0, room)}}", style))
 
-    @property
-    def _marks(self) -> tuple[str, str, str]:
-        """Nothing, the best of a group, the best of all."""
-        return (" ", ".", "*") if self._glyphs is ASCII else (" ", "☆", "★")
-
-    def _pin(self, run: RunLine) -> str:
-        if run.number not in self.pinned:
-            return " "
-        return "^" if self._glyphs is ASCII else "↑"
+    def _label(self, run: RunLine) -> str:
+        """Return symbol and number of a run, and the mark of one that is pinned."""
+        width = max(len(str(each.number)) for each in self._runs)
+        pin = " " if run.number not in self.pinned else "^" if self._glyphs.is_ascii else "↑"
+        return f"{self._glyphs.symbol(run.status)}{run.number:>{width}}{pin}"
 
     def _swatch(self, run: RunLine) -> tuple[str, str]:
         red, green, blue = run_color(run.number, self.app.current_theme.dark)
         return self._glyphs.swatch, f"rgb({red},{green},{blue})"
-
-    def _few(self, runs: list[RunLine]) -> list[Content]:
-        is_wide = self.size.width >= WIDE
-        number = _shown_number if is_wide else _short_number
-        lambdas = [number(run.settings.l2) for run in runs]
-        rates = [number(run.settings.learning_rate) for run in runs]
-        number_width = max((len(str(run.number)) for run in runs), default=1)
-        l2_width = max(map(len, lambdas), default=0)
-        names = (f" {self._glyphs.lambda_[0]} ", "  lr ") if is_wide else ("", " ")
-        return [
-            self._prompt(run, number_width, f"{names[0]}{l2:<{l2_width}}{names[1]}{rate}")
-            for run, l2, rate in zip(runs, lambdas, rates, strict=True)
-        ]
-
-    def _prompt(self, run: RunLine, number_width: int, values: str) -> Content:
-        symbol = self._glyphs.symbol(run.status)
-        text = f"{symbol}{run.number:>{number_width}}{self._pin(run)}{run.settings.head:<7} {values}"
-        return Content.assemble(self._swatch(run), text)
-
-
-def _option(name: str, prompt: Content) -> Option:
-    return Option(prompt, id=name, disabled=name.startswith("-"))
-
-
-def _shown_number(value: float) -> str:
-    return f"{value:g}"
 
 
 def _short_number(value: float) -> str:
