@@ -6,10 +6,9 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM
@@ -86,28 +85,31 @@ class Parser(argparse.ArgumentParser):
         return formatter.format_help().strip("\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command of the program: `COMMAND` of its module."""
+class Command(Protocol):
+    """A module of `commands`; its docstring is the description of the manual page."""
 
-    description: str
-    """Of the manual page: sentences."""
-    example: str
+    __doc__: str
+    EXAMPLE: str
     """A command line that makes sense, without the program's name."""
-    add_options: Callable[[Parser], None]
-    run: Callable[[argparse.Namespace], int]
-    """Returns the exit status. Raises UserError."""
+
+    def add_options(self, parser: Parser) -> None:
+        """Add the options of the command."""
+        ...
+
+    def run(self, values: argparse.Namespace) -> int:
+        """Run the command and return the exit status. Raises UserError."""
+        ...
 
 
 def load(name: str) -> Command:
     """Return one of COMMANDS."""
-    return cast(Command, import_module(f"logreg_tui.tui.cli.commands.{name}").COMMAND)
+    return cast(Command, import_module(f"logreg_tui.tui.cli.commands.{name}"))
 
 
 def parser_of(name: str) -> Parser:
     """Return the parser of one of COMMANDS."""
     command = load(name)
-    parser = Parser(f"{PROGRAM} {name}", COMMANDS[name], command.description, command.example)
+    parser = Parser(f"{PROGRAM} {name}", COMMANDS[name], command.__doc__, command.EXAMPLE)
     command.add_options(parser)
     return parser
 

@@ -55,7 +55,7 @@ def test_every_option_is_explained() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_example_is_one_the_parser_takes(name: str) -> None:
-    words = shlex.split(load(name).example.partition(" > ")[0])
+    words = shlex.split(load(name).EXAMPLE.partition(" > ")[0])
     assert words[0] == name
     values = parser_of(name).parse_args(words[1:])
     assert isinstance(values, argparse.Namespace)

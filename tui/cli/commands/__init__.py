@@ -1,1 +1,1 @@
-"""The commands beside the app, one module each; `command.py` says what a command is."""
+"""The commands beside the app, one module each; `parser.Command` says what a module holds."""

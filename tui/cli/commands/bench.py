@@ -1,4 +1,8 @@
-"""The command `bench`: options, order of the measurements, output."""
+"""Time the engine beside a plain PyTorch loop, in turn and in one process.
+
+Beside that stands what this machine can read and compute at most. Run it while nothing else is busy. Exit
+status 1 if the losses of the two are not the same.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,13 @@ from typing import TYPE_CHECKING
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM, ExperimentSettings
 from logreg_tui.tui.cli.options import POSITIVE, add_data_options, add_device_options
-from logreg_tui.tui.cli.parser import Command, Parser
+from logreg_tui.tui.cli.parser import Parser
 
 if TYPE_CHECKING:
     from logreg_tui.core.bench.results import BenchResult
     from logreg_tui.core.session.start import TrainingEnvironment
 
+EXAMPLE = "bench --runs 1 8 --no-screen"
 RUN_COUNTS = (1, 2, 4, 8, 16)
 PAIRS = 7
 
@@ -137,13 +142,3 @@ def own_command(program: str) -> list[str]:
 
     script = Path(sys.executable).with_name(program)
     return [str(script)] if script.is_file() else [sys.executable, "-m", "logreg_tui.tui"]
-
-
-COMMAND = Command(
-    description="Times the engine beside a plain PyTorch loop, in turn and in one process, and beside what "
-    "this machine can read and compute at most. Run it while nothing else is busy. Exit status 1 "
-    "where the losses of the two are not the same.",
-    example="bench --runs 1 8 --no-screen",
-    add_options=add_options,
-    run=run,
-)

@@ -1,4 +1,8 @@
-"""The command `compare`: the table of the tab that compares runs, for a terminal or another program."""
+"""Print the runs of experiments side by side, and means with standard deviations over seeds.
+
+With the difference of each test accuracy to that of one run stands its 95 % interval (Newcombe 1998: paired
+if the parameters of both runs and the data are at hand). What still trains is compared as it is now.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.tui.cli.parser import Command, Parser, add_directories
+from logreg_tui.tui.cli.parser import Parser, add_directories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
     from logreg_tui.core.analysis.comparison import Comparison, ContingencyTable
 
+EXAMPLE = "compare runs/20261122T184530-sigmoid --sort test_accuracy"
 FORMATS = ("plain", "markdown", "csv", "json")
 SORTABLE = (
     "run", "head", "l2", "learning_rate", "schedule", "seed", "epochs", "test_accuracy", "difference_pp",
@@ -143,14 +148,3 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise UserError(f"cannot write the table: {reason(error)}") from error
-
-
-COMMAND = Command(
-    description="Prints the runs of experiments side by side, with the difference of each test accuracy to "
-    "that of one run and its 95 % interval (Newcombe 1998: paired where the parameters of both runs and the "
-    "data are at hand), and means with standard deviations over seeds. What still trains is compared as it "
-    "is now.",
-    example="compare runs/20261122T184530-sigmoid --sort test_accuracy",
-    add_options=add_options,
-    run=run,
-)

@@ -1,13 +1,17 @@
-"""The command `completion`: scripts for shells, which shtab derives from the parsers."""
+"""Print a script that lets a shell complete commands, options and paths with the tab key.
+
+For bash: eval "$(logreg-tui completion bash)" in ~/.bashrc. For zsh: logreg-tui completion zsh >
+"${fpath[1]}/_logreg-tui". For fish: logreg-tui completion fish > ~/.config/fish/completions/logreg-tui.fish.
+"""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from logreg_tui.core.settings import PROGRAM
-from logreg_tui.tui.cli.parser import COMMANDS, Command, Parser, load
+from logreg_tui.tui.cli.parser import COMMANDS, Parser, load
 
+EXAMPLE = "completion fish > ~/.config/fish/completions/logreg-tui.fish"
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -46,14 +50,3 @@ def _mark_paths(parser: argparse.ArgumentParser) -> None:
         # --dataset takes names and paths; of the two the shell can look up paths.
         if action.metavar in kinds or "--dataset" in action.option_strings:
             action.complete = kinds.get(action.metavar, shtab.FILE)  # type: ignore[attr-defined]
-
-
-COMMAND = Command(
-    description="Prints a script that lets a shell complete commands, options and paths with the tab key. "
-    f'For bash: eval "$({PROGRAM} completion bash)" in ~/.bashrc. For zsh: {PROGRAM} completion zsh > '
-    f'"${{fpath[1]}}/_{PROGRAM}". For fish: {PROGRAM} completion fish > '
-    f"~/.config/fish/completions/{PROGRAM}.fish.",
-    example="completion fish > ~/.config/fish/completions/logreg-tui.fish",
-    add_options=add_options,
-    run=run,
-)

@@ -1,13 +1,18 @@
-"""The command `export`."""
+"""Write the rows of experiments for other programs.
+
+csv joins them into one table with a column `experiment` in front, jsonl writes one JSON object per row,
+tensorboard a log folder with one folder per run for TensorBoard (needs its package: pip install tensorboard).
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from logreg_tui.tui.cli.parser import Command, Parser, add_directories, to_path
+from logreg_tui.tui.cli.parser import Parser, add_directories, to_path
 from logreg_tui.tui.text.output import print_error
 
+EXAMPLE = "export runs/20261122T184530-sigmoid -o rows.csv"
 FORMATS = ("csv", "jsonl", "tensorboard")
 
 
@@ -49,13 +54,3 @@ def run(values: argparse.Namespace) -> int:
     runs = f" of {written.runs} runs" if written.runs else ""
     print(f"{written.rows:,} rows{runs} in {place}{end}", file=sys.stderr)
     return 0
-
-
-COMMAND = Command(
-    description="Writes the rows of experiments for other programs: csv joins them into one table with a "
-    "column `experiment` in front, jsonl writes one JSON object per row, tensorboard a log folder with one "
-    "folder per run for TensorBoard (needs its package: pip install tensorboard).",
-    example="export runs/20261122T184530-sigmoid -o rows.csv",
-    add_options=add_options,
-    run=run,
-)

@@ -1,4 +1,9 @@
-"""The command `plot`."""
+"""Draw the losses of all runs of the experiments over their epochs, train solid and test dashed.
+
+With them stands the loss below which no sigmoid head gets. With -o into a figure for print, by matplotlib
+(pip install matplotlib), without it into the terminal, as wide as that is. A loss axis is logarithmic if a
+linear one would press a run's curve flat.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +13,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.tui.cli.parser import Command, Parser, add_directories, to_path
+from logreg_tui.tui.cli.parser import Parser, add_directories, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+EXAMPLE = "plot runs/20261122T184530-sigmoid -o loss.png"
 HEIGHT_SHARE = 0.3
 """Lines of the chart per column of the terminal."""
 NEEDED = "⠿╌✕━┅┤λ→"
@@ -75,14 +81,3 @@ def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:
     text = draw(runs, metric, width, round(height), colors=terminal_colors(), ascii_only=ascii_only)
     encoding = stdout_encoding()
     print_out(text.encode(encoding, "replace").decode(encoding))
-
-
-COMMAND = Command(
-    description="Draws the losses of all runs of the experiments over their epochs, train solid and test "
-    "dashed, with the loss below which no sigmoid head gets. With -o into a figure for print, by "
-    "matplotlib (pip install matplotlib), without it into the terminal, as wide as that is. A loss "
-    "axis is logarithmic where a linear one would press a run's curve flat.",
-    example="plot runs/20261122T184530-sigmoid -o loss.png",
-    add_options=add_options,
-    run=run,
-)

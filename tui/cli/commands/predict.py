@@ -1,4 +1,8 @@
-"""The command `predict`."""
+"""Classify pictures of your own: drawn, scanned or photographed, of any size, dark on light or light on dark.
+
+Each is brought to the form of the samples that the models were trained on. Shows what the models were given,
+and the probability of each class as a bar. The newest saved parameters are asked.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.tui.cli.options import POSITIVE
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory, to_path
+from logreg_tui.tui.cli.parser import Parser, add_directory, to_path
 from logreg_tui.tui.text.output import print_error
 
 if TYPE_CHECKING:
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
     from logreg_tui.core.predict.predictor import Predictor
 
+EXAMPLE = "predict runs/20261122T184530-sigmoid seven.png"
 NEEDED = "▀█▏"
 """What pictures and bars are drawn with, without --ascii."""
 
@@ -71,14 +76,3 @@ def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool)
             print_out(line.encode(encoding, "backslashreplace").decode(encoding))
     if any(run.head == SIGMOID for run in predictor.runs.values()):
         print_out(sigmoid_note(predictor.classes, style))
-
-
-COMMAND = Command(
-    description="Classifies pictures of your own: drawn, scanned or photographed, of any size, dark on light "
-    "or light on dark. Each is brought to the form of the samples that the models were trained on. Shows "
-    "what the models were given, and the probability of each class as a bar. The newest saved parameters "
-    "are asked.",
-    example="predict runs/20261122T184530-sigmoid seven.png",
-    add_options=add_options,
-    run=run,
-)

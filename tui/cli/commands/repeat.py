@@ -1,11 +1,16 @@
-"""The command `repeat`."""
+"""Train an experiment again from step 0 into a new directory, every knob turned at its step.
+
+On a CPU the rows are the same, bit for bit.
+"""
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
 
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory
+from logreg_tui.tui.cli.parser import Parser, add_directory
+
+EXAMPLE = "repeat runs/20261122T184530-sigmoid"
 
 
 def add_options(parser: Parser) -> None:
@@ -23,12 +28,3 @@ def run(values: argparse.Namespace) -> int:
 
     runs_dir = values.runs_dir or str(values.directory.absolute().parent)
     return train_plainly(partial(repeat_experiment, values.directory, runs_dir))
-
-
-COMMAND = Command(
-    description="Trains an experiment again from step 0 into a new directory, every knob turned at the step "
-    "where it was turned. On a CPU the rows are the same, bit for bit.",
-    example="repeat runs/20261122T184530-sigmoid",
-    add_options=add_options,
-    run=run,
-)

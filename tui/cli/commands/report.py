@@ -1,4 +1,10 @@
-"""The command `report`: on experiments there are, or on one that it trains first."""
+"""Write down what experiments came to, as GitHub markdown.
+
+Settings and model, the log of every run, the loss comparison and the weights as figures, what removing the
+sigmoid changed and why, with the interval of the difference, whether code without the sigmoid is right, and
+how to repeat it. With --run it first trains the two runs of the original experiment. Figures need matplotlib:
+pip install matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +25,15 @@ from logreg_tui.tui.cli.options import (
     add_epoch_options,
     add_run_options,
 )
-from logreg_tui.tui.cli.parser import Command, Parser, to_path
+from logreg_tui.tui.cli.parser import Parser, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from logreg_tui.core.training.events import Event
     from logreg_tui.core.training.requests import Control
+
+EXAMPLE = "report runs/20261122T184530-sigmoid-logits -o report.md"
 
 
 def add_options(parser: Parser) -> None:
@@ -145,15 +153,3 @@ def _report(directories: Sequence[Path], target: Path) -> int:
         file=sys.stderr,
     )
     return 0
-
-
-COMMAND = Command(
-    description="Writes down what experiments came to, as GitHub markdown: settings and model, the log of "
-    "every run, the loss comparison and the weights as figures, what removing the sigmoid changed and why, "
-    "with the interval of the difference, whether code without the sigmoid is right, and how to repeat it. "
-    "With --run it first trains the two runs of the original experiment. Figures need matplotlib: pip "
-    "install matplotlib.",
-    example="report runs/20261122T184530-sigmoid-logits -o report.md",
-    add_options=add_options,
-    run=run,
-)

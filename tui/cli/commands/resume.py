@@ -1,4 +1,8 @@
-"""The command `resume`."""
+"""Go on with an experiment from its last checkpoint, exactly, with the knobs as they were last turned.
+
+An experiment that another process trains without a screen is taken over. --epochs lets runs go on that were
+done.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from functools import partial
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.tui.cli.options import POSITIVE, AppOptions, add_app_options
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory, check_terminal
+from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal
+
+EXAMPLE = "resume runs/20261122T184530-sigmoid --epochs 20000"
 
 
 def add_options(parser: Parser) -> None:
@@ -36,13 +42,3 @@ def run(values: argparse.Namespace) -> int:
 
     defaults = read_config(values.directory).settings.runs[0]
     return show(partial(start, stays_open=True), AppOptions.of(values), defaults)
-
-
-COMMAND = Command(
-    description="Goes on with an experiment from its last checkpoint, exactly, with the knobs as they were "
-    "last turned. Where another process trains it without a screen, takes it over. --epochs lets "
-    "runs go on that were done.",
-    example="resume runs/20261122T184530-sigmoid --epochs 20000",
-    add_options=add_options,
-    run=run,
-)

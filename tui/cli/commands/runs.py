@@ -1,10 +1,12 @@
-"""The command `runs`."""
+"""List the experiments in the runs directory: state, size, and the host and process that trains them."""
 
 from __future__ import annotations
 
 import argparse
 
-from logreg_tui.tui.cli.parser import Command, Parser, to_path
+from logreg_tui.tui.cli.parser import Parser, to_path
+
+EXAMPLE = "runs --runs-dir ~/runs"
 
 
 def add_options(parser: Parser) -> None:
@@ -19,12 +21,3 @@ def run(values: argparse.Namespace) -> int:
 
     print(listing(list_experiments(values.runs_dir)))
     return 0
-
-
-COMMAND = Command(
-    description="Lists the experiments in the runs directory with their state, their size, and the host and "
-    "process that trains them.",
-    example="runs --runs-dir ~/runs",
-    add_options=add_options,
-    run=run,
-)

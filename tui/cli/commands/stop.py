@@ -1,11 +1,14 @@
-"""The command `stop`."""
+"""End the training of an experiment on this machine: it checkpoints and leaves, and can be resumed."""
 
 from __future__ import annotations
 
 import argparse
 
 from logreg_tui.core.settings import PROGRAM
-from logreg_tui.tui.cli.parser import Command, add_directory
+from logreg_tui.tui.cli.parser import add_directory
+
+EXAMPLE = "stop runs/20261122T184530-sigmoid"
+add_options = add_directory
 
 
 def run(values: argparse.Namespace) -> int:
@@ -22,12 +25,3 @@ def run(values: argparse.Namespace) -> int:
         resume = f"{PROGRAM} resume {quote(str(values.directory))}"
         print(f"process {owner.pid} has checkpointed and left; go on with: {resume}")
     return 0
-
-
-COMMAND = Command(
-    description="Ends the training of an experiment on this machine: it checkpoints and leaves, and can be "
-    "resumed.",
-    example="stop runs/20261122T184530-sigmoid",
-    add_options=add_directory,
-    run=run,
-)

@@ -1,4 +1,8 @@
-"""The command `train`."""
+"""Train without a screen, with the options of the app.
+
+Progress goes to stderr, the accuracy log and a final table to stdout. ^C and SIGTERM leave a checkpoint to
+resume from. Started by torchrun, all processes train one experiment together.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ import argparse
 from functools import partial
 
 from logreg_tui.tui.cli.options import add_training_options, to_settings
-from logreg_tui.tui.cli.parser import Command
+
+EXAMPLE = "train --head sigmoid logits --epochs 2000"
+add_options = add_training_options
 
 
 def run(values: argparse.Namespace) -> int:
@@ -16,13 +22,3 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.tui.text.training_log import train_plainly
 
     return train_plainly(partial(run_experiment, settings))
-
-
-COMMAND = Command(
-    description="Trains without a screen, with the options of the app: progress on stderr, the accuracy log "
-    "and a final table on stdout. ^C and SIGTERM leave a checkpoint to resume from. Started by torchrun, "
-    "all processes train one experiment together.",
-    example="train --head sigmoid logits --epochs 2000",
-    add_options=add_training_options,
-    run=run,
-)

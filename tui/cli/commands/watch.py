@@ -1,4 +1,7 @@
-"""The command `watch`."""
+"""Show an experiment live, whoever trains it, without touching it: curves, weights, mistakes and figures.
+
+Ends with q; the training goes on.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import argparse
 from functools import partial
 
 from logreg_tui.tui.cli.options import AppOptions, add_screen_options
-from logreg_tui.tui.cli.parser import Command, Parser, add_directory, check_terminal
+from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal
+
+EXAMPLE = "watch runs/20261122T184530-sigmoid"
 
 
 def add_options(parser: Parser) -> None:
@@ -22,12 +27,3 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.tui.cli.launch import show_what_others_train
 
     return show_what_others_train(partial(follow_experiment, values.directory), AppOptions.of(values))
-
-
-COMMAND = Command(
-    description="Shows an experiment live, whoever trains it, without touching it: its curves, weights, "
-    "mistakes and figures. Ends with q; the training goes on.",
-    example="watch runs/20261122T184530-sigmoid",
-    add_options=add_options,
-    run=run,
-)
