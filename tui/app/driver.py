@@ -12,12 +12,12 @@ from logreg_tui.tui.app.terminal_copy import TerminalCopy
 
 
 class ThriftyDriver(LinuxDriver):
-    """Compares what Textual paints with a copy of the terminal, on whatever thread it is written."""
+    """Compares Textual's paints with a copy of the terminal, on the thread that writes them."""
 
     _copy_lock = threading.Lock()
 
     def start_application_mode(self) -> None:
-        """Take over the terminal; after a resize, what it shows counts as unknown."""
+        """Take over the terminal; after a resize its screen counts as unknown."""
         self._copy = TerminalCopy()
         self._is_copy_stale = False
         super().start_application_mode()  # type: ignore[no-untyped-call]
@@ -32,11 +32,11 @@ class ThriftyDriver(LinuxDriver):
         signal.signal(signal.SIGWINCH, resize)
 
     def forget(self) -> None:
-        """Take nothing of what the terminal shows for granted."""
+        """Let the screen of the terminal count as unknown."""
         self._is_copy_stale = True
 
     def write(self, data: str) -> None:
-        """Write what differs from what the terminal shows."""
+        """Write the cells that differ from the screen of the terminal."""
         with self._copy_lock:
             if self._is_copy_stale:
                 self._is_copy_stale = False

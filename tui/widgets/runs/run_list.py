@@ -164,7 +164,10 @@ class RunList(OptionList):
         title = Content("").join(parts)
         if title != self._border_title:
             self.border_title = title
-        self.border_subtitle = KEYS_HINT if len(self._runs) > FEW else ""
+        hint = KEYS_HINT if len(self._runs) > FEW else ""
+        # Textual paints the whole list again even for the same text.
+        if hint != (self.border_subtitle or ""):
+            self.border_subtitle = hint
 
     # The lines
 
