@@ -17,7 +17,7 @@ from logreg_tui.tui.widgets.cells import Cells, ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.curves.axes import Plot
 from logreg_tui.tui.widgets.curves.cursor import draw_table, table_height
-from logreg_tui.tui.widgets.curves.legend import draw_header, draw_notes, header_height, loss_text
+from logreg_tui.tui.widgets.curves.legend import Legend, draw_header, draw_notes, header_height, loss_text
 from logreg_tui.tui.widgets.curves.lines import curve_marks, draw_plot
 from logreg_tui.tui.widgets.curves.marks import Annotations
 from logreg_tui.tui.widgets.curves.scene import Scene, View
@@ -149,19 +149,10 @@ class _Frame:
             (shorten(run.name, EARLIER_NAME, ".."), float(one.test[-1]))
             for run, one in zip(scene.view.earlier, scene.series, strict=False)
         ]
-        draw_header(
-            self.cells,
-            scene.runs,
-            scene.values,
-            scene.view.selected,
-            self.style,
-            self.top,
-            metric=scene.view.metric,
-            notes=scene.notes(self.plot.x_axis),
-            best=scene.best,
-            thin=[run.number for run in scene.runs if not scene.is_full(run.number)],
-            earlier=earlier,
-        )
+        thin = [run.number for run in scene.runs if not scene.is_full(run.number)]
+        legend = Legend(scene.runs, scene.values, scene.view.selected, self.style, scene.best, thin, earlier)
+        notes = scene.notes(self.plot.x_axis)
+        draw_header(self.cells, legend, self.top, metric=scene.view.metric, notes=notes)
 
     def _draw_table(self) -> None:
         scene, top = self.scene, self._table_top

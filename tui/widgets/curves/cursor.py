@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.style import Style
-
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
@@ -83,7 +81,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[Reading], str]], ...] = (
 _WIDE_TITLES = ("epoch", "train loss", "test loss", "gap", "train acc", "test acc", "gap")
 _NUMBER_WIDTH = 3
 _WIDER = 3
-"""Columns more for each where there is room."""
+"""Columns more for each if there is room for all."""
 
 
 def table_height(runs: int, height: int) -> int:
@@ -97,19 +95,15 @@ def draw_table(
     """Write the values of the runs at `x` from line `top` on, the first run first; `+n more` if need be."""
     count = len(runs)
     if lines == 1:
-        _draw_row(cells, top, _entry(cells, runs[0], x, clock), style.text(runs[0].number))
+        cells.put(0, top, _row_text(cells, runs[0], x, clock), style.text(runs[0].number))
         return
-    _draw_row(cells, top, _titles(cells), style.muted)
+    cells.put(0, top, _titles(cells), style.muted)
     shown = count if count <= lines - 1 else max(1, lines - 2)
     for y, run in enumerate(runs[:shown], start=top + 1):
-        _draw_row(cells, y, _entry(cells, run, x, clock), ink(None, bold=y == top + 1))
+        cells.put(0, y, _row_text(cells, run, x, clock), ink(None, bold=y == top + 1))
         cells.put(0, y, f"{run.number:>{_NUMBER_WIDTH - 1}}", style.text(run.number))
     if shown < count and shown + 1 < lines:
         cells.put(0, top + 1 + shown, f"+{count - shown} more", style.muted)
-
-
-def _draw_row(cells: Cells, y: int, text: str, style: Style) -> None:
-    cells.put(0, y, text[: cells.width], style)
 
 
 def _widths(width: int) -> list[int]:
@@ -131,7 +125,7 @@ def _titles(cells: Cells) -> str:
     return "run" + "".join(title.rjust(width) for title, width in zip(titles, widths, strict=False))
 
 
-def _entry(cells: Cells, run: RunHistory, x: float, clock: str) -> str:
+def _row_text(cells: Cells, run: RunHistory, x: float, clock: str) -> str:
     row = read(run, x, clock)
     texts = ["-" if row is None else text(row) for _, _, text in _COLUMNS]
     return f"{run.number:>{_NUMBER_WIDTH - 1}} " + "".join(

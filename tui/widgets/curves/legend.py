@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.style import Style
 
@@ -17,11 +18,11 @@ HEAD_START = 0.005
 """Share of its value by which a run must be better than one of the best to take its place."""
 VALUE_WIDTH = 6
 NOTES_SHARE = 0.62
-"""Share of the width that long notes may take; beyond, they are said in short."""
+"""Share of the width that long notes may take; beyond, the short ones are written."""
 GAP = 2
 NARROW = 32
 
-Entry = list[tuple[str, Style]]
+LegendEntry = list[tuple[str, Style]]
 Values = tuple[float, float]
 """Of a metric: train and test."""
 UNKNOWN: Values = (math.nan, math.nan)
@@ -69,39 +70,23 @@ def best_runs(
 
 
 def draw_header(
-    cells: Cells,
-    runs: Sequence[RunHistory],
-    losses: Mapping[int, Values],
-    selected: int | None,
-    style: ChartStyle,
-    lines: int,
-    *,
-    metric: str = LOSS,
-    notes: Sequence[tuple[str, str]] = (),
-    best: Sequence[int] = (),
-    thin: Sequence[int] = (),
-    earlier: Sequence[tuple[str, float]] = (),
+    cells: Cells, legend: Legend, lines: int, *, metric: str = LOSS, notes: Sequence[tuple[str, str]] = ()
 ) -> None:
-    """Write title, axis name, notes (long and short) and a legend into the first `lines` rows.
-
-    `losses` are the values of the metric. Of many runs the selected one and the best are named,
-    the `thin` ones in the colour of their dim curve; of earlier experiments name and last value.
-    """
+    """Write title, name of the y axis, notes (long and short) and a legend into the first `lines` rows."""
     names = [*TITLES[metric]][:lines] if cells.width >= NARROW else [""] * min(2, lines)
     for y, name in enumerate(names):
         cells.put(0, y, name, ink(None, bold=y == 0))
     rooms = [cells.width - (len(names[y]) + 3 if y < len(names) else 0) for y in range(lines)]
-    rooms[-1 if lines < 2 else 1] -= draw_notes(cells, len(names) - 1, len(names[-1]), notes, style)
-    fitting = _fitting(runs, losses, selected, style, rooms, best, frozenset(thin), _earlier(earlier, style))
-    for y, entries in enumerate(fitting):
+    rooms[-1 if lines < 2 else 1] -= draw_notes(cells, len(names) - 1, len(names[-1]), notes, legend.style)
+    for y, entries in enumerate(legend.lines(rooms)):
         x = cells.width - _width(entries)
-        for text, ink_style in (span for entry in entries for span in [*entry, (" " * GAP, ink(None))]):
-            cells.put(x, y, text, ink_style)
+        for text, style in (span for entry in entries for span in [*entry, (" " * GAP, ink(None))]):
+            cells.put(x, y, text, style)
             x += len(text)
 
 
 def draw_notes(cells: Cells, y: int, x: int, notes: Sequence[tuple[str, str]], style: ChartStyle) -> int:
-    """Write what must be said of the picture from column `x` of a line on; return the columns taken."""
+    """Write notes on the picture from column `x` of a line on; return the columns taken."""
     if not notes:
         return 0
     separator = style.pick(" · ", ", ")
@@ -112,54 +97,93 @@ def draw_notes(cells: Cells, y: int, x: int, notes: Sequence[tuple[str, str]], s
     return len(text) + gap
 
 
-def _earlier(earlier: Sequence[tuple[str, float]], style: ChartStyle) -> list[list[Entry]]:
-    """Return the entries of earlier experiments, the most telling first."""
-    if not earlier:
-        return []
-    grey = ink(style.dim_color(0))
-    swatch = style.pick("┈", "'")
-    full: list[Entry] = [
-        [(f"{swatch}e{at} ", grey), (f"{name} {loss_text(value)}", style.muted)]
-        for at, (name, value) in enumerate(earlier, start=1)
-    ]
-    return [full, [[(f"{swatch}e ", grey), (f"{len(earlier)} earlier, test", style.muted)]]]
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """The newest values of a metric, of as many runs as fit: the selected one and the best come first."""
 
+    runs: Sequence[RunHistory]
+    values: Mapping[int, Values]
+    """By the number of the run."""
+    selected: int | None
+    style: ChartStyle
+    best: Sequence[int] = ()
+    thin: Sequence[int] = ()
+    """Runs drawn as a dim test curve: they are named in its colour, with the test value alone."""
+    earlier: Sequence[tuple[str, float]] = ()
+    """Names and last test values of runs of earlier experiments."""
 
-def _fitting(
-    runs: Sequence[RunHistory],
-    losses: Mapping[int, Values],
-    selected: int | None,
-    style: ChartStyle,
-    rooms: Sequence[int],
-    best: Sequence[int],
-    thin: frozenset[int],
-    earlier: Sequence[list[Entry]],
-) -> list[list[Entry]]:
-    """Return the lines of the most telling legend that fits."""
-    has_marks = style.marks_curves(len(runs))
-    full = [] if thin else [entry for run in runs for entry in _full(run, losses, selected, style, has_marks)]
-    digits = len(str(max(run.number for run in runs)))
-    short = {run.number: _short(run, losses, selected, style, has_marks, digits, thin) for run in runs}
-    key: Entry = [(style.pick("━ train ┅ test", "- train . test"), style.muted)]
-    for own in filter(None, (full, [key, *short.values()], [*short.values()])):
-        for behind in [*earlier, []]:
-            lines = _flow([*own, *behind], rooms)
+    def lines(self, rooms: Sequence[int]) -> list[list[LegendEntry]]:
+        """Return the lines of the most telling legend that fits into lines of these widths."""
+        full = [] if self.thin else [entry for run in self.runs for entry in self._full(run)]
+        short = {run.number: self._short(run) for run in self.runs}
+        key: LegendEntry = [(self.style.pick("━ train ┅ test", "- train . test"), self.style.muted)]
+        earlier = self._earlier()
+        for own in filter(None, (full, [key, *short.values()], [*short.values()])):
+            for behind in [*earlier, []]:
+                lines = _flow([*own, *behind], rooms)
+                if lines is not None:
+                    return lines
+        first = [number for number in dict.fromkeys([self.selected, *self.best]) if number in short]
+        ordered = [short.pop(number) for number in first if number is not None] + list(short.values())
+        few = earlier[-1] if earlier else []
+        for count in range(len(ordered) - 1, 0, -1):
+            rest: LegendEntry = [(f"+{len(ordered) - count} more", self.style.muted)]
+            lines = _flow([*ordered[:count], rest, *few], rooms)
             if lines is not None:
                 return lines
-    first = [number for number in dict.fromkeys([selected, *best]) if number in short]
-    ordered = [short.pop(number) for number in first if number is not None] + list(short.values())
-    few = earlier[-1:] or [[]]
-    for count in range(len(ordered) - 1, 0, -1):
-        rest: Entry = [(f"+{len(ordered) - count} more", style.muted)]
-        lines = _flow([*ordered[:count], rest, *few[0]], rooms)
-        if lines is not None:
-            return lines
-    return _flow(ordered[:1], rooms) or []
+        return _flow(ordered[:1], rooms) or []
+
+    def _earlier(self) -> list[list[LegendEntry]]:
+        """Return the entries of earlier experiments, the most telling first."""
+        if not self.earlier:
+            return []
+        grey, muted = ink(self.style.dim_color(0)), self.style.muted
+        swatch = self.style.pick("┈", "'")
+        full: list[LegendEntry] = [
+            [(f"{swatch}e{at} ", grey), (f"{name} {loss_text(value)}", muted)]
+            for at, (name, value) in enumerate(self.earlier, start=1)
+        ]
+        return [full, [[(f"{swatch}e ", grey), (f"{len(self.earlier)} earlier, test", muted)]]]
+
+    def _full(self, run: RunHistory) -> list[LegendEntry]:
+        space = "" if self.style.marks_curves(len(self.runs)) else " "
+        values = zip((False, True), ("train", "test"), self.values.get(run.number, UNKNOWN), strict=True)
+        return [
+            [
+                self._swatch(run, is_test),
+                (f"{space}{run.number} {name} {loss_text(value)}", self._text_style(run)),
+            ]
+            for is_test, name, value in values
+        ]
+
+    def _short(self, run: RunHistory) -> LegendEntry:
+        train, test = (loss_text(value) for value in self.values.get(run.number, UNKNOWN))
+        number = f"{run.number:{len(str(max(each.number for each in self.runs)))}} "
+        if run.number in self.thin:
+            dim, muted = ink(self.style.dim_color(run.number)), self.style.muted
+            return [(number, muted), (self.style.pick("┈", "."), dim), (test, muted)]
+        text = self._text_style(run)
+        return [
+            (number, text),
+            self._swatch(run, False),
+            (f"{train} ", text),
+            self._swatch(run, True),
+            (test, text),
+        ]
+
+    def _text_style(self, run: RunHistory) -> Style:
+        return ink(None, bold=run.number == self.selected)
+
+    def _swatch(self, run: RunHistory, is_test: bool) -> tuple[str, Style]:
+        line = self.style.pick("┅" if is_test else "━", "." if is_test else "-")
+        has_mark = self.style.marks_curves(len(self.runs))
+        text = f"{line}{curve_mark(run.number, is_test)}{line} " if has_mark else line
+        return text, ink(self.style.color(run.number, is_test))
 
 
-def _flow(entries: Sequence[Entry], rooms: Sequence[int]) -> list[list[Entry]] | None:
-    """Fill lines of the given widths in order; None where the entries do not fit."""
-    lines: list[list[Entry]] = [[] for _ in rooms]
+def _flow(entries: Sequence[LegendEntry], rooms: Sequence[int]) -> list[list[LegendEntry]] | None:
+    """Fill lines of the given widths in order; None if the entries do not fit."""
+    lines: list[list[LegendEntry]] = [[] for _ in rooms]
     y = 0
     for entry in entries:
         while y < len(rooms) and _width([*lines[y], entry]) > rooms[y]:
@@ -170,52 +194,5 @@ def _flow(entries: Sequence[Entry], rooms: Sequence[int]) -> list[list[Entry]] |
     return lines
 
 
-def _width(entries: Sequence[Entry]) -> int:
+def _width(entries: Sequence[LegendEntry]) -> int:
     return sum(len(text) for entry in entries for text, _ in entry) + GAP * max(0, len(entries) - 1)
-
-
-def _full(
-    run: RunHistory, losses: Mapping[int, Values], selected: int | None, style: ChartStyle, has_marks: bool
-) -> list[Entry]:
-    space = "" if has_marks else " "
-    values = zip((False, True), ("train", "test"), losses.get(run.number, UNKNOWN), strict=True)
-    return [
-        [
-            _swatch(run, is_test, style, has_marks),
-            (f"{space}{run.number} {name} {loss_text(value)}", _text(run, selected)),
-        ]
-        for is_test, name, value in values
-    ]
-
-
-def _short(
-    run: RunHistory,
-    losses: Mapping[int, Values],
-    selected: int | None,
-    style: ChartStyle,
-    has_marks: bool,
-    digits: int,
-    thin: frozenset[int],
-) -> Entry:
-    train, test = (loss_text(value) for value in losses.get(run.number, UNKNOWN))
-    text = _text(run, selected)
-    if run.number in thin:
-        dim = ink(style.dim_color(run.number))
-        return [(f"{run.number:{digits}} ", style.muted), (style.pick("┈", "."), dim), (test, style.muted)]
-    return [
-        (f"{run.number:{digits}} ", text),
-        _swatch(run, False, style, has_marks),
-        (f"{train} ", text),
-        _swatch(run, True, style, has_marks),
-        (test, text),
-    ]
-
-
-def _text(run: RunHistory, selected: int | None) -> Style:
-    return ink(None, bold=run.number == selected)
-
-
-def _swatch(run: RunHistory, is_test: bool, style: ChartStyle, has_marks: bool) -> tuple[str, Style]:
-    line = style.pick("┅" if is_test else "━", "." if is_test else "-")
-    text = f"{line}{curve_mark(run.number, is_test)}{line} " if has_marks else line
-    return text, ink(style.color(run.number, is_test))

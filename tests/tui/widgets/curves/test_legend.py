@@ -11,7 +11,7 @@ from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
-from logreg_tui.tui.widgets.curves.legend import draw_header, loss_text, newest_values
+from logreg_tui.tui.widgets.curves.legend import Legend, draw_header, loss_text, newest_values
 
 
 def header(runs: int, width: int, lines: int = 2, selected: int = 1, style: ChartStyle | None = None) -> str:
@@ -19,7 +19,8 @@ def header(runs: int, width: int, lines: int = 2, selected: int = 1, style: Char
     for run in histories:
         run.last = RowLogged(0, run.number, 0, 0, "sigmoid", 0, 0.1, 1.547, 0, 1.5541, 0.9, 0.9, False)
     cells = Cells(width, lines)
-    draw_header(cells, histories, newest_values(histories), selected, style or ChartStyle(), lines)
+    legend = Legend(histories, newest_values(histories), selected, style or ChartStyle())
+    draw_header(cells, legend, lines)
     return "\n".join(strip.text for strip in cells.strips())
 
 
@@ -81,7 +82,7 @@ def test_notes_stand_beside_the_name_of_the_axis_and_shorten() -> None:
     for width, text in ((120, "Loss Value  last half · smoothed 0.9, raw paler · 3 points hidden"),
                         (70, "Loss Value  last half · EMA 0.9 · 3 hidden")):  # fmt: skip
         cells = Cells(width, 2)
-        draw_header(cells, histories, {}, 1, ChartStyle(), 2, notes=notes)
+        draw_header(cells, Legend(histories, {}, 1, ChartStyle()), 2, notes=notes)
         assert cells.strips()[1].text.startswith(text)
 
 
@@ -89,7 +90,7 @@ def test_of_many_runs_the_best_follow_the_selected_one_and_thin_ones_have_one_va
     histories = [RunHistory(number, RunSettings(), 100, 0) for number in range(1, 25)]
     cells = Cells(88, 2)
     thin = [number for number in range(1, 25) if number not in (7, 9, 2)]
-    draw_header(cells, histories, {}, 7, ChartStyle(), 2, best=(9, 2), thin=thin)
+    draw_header(cells, Legend(histories, {}, 7, ChartStyle(), (9, 2), thin), 2)
     words = " ".join(strip.text for strip in cells.strips()).replace("nan", "").split()
     assert [word for word in words if word.isdigit()][:4] == ["7", "9", "2", "1"]
     assert words[-1] == "more"
@@ -99,8 +100,6 @@ def test_earlier_experiments_are_named_or_at_least_counted() -> None:
     histories = [RunHistory(1, RunSettings(), 100, 0)]
     for width, text in ((120, "e2 1121-1010 logits 1 1.5000"), (58, "2 earlier, test")):
         cells = Cells(width, 2)
-        draw_header(
-            cells, histories, {}, 1, ChartStyle(), 2,
-            earlier=[("1122-1845 sigmoid 1", 1.6), ("1121-1010 logits 1", 1.5)],
-        )  # fmt: skip
+        runs = [("1122-1845 sigmoid 1", 1.6), ("1121-1010 logits 1", 1.5)]
+        draw_header(cells, Legend(histories, {}, 1, ChartStyle(), earlier=runs), 2)
         assert text in "".join(strip.text for strip in cells.strips())
