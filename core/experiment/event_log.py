@@ -29,6 +29,7 @@ RECORD_NAMES: dict[type[Any], str] = {
     events.RunEnded: "run_ended",
     events.RunExtended: "run_extended",
     events.ExperimentResumed: "experiment_resumed",
+    events.EngineChanged: "engine_changed",
     events.AllRunsEnded: "all_runs_ended",
     events.Detached: "detached",
     events.ExperimentEnded: "experiment_ended",

@@ -164,6 +164,14 @@ class RequestRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineChanged:
+    """From `step` on the engine computes in another way: later rows may differ in their last digits."""
+
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AllRunsEnded:
     """No run is left to train; an interactive experiment waits for a new run."""
 
@@ -215,6 +223,7 @@ Event = (
     | RunExtended
     | ExperimentResumed
     | RequestRefused
+    | EngineChanged
     | AllRunsEnded
     | Detached
     | WriteRefused

@@ -91,8 +91,12 @@ class _Loop:
         training = self.training
         stride = self.stride() if training.engine.longest_stride > 1 else 1
         rates = [{run.number: self.rate(run, ahead) for run in training.active} for ahead in range(stride)]
+        before = training.engine.graph_failure
         training.engine.advance(rates)
         training.step += stride
+        failure = training.engine.graph_failure
+        if failure != before:
+            yield events.EngineChanged(training.step, f"{failure}: epochs are computed one by one")
         yield from self.progress()
 
     def stride(self) -> int:

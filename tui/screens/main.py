@@ -124,6 +124,8 @@ class MainScreen(MainActions):
                 self.selected_number, self.expects_run = run, False
             case core_events.RunDiverged():
                 self._glance()
+            case core_events.EngineChanged(reason=reason):
+                self._show_line("#notice", reason)
             case core_events.RequestRefused(text=text):
                 self.notify(self.context.glyphs.shown(text), severity="warning", markup=False)
             case core_events.WriteRefused(text=text):

@@ -188,6 +188,8 @@ def _tell(event: Event) -> list[str]:
             size = f"{event.train_samples:,} + {event.test_samples:,} samples x {event.features}"
             lines = [f"{event.dataset} ({size}) on {event.device}", f"experiment directory {event.directory}"]
             return [*([f"notice: {event.notice}"] if event.notice else []), *lines]
+        case events.EngineChanged():
+            return [f"notice: {event.reason}"]
         case events.RunDiverged():
             return [f"run {event.run} diverged at epoch {event.epoch:,}: {event.cause}; try a smaller --lr"]
     return []

@@ -243,6 +243,19 @@ def test_a_capture_that_fails_is_done_without_and_the_stream_is_restored(
     assert eager.graph_failure is None
 
 
+def test_a_training_whose_graphs_fail_says_so_once_and_goes_on(
+    stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = trained(Engine(DATA, CPU), RUNS)
+    monkeypatch.setattr(Engine, "longest_stride", 100)
+    monkeypatch.setattr(torch.cuda, "graph", failing(refused))
+    training = Training.start(SETTINGS, with_graphs(Engine(DATA, CPU)))
+    happened = list(train(training, Control()))
+    (change,) = [event for event in happened if isinstance(event, events.EngineChanged)]
+    assert change.reason.startswith("CUDA graphs cannot be used here (CUDA error: operation not permitted)")
+    assert [dataclasses.replace(row, elapsed_s=0.0) for row in rows(happened)] == expected[0]
+
+
 @pytest.mark.parametrize("is_measured", [True, False])
 def test_graphs_that_were_asked_for_and_fail_are_an_error_that_changes_nothing(
     is_measured: bool, stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
@@ -328,14 +341,14 @@ def test_rehearsing_changes_nothing() -> None:
 
 def trained(engine: Engine, runs: Sequence[RunSettings]) -> tuple[list[events.RowLogged], torch.Tensor]:
     """Train to epoch 47 and return rows and the parameters in the end."""
-    settings = ExperimentSettings(runs=tuple(runs), epochs=47, log_every=10, report_every=15)
-    training = Training.start(settings, engine)
+    training = Training.start(dataclasses.replace(SETTINGS, runs=tuple(runs)), engine)
     happened = rows(train(training, Control()))
     snapshot = [part.flatten() for run in training.runs.values() for part in training.parameters(run)]
     return [dataclasses.replace(row, elapsed_s=0.0) for row in happened], torch.cat(snapshot)
 
 
 RUNS = grid(HEADS, [0.001, 0.1], [0.01], [0], Schedule("step", step_size=7, gamma=0.5))
+SETTINGS = ExperimentSettings(runs=RUNS, epochs=47, log_every=10, report_every=15)
 
 
 def test_a_training_with_graphs_logs_the_rows_of_one_without(
