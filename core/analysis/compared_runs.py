@@ -75,7 +75,7 @@ class ComparedRun:
     best_epoch: int | None = None
     """The first epoch that had it."""
     seconds: float | None = None
-    """Of training, up to the newest row."""
+    """Seconds of training up to the newest row."""
 
     @property
     def key(self) -> RunKey:
@@ -266,7 +266,7 @@ class RunReader:
         import numpy as np
 
         seen = self._seen.get(run.number, _Seen())
-        # Fewer rows than before: another History, such as the one of a frozen screen.
+        # Fewer rows than before: another History, that of a frozen screen for instance.
         if len(run.columns) < seen.rows:
             seen = _Seen()
         *figures, train, test = (column[seen.rows :] for column in run.columns.read(*FIGURES))

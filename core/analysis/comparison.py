@@ -124,12 +124,12 @@ class Comparison:
 
     @property
     def has_means(self) -> bool:
-        """Whether a row is of several seeds."""
+        """True if a row is of several seeds."""
         return any(len(row.runs) > 1 for row in self.rows)
 
     @property
     def has_experiments(self) -> bool:
-        """Whether the runs are of several experiments."""
+        """True if the runs are of several experiments."""
         return len({run.origin.directory for row in self.rows for run in row.runs}) > 1
 
     @property
@@ -219,7 +219,7 @@ def _difference(
 
 
 def share_a_test_set(one: Origin, other: Origin) -> bool:
-    """Whether two experiments are tested on the same samples."""
+    """Return whether two experiments are tested on the same samples."""
     return one.data == other.data and one.test_samples == other.test_samples
 
 

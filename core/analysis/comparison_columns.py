@@ -24,10 +24,10 @@ class Column:
     text: Callable[[Any], str]
     """A value as it is shown."""
     descends: bool = False
-    """Whether the best or the most interesting value is the largest one."""
+    """True if the best or the most interesting value is the largest one."""
     is_setting: bool = False
     is_text: bool = False
-    """Whether it is set to the left."""
+    """Set to the left; numbers are set to the right."""
 
 
 _general: Callable[[Any], str] = "{:g}".format
@@ -157,7 +157,7 @@ def cell_text(row: ComparisonRow, name: str) -> str:
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Return numbers such as 1, 2, 3, 7 as `1-3,7`."""
+    """Return numbers as ranges: 1, 2, 3, 7 as `1-3,7`."""
     parts: list[list[int]] = []
     for number in numbers:
         if parts and number == parts[-1][-1] + 1:

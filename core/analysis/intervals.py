@@ -1,7 +1,7 @@
 """95 % score intervals for accuracies and for the difference of two of them.
 
 All are after Wilson's interval of one proportion and Newcombe's way of joining two of them, which
-keep their coverage where accuracies lie close to 0 or 1 and never leave the possible values:
+keep their coverage if accuracies lie close to 0 or 1 and never leave the possible values:
 
 - E. B. Wilson (1927), Journal of the American Statistical Association 22, 209-212
 - R. G. Newcombe (1998), Interval estimation for the difference between independent proportions,
@@ -33,7 +33,10 @@ class Interval(NamedTuple):
 
 
 def wilson(successes: int, total: int) -> Interval:
-    """Return the interval of a proportion, 0 <= successes <= total, total > 0."""
+    """Return the interval of a proportion p = successes/total, 0 <= successes <= total, total = n > 0:
+
+    (p + z^2/2n -+ z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n).
+    """
     share = successes / total
     center = share + Z * Z / (2 * total)
     reach = Z * math.sqrt(share * (1 - share) / total + Z * Z / (4 * total * total))
@@ -61,21 +64,26 @@ def paired_difference(both: int, only_first: int, only_second: int, neither: int
 
 
 def _joined(first: int, first_total: int, second: int, second_total: int, phi: float) -> Interval:
-    """Return both Wilson intervals joined to one of the difference, the proportions correlated by phi."""
+    """Return Wilson's intervals (l1, u1) and (l2, u2) of a and b, correlated by phi, joined to one of a - b.
+
+    Its ends are a - b - h(a - l1, u2 - b) and a - b + h(u1 - a, b - l2), h(x, y)^2 = x^2 - 2 phi x y + y^2.
+    """
     a, b = first / first_total, second / second_total
     one, two = wilson(first, first_total), wilson(second, second_total)
-    down = _hypotenuse(a - one.low, two.high - b, phi)
-    up = _hypotenuse(one.high - a, b - two.low, phi)
-    return Interval(a - b - down, a - b + up)
 
+    def h(x: float, y: float) -> float:
+        # Rounding may leave less than nothing if phi is 1.
+        return math.sqrt(max(0.0, x * x - 2 * phi * x * y + y * y))
 
-def _hypotenuse(x: float, y: float, phi: float) -> float:
-    # Rounding may leave less than nothing where phi is 1.
-    return math.sqrt(max(0.0, x * x - 2 * phi * x * y + y * y))
+    return Interval(a - b - h(a - one.low, two.high - b), a - b + h(one.high - a, b - two.low))
 
 
 def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
-    """Return phi of the fourfold table with Newcombe's correction for continuity; 0 where a side is empty."""
+    """Return phi of the fourfold table with Newcombe's correction for continuity; 0 if a side is empty.
+
+    phi = (both neither - only_first only_second) / sqrt(product of the four sums of rows and columns), its
+    numerator made smaller by half the total, down to 0, if it is positive.
+    """
     total = both + only_first + only_second + neither
     sides = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
     if not sides:

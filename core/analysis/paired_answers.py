@@ -7,7 +7,6 @@ Reading a checkpoint imports torch, which takes seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,12 +65,12 @@ def _tables(right: Mapping[RunKey, np.ndarray | None], second: np.ndarray) -> di
 
 
 def _rests(run: ComparedRun) -> bool:
-    """Whether a run's newest parameters may be those of its newest row, and its test set is not too large."""
+    """Return whether the newest parameters may be those of the newest row, of a test set not too large."""
     return run.epochs is not None and run.state != "training" and run.origin.test_samples <= MOST_SAMPLES
 
 
 def _agrees(right: np.ndarray | None, run: ComparedRun) -> bool:
-    """Whether right answers, shape (test samples,), come to the accuracy of the run's newest row."""
+    """Return whether right answers, shape (test samples,), come to the accuracy of the run's newest row."""
     if right is None or run.test_accuracy is None:
         return False
     return abs(float(right.mean()) - run.test_accuracy) <= TOLERANCE
@@ -138,16 +137,6 @@ class _SavedAnswers:
         return self._parameters.get(run.run)
 
 
-@dataclass(slots=True)
-class Wanted:
-    """What is missing for intervals to be paired."""
-
-    runs: list[int] = field(default_factory=list)
-    """Those whose parameters have to be asked for."""
-    snapshots: list[ParametersSnapshot] = field(default_factory=list)
-    """Parameters whose right answers have to be found."""
-
-
 class LiveAnswers:
     """Right answers of the runs of an experiment that trains, asked for once a run rests."""
 
@@ -157,9 +146,13 @@ class LiveAnswers:
 
     def wanted(
         self, runs: Iterable[ComparedRun], pinned: int, snapshots: Mapping[int, ParametersSnapshot]
-    ) -> Wanted:
-        """Return what is to be had if the pinned run and others rest; no parameters are asked for twice."""
-        wanted = Wanted()
+    ) -> tuple[list[int], list[ParametersSnapshot]]:
+        """Return what is missing for paired intervals, if the pinned run and others rest.
+
+        These are runs whose parameters have to be asked for, each once, and snapshots for
+        `find_right_answers`.
+        """
+        unknown, unanswered = [], []
         resting = {run.run: run.epochs for run in runs if _rests(run) and run.epochs is not None}
         for moment in resting.items() if pinned in resting else ():
             run, epoch = moment
@@ -167,11 +160,11 @@ class LiveAnswers:
                 continue
             snapshot = snapshots.get(run)
             if snapshot is not None and snapshot.epoch == epoch:
-                wanted.snapshots.append(snapshot)
+                unanswered.append(snapshot)
             elif moment not in self._asked:
                 self._asked.add(moment)
-                wanted.runs.append(run)
-        return wanted
+                unknown.append(run)
+        return unknown, unanswered
 
     def add(self, found: RightAnswers) -> None:
         """Take in what `find_right_answers` found."""

@@ -21,13 +21,13 @@ MOST_PIXELS = 100_000_000
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 """Pillow's readers for pictures that people draw and take, none of which starts a program."""
 LUMINANCE = (0.299, 0.587, 0.114)
-"""Of red, green and blue: ITU-R BT.601."""
+"""Weights of red, green and blue: ITU-R BT.601."""
 
 
 def read_picture(path: Path) -> np.ndarray:
     """Return a picture upright as red, green and blue, shape (rows, columns, 3), float32 of 0..1.
 
-    Transparent parts become white, or black where what is drawn is light. Raises UserError, naming
+    Transparent parts become white, or black if what is drawn is light. Raises UserError, naming
     the file, if it is no picture that can be read.
     """
     try:
@@ -39,7 +39,7 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def _read(path: Path) -> np.ndarray:
-    # Opening a pipe would wait for whoever writes to it.
+    # Opening a pipe would wait for its writer.
     if path.exists() and not path.is_file():
         raise UserError(f"{str(path)!r} is {'a folder' if path.is_dir() else 'no file'}: name a picture file")
     with path.open("rb") as file, warnings.catch_warnings():
@@ -65,7 +65,7 @@ def _read(path: Path) -> np.ndarray:
 def _check(path: Path, image: Image.Image) -> None:
     if image.width * image.height > MOST_PIXELS:
         raise _too_large(path)
-    # A phone's JPEG may hold a second picture, such as its map of depths: the first is the photo.
+    # A phone's JPEG may hold a second picture, its map of depths: the first is the photo.
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise UserError(f"{str(path)!r} is animated: save the one frame that is meant as PNG")
 

@@ -6,9 +6,9 @@ trimmed, longest edge 28, centred, negated grey (Xiao, Rasul and Vollgraf, https
 The digits of scikit-learn: bits of a 32x32 bitmap counted in blocks of 4x4
 (https://archive.ics.uci.edu/dataset/80). For other images it is measured: background, range, size and centre.
 
-The background is what the border shows: paper, a screen, also where light falls on it unevenly. What differs
-from it is drawn, whichever of the two is lighter. One thing on a plain background is looked for; several
-digits are taken for one, and a background with a pattern of its own is not told from a drawing.
+The background is what the border shows: paper, a screen, unevenly lit perhaps. What differs from it is drawn,
+whichever of the two is lighter. One thing on a plain background is looked for; several digits are taken for
+one, and a background with a pattern of its own is not told from a drawing.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ COVERED = 0.25
 GRID = 100
 """Pixels of the longer side that the background is fitted to."""
 LEAST_CONTRAST = 0.05
-"""Of the distance between black and white: less is paper."""
+"""Share of the distance between black and white; less is paper."""
 NOISE_FACTOR = 5
-"""What is drawn differs from the background by more than this multiple of the background's noise."""
+"""A drawing differs from the background by more than this multiple of the background's noise."""
 GRAIN = 0.02
 """Noise from which on a picture is smoothed first: that of a photo in the dark."""
 SPECK = 0.03
@@ -38,7 +38,7 @@ SPECK = 0.03
 EDGE = 0.15
 """A component that covers this share of the border lies beside the paper, if there is another one."""
 LEAST_WIDTH = 0.11
-"""Of the longer side of what is drawn. In MNIST nineteen strokes of twenty have these 2.2 pixels."""
+"""Share of the longer side of what is drawn. In MNIST nineteen strokes of twenty have these 2.2 pixels."""
 NEIGHBOURS = np.ones((3, 3))
 
 
@@ -56,14 +56,14 @@ class Preprocessing:
     is_centred_by_mass: bool
     """Else by its box."""
     background: float
-    """Value of a pixel where nothing is drawn."""
+    """Value of a pixel without anything drawn."""
     ink: float
     """Value of a pixel that is covered."""
     dtype: str
     block: int = 1
     """Rows and columns of the blocks in which bits are counted; 1: greys come from the edges of strokes."""
     keeps_greys: bool = False
-    """Whether the greys of a thing matter, and not only where it is."""
+    """True if the greys of a thing matter, beside its outline."""
     is_measured: bool = False
 
     def apply(self, picture: np.ndarray) -> np.ndarray:
@@ -288,7 +288,7 @@ def _placed(values: np.ndarray, shape: tuple[int, int], box: int, *, by_mass: bo
 
 
 def _offset(profile: np.ndarray, side: int, by_mass: bool) -> int:
-    """Return where a profile, shape (pixels,), begins on a side of the field."""
+    """Return the place on a side of the field at which a profile, shape (pixels,), begins."""
     room = side - len(profile)
     if not by_mass:
         return room // 2

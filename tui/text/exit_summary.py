@@ -69,7 +69,7 @@ def where_it_is(history: History) -> str:
 
 
 def short_path(path: Path) -> str:
-    """Return a path relative to the working directory where it lies below it."""
+    """Return a path relative to the working directory if it lies below it."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 
@@ -80,7 +80,7 @@ def shell_word(path: Path) -> str:
 
 
 def exit_summary(history: History) -> str:
-    """Return what is printed when the screen has gone: where everything is and the final figures."""
+    """Return the text for after the screen: the final figures, and where everything is."""
     if history.experiment is None:
         return ""
     lines = [final_table(history), where_it_is(history), go_on_with(history)]

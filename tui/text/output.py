@@ -28,7 +28,7 @@ def stdout_encoding() -> str:
 
 
 def can_show(text: str) -> bool:
-    """Whether stdout has all characters of a text."""
+    """Return whether stdout has all characters of a text."""
     try:
         text.encode(stdout_encoding())
     except UnicodeEncodeError:

@@ -30,7 +30,7 @@ GAP = 2
 LEAST_COLUMN = 22
 MOST_COLUMNS = 4
 MOST_CLASSES = 20
-"""Of more classes the likeliest are shown."""
+"""If there are more, the likeliest classes are shown."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 

@@ -38,9 +38,10 @@ class Interrupted(BaseException):
 
 
 class Signals:
-    """SIGINT and SIGTERM end the training cleanly, a second one the process at once; SIGHUP is ignored.
-    Processes that train together SIGHUP ends too, and a second signal changes nothing.
+    """Handlers of signals while a training runs without a screen.
 
+    SIGINT and SIGTERM end the training cleanly, a second one the process at once; SIGHUP is ignored.
+    Processes that train together are ended by SIGHUP too, and a second signal changes nothing.
     HAND_OVER_SIGNAL lets another process take over.
     """
 
@@ -49,12 +50,12 @@ class Signals:
         self.exit_status = 0
         """128 plus the number of the signal that ended the training, or 0."""
         self.has_begun = False
-        """Whether training has begun, so that there is something to end cleanly."""
+        """True once training has begun: from then on there is something to end cleanly."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._end)
         # torchrun passes that on too, and kills what does not end.
         signal.signal(signal.SIGHUP, signal.SIG_IGN if launched_rank() is None else self._end)
-        signal.signal(HAND_OVER_SIGNAL, self._hand_over)
+        signal.signal(HAND_OVER_SIGNAL, lambda *_: self._leave("handed over"))
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self.exit_status = 128 + number
@@ -62,9 +63,6 @@ class Signals:
         if launched_rank() is None:
             signal.signal(number, signal.SIG_DFL)
         self._leave(signal.Signals(number).name)
-
-    def _hand_over(self, number: int, frame: FrameType | None) -> None:
-        self._leave("handed over")
 
     def _leave(self, cause: str) -> None:
         self._control.send(Leave(cause))
@@ -76,7 +74,7 @@ def train_plainly(start: StartPlainly) -> int:
     """Train without a screen and return the exit status.
 
     Of processes that torchrun started together rank 0 trains and the others compute for it. Raises what this
-    process is to say about its end, such as UserError; of several processes only one says it.
+    process is to say about its end, a UserError mostly; of several processes only one says it.
     """
     rank = launched_rank()
     if rank is None:
@@ -120,7 +118,7 @@ def _train(start: StartPlainly) -> int:
 
 
 class Reporter:
-    """Tells of a training as it goes: the accuracy log on stdout, progress on stderr."""
+    """The accuracy log on stdout and progress on stderr, as a training goes on."""
 
     def __init__(self, history: History) -> None:
         self._history = history

@@ -22,7 +22,7 @@ EXAMPLE = "plot runs/20261122T184530-sigmoid -o loss.png"
 HEIGHT_SHARE = 0.3
 """Lines of the chart per column of the terminal."""
 NEEDED = "⠿╌✕━┅┤λ→"
-"""What the chart is drawn with, without --ascii."""
+"""Characters of the chart without --ascii."""
 
 
 def add_options(parser: Parser) -> None:

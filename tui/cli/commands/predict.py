@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "predict runs/20261122T184530-sigmoid seven.png"
 NEEDED = "▀█▏"
-"""What pictures and bars are drawn with, without --ascii."""
+"""Characters of pictures and bars without --ascii."""
 
 
 def add_options(parser: Parser) -> None:
@@ -36,7 +36,7 @@ def add_options(parser: Parser) -> None:
 
 
 def run(values: argparse.Namespace) -> int:
-    """Classify pictures; the status is 1 where one of them cannot be used."""
+    """Classify pictures; the status is 1 if one of them cannot be used."""
     from logreg_tui.core.predict.predictor import open_predictor
 
     predictor = open_predictor(values.directory, values.run)

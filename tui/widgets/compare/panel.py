@@ -119,12 +119,11 @@ class ComparePanel(CompareView, can_focus=True):
         history = self._history
         if history is None:
             return
-        wanted = self._state.wanted(history.parameters)
-        for run in wanted.runs:
+        runs, snapshots = self._state.wanted(history.parameters)
+        for run in runs:
             self.post_message(self.ParametersWanted(run))
-        if wanted.snapshots and history.dataset is not None:
-            work = partial(find_right_answers, wanted.snapshots, history.dataset)
-            self.analyse(work, wanted.snapshots)
+        if snapshots and history.dataset is not None:
+            self.analyse(partial(find_right_answers, snapshots, history.dataset), snapshots)
 
     @on(Panel.Analysed)
     def take_right_answers(self, event: Panel.Analysed) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from logreg_tui.core.analysis.compared_runs import ComparedRun, Origin, RunKey, RunReader, origin_of_history
 from logreg_tui.core.analysis.comparison import Comparison, ComparisonRow, Order, compare
 from logreg_tui.core.analysis.comparison_columns import best_first, columns_of, run_label
-from logreg_tui.core.analysis.paired_answers import LiveAnswers, Wanted
+from logreg_tui.core.analysis.paired_answers import LiveAnswers
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
@@ -28,7 +28,7 @@ class CompareState:
         self.comparison = Comparison()
         """As `arrange` made it."""
         self.origin: Origin | None = None
-        """Of the training; None before it has begun."""
+        """That of the training; None before it has begun."""
         self._reader: RunReader | None = None
         self._live: list[ComparedRun] = []
         self._cursor: RunKey | None = None
@@ -105,7 +105,7 @@ class CompareState:
         return self._pinned_here
 
     def _is_here(self, row: ComparisonRow) -> bool:
-        """Whether a row is of the training itself."""
+        """Return whether a row is of the training itself."""
         return row.first.key.directory == self.directory
 
     @property
@@ -116,10 +116,12 @@ class CompareState:
             return ""
         return run_label(row) if self._is_here(row) else f"{row.first.experiment} {run_label(row)}"
 
-    def wanted(self, snapshots: Mapping[int, ParametersSnapshot]) -> Wanted:
-        """Return what is missing for paired intervals."""
+    def wanted(
+        self, snapshots: Mapping[int, ParametersSnapshot]
+    ) -> tuple[list[int], list[ParametersSnapshot]]:
+        """Return what is missing for paired intervals, as `LiveAnswers.wanted` does."""
         if self._pinned_here is None:
-            return Wanted()
+            return [], []
         return self.answers.wanted(self._live, self._pinned_here, snapshots)
 
     # The order

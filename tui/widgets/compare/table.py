@@ -110,7 +110,7 @@ class CompareTable:
         return text.ljust(width) if COLUMNS[name].is_text else text.rjust(width)
 
     def _stands_out(self, row: ComparisonRow, name: str) -> bool:
-        """Whether it is the best accuracy, or a difference whose interval is on one side of 0."""
+        """Return whether it is the best accuracy, or a difference whose interval is on one side of 0."""
         if name == "test_accuracy":
             return len(self._rows) > 1 and self._best is not None and row.value(name) == self._best
         interval = None if row.difference is None else row.difference.interval

@@ -27,7 +27,7 @@ DEVIATION_NOTE = "± standard deviation over the seeds (n - 1)"
 
 
 class CompareView(LinePanel):
-    """Draws what a subclass has read and where its cursor is."""
+    """The lines of the tab, of a state and a chooser that a subclass moves in."""
 
     DEFAULT_CSS = """
     CompareView { width: 1fr; height: 1fr; }
