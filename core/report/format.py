@@ -14,7 +14,7 @@ from logreg_tui.core.text import escape_control_chars, exact, loss_text, percent
 MOST_CHARACTERS = 120
 """Of a text from a file."""
 FENCE = "```"
-_WORDS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ,.:+-]*[A-Za-z0-9])?")
+_WORDS = re.compile(r"[A-Za-z0-9λ](?:[A-Za-z0-9 ,.:+→-]*[A-Za-z0-9])?")
 _LINKS = re.compile(r"www\.|:/", re.IGNORECASE)
 
 

@@ -6,35 +6,16 @@ import csv
 import locale
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from helpers.reporting import HEADINGS, both_heads, draw_nothing, rewritten, rows_of_table, trained, written
+from helpers.reporting import HEADINGS, rewritten, rows_of_table, trained, written
 
 from logreg_tui.core.report.write import write_report
 from logreg_tui.core.settings import Schedule, grid
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both heads; nobody may change it."""
-    return both_heads(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture
-def directory(kept: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(kept, tmp_path / "runs" / "a"))
-
-
-@pytest.fixture(autouse=True)
-def quick_figures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The titles of what would be drawn."""
-    return draw_nothing(monkeypatch)
 
 
 def test_the_sections_follow_the_experiment(directory: Path, tmp_path: Path) -> None:

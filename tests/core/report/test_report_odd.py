@@ -4,46 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.reporting import HEADINGS, both_heads, draw_nothing, rewritten, trained, written
+from helpers.reporting import HEADINGS, rewritten, trained, written
 
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.event_log import to_record
-from logreg_tui.core.report import heads
 from logreg_tui.core.report import runs as report_runs
 from logreg_tui.core.report.write import check_target, write_report
 from logreg_tui.core.settings import Schedule, grid
-from logreg_tui.core.training.events import SettingChanged
+from logreg_tui.core.training.events import Event, RunDiverged, SettingChanged
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both heads; nobody may change it."""
-    return both_heads(tmp_path_factory.mktemp("runs"))
+def insert_before_the_end(directory: Path, event: Event) -> None:
+    """Add an event to events.jsonl before the first run ends."""
+    path = directory / "events.jsonl"
+    lines = path.read_text().splitlines()
+    at = next(at for at, line in enumerate(lines) if '"run_ended"' in line)
+    record = {"time": "", **(to_record(event) or {})}
+    path.write_text("\n".join([*lines[:at], json.dumps(record), *lines[at:], ""]))
 
 
-@pytest.fixture
-def directory(kept: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(kept, tmp_path / "runs" / "a"))
-
-
-@pytest.fixture(autouse=True)
-def quick_figures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The titles of what would be drawn."""
-    return draw_nothing(monkeypatch)
-
-
-def test_without_the_data_it_says_so(
-    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(heads, "data_at_hand", lambda kept: None)
-    monkeypatch.setattr("logreg_tui.core.experiment.saved_model.data_at_hand", lambda kept: None)
+def test_without_the_data_it_says_so(directory: Path, tmp_path: Path) -> None:
+    rewritten(directory, lambda record: record["dataset"].update(fingerprint="0" * 64))
     text = written(tmp_path / "report.md", directory)
     assert text.count("are missing: the data are not on this machine.") == 2
     assert "two independent test sets" in text
@@ -82,12 +68,14 @@ def test_names_from_a_file_are_no_markup(directory: Path, tmp_path: Path) -> Non
         record["settings"].update(data_dir=f"{name}```\n# d")
 
     rewritten(directory, hostile)
+    insert_before_the_end(directory, RunDiverged(30, 2, 30, name))
     text = written(tmp_path / "report.md", directory)
     assert [line for line in text.splitlines() if line.startswith("#")][1:] == HEADINGS[1:]
     outside = re.sub(r"`[^`]*`", "", re.sub(r"(?s)(`{3,})sh\n.*?\n\1", "", text))
     for markup in ("<b>", "http://h", "\x1b"):
         assert markup not in outside
     assert "started unknown" in text
+    assert "- Run 2, epoch 30: `diverged: <b>x</b>" in text
 
 
 @pytest.mark.parametrize(
@@ -114,11 +102,7 @@ def test_inputs_that_are_no_images_have_no_pictures(directory: Path, tmp_path: P
 
 
 def test_knobs_are_told_with_their_epochs(directory: Path, tmp_path: Path) -> None:
-    path = directory / "events.jsonl"
-    lines = path.read_text().splitlines()
-    turned = to_record(SettingChanged(20, 1, 20, "l2", 0.001, 0.0))
-    at = next(at for at, line in enumerate(lines) if '"run_ended"' in line)
-    path.write_text("\n".join([*lines[:at], json.dumps({"time": "", **(turned or {})}), *lines[at:], ""]))
+    insert_before_the_end(directory, SettingChanged(20, 1, 20, "l2", 0.001, 0.0))
     text = written(tmp_path / "report.md", directory)
     assert "- Run 1, epoch 20: λ 0.001 → 0" in text
     assert "lambda (0 with the sigmoid, 0.001 without it) and the knobs turned on the way" in text
