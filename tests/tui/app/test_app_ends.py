@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 from helpers.driving import DEADLINE_S, running, wait_until
-from helpers.fake_training import Fail, FakeTraining
+from helpers.fake_training import Emit, Fail, FakeTraining
 
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
 from logreg_tui.core.training import events
@@ -140,6 +140,12 @@ async def test_a_notice_stays_visible() -> None:
     async with running(FakeTraining(notice="digits [stand] in for MNIST")) as lab:
         assert lab.line("#notice") == "digits [stand] in for MNIST"
         assert "digits [stand] in for MNIST" in lab.text()
+
+
+async def test_an_engine_that_changed_is_told_as_a_notice_is() -> None:
+    async with running() as lab:
+        lab.send(Emit(events.EngineChanged(30, "CUDA graphs [cannot] be used here")))
+        await lab.until(lambda: lab.line("#notice") == "CUDA graphs [cannot] be used here")
 
 
 async def test_an_experiment_stopped_from_outside_stays_to_be_looked_at() -> None:
