@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 from textual.binding import Binding
 from textual.dom import DOMNode
 
+import logreg_tui.core
 import logreg_tui.tui
 from logreg_tui.core.analysis.comparison_columns import FIELDS
 from logreg_tui.core.data.dataset import load_dataset
@@ -141,6 +142,14 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 def test_every_document_is_linked_from_the_readme() -> None:
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in LINK.findall(README)}
     assert set(DOCS) - linked == {ROOT / "README.md"}
+
+
+def test_the_map_has_every_package() -> None:
+    text = section(DOCS[ROOT / "docs/contributing.md"], "The map").split("```")[1]
+    inside = [*pkgutil.walk_packages(logreg_tui.core.__path__, "core.")]
+    inside += pkgutil.walk_packages(logreg_tui.tui.__path__, "tui.")
+    folders = {module.name.rpartition(".")[2] for module in inside if module.ispkg}
+    assert set(re.findall(r"(\w+)/", text)) == folders | {"core", "tui", "tests", "e2e", "helpers"}
 
 
 def test_every_path_of_the_code_that_the_documents_name_exists() -> None:
