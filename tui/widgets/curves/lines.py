@@ -75,6 +75,8 @@ def draw_plot(
     plt.xticks([x - plot.left for x in x_ticks], [" "] * len(x_ticks))
     y_ticks = [(plot.row(value), text) for value, text in plot.y_axis.ticks]
     shown = [(plot.bottom - 1 - y, f"{text:>{plot.left - 2}} ") for y, text in y_ticks if y is not None]
+    # One outside if there is none: the room of their labels decides where the plot begins.
+    shown = shown or [(-1, " " * (plot.left - 1))]
     plt.yticks([y for y, _ in shown], [text for _, text in shown])
     # plotext draws no axis for a figure without data.
     plt.scatter([-1], [-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,13 @@ def test_the_axes_stand_around_the_plot_with_their_ticks() -> None:
     assert lines[10].startswith(" 0 ┤")
     assert lines[11] == "   └┬" + "─" * 19 + "┬" + "─" * 20
     assert lines[12].strip() == ""
+
+
+def test_without_a_tick_the_plot_begins_where_it_is_said_to() -> None:
+    on = replace(plot(), y_axis=Axis(0, 10, False, ((20, "20"),)))
+    assert [line.replace("\x1b[0m", "") for line in draw_plot([], on, STYLE, [4]).split("\n")[:11]] == [
+        "   │" + " " * 41
+    ] * 11
 
 
 def test_a_curve_runs_through_every_column_and_row_it_crosses() -> None:
