@@ -49,7 +49,7 @@ class Curve:
 
     @property
     def knobs(self) -> tuple[Mark, ...]:
-        """Where knobs were turned."""
+        """The marks of knobs that were turned."""
         return tuple(mark for mark in self.marks if not mark.is_divergence)
 
     @property
@@ -186,7 +186,7 @@ def limits(curves: Iterable[Curve]) -> tuple[float, float]:
 
 
 def needs_log(curves: Iterable[Curve]) -> bool:
-    """Whether a linear axis would show one of the curves as a flat line at the bottom."""
+    """Return True if a linear axis would show one of the curves as a flat line at the bottom."""
     values = [each for each in map(_finite, (c for c in curves if c.diverged_at is None)) if len(each)]
     tops = [float(each.max()) for each in values]
     return bool(tops) and max(tops) > FLAT * min(tops) and all(each.min() > 0 for each in values)

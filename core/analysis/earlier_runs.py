@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,29 +98,20 @@ def _fingerprint(directory: Path) -> str | None:
 
 
 def _runs_of(directory: Path) -> list[EarlierRun]:
-    """Return the runs with the lowest newest test loss, of those with at least two rows."""
-    rows: dict[int, list[tuple[float, ...]]] = {}
+    """Return the runs with the lowest newest test loss, of those with at least two whole rows."""
+    rows: defaultdict[int, list[tuple[float, ...]]] = defaultdict(list)
     with suppress(OSError):
-        for number, row in _rows(_lines(directory / METRICS)):
-            kept = rows.setdefault(number, [])
-            if not kept or row[0] > kept[-1][0]:
-                kept.append(row)
+        for row in filter(None, map(parse_row, _lines(directory / METRICS))):
+            values, kept = tuple(getattr(row, name) for name in NAMES), rows[row.run]
+            is_whole = None not in values and math.isfinite(values[1])
+            if is_whole and (not kept or values[0] > kept[-1][0]):
+                kept.append(values)
     runs = [_thinned(directory.name, number, kept) for number, kept in rows.items() if len(kept) > 1]
-    return sorted(runs, key=_final_loss)[:RUNS_EACH]
 
+    def final_loss(run: EarlierRun) -> float:
+        return float(run.test_loss[-1]) if math.isfinite(run.test_loss[-1]) else math.inf
 
-def _final_loss(run: EarlierRun) -> float:
-    last = float(run.test_loss[-1])
-    return last if math.isfinite(last) else math.inf
-
-
-def _rows(lines: Iterable[bytes]) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """Yield number and values of the lines that are rows in which all is measured."""
-    for line in lines:
-        row = parse_row(line)
-        values = () if row is None else tuple(getattr(row, name) for name in NAMES)
-        if row is not None and None not in values and math.isfinite(values[1]):
-            yield row.run, values
+    return sorted(runs, key=final_loss)[:RUNS_EACH]
 
 
 def _lines(path: Path) -> Iterator[bytes]:

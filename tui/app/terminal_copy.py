@@ -115,7 +115,7 @@ class _Pen:
         self.place = (row, column)
 
     def put(self, character: str, style: str) -> None:
-        """Write a character where the cursor is."""
+        """Write a character at the cursor."""
         if style != (_blank_style(self._style) if character == " " else self._style):
             self.parts.append(_style_change(self._style, style))
             self._style = style
@@ -133,7 +133,7 @@ class _Pen:
 
 
 def _places_every_text(tokens: Iterable[re.Match[str]]) -> bool:
-    """Whether the place of every text is known."""
+    """Return True if the place of every text is known."""
     is_placed = False
     for token in tokens:
         if token.lastgroup == "text" and not is_placed:

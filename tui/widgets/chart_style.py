@@ -44,7 +44,7 @@ class ChartStyle:
         return blend(color, self.background, DIM_SHARE)
 
     def marks_curves(self, runs: int) -> bool:
-        """Whether curves carry characters because their colours do not tell them apart."""
+        """Return True if curves carry characters because their colours do not tell them apart."""
         return self.ascii_only or (self.monochrome and runs > 1)
 
     def grey(self, strength: float) -> Rgb | None:
@@ -86,7 +86,7 @@ class ChartStyle:
         return ink(self.color(number, False))
 
     def mark_line(self, number: int) -> Style:
-        """For the vertical line where a knob of a run was turned."""
+        """For the vertical line at the epoch at which a knob of a run was turned."""
         color = self.color(number, False)
         return DIM if color is None else ink(blend(color, self.background, 0.35))
 

@@ -73,7 +73,7 @@ class Plot:
     clock: str = EPOCHS
     """The unit of x: EPOCHS or SECONDS."""
     is_fine: bool = True
-    """Whether cells have dots."""
+    """True if cells have dots."""
 
     @property
     def right(self) -> int:
@@ -86,7 +86,7 @@ class Plot:
         return self.top + self.rows
 
     def holds(self, x: int, y: int) -> bool:
-        """Whether a cell of the widget is one of the plot's."""
+        """Return True if a cell of the widget is one of the plot's."""
         return self.left <= x < self.right and self.top <= y < self.bottom
 
     def cell(self, x: float, y: float) -> tuple[int, int]:

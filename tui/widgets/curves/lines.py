@@ -43,9 +43,9 @@ class CurveLine:
     y: np.ndarray
     color: Rgb | None
     character: str
-    """What it is drawn with in cells without dots."""
+    """The character of cells without dots."""
     is_dim: bool
-    """Whether it lies under all lines that are not."""
+    """True if it lies under all lines that are not."""
 
 
 def draw_plot(

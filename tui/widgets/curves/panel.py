@@ -64,9 +64,9 @@ class LossChart(LinePanel):
     ]
 
     log_x: reactive[bool] = reactive(False, repaint=False)
-    """Whether the epochs stand on a log axis; epoch 0 is left out then."""
+    """True if x stands on a log axis; epoch 0 is left out then."""
     log_y: reactive[bool] = reactive(False, repaint=False)
-    """Whether the losses stand on a log axis."""
+    """True if the metric stands on a log axis."""
     metric: reactive[str] = reactive(LOSS, repaint=False)
     """`loss` or `accuracy`."""
     clock: reactive[str] = reactive(EPOCHS, repaint=False)
@@ -78,7 +78,7 @@ class LossChart(LinePanel):
     cursor: reactive[int | None] = reactive(None, repaint=False)
     """The epoch of the selected run at which values are read off."""
     shows_earlier: reactive[bool] = reactive(False, repaint=False)
-    """Whether earlier experiments lie under the curves."""
+    """True if earlier experiments lie under the curves."""
 
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
         super().__init__(glyphs=glyphs, id=id)
@@ -91,7 +91,7 @@ class LossChart(LinePanel):
         self._values: dict[int, Values] = {}
         self._best: tuple[int, ...] = ()
         self._pressed: tuple[int, Plot] | None = None
-        """The column where the mouse button went down, and the plot as it was then."""
+        """The column in which the mouse button went down, and the plot as it was then."""
         self._was_dragged = False
 
     def watch_log_x(self) -> None:
@@ -154,7 +154,7 @@ class LossChart(LinePanel):
         return run if run is not None and run.last is not None else None
 
     def _has_unknown_run(self, history: History) -> bool:
-        """Whether a run has got its first row since the legend was made."""
+        """Return True if a run has got its first row since the legend was made."""
         return any(run.last and run.number not in self._values for run in history.runs.values())
 
     def _update_legend(self) -> None:
@@ -291,7 +291,7 @@ class LossChart(LinePanel):
                 self.window = curve_window.panned(plot.x_axis, places, plot.end)
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Read values off where the button was pressed and let go."""
+        """Read values off at the column in which the button was pressed, unless the mouse was dragged."""
         if self._pressed is None:
             return
         (column, plot), self._pressed = self._pressed, None

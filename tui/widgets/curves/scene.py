@@ -85,7 +85,7 @@ class Scene:
         self.series = [earlier_series(run, view.metric, view.clock) for run in view.earlier] + own
 
     def is_full(self, number: int) -> bool:
-        """Whether a run is drawn with both curves in its colour."""
+        """Return True if a run is drawn with both curves in its colour."""
         return len(self.runs) <= FULL_RUNS or number == self.view.selected or number in self.best
 
     def _height(self, run: RunHistory) -> tuple[bool, bool]:

@@ -40,9 +40,9 @@ class Series:
     breaks: tuple[float, ...] = ()
     """After which x the line is broken."""
     is_thin: bool = False
-    """Whether only its test curve is drawn, dim."""
+    """True if only its test curve is drawn, dim."""
     may_leave: bool = False
-    """Whether it may leave the axis at the top."""
+    """True if it may leave the axis at the top."""
 
     @property
     def drawn(self) -> tuple[np.ndarray, ...]:

@@ -23,7 +23,7 @@ LEAST_ROWS = 4
 """Rows that a share shows at least, if there are as many."""
 STEPS = 8
 """A share is rounded outward to about this many steps, and moves by whole ones: between them the
-picture stays where it is."""
+picture stands still."""
 LEAST_SPAN = 1e-4
 """Share of what was trained that an interval spans at least."""
 
@@ -37,7 +37,7 @@ class Window:
 
     @property
     def is_all(self) -> bool:
-        """Whether the whole axis is shown."""
+        """True if the whole axis is shown."""
         return self.limits is None and self.share >= 1
 
 
