@@ -19,7 +19,6 @@ from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, RunHistory
 
-BLOCK_BYTES = 1 << 16
 FIGURES = ("train_loss", "test_loss", "l2_penalty", "train_accuracy", "test_accuracy")
 
 
@@ -190,9 +189,11 @@ def read_history(directory: Path) -> History:
     ]
     history = History()
     try:
-        lengths = {name: _whole_lines(directory / name) for name in (METRICS, EVENTS)}
-        if not lengths[METRICS]:
+        files = {name: (directory / name).read_bytes() for name in (METRICS, EVENTS)}
+        if not files[METRICS].startswith(CSV_HEADER.encode()):
             raise UserError(f"{str(directory / METRICS)!r} is damaged: it has no header")
+        # A last line that is still being written does not count.
+        lengths = {name: data.rfind(b"\n") + 1 for name, data in files.items()}
         for event in recorded_events(directory, settings, lengths, beginnings):
             history.apply(event)
     except OSError as error:
@@ -200,22 +201,6 @@ def read_history(directory: Path) -> History:
             f"{str(directory)!r} is damaged: cannot read {METRICS} or {EVENTS}: {reason(error)}"
         ) from error
     return history
-
-
-def _whole_lines(path: Path) -> int:
-    """Return the bytes up to the last end of a line; 0 for a metrics.csv without its header."""
-    with path.open("rb") as file:
-        if path.name == METRICS and file.readline() != CSV_HEADER.encode():
-            return 0
-        end = file.seek(0, 2)
-        while end:
-            start = max(0, end - BLOCK_BYTES)
-            file.seek(start)
-            at = file.read(end - start).rfind(b"\n")
-            if at >= 0:
-                return start + at + 1
-            end = start
-    return 0
 
 
 @dataclass(slots=True)
