@@ -145,6 +145,11 @@ class History:
         self.parameters: dict[int, ParametersSnapshot] = {}
         """What was shown last of each run; replaced, never changed in place."""
 
+    @property
+    def is_moving(self) -> bool:
+        """True while epochs are being trained."""
+        return self.state in ("training", "stepping")
+
     def apply(self, event: events.Event) -> None:
         """Take in one event; only the thread that consumes the events may call it."""
         match event:

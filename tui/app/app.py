@@ -86,7 +86,6 @@ class LogRegApp(App[None]):
         self.starts_paused = paused
         self.is_watching = watching
         """True if another process trains: then there is nothing to ask for."""
-        self.ascii_only = ascii_only
         self.glyphs = ASCII if ascii_only else UNICODE
         self.animation_level = "none"
         self._fps = fps
@@ -167,7 +166,7 @@ class LogRegApp(App[None]):
 
     @on(TerminalGone)
     def close(self) -> None:
-        """Close the screen; whoever called `run` knows what becomes of the training."""
+        """Close the screen; the caller of `run` decides about the training."""
         self.exit(return_code=self.outcome.status)
 
     def _handle_exception(self, error: Exception) -> None:
@@ -184,22 +183,18 @@ class LogRegApp(App[None]):
         stack = self.screen_stack
         return stack[0] if stack and isinstance(stack[0], MainScreen) else None
 
-    def leave(self) -> None:
-        """Ask the training to stop and close at once; whoever called `run` waits for the thread."""
+    async def action_quit(self) -> None:
+        """Ask the training to stop and close at once; the caller of `run` waits for the thread."""
         self.runner.request_stop()
         if self.sampler is not None:
             self.sampler.stop()
         self.exit(return_code=self.outcome.status)
 
-    async def action_quit(self) -> None:
-        """Quit, as q and ctrl+q ask."""
-        self.leave()
-
     def action_help_quit(self) -> None:
         """Quit at the second ctrl+c within two seconds, which Textual binds to this action."""
         now = monotonic()
         if self._interrupted_at is not None and now - self._interrupted_at <= QUIT_WITHIN_S:
-            self.leave()
+            self.call_later(self.action_quit)
             return
         self._interrupted_at = now
         self.notify("press ctrl+c again to quit", timeout=QUIT_WITHIN_S)

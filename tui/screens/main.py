@@ -99,13 +99,13 @@ class MainScreen(MainActions):
         self.painter = Painter(self.context.history, widgets, self._clock, self.pending.show_parameters)
         if self.context.starts_paused:
             self.pending.pause()
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._repaint_colors())
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._repaint())
         self.set_interval(1 / self._fps, self._tick)
         # Textual draws the frames first and what is in them next: what the training's thread imports would
         # hold that up.
         self.call_after_refresh(self.call_after_refresh, self.context.start_training)
 
-    # What the training says
+    # Messages of the training
 
     def show_preparation(self, text: str) -> None:
         """Show the step of the preparation."""
@@ -116,8 +116,13 @@ class MainScreen(MainActions):
         """Show an event that History has taken in already."""
         self.pending.take(event)
         match event:
-            case core_events.ExperimentStarted():
-                self._begin(event)
+            case core_events.ExperimentStarted(notice=notice, device=device):
+                if notice:
+                    self._show_line("#notice", notice)
+                if self.context.sampler is not None:
+                    self.context.sampler.start(device)
+                if self.context.preferences.tab > 1:
+                    self.action_show_tab(self.context.preferences.tab - 1)
             case DatasetLoaded(dataset=dataset):
                 self.query_one(WhyPanel).pixels = dataset.pixels
             case core_events.RunStarted(run=run) if self.selected_number is None or self.expects_run:
@@ -136,14 +141,6 @@ class MainScreen(MainActions):
                 self.notify(ALL_ENDED, markup=False)
         self.paint()
 
-    def _begin(self, experiment: core_events.ExperimentStarted) -> None:
-        if experiment.notice:
-            self._show_line("#notice", experiment.notice)
-        if self.context.sampler is not None:
-            self.context.sampler.start(experiment.device)
-        if self.context.preferences.tab > 1:
-            self.action_show_tab(self.context.preferences.tab - 1)
-
     def end_training(self, outcome: Outcome) -> None:
         """Show that the training is over, and if it failed, loudly why."""
         self.is_over = True
@@ -157,7 +154,7 @@ class MainScreen(MainActions):
         line.update(self.context.glyphs.shown(text))
         line.add_class("-shown")
 
-    # What is drawn
+    # Painting
 
     def _tick(self) -> None:
         self.painter.tick(self.state, self.selected_number)
@@ -171,10 +168,7 @@ class MainScreen(MainActions):
         # While nothing trains nothing is sent to the terminal.
         if self.context.sampler is not None and self.state in MOVING:
             self.query_one(MachineLine).show(self.context.sampler.samples)
-        if self.selected_number is not None:
-            run_list = self.query_one(RunList)
-            run_list.show(self._run_lines())
-            run_list.select(self.selected_number)
+        self._show_runs()
 
     def paint(self) -> None:
         """Show at once the change by an event or a key."""
@@ -188,14 +182,18 @@ class MainScreen(MainActions):
             self.refresh_bindings()
 
     def _run_lines(self) -> list[RunLine]:
-        runs = self.context.history.runs.values()
-        accuracies = {run.number: run.last.test_accuracy for run in runs if run.last is not None}
         return [
-            RunLine(run.number, self.pending.settings(run), run.status, accuracies.get(run.number))
-            for run in runs
+            RunLine(
+                run.number,
+                self.pending.settings(run),
+                run.status,
+                None if run.last is None else run.last.test_accuracy,
+            )
+            for run in self.context.history.runs.values()
         ]
 
     def _show_runs(self) -> None:
+        """Show the list of runs and the knobs of the selected one."""
         run = self.selected
         if run is None:
             return
@@ -208,8 +206,9 @@ class MainScreen(MainActions):
         if had_focus and not self.can("switch_head"):
             run_list.focus()
 
-    def _repaint_colors(self) -> None:
-        self.query_one(RunList).refresh_colors(self._run_lines())
+    def _repaint(self) -> None:
+        """Draw the runs in the colours of another theme."""
+        self.query_one(RunList).refresh_colors()
         self.paint()
 
     def on_resize(self, _: events.Resize) -> None:
@@ -226,7 +225,7 @@ class MainScreen(MainActions):
         if self.focused is None:
             self.query_one(RunList).focus()
 
-    # What the controls ask for
+    # Messages of the widgets
 
     @on(TabLine.Chosen)
     def choose_tab(self, event: TabLine.Chosen) -> None:

@@ -83,7 +83,7 @@ class MainActions(Screen[None]):
         has_begun = history.experiment is not None
         is_over = self.is_over or history.state in ("finished", "stopped")
         is_live = has_begun and not is_over and not self.context.is_watching
-        is_moving = is_live and history.state in ("training", "stepping", "paused")
+        is_moving = is_live and (history.is_moving or history.state == "paused")
         match NEEDS.get(action, Needs.NOTHING):
             case Needs.LIVE:
                 return is_live

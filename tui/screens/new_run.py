@@ -87,15 +87,6 @@ class NewRunScreen(Dialog[RunSettings | None]):
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#submit")
-    def submit(self) -> None:
-        """Return the settings, or show what is wrong."""
-        self.action_submit()
-
-    @on(Button.Pressed, "#cancel")
-    def cancel(self) -> None:
-        """Close without a new run."""
-        self.dismiss(None)
-
     def action_submit(self) -> None:
         """Return the settings, or show what is wrong and go there."""
         kind = self.query_one("#new-schedule", Choice).value
@@ -106,6 +97,11 @@ class NewRunScreen(Dialog[RunSettings | None]):
             self.query_one(f"#{wrong[0]}").focus()
         else:
             self.dismiss(self._settings_of(kind, values))
+
+    @on(Button.Pressed, "#cancel")
+    def cancel(self) -> None:
+        """Close without a new run."""
+        self.dismiss(None)
 
     def _settings_of(self, kind: str, values: dict[str, Any]) -> RunSettings:
         before = self._settings.schedule
@@ -118,20 +114,16 @@ class NewRunScreen(Dialog[RunSettings | None]):
         return RunSettings(head, l2, rate, seed, schedule)
 
     def _read(self, name: str) -> float | int | None:
-        """Return what a field says, or None after showing what is wrong with it."""
-        value, error = _parse(name, self.query_one(f"#{name}", NumberInput).value)
+        """Return the value of a field, or None after showing why it is refused."""
+        value, error = None, ""
+        try:
+            value = PARSERS[name](self.query_one(f"#{name}", NumberInput).value)
+        except UsageError as refusal:
+            error = str(refusal)
         line = self.query_one(f"#{name}-error", Static)
         line.update(self.glyphs.shown(error))
         line.set_class(bool(error), "-shown")
         return value
-
-
-def _parse(name: str, text: str) -> tuple[float | int | None, str]:
-    """Return the field's value, or None and what is wrong with it."""
-    try:
-        return PARSERS[name](text), ""
-    except UsageError as error:
-        return None, str(error)
 
 
 def _parse_integer(text: str) -> int:

@@ -28,6 +28,7 @@ PARAMETERS_REST_S = 1.0
 LINES_REST_S = 0.5
 """Seconds between two updates of the epoch counter: faster, nobody could read it, and SSH has to carry it."""
 MOVING = ("training", "stepping", "resuming", "pausing")
+"""States of the screen in which rows may come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Painter:
 
     def tick(self, state: str, selected: int | None) -> None:
         """Draw the changes since the last time, each part as often as it may."""
-        if self._live.state in ("training", "stepping"):
+        if self._live.is_moving:
             self._meter.add(self._clock(), self._live.step)
         else:
             self._meter.clear()

@@ -30,7 +30,6 @@ from logreg_tui.tui.widgets.scrolling_lines import WHEEL_LINES
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
 
-MOVING = ("training", "stepping")
 COPIED = (
     "Copied {rows}, tab-separated. If the clipboard has not changed, the terminal refuses OSC 52 "
     "(in tmux: set -g set-clipboard on)"
@@ -95,7 +94,7 @@ class ComparePanel(CompareView, can_focus=True):
         """Return what the table depends on; while training it changes once a second."""
         runs = tuple((run.number, run.status, run.settings, len(run.marks)) for run in history.runs.values())
         shown = tuple((run, shown.epoch) for run, shown in history.parameters.items())
-        rows = int(history.elapsed_s) if history.state in MOVING else history.rows
+        rows = int(history.elapsed_s) if history.is_moving else history.rows
         return id(history), history.state, rows, runs, shown, history.dataset is None, selected
 
     def draw(self, history: History, selected: int | None) -> None:

@@ -85,10 +85,10 @@ class RunList(OptionList):
             with self.prevent(OptionList.OptionHighlighted):
                 self.highlighted = index
 
-    def refresh_colors(self, lines: Iterable[RunLine]) -> None:
+    def refresh_colors(self) -> None:
         """Draw every line again: the theme changed."""
         self._shown = [(name, Content("")) for name, _ in self._shown]
-        self.show(lines)
+        self.show(self._runs)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Say which run the user chose."""
