@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 LOSS_WIDTH = 7
@@ -69,6 +70,11 @@ def shorten(text: str, width: int, dots: str) -> str:
         return text[: max(0, width)]
     head = (kept + 1) // 2
     return text[:head] + dots + text[len(text) - (kept - head) :]
+
+
+def first_fitting(texts: Sequence[str], width: int) -> str:
+    """Return the first text of at most `width` characters, or the last one."""
+    return next((text for text in texts if len(text) <= width), texts[-1])
 
 
 def shown_path(path: str) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED, LEAST_FALL, Alarm, alarms
 from logreg_tui.core.training.history import History
-from logreg_tui.tui.number_format import shorten
+from logreg_tui.tui.number_format import first_fitting, shorten
 from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.line_view import LineView
 
@@ -55,9 +55,9 @@ class Banner(LineView):
             offers_restart = can_restart and alarm.run == self.diverged_run
             rate = slower(history.runs[alarm.run].settings.learning_rate) if offers_restart else None
             tail = f" (and {more} more)" if more and number == len(shown) - 1 else ""
-            text = _fitting(list(_texts(alarm, rate)), tail, width)
+            text = first_fitting([text + tail for text in _texts(alarm, rate)], width)
             style = self.get_component_rich_style(f"banner--{alarm.kind}")
-            lines.append(self.strip([(text, style)]).adjust_cell_length(width, style))
+            lines.append(self.strip([(shorten(text, width, ".."), style)]).adjust_cell_length(width, style))
         self.show_lines(lines)
 
     def dismiss(self, run: int | None = None) -> bool:
@@ -97,9 +97,3 @@ def _texts(alarm: Alarm, rate: float | None) -> Iterator[str]:
         return
     yield f"{begin}: {alarm.cause}"
     yield begin
-
-
-def _fitting(texts: list[str], tail: str, width: int) -> str:
-    """Return the first text that fits with its tail, or the last one shortened."""
-    fitting = (text + tail for text in texts if len(text + tail) <= width)
-    return next(fitting, shorten(texts[-1] + tail, width, ".."))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, readable_on
@@ -188,7 +189,7 @@ def title(mistakes: Mistakes, head: str, width: int) -> str:
         f"Run {mistakes.run}  {epoch}  {accuracy}",
         f"{epoch}  {mistakes.accuracy:.4f}",
     )
-    return next((text for text in texts if len(text) <= width), texts[-1])
+    return first_fitting(texts, width)
 
 
 def _shown_share(share: float, width: int = SHARE_WIDTH) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from textual.strip import Strip
 
+from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
@@ -129,8 +130,7 @@ def _title(cell: CellSamples, shown: int, parameters: ParametersSnapshot, width:
         f"{begin}   epoch {epoch:,}",
         begin,
     )
-    text = next((text for text in texts if len(text) <= width), begin)
-    return strip_of([(text, ink(None, bold=True))])
+    return strip_of([(first_fitting(texts, width), ink(None, bold=True))])
 
 
 def _tile(sample: PredictedSample, cell: CellSamples, layout: PageLayout, style: ChartStyle) -> list[Strip]:

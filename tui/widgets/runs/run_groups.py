@@ -81,7 +81,15 @@ def matcher(text: str) -> Callable[[RunLine], bool]:
             raise ValueError(f"not a regular expression: {error}") from error
         return lambda run: expression.search(" ".join(_tokens(run))) is not None
     words = text.lower().split()
-    return lambda run: all(_has(_tokens(run), word) for word in words)
+
+    def matches(run: RunLine) -> bool:
+        tokens = _tokens(run)
+        values = [token.rpartition("=")[2] for token in tokens]
+        return all(
+            word in tokens if "=" in word else any(word in value for value in values) for word in words
+        )
+
+    return matches
 
 
 def _tokens(run: RunLine) -> list[str]:
@@ -97,12 +105,6 @@ def _tokens(run: RunLine) -> list[str]:
     ]
 
 
-def _has(tokens: list[str], word: str) -> bool:
-    if "=" in word:
-        return word in tokens
-    return any(word in token.rpartition("=")[2] for token in tokens)
-
-
 def arrange(
     runs: Sequence[RunLine],
     words: ValueFormat,
@@ -115,14 +117,14 @@ def arrange(
     `short` writes the lines that no heading relieves of any value.
     """
     values = {run.number: words.of(run.settings) for run in runs}
-    differing = _differing(list(values.values()))
+    first = next(iter(values.values()), {})
+    differing = [name for name in first if len({each[name] for each in values.values()}) > 1]
     best = _best(runs)
 
     def entry(run: RunLine, said: tuple[str, ...], best_of_group: float | None = None) -> RunEntry:
-        rank = (
-            0 if run.accuracy is None else 2 if run.accuracy == best else int(run.accuracy == best_of_group)
-        )
-        return RunEntry(run, said, rank)
+        if run.accuracy is None:
+            return RunEntry(run, said)
+        return RunEntry(run, said, 2 if run.accuracy == best else int(run.accuracy == best_of_group))
 
     def whole(run: RunLine) -> RunEntry:
         said = short.of(run.settings)
@@ -130,7 +132,9 @@ def arrange(
 
     on_top = [whole(run) for run in runs if run.number in pinned]
     others = [run for run in runs if run.number not in pinned and matches(run)]
-    groups = _groups(others, values, differing[:-1])
+    groups: dict[tuple[str, ...], list[RunLine]] = {}
+    for run in others:
+        groups.setdefault(tuple(values[run.number][name] for name in differing[:-1]), []).append(run)
     lines: list[Heading | RunEntry] = [Heading((PINNED,)), *on_top] if on_top else []
     if len(differing) < 2 or 2 * len(groups) > len(others):
         heading = [Heading((OTHERS,))] if on_top and others else []
@@ -142,21 +146,8 @@ def arrange(
     return lines
 
 
-def _differing(values: list[dict[str, str]]) -> list[str]:
-    return [name for name in (values[0] if values else {}) if len({each[name] for each in values}) > 1]
-
-
 def _best(runs: Sequence[RunLine]) -> float | None:
     """Return the highest accuracy; None if no run stands out."""
     accuracies = [run.accuracy for run in runs if run.accuracy is not None]
     best = max(accuracies, default=None)
     return best if best is not None and accuracies.count(best) <= MOST_TIED else None
-
-
-def _groups(
-    runs: Sequence[RunLine], values: dict[int, dict[str, str]], names: Sequence[str]
-) -> dict[tuple[str, ...], list[RunLine]]:
-    groups: dict[tuple[str, ...], list[RunLine]] = {}
-    for run in runs:
-        groups.setdefault(tuple(values[run.number][name] for name in names), []).append(run)
-    return groups

@@ -14,6 +14,7 @@ import numpy as np
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
@@ -150,7 +151,7 @@ class _Drawing:
         names = [f"Run {shown.run} {shown.head}  {epoch}", f"Run {shown.run}  {epoch}", epoch]
         ends = f"{-self.largest:.3g} ", f" {self.largest:+.3g}"
         fixed = sum(map(len, ends)) + len(ZERO) + GAP
-        name = next((name for name in names if len(name) + fixed + 4 <= width), names[-1])
+        name = first_fitting(names, width - fixed - 4)
         bar = min(MOST_BAR // 2, (width - len(name) - fixed) // 2)
         left = strip_of([(name, ink(None, bold=True))])
         if bar < 1:
