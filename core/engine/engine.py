@@ -26,7 +26,7 @@ from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.blocks import OutputLayout
 from logreg_tui.core.engine.cuda_graphs import GraphCache
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
-from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, announced
+from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, collective
 from logreg_tui.core.engine.storage import SampleBlocks, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import UserError
@@ -83,7 +83,7 @@ class Engine:
         self.classes = dataset.classes
         self.features = dataset.train_inputs.shape[1]
         self.ranks = ranks
-        ranks.announce("__init__")
+        ranks.broadcast("__init__")
         self._counts = len(dataset.train_inputs), len(dataset.test_inputs)
         self._team = ThreadTeam(threads if device.type == "cpu" else 1)
         train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
@@ -136,7 +136,7 @@ class Engine:
         """The numbers of the runs in the matrix, in the order of its rows."""
         return list(self._slots)
 
-    @announced
+    @collective
     def add(self, run: int, head: str, l2: float, weight: Tensor, bias: Tensor) -> None:
         """Let a run join with weight (classes, features) and bias (classes,)."""
         parameters = self._joined(weight, bias)
@@ -145,18 +145,18 @@ class Engine:
     def _joined(self, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.cat([weight, bias[:, None]], 1).to(self.device, torch.float32)
 
-    @announced
+    @collective
     def remove(self, run: int) -> None:
         """Take a run out of the matrix."""
         self._lay_out({number: slot for number, slot in self._slots.items() if number != run})
 
-    @announced
+    @collective
     def set_head(self, run: int, head: str) -> None:
         """Switch the head of a run; its parameters are kept."""
         self._slots[run].head = head
         self._lay_out(self._slots)
 
-    @announced
+    @collective
     def set_l2(self, run: int, l2: float) -> None:
         """Change the lambda of a run: only the update is concerned, the gradient stays valid."""
         self._slots[run].l2 = l2
@@ -195,7 +195,7 @@ class Engine:
         decays = torch.tensor([2 * slot.l2 for slot in self._slots.values()], dtype=torch.float32)
         self._decay.copy_(decays.repeat_interleave(self.classes)[:, None])
 
-    @announced
+    @collective
     def measure(self) -> dict[int, Measurement]:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
         if not self._slots:
@@ -204,7 +204,7 @@ class Engine:
         train, gradient = self._full_pass.metrics_and_gradient(self._train)
         self._set_gradient(gradient)
         metrics = torch.cat([train / self._counts[0], self._full_pass.metrics(self._test) / self._counts[1]])
-        self.ranks.add_up(metrics)
+        self.ranks.all_reduce(metrics)
         # One transfer from the device.
         rows = torch.cat([metrics, self._squares(metrics.dtype)]).tolist()
         return {
@@ -239,10 +239,10 @@ class Engine:
             # What other ranks gave to features that are zero in this one's part.
             self._gradient.zero_()
         self._gradient.index_copy_(1, self._used, mean)
-        self.ranks.add_up(self._gradient)
+        self.ranks.all_reduce(self._gradient)
         self.gradient_is_stale = False
 
-    @announced
+    @collective
     def advance(self, rates: Sequence[Mapping[int, float]]) -> None:
         """Update every run by plain gradient descent, once for each element of `rates`.
 
@@ -301,13 +301,13 @@ class Engine:
             self._gradient.copy_(before[1])
             self.gradient_is_stale = before[2]
 
-    @announced
+    @collective
     def snapshot(self, run: int) -> None:
         """Remember the parameters of a run as its last finite ones."""
         slot = self._slots[run]
         slot.snapshot = slot.parameters.clone()
 
-    @announced
+    @collective
     def set_snapshot(self, run: int, weight: Tensor, bias: Tensor) -> None:
         """Set what `snapshot` remembers: weight (classes, features) and bias (classes,)."""
         self._slots[run].snapshot = self._joined(weight, bias)
@@ -316,7 +316,7 @@ class Engine:
         """Return copies of the parameters that `snapshot` remembered, on the CPU."""
         return _parted(self._slots[run].snapshot)
 
-    @announced
+    @collective
     def rollback(self, run: int) -> None:
         """Give a run the parameters that `snapshot` remembered."""
         slot = self._slots[run]

@@ -1,8 +1,8 @@
 """Several processes that train together, each on its part of the rows; here, what needs no torch.
 
-Rank 0 leads: it keeps the experiment directory and announces each call of its engine, which the
-others repeat on theirs. Gradients and sums of figures are added up over all, so that the parameters
-stay the same everywhere. `together` has the processes themselves.
+Rank 0 leads: it keeps the experiment directory and broadcasts each call of its engine, which the
+others repeat on theirs. Gradients and metrics are summed over all ranks (all-reduce), so that the
+parameters stay the same everywhere. `session/distributed` has the processes themselves.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PeerLost(UserError):
 
 
 class ProcessGroup:
-    """A process and those it trains with; as it stands, none."""
+    """This process and those it trains with: none, unless a subclass says otherwise."""
 
     rank = 0
     size = 1
@@ -43,25 +43,25 @@ class ProcessGroup:
         start, stop = (len(rows) * rank // self.size for rank in (self.rank, self.rank + 1))
         return rows[start:stop]
 
-    def add_up(self, tensor: Tensor) -> None:
+    def all_reduce(self, tensor: Tensor) -> None:
         """Replace a tensor by the sum over all processes."""
 
-    def announce(self, name: str, *arguments: object, **named: object) -> None:
-        """Let the other processes call this method of their engines with these arguments."""
+    def broadcast(self, name: str, *arguments: object, **named: object) -> None:
+        """Send a call of a method of the engine to the other ranks; only rank 0 does."""
 
     def calling(self, name: str, *arguments: object, **named: object) -> AbstractContextManager[None]:
-        """Announce a call that is carried out here within the context."""
+        """Broadcast a call that is carried out here within the context."""
         return nullcontext()
 
     def share(self, settings: ExperimentSettings, dataset: Dataset) -> None:
-        """Let the other processes load the same data. Raises UserError where one of them cannot."""
+        """Let the other ranks load the same data. Raises UserError if one of them cannot."""
 
 
 ALONE = ProcessGroup()
 
 
 class HasRanks(Protocol):
-    """An engine, as far as `announced` is concerned."""
+    """An engine, as far as `collective` is concerned."""
 
     ranks: ProcessGroup
 
@@ -69,19 +69,19 @@ class HasRanks(Protocol):
 E = TypeVar("E", bound=HasRanks)
 
 
-def announced(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
-    """Let the engines of all processes do what this method of rank 0's does."""
+def collective(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
+    """Make a method of the engine a collective operation: called on rank 0, it runs on all ranks."""
 
     @wraps(method)
-    def announcing(engine: E, /, *arguments: P.args, **named: P.kwargs) -> R:
+    def on_all_ranks(engine: E, /, *arguments: P.args, **named: P.kwargs) -> R:
         with engine.ranks.calling(method.__name__, *arguments, **named):
             return method(engine, *arguments, **named)
 
-    return announcing
+    return on_all_ranks
 
 
 def launched_rank() -> int | None:
-    """Return the rank that torchrun, or another launcher, gave this process; None where it is alone."""
+    """Return the rank that torchrun, or another launcher, gave this process; None if it is alone."""
     try:
         rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     except (KeyError, ValueError):
@@ -90,7 +90,7 @@ def launched_rank() -> int | None:
 
 
 def local_rank() -> tuple[int, int]:
-    """Return which process of this machine this one is, and how many of them there are."""
+    """Return the rank of this process among those of this machine, and their number."""
     if launched_rank() is None:
         return 0, 1
     return int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

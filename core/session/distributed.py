@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 BEGIN, END = "begin", "end"
 PASSES = ("advance", "measure")
 CLAIM = "logreg-tui/says-what-went-wrong"
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 """How long the ranks wait for each other to find out who says what went wrong."""
 POLL_S = 0.05
-WORDS = torch.device("cpu")
+CPU = torch.device("cpu")
 
 
 class Refused(UserError):
@@ -50,10 +50,10 @@ class Refused(UserError):
 
 
 class Group(ProcessGroup):
-    """This process among those that were started with it; a context that it is in contact with them."""
+    """This process among those that a launcher started with it, in contact with them inside the context."""
 
     def __init__(self) -> None:
-        """Take what the launcher says. Raises UserError where PyTorch cannot join processes."""
+        """Take rank and size from the launcher. Raises UserError if PyTorch cannot join processes."""
         if not dist.is_available():
             raise UserError("this build of PyTorch has no torch.distributed: train with a single process")
         self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
@@ -65,7 +65,7 @@ class Group(ProcessGroup):
         self._has_trained = False
 
     def __enter__(self) -> Self:
-        """Meet the others. Raises UserError where that fails."""
+        """Meet the other ranks. Raises UserError if that fails."""
         self._store = _meet()
         return self
 
@@ -77,7 +77,7 @@ class Group(ProcessGroup):
         is_clean = self._is_idle
         if self.rank == 0 and is_clean:
             with suppress(PeerLost):
-                self.announce(END, getattr(error, "exit_status", int(error is not None)))
+                self.broadcast(END, getattr(error, "exit_status", int(error is not None)))
         if error is not None or not is_clean:
             with suppress(RuntimeError):  # Where the store has gone with rank 0.
                 self.is_silent = not self._claims(error)
@@ -85,19 +85,25 @@ class Group(ProcessGroup):
                     self._wait_for_claims()
 
     def _claims(self, error: BaseException | None) -> bool:
-        """Whether this process is the first to say what went wrong; where contact was lost, rank 0 is."""
+        """Return whether this process is the first to say what went wrong; of a lost peer rank 0 tells."""
         if self.rank and isinstance(error, PeerLost):
+            # Rank 0 may wait for this one's part: it would learn of the loss only when this one has gone.
+            self._disconnect()
             with suppress(dist.DistStoreError):
                 self._store.wait([CLAIM], timedelta(seconds=PATIENCE_S))
         return bool(self._store.add(CLAIM, 1) == 1)
 
     def _wait_for_claims(self) -> None:
         """Let the others see who has claimed: the store may end with this process."""
-        if dist.get_backend() == dist.Backend.GLOO:
-            dist.destroy_process_group()  # Who still waits for this process's part is to notice.
+        self._disconnect()
         end = time.monotonic() + PATIENCE_S
         while self._store.add(CLAIM, 0) < self.size - 1 and time.monotonic() < end:
             time.sleep(POLL_S)
+
+    def _disconnect(self) -> None:
+        """Let the ranks that wait for this one's part notice that none will come."""
+        if dist.get_backend() == dist.Backend.GLOO:
+            dist.destroy_process_group()
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
@@ -116,30 +122,30 @@ class Group(ProcessGroup):
             return "start all of them again"
         return "go on with `logreg-tui resume DIR --no-screen`, with any number of ranks"
 
-    def announce(self, name: str, *arguments: object, **named: object) -> None:
-        """Send a call to the other processes; nothing where this one does not lead."""
+    def broadcast(self, name: str, *arguments: object, **named: object) -> None:
+        """Send a call of the engine to the other ranks; only rank 0 does."""
         if self.rank == 0:
-            self._broadcast([(name, arguments, named)])
+            self._send([(name, arguments, named)])
 
     @contextmanager
     def calling(self, name: str, *arguments: object, **named: object) -> Iterator[None]:
-        """Announce a call; what fails in the middle of a pass leaves the others waiting for this process."""
-        self.announce(name, *arguments, **named)
+        """Broadcast a call; an error in the middle of a pass leaves the others waiting for this rank."""
+        self.broadcast(name, *arguments, **named)
         self._is_idle = name not in PASSES
         yield
         self._is_idle = True
 
-    def heard(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """Return what rank 0 announced, waiting for it."""
-        words: list[Any] = [None]
-        self._broadcast(words)
-        name, arguments, named = words[0]
+    def receive(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Wait for the next call that rank 0 broadcasts, and return it."""
+        message: list[Any] = [None]
+        self._send(message)
+        name, arguments, named = message[0]
         return name, arguments, named
 
-    def _broadcast(self, words: list[Any]) -> None:
+    def _send(self, message: list[Any]) -> None:
         with self._exchange():
-            dist.broadcast_object_list(words, device=WORDS)
-        if words[0][0] in PASSES:
+            dist.broadcast_object_list(message, device=CPU)
+        if message[0][0] in PASSES:
             self._has_trained = True
             self._agree()
 
@@ -151,23 +157,23 @@ class Group(ProcessGroup):
         if self.rank == 0 and wish.item():
             os.kill(os.getpid(), int(wish.item()))
 
-    def add_up(self, tensor: Tensor) -> None:
-        """Replace a tensor by the sum over all processes, the same bits in each."""
+    def all_reduce(self, tensor: Tensor) -> None:
+        """Replace a tensor by the sum over all ranks, the same bits in each."""
         with self._exchange():
             dist.all_reduce(tensor)
 
     def share(self, settings: ExperimentSettings, dataset: Dataset) -> None:
-        """Let the others load the same data, after this process has them. Raises UserError."""
+        """Let the others load the same data, which rank 0 has. Raises UserError."""
         if self.rank:
             return
         smallest = min(len(dataset.train_inputs), len(dataset.test_inputs))
         if smallest < self.size:
             raise UserError(f"{self.size} ranks are too many for {smallest} samples: start fewer")
-        self.announce(BEGIN, settings, dataset.fingerprint)
+        self.broadcast(BEGIN, settings, dataset.fingerprint)
         self.confirm(None)
 
     def confirm(self, problem: str | None) -> None:
-        """Tell the others what keeps this process from training. Raises Refused where any has a problem."""
+        """Tell the others what keeps this rank from training. Raises Refused if any of them has a problem."""
         problems: list[Any] = [None] * self.size
         with self._exchange():
             dist.all_gather_object(problems, problem)
@@ -177,7 +183,7 @@ class Group(ProcessGroup):
 
 
 def _meet() -> Store:
-    """Wait until all processes are there, and return what they share. Raises UserError."""
+    """Wait until all ranks are there, and return the store that they share. Raises UserError."""
     # Not in every build of PyTorch.
     from torch.distributed.rendezvous import rendezvous
 
@@ -211,7 +217,7 @@ def _is_loopback(address: str) -> bool:
 
 
 def _cause(error: Exception) -> str:
-    """Return what torch.distributed says, without the places in its source and its advice."""
+    """Return the message of torch.distributed without the places in its source and its advice."""
     text = re.sub(r"^\[.*?\] |^Error initializing .* rendezvous: ", "", str(error))
     return describe(RuntimeError(text.partition(". ")[0]))
 
@@ -238,11 +244,11 @@ def serve(group: Group) -> int:
 
 
 def _serve(group: Group, control: Control) -> int:
-    name, arguments, _ = group.heard()
+    name, arguments, _ = group.receive()
     if name == BEGIN:
         environment = _prepared(group, control, *arguments)
         with session.out_of_memory_explained(environment):
-            arguments = _obey(group, environment)
+            arguments = _follow(group, environment)
     return int(arguments[0])
 
 
@@ -263,11 +269,11 @@ def _prepared(
     return environment
 
 
-def _obey(group: Group, environment: session.TrainingEnvironment) -> tuple[Any, ...]:
-    """Do what rank 0 does, and return what it says at the end."""
+def _follow(group: Group, environment: session.TrainingEnvironment) -> tuple[Any, ...]:
+    """Carry out the calls of rank 0 until it ends; return the arguments of the last."""
     engine: Engine | None = None
     while True:
-        name, arguments, named = group.heard()
+        name, arguments, named = group.receive()
         if name == END:
             return arguments
         if name == "__init__":

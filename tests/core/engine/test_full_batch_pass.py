@@ -231,7 +231,7 @@ class Pair(ProcessGroup):
         self._shared = shared
         self._meeting = meeting
 
-    def add_up(self, tensor: Tensor) -> None:
+    def all_reduce(self, tensor: Tensor) -> None:
         self._shared[self.rank] = tensor.clone()
         self._meeting.wait(timeout=30)
         total = self._shared[0] + self._shared[1]

@@ -60,19 +60,19 @@ class Beside(ProcessGroup):
     def __init__(self, rank: int, meeting: Meeting) -> None:
         self.rank, self.size, self._meeting = rank, meeting.size, meeting
 
-    def add_up(self, tensor: torch.Tensor) -> None:
+    def all_reduce(self, tensor: torch.Tensor) -> None:
         self._meeting.parts[self.rank] = tensor.clone()
         self._meeting.barrier.wait()
         total = sum(self._meeting.parts[rank] for rank in range(self.size))
         self._meeting.barrier.wait()
         tensor.copy_(total)
 
-    def announce(self, name: str, *arguments: object, **named: object) -> None:
+    def broadcast(self, name: str, *arguments: object, **named: object) -> None:
         for calls in self._meeting.calls[1:] if self.rank == 0 else ():
             calls.put((name, arguments, named))
 
     def calling(self, name: str, *arguments: object, **named: object) -> AbstractContextManager[None]:
-        self.announce(name, *arguments, **named)
+        self.broadcast(name, *arguments, **named)
         return nullcontext()
 
     def obey(self, dataset: Dataset) -> None:
@@ -102,7 +102,7 @@ def together(size: int, dataset: Dataset, runs: tuple[RunSettings, ...], replay:
         try:
             return trained(dataset, runs, leader, replay)
         finally:
-            leader.announce(END)
+            leader.broadcast(END)
             for other in others:
                 other.result()
 
