@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.style import Style
 from rich.text import Text
@@ -157,12 +156,12 @@ class WhyPanel(ScrollingLines, Panel):
         """Show what was found, and rest in proportion to what it took."""
         event.stop()
         self._is_analysing = False
-        assert isinstance(event.result, _Finding)
-        self._failure = event.result.failure
-        rest_s = max(ANALYSIS_REST_S, ANALYSIS_REST * event.result.took_s)
+        found, took_s = cast("tuple[HeadFacts | str, float]", event.result)
+        self._failure = found if isinstance(found, str) else ""
+        if not isinstance(found, str):
+            self._facts[found.run] = found
+        rest_s = max(ANALYSIS_REST_S, ANALYSIS_REST * took_s)
         self._next_analysis = self._clock() + rest_s
-        if event.result.facts is not None:
-            self._facts[event.result.facts.run] = event.result.facts
         if self._history is not None:
             self.draw(self._history, self._selected)
         # The painter says nothing new of a training that stands still.
@@ -195,26 +194,16 @@ class WhyPanel(ScrollingLines, Panel):
             self.draw(self._history, self._selected)
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """The result of an analysis."""
-
-    facts: HeadFacts | None
-    failure: str
-    """Why there are no facts."""
-    took_s: float
-
-
-def _look(shown: ParametersSnapshot, dataset: Dataset) -> _Finding:
-    """Return the figures at the head, or why there are none."""
+def _look(shown: ParametersSnapshot, dataset: Dataset) -> tuple[HeadFacts | str, float]:
+    """Return the figures at the head, or why there are none, and the seconds that it took."""
     # Loaded when it is needed: the first frame does not wait for numpy.
     from logreg_tui.core.analysis.inspection import head_facts
 
     begun = perf_counter()
-    facts, failure = None, ""
+    found: HeadFacts | str
     try:
-        facts = head_facts(shown, dataset.train_inputs, dataset.train_labels)
+        found = head_facts(shown, dataset.train_inputs, dataset.train_labels)
     # Whatever it is, the reader must not wait for it for ever.
     except Exception as error:
-        failure = f"{type(error).__name__}: {escape_control_chars(str(error))}"
-    return _Finding(facts, failure, perf_counter() - begun)
+        found = f"{type(error).__name__}: {escape_control_chars(str(error))}"
+    return found, perf_counter() - begun
