@@ -6,7 +6,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from logreg_tui.core import settings as s
@@ -235,20 +235,11 @@ def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:
         for value in given:
             if given.count(value) > 1:
                 raise UsageError(f"--{option} {value} is given twice: every combination is a run of its own")
+    runs = s.grid(values.head, values.l2, values.lr, values.seed, _schedule(values))
+    names = {field.name for field in fields(s.ExperimentSettings)}
+    # All but the runs have options of their names.
     return s.ExperimentSettings(
-        runs=s.grid(values.head, values.l2, values.lr, values.seed, _schedule(values)),
-        dataset=values.dataset,
-        data_dir=values.data_dir,
-        pixels=values.pixels,
-        epochs=values.epochs,
-        log_every=values.log_every,
-        report_every=values.report_every,
-        device=values.device,
-        threads=values.threads,
-        memory_limit=values.memory_limit,
-        engine=values.engine,
-        runs_dir=values.runs_dir,
-        name=values.name,
+        runs=runs, **{name: value for name, value in vars(values).items() if name in names}
     )
 
 
