@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.driving import Lab, running
+from helpers.app import Lab, running, turn_wheel
 from helpers.fake_training import FakeTraining, More
 from textual.events import MouseScrollDown
 from textual.widgets import Input
@@ -132,5 +132,5 @@ async def test_the_wheel_scrolls_the_accuracy_log() -> None:
         log = lab.screen.query_one(AccuracyLog)
         log.action_scroll_lines(-3)
         assert not log.is_following
-        await lab.pilot._post_mouse_events([MouseScrollDown], log, button=0)
+        await turn_wheel(lab.pilot, log, MouseScrollDown)
         await lab.until(lambda: log.is_following)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from helpers.driving import Lab, running
+from helpers.app import Lab, running
 from helpers.fake_training import FakeTraining, Finish
 from textual.widgets import Input, Static
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
-from helpers.driving import DEADLINE_S, running, wait_until
+from helpers.app import DEADLINE_S, running, wait_until
 from helpers.fake_training import Emit, Fail, FakeTraining
 
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
@@ -77,7 +77,7 @@ async def test_a_failure_before_there_is_anything_to_see_ends_the_app(
 ) -> None:
     app = LogRegApp(FakeTraining(fails_at_start=error))
     async with app.run_test() as pilot:
-        await wait_until(pilot, lambda: app._exit)
+        await wait_until(pilot, lambda: app.return_code is not None)
     assert app.runner.stop(DEADLINE_S)
     assert app.outcome == outcome
     assert app.runner.exception is error
@@ -106,7 +106,7 @@ async def test_a_later_failure_stays_on_the_screen_with_the_curves() -> None:
 async def test_quit_stops_the_training(keys: list[str]) -> None:
     async with running() as lab:
         await lab.press(*keys)
-        await lab.until(lambda: lab.app._exit)
+        await lab.until(lambda: lab.app.return_code is not None)
     assert lab.training.requests == [Stop()]
     assert lab.training.closed
     assert lab.history.state == "stopped"
@@ -117,7 +117,7 @@ async def test_one_ctrl_c_only_says_how_to_quit() -> None:
     async with running() as lab:
         await lab.press("ctrl+c")
         assert "press ctrl+c again to quit" in lab.notes()
-        assert not lab.app._exit
+        assert lab.app.return_code is None
 
 
 async def test_ctrl_c_quits_from_a_dialog_too() -> None:
@@ -125,7 +125,7 @@ async def test_ctrl_c_quits_from_a_dialog_too() -> None:
         await lab.press("question_mark")
         await lab.until(lambda: isinstance(lab.app.screen, HelpScreen))
         await lab.press("ctrl+c", "ctrl+c")
-        await lab.until(lambda: lab.app._exit)
+        await lab.until(lambda: lab.app.return_code is not None)
 
 
 async def test_ctrl_c_copies_what_is_selected_in_a_field() -> None:

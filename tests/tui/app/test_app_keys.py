@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from helpers.driving import Lab, running
+from helpers.app import Lab, running
 from helpers.fake_training import Emit, FakeTraining, Finish, More
 
 from logreg_tui.core.settings import RunSettings

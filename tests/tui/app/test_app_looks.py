@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.driving import running
+from helpers.app import running, strips_of
 from helpers.fake_training import FakeTraining, More
 from rich.segment import Segment
 
@@ -63,13 +63,13 @@ async def test_ascii_means_ascii_everywhere() -> None:
 async def test_no_color_means_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with running(FakeTraining(runs=TWO_RUNS)) as lab:
-        strips = lab.app.screen._compositor.render_strips()
+        strips = strips_of(lab.app)
         assert is_reversed(strips, "1 sigmoid"), "the highlighted run"
         assert not is_reversed(strips, "2 logits")
         for keys in ((), ("n",), ("escape", "question_mark"), ("escape", "tab")):
             await lab.press(*keys)
             await lab.pilot.pause()
-            strips = lab.app.screen._compositor.render_strips()
+            strips = strips_of(lab.app)
             styles = [segment.style for strip in strips for segment in strip if segment.style]
             assert all(style.color is None and style.bgcolor is None for style in styles)
             assert any(style.reverse for style in styles)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from helpers.driving import DEADLINE_S, text_of, wait_until
+from helpers.app import DEADLINE_S, text_of, wait_until
 from helpers.fake_training import Emit, FakeTraining, Finish
 from textual.pilot import Pilot
 from textual.screen import Screen

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers.driving import running
+from helpers.app import running
 from helpers.fake_training import Emit, FakeTraining, More
 
 from logreg_tui.core.hardware import GPU, Sample, Sampler

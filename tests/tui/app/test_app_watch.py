@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers.driving import DEADLINE_S, Lab, running, wait_until
+from helpers.app import DEADLINE_S, Lab, running, wait_until
 from helpers.experiments import config_of
 from helpers.fake_training import Emit, FakeTraining, Finish
+from helpers.records import row
 
 from logreg_tui.core.experiment.directory import Experiment
 from logreg_tui.core.session.follow import follow_experiment
@@ -98,7 +99,7 @@ def first_line(lab: Lab) -> str:
 async def test_leaving_is_no_failure() -> None:
     async with running(watching=True) as lab:
         await lab.press("q")
-        await lab.until(lambda: lab.app._exit)
+        await lab.until(lambda: lab.app.return_code is not None)
     assert lab.training.requests == [Stop()]
     assert lab.app.outcome == Outcome(0, None)
 
@@ -109,14 +110,8 @@ def experiment(tmp_path: Path) -> Iterator[Experiment]:
     with Experiment.create(tmp_path / "runs", "sigmoid", CONFIG, lambda file: None) as experiment:
         experiment.append_event(events.RunStarted(0, 1, RunSettings(), SETTINGS.epochs))
         for epoch in range(0, 40, 10):
-            experiment.append_row(row(epoch))
+            experiment.append_row(row(1, epoch))
         yield experiment
-
-
-def row(epoch: int) -> events.RowLogged:
-    return events.RowLogged(
-        epoch, 1, epoch, epoch / 400, "sigmoid", 0.001, 0.01, 1.7, 0.1, 1.8, 0.6, 0.5, epoch == 0
-    )
 
 
 async def test_a_training_of_another_process_is_shown_as_it_goes(experiment: Experiment) -> None:
@@ -127,7 +122,7 @@ async def test_a_training_of_another_process_is_shown_as_it_goes(experiment: Exp
         epochs = iter(range(40, 10_000, 10))
 
         def is_fast() -> bool:
-            experiment.append_row(row(next(epochs)))
+            experiment.append_row(row(1, next(epochs)))
             return "epochs/s" in lab.text() and " left" in lab.text()
 
         await wait_until(pilot, is_fast)

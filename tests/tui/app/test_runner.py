@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers.driving import DEADLINE_S
+from helpers.app import DEADLINE_S
 from helpers.fake_training import Fail, FakeTraining, More
 from textual.message import Message
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from helpers.app import painted_by, strips_of, text_of
 from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.geometry import Region
@@ -28,14 +29,7 @@ class ViewApp(App[None]):
         yield self.view
 
     def screen_text(self) -> list[str]:
-        return [strip.text for strip in self.screen._compositor.render_strips()]
-
-    def dirty(self) -> set[Region]:
-        """Return the regions of the screen that will be painted, and forget them."""
-        compositor = self.screen._compositor
-        compositor._dirty_regions.clear()
-        compositor.update_widgets(set(compositor.visible_widgets))
-        return set(compositor._dirty_regions)
+        return text_of(self).splitlines()
 
 
 async def test_lines_stand_inside_border_and_padding_on_the_widgets_background() -> None:
@@ -45,7 +39,7 @@ async def test_lines_stand_inside_border_and_padding_on_the_widgets_background()
         view.show_lines(strips("hello", "world"))
         await pilot.pause()
         assert [line[3:8] for line in app.screen_text()[2:4]] == ["hello", "world"]
-        line = app.screen._compositor.render_strips()[2].crop(3, 30)
+        line = strips_of(app)[2].crop(3, 30)
         assert {str(segment.style.bgcolor.name) for segment in line if segment.style} == {"#102030"}
 
 
@@ -55,9 +49,7 @@ async def test_only_the_changed_lines_are_painted() -> None:
     async with app.run_test(size=(60, 20)) as pilot:
         view.show_lines(strips("hello", "world"))
         await pilot.pause()
-        app.dirty()
-        view.show_lines(strips("hello", "wOrLd"))
-        assert app.dirty() == {Region(3, 3, 34, 1)}
+        assert painted_by(app, lambda: view.show_lines(strips("hello", "wOrLd"))) == {Region(3, 3, 34, 1)}
 
 
 async def test_equal_lines_are_not_painted() -> None:
@@ -66,9 +58,7 @@ async def test_equal_lines_are_not_painted() -> None:
     async with app.run_test(size=(60, 20)) as pilot:
         view.show_lines(strips("hello"))
         await pilot.pause()
-        app.dirty()
-        view.show_lines(strips("hello"))
-        assert app.dirty() == set()
+        assert painted_by(app, lambda: view.show_lines(strips("hello"))) == set()
 
 
 async def test_what_lies_outside_is_not_shown() -> None:
@@ -77,9 +67,12 @@ async def test_what_lies_outside_is_not_shown() -> None:
     async with app.run_test(size=(60, 20)) as pilot:
         view.show_lines(strips("x" * 50))
         await pilot.pause()
-        app.dirty()
-        view.show_lines([*strips("x" * 50), *[Strip.blank(0)] * 3, *strips("yonder")])
-        assert app.dirty() == set()
+        assert (
+            painted_by(
+                app, lambda: view.show_lines([*strips("x" * 50), *[Strip.blank(0)] * 3, *strips("yonder")])
+            )
+            == set()
+        )
         view.show_lines(strips("x" * 40 + "y" * 10))
         await pilot.pause()
         assert "y" not in "".join(app.screen_text())
@@ -114,5 +107,5 @@ async def test_a_new_background_reaches_every_cell() -> None:
         await pilot.pause()
         view.styles.background = "#405060"
         await pilot.pause()
-        line = app.screen._compositor.render_strips()[2].crop(3, 30)
+        line = strips_of(app)[2].crop(3, 30)
         assert {str(segment.style.bgcolor.name) for segment in line if segment.style} == {"#405060"}

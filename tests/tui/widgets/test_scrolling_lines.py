@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from helpers.app import strips_of
 from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.strip import Strip
@@ -30,7 +31,7 @@ class NumbersApp(App[None]):
         yield Numbers(glyphs=ASCII)
 
     def shown(self) -> list[str]:
-        return [strip.text[:10].rstrip() for strip in self.screen._compositor.render_strips()[:5]]
+        return [strip.text[:10].rstrip() for strip in strips_of(self)[:5]]
 
 
 async def test_keys_and_clicks_scroll_what_is_under_the_header() -> None:

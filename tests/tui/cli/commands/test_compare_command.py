@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.experiments import config_of
+from helpers.experiments import write_experiment
+from helpers.records import row
 
 from logreg_tui.core.analysis import paired_answers as pairs
 from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.comparison_columns import COLUMNS, FIELDS
-from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
-from logreg_tui.core.training import events
 from logreg_tui.tui.cli.commands.compare import SORTABLE
 from logreg_tui.tui.cli.main import main
 
@@ -25,16 +23,9 @@ RUNS = (RunSettings(seed=0), RunSettings(seed=1), RunSettings("logits"))
 
 def written(directory: Path, accuracies: Iterable[float] = (0.9, 0.92, 0.95)) -> str:
     """Write the files of an experiment whose runs have these accuracies; return its directory."""
-    directory.mkdir()
     settings = ExperimentSettings(runs=RUNS, dataset="mnist", epochs=100)
-    write_config(directory, config_of(settings, fingerprint="e" * 64, test_samples=10_000))
-    rows = [
-        events.RowLogged(10, run, 10, 0.2, "sigmoid", 0.001, 0.01, 1.5, 0.25, 1.6, 0.9, accuracy, False)
-        for run, accuracy in enumerate(accuracies, 1)
-    ]
-    (directory / "metrics.csv").write_text(CSV_HEADER + "".join(map(csv_line, rows)))
-    (directory / "events.jsonl").touch()
-    return str(directory)
+    rows = [row(run, 10, test_accuracy=accuracy) for run, accuracy in enumerate(accuracies, 1)]
+    return str(write_experiment(directory, settings, rows, fingerprint="e" * 64, test_samples=10_000))
 
 
 @pytest.fixture

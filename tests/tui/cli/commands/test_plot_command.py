@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 import sys
@@ -11,11 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from helpers.experiments import config_of
+from helpers.experiments import write_experiment
+from helpers.records import row
 
-from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.event_log import to_record
-from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, grid
 from logreg_tui.core.settings import Schedule as Constant
 from logreg_tui.core.training import events
@@ -25,32 +22,25 @@ from logreg_tui.tui.widgets.cells import ink
 BOTH = (RunSettings(), RunSettings("logits"))
 
 
-def write_experiment(
+def written(
     directory: Path, runs: Sequence[RunSettings] = BOTH, happenings: Sequence[events.Event] = ()
 ) -> Path:
     """Write an experiment with 40 rows per run, a row every 10 epochs."""
-    directory.mkdir(parents=True)
     settings = ExperimentSettings(runs=tuple(runs), dataset="mnist", epochs=390)
-    write_config(directory, config_of(settings))
     rows = [
-        events.RowLogged(
-            epoch, run, epoch, epoch / 50, "sigmoid", 0.001, 0.01, loss, 0.0, loss + 0.1, 0.75, 0.5, False
-        )
+        row(run, epoch, train_loss=loss, test_loss=loss + 0.1, train_accuracy=0.75, test_accuracy=0.5)
         for run in range(1, len(runs) + 1)
         for epoch in range(0, 400, 10)
         for loss in [1.5 + 0.1 * run + math.exp(-epoch / 100)]
     ]
-    (directory / "metrics.csv").write_text(CSV_HEADER + "".join(map(csv_line, rows)))
-    lines = [json.dumps({"time": "", **(to_record(event) or {})}) for event in happenings]
-    (directory / "events.jsonl").write_text("".join(line + "\n" for line in lines))
-    return directory
+    return write_experiment(directory, settings, rows, happenings)
 
 
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("COLUMNS", "LINES", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    return write_experiment(tmp_path / "20261122T184530-both")
+    return written(tmp_path / "20261122T184530-both")
 
 
 class Terminal(io.TextIOWrapper):
@@ -154,7 +144,7 @@ def test_ascii_sends_nothing_above_the_tilde(directory: Path, monkeypatch: pytes
         events.SettingChanged(200, 1, 200, "head", "sigmoid", "logits"),
         events.RunDiverged(300, 2, 300, "train_loss is nan"),
     ]
-    other = write_experiment(directory.parent / "Füße-名前", many, happenings)
+    other = written(directory.parent / "Füße-名前", many, happenings)
     for directories in ([directory], [other, directory]):
         text = printed(monkeypatch, *directories, "--ascii")
         assert all(" " <= character <= "~" for character in text.replace("\n", ""))
@@ -170,7 +160,7 @@ def test_an_encoding_without_braille_gets_ascii(
 
 def test_every_one_of_24_runs_is_named(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = grid(["sigmoid", "logits"], [0.0, 0.001], [0.01, 0.1], [0, 1, 2], Constant())
-    text = printed(monkeypatch, write_experiment(directory.parent / "many", many))
+    text = printed(monkeypatch, written(directory.parent / "many", many))
     assert "24 logits, λ 0.001, lr 0.1, seed 2" in text
     assert all(f" {number} " in text for number in range(1, 25))
 
@@ -178,7 +168,7 @@ def test_every_one_of_24_runs_is_named(directory: Path, monkeypatch: pytest.Monk
 def test_runs_of_several_experiments_are_numbered_on(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = write_experiment(directory.parent / "other", [RunSettings(learning_rate=0.5)])
+    other = written(directory.parent / "other", [RunSettings(learning_rate=0.5)])
     text = printed(monkeypatch, directory, other)
     assert all(name in text for name in ("1 sigmoid, lr 0.01", "2 logits, lr 0.01", "3 sigmoid, lr 0.5"))
 
@@ -188,7 +178,7 @@ def test_a_divergence_and_a_turned_knob_are_marked(directory: Path, monkeypatch:
         events.SettingChanged(100, 1, 100, "l2", 0.001, 0.0),
         events.RunDiverged(390, 1, 390, "train_loss is nan"),
     ]
-    text = printed(monkeypatch, write_experiment(directory.parent / "x", [RunSettings()], happenings))
+    text = printed(monkeypatch, written(directory.parent / "x", [RunSettings()], happenings))
     assert "λ 0.001 → 0" in text
     assert "diverged: train_loss is nan" in text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.driving import wait_until
-from helpers.experiments import config_of
+from helpers import records
+from helpers.app import lines_of, notes_of, painted_by, strips_of, wait_until
+from helpers.experiments import write_experiment
 from sklearn.metrics import accuracy_score, confusion_matrix
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
@@ -19,9 +19,6 @@ from textual.pilot import Pilot
 from logreg_tui.core.analysis.intervals import paired_difference
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import ArraySource, Inputs
-from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.event_log import to_record
-from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
@@ -35,21 +32,13 @@ ACCURACIES = (0.9, 0.92, 0.91)
 
 
 def row(run: int, epoch: int, accuracy: float, loss: float = 1.5) -> events.RowLogged:
-    return events.RowLogged(
-        epoch, run, epoch, epoch / 50, "sigmoid", 0.001, 0.01, loss, 0.25, loss + 0.125, 0.95, accuracy, False
+    return records.row(
+        run, epoch, train_loss=loss, l2_penalty=0.25, train_accuracy=0.95, test_accuracy=accuracy
     )
 
 
 def begun(runs: tuple[RunSettings, ...] = RUNS, directory: str = "/nowhere/runs/now") -> History:
-    history = History()
-    history.apply(
-        events.ExperimentStarted(
-            0, directory, "mnist", 60_000, 10_000, 784, 10, (28, 28), "cpu", 100, 10, 100
-        )
-    )
-    for number, settings in enumerate(runs, 1):
-        history.apply(events.RunStarted(0, number, settings, 100))
-    return history
+    return records.history_of(runs=runs, directory=directory, epochs=100)
 
 
 def trained(runs: tuple[RunSettings, ...] = RUNS, directory: str = "/nowhere/runs/now") -> History:
@@ -87,7 +76,7 @@ class PanelApp(App[None]):
 
     @property
     def lines(self) -> list[str]:
-        return [strip.text.rstrip() for strip in self.screen._compositor.render_strips()]
+        return lines_of(self)
 
     @property
     def text(self) -> str:
@@ -99,7 +88,7 @@ class PanelApp(App[None]):
         return [int(line[3:].split()[0]) for line in table]
 
     def notes(self) -> str:
-        return " ".join(notification.message for notification in self._notifications)
+        return " ".join(notes_of(self))
 
 
 async def shown(app: PanelApp, pilot: Pilot[None]) -> None:
@@ -232,7 +221,7 @@ async def test_without_colour_the_cursor_is_reversed(monkeypatch: pytest.MonkeyP
     app = PanelApp(trained())
     async with app.run_test(size=WIDE) as pilot:
         await shown(app, pilot)
-        strips = app.screen._compositor.render_strips()
+        strips = strips_of(app)
         reversed_lines = [
             y for y, strip in enumerate(strips) if any(part.style and part.style.reverse for part in strip)
         ]
@@ -243,13 +232,8 @@ async def test_only_the_line_that_changed_is_painted_again() -> None:
     app = PanelApp(trained())
     async with app.run_test(size=WIDE) as pilot:
         await shown(app, pilot)
-        compositor = app.screen._compositor
-        compositor.update_widgets(set(compositor.visible_widgets))
-        compositor._dirty_regions.clear()
         app.history.apply(row(2, 20, 0.93))
-        app.draw()
-        compositor.update_widgets(set(compositor.visible_widgets))
-        assert {region.y for region in compositor._dirty_regions} == {2}
+        assert {region.y for region in painted_by(app, app.draw)} == {2}
 
 
 def test_while_it_trains_the_table_changes_once_a_second() -> None:
@@ -366,18 +350,15 @@ async def test_parameters_that_do_not_belong_to_the_row_pair_nothing() -> None:
 # Other experiments
 
 
-def write_experiment(directory: Path, accuracy: float) -> None:
-    directory.mkdir(parents=True)
+def written(directory: Path, accuracy: float) -> None:
     settings = ExperimentSettings(dataset="mnist", epochs=100)
-    write_config(directory, config_of(settings, test_samples=10_000))
-    (directory / "metrics.csv").write_text(CSV_HEADER + csv_line(row(1, 10, accuracy)))
-    started = to_record(events.RunStarted(0, 1, settings.runs[0], 100))
-    (directory / "events.jsonl").write_text(json.dumps(started) + "\n")
+    started = events.RunStarted(0, 1, settings.runs[0], 100)
+    write_experiment(directory, settings, [row(1, 10, accuracy)], [started], test_samples=10_000)
 
 
 async def test_experiments_of_the_runs_directory_are_included_and_left_out(tmp_path: Path) -> None:
     for name, accuracy in (("now", 0.9), ("earlier", 0.875)):
-        write_experiment(tmp_path / name, accuracy)
+        written(tmp_path / name, accuracy)
     app = PanelApp(trained(RUNS[:1], str(tmp_path / "now")))
     async with app.run_test(size=WIDE) as pilot:
         await shown(app, pilot)
@@ -410,7 +391,7 @@ async def test_a_damaged_experiment_is_named(
     tmp_path: Path, damage: Callable[[Path], object], named: str
 ) -> None:
     for name in ("now", "earlier"):
-        write_experiment(tmp_path / name, 0.9)
+        written(tmp_path / name, 0.9)
     damage(tmp_path)
     app = PanelApp(trained(RUNS[:1], str(tmp_path / "now")))
     async with app.run_test(size=WIDE) as pilot:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
+from helpers.records import history_of, row
 from rich.style import Style
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
@@ -26,18 +27,13 @@ ODD_VALUES = (math.nan, math.inf, -math.inf, 0.0, 1e38, 1e-40, -3.0, 1e308, 5e-3
 
 def history(runs: Sequence[Sequence[float]], head: str = "sigmoid", total: int = 10_000) -> History:
     """Return runs with these train losses, a row every 10 epochs, the test loss 0.1 above."""
-    result = History()
-    result.apply(
-        events.ExperimentStarted(0, "d", "mnist", 60000, 10000, 784, 10, None, "cpu", total, 10, 1000)
-    )
-    for number, losses in enumerate(runs, start=1):
-        result.apply(events.RunStarted(0, number, RunSettings(head=head), total))
-        for at, loss in enumerate(losses):
-            row = events.RowLogged(
-                10 * at, number, 10 * at, at, head, 0, 0.1, loss, 0, loss + 0.1, 0.9, 0.9, False
-            )
-            result.apply(row)
-    return result
+    settings = RunSettings(head=head)
+    rows = [
+        row(run, 10 * at, settings, elapsed_s=at, train_loss=loss, test_loss=loss + 0.1)
+        for run, losses in enumerate(runs, 1)
+        for at, loss in enumerate(losses)
+    ]
+    return history_of(*rows, runs=[settings] * len(runs), epochs=total)
 
 
 def decay(rows: int = 200) -> list[float]:

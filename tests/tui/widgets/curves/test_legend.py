@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from helpers.records import row
 
 from logreg_tui.core.settings import RunSettings
-from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
@@ -17,7 +17,7 @@ from logreg_tui.tui.widgets.curves.legend import Legend, draw_header, loss_text,
 def header(runs: int, width: int, lines: int = 2, selected: int = 1, style: ChartStyle | None = None) -> str:
     histories = [RunHistory(number, RunSettings(), 100, 0) for number in range(1, runs + 1)]
     for run in histories:
-        run.last = RowLogged(0, run.number, 0, 0, "sigmoid", 0, 0.1, 1.547, 0, 1.5541, 0.9, 0.9, False)
+        run.last = row(run.number, train_loss=1.547, test_loss=1.5541)
     cells = Cells(width, lines)
     legend = Legend(histories, newest_values(histories), selected, style or ChartStyle())
     draw_header(cells, legend, lines)

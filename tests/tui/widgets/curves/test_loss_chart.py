@@ -8,15 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers.driving import wait_until
-from helpers.experiments import config_of
+from helpers.app import colors_of, text_of, turn_wheel, wait_until
+from helpers.experiments import write_experiment
+from helpers.records import row
 from test_chart import decay, history
 from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from logreg_tui.core.experiment.config import write_config
-from logreg_tui.core.experiment.metrics import CSV_HEADER
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.theme import ASCII, UNICODE
@@ -35,15 +34,13 @@ class ChartApp(App[None]):
         yield self.chart
 
     def text(self) -> str:
-        return "\n".join(strip.text for strip in self.screen._compositor.render_strips())
+        return text_of(self)
 
     def colors(self) -> set[str]:
-        strips = self.screen._compositor.render_strips()
-        return {str(s.style.color.name) for strip in strips for s in strip if s.style and s.style.color}
+        return colors_of(self)
 
     def backgrounds(self) -> set[str]:
-        strips = self.screen._compositor.render_strips()
-        return {str(s.style.bgcolor.name) for strip in strips for s in strip if s.style and s.style.bgcolor}
+        return colors_of(self, "bgcolor")
 
 
 @pytest.fixture
@@ -229,13 +226,13 @@ def over(app: ChartApp, epoch: float) -> tuple[int, int]:
 async def test_the_wheel_zooms_at_the_pointer(data: History) -> None:
     async with drawn(data) as (app, pilot):
         x, y = over(app, 500)
-        await pilot._post_mouse_events([events.MouseScrollUp], app.chart, (x, y))
+        await turn_wheel(pilot, app.chart, events.MouseScrollUp, (x, y))
         low, high = app.chart.window.limits or (0, 0)
         assert 0 < low < 500 < high < 2000
         await pilot.pause()
         assert abs(over(app, 500)[0] - x) <= 1
         for _ in range(3):
-            await pilot._post_mouse_events([events.MouseScrollDown], app.chart, (x, y))
+            await turn_wheel(pilot, app.chart, events.MouseScrollDown, (x, y))
         assert app.chart.window == ALL
 
 
@@ -260,10 +257,8 @@ async def test_dragging_moves_the_window_and_a_click_reads_values_off(data: Hist
 
 async def test_earlier_experiments_come_and_go(data: History, tmp_path: Path) -> None:
     for name in ("20261122T184530-sigmoid", "20261122T200000-sigmoid"):
-        (tmp_path / name).mkdir()
-        write_config(tmp_path / name, config_of(ExperimentSettings()))
-        rows = "".join(f"1,{at},{at},sigmoid,0,0.1,2,0,1.75,0.8,0.9\n" for at in range(0, 900, 100))
-        (tmp_path / name / "metrics.csv").write_text(CSV_HEADER + rows)
+        rows = [row(1, epoch, test_loss=1.75) for epoch in range(0, 900, 100)]
+        write_experiment(tmp_path / name, ExperimentSettings(), rows)
     assert data.experiment is not None
     data.experiment = replace(data.experiment, directory=str(tmp_path / "20261122T200000-sigmoid"))
     async with drawn(data) as (app, pilot):

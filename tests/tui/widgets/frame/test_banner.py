@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from helpers import records
+from helpers.app import lines_of, strips_of
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
@@ -17,14 +19,11 @@ from logreg_tui.tui.widgets.frame.banner import Banner, slower
 
 def history_of(runs: int, *, stalled: int = 0, diverged: int = 0) -> History:
     """Return runs of 3,000 epochs: the last ones diverged, those before stall, the first ones fall."""
-    history = History()
+    history = records.history_of(runs=[RunSettings()] * runs)
     for run in range(1, runs + 1):
-        history.apply(events.RunStarted(0, run, RunSettings(), 10_000))
         stalls = runs - diverged - stalled < run <= runs - diverged
         for epoch in range(0, 3010, 10):
-            loss = 1.5 if stalls else 5 - epoch / 1000
-            row = (epoch, run, epoch, 1.0, "sigmoid", 0.001, 0.01, loss, 0.0, loss, 0.9, 0.9, False)
-            history.apply(events.RowLogged(*row))
+            history.apply(records.row(run, epoch, train_loss=1.5 if stalls else 5 - epoch / 1000))
     for run in range(runs - diverged + 1, runs + 1):
         history.apply(events.RunDiverged(3010, run, 3010, "train_loss is nan"))
     return history
@@ -49,8 +48,7 @@ async def shown(history: History, width: int = 160) -> AsyncIterator[tuple[Banne
 
 
 def text(app: BannerApp) -> list[str]:
-    lines = [strip.text.strip() for strip in app.screen._compositor.render_strips()]
-    return [line for line in lines if line]
+    return [line.strip() for line in lines_of(app) if line]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +128,7 @@ async def test_a_training_without_trouble_shows_nothing() -> None:
 async def test_without_colour_it_is_reversed(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with shown(history_of(2, stalled=1, diverged=1)) as (app, _):
-        strip = app.screen._compositor.render_strips()[number]
+        strip = strips_of(app)[number]
         segments = [segment for segment in strip if "run" in segment.text]
         assert all(segment.style is not None and segment.style.reverse for segment in segments)
 

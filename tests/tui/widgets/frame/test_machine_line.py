@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from helpers.app import lines_of
 from textual.app import App, ComposeResult
 
 from logreg_tui.core.hardware import GPU, PROCESSOR, Sample
@@ -28,7 +29,7 @@ async def line_of(samples: list[Sample], width: int = 160, *, ascii_only: bool =
         # Once it has its size, as the screen's next tick does.
         line.show(samples)
         await pilot.pause()
-        return app.screen._compositor.render_strips()[0].text.rstrip()
+        return lines_of(app)[0]
 
 
 async def test_a_gpu_tells_use_memory_power_and_temperature() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.looking import PanelApp, dataset, looked_at, parameters, settle
+from helpers.app import PanelApp, dataset, looked_at, parameters, settle
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from logreg_tui.core.analysis.inspection import inspect_mistakes

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from helpers.app import text_of
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
@@ -42,8 +43,7 @@ class Listing:
     runs: list[RunLine] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        strips = self.app.screen._compositor.render_strips()
-        return [strip.text for strip in strips]
+        return text_of(self.app).splitlines()
 
     def words(self) -> list[str]:
         """Return what stands between the borders."""

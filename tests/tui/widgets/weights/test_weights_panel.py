@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.looking import PanelApp, looked_at, parameters
+from helpers.app import PanelApp, looked_at, parameters
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.chart_style import ChartStyle

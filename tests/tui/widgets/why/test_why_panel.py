@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.app import strips_of, text_of, wait_until
+from helpers.records import history_of, row
 from textual.app import App, ComposeResult
-from textual.pilot import Pilot
 
 from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis
 from logreg_tui.core.analysis.explain import explain
 from logreg_tui.core.analysis.inspection import HeadFacts
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.settings import RunSettings
-from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 from logreg_tui.tui.theme import ASCII, UNICODE
 from logreg_tui.tui.widgets.why.panel import WhyPanel
 from logreg_tui.tui.widgets.why.text import paragraphs
-
-DEADLINE_S = 20.0
-
-
-def row(epoch: int, loss: float, head: str = "sigmoid") -> events.RowLogged:
-    return events.RowLogged(
-        epoch, 1, epoch, 1.0, head, 0.001, 0.01, loss, 0.0032, loss + 0.005, 0.89, 0.9, False
-    )
 
 
 def test_the_text_has_title_explanation_source_and_advice() -> None:
@@ -41,7 +31,7 @@ def test_the_text_has_title_explanation_source_and_advice() -> None:
         "training",
         10_000,
         10,
-        row(1000, 1.5609),
+        row(1, 1000, train_loss=1.5609),
         first_loss=2.3812,
         recent=(1.6, 1.59, 1.58),
         recent_accuracies=(0.9,),
@@ -79,19 +69,13 @@ class WhyApp(App[None]):
         yield self.panel
 
     def words(self) -> str:
-        lines = [strip.text.rstrip(" ┃│").strip() for strip in self.screen._compositor.render_strips()]
+        lines = [strip.text.rstrip(" ┃│").strip() for strip in strips_of(self)]
         return " ".join(line for line in lines if line)
 
 
 def started() -> History:
-    history = History()
-    history.apply(
-        events.ExperimentStarted(0, "/r", "blobs", 50, 9, 4, 3, None, "cpu", 10_000, 10, 1000, None)
-    )
-    history.apply(events.RunStarted(0, 1, RunSettings(), 10_000))
-    for epoch in range(0, 200, 10):
-        history.apply(row(epoch, 1.2 - epoch / 1000))
-    return history
+    rows = [row(1, epoch, train_loss=1.2 - epoch / 1000) for epoch in range(0, 200, 10)]
+    return history_of(*rows, features=4, classes=3, image_shape=None)
 
 
 def show_data(history: History) -> None:
@@ -103,14 +87,6 @@ def show_data(history: History) -> None:
 def show_parameters(history: History, epoch: int) -> None:
     weight = np.full((3, 4), 0.1, np.float32)
     history.apply(ParametersSnapshot(epoch, 1, epoch, "sigmoid", weight, np.zeros(3, np.float32)))
-
-
-async def wait_until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    end = monotonic() + DEADLINE_S
-    while not condition():
-        assert monotonic() < end, "the condition did not come true"
-        await pilot.pause()
-        await asyncio.sleep(0.005)
 
 
 async def test_the_tab_says_what_it_waits_for() -> None:
@@ -171,7 +147,7 @@ async def test_while_nothing_changes_nothing_is_to_be_drawn_and_rows_count_once_
         history = started()
         app.panel.draw(history, 1)
         before = app.panel.signature(history, 1)
-        history.apply(row(200, 0.9))
+        history.apply(row(1, 200, train_loss=0.9))
         assert app.panel.signature(history, 1) == before
         now[0] = 1.0
         assert app.panel.signature(history, 1) != before
@@ -202,6 +178,6 @@ async def test_a_plain_terminal_gets_plain_characters() -> None:
     async with app.run_test(size=(60, 10)) as pilot:
         app.panel.draw(started(), 1)
         await pilot.pause()
-        text = "".join(strip.text for strip in app.screen._compositor.render_strips())
+        text = text_of(app)
         assert text.isascii()
         assert "#" in text
