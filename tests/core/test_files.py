@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from helpers.disk import Disk
 
 from logreg_tui.core.files import AppendOnlyFile, replace_file
 
@@ -41,40 +42,12 @@ def test_a_link_is_written_through_and_a_device_is_not_replaced(tmp_path: Path) 
     assert os.stat(os.devnull).st_ino == device.st_ino
 
 
-class Disk:
-    """Takes so many bytes of every write, then refuses; 0 refuses at once."""
-
-    def __init__(self, file: IO[bytes], room: int, *, raises: bool) -> None:
-        self._file = file
-        self._room = room
-        self._raises = raises
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def write(self, line: bytes) -> int:
-        written = self._file.write(line[: self._room])
-        if self._raises:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return written
-
-    def close(self) -> None:
-        self._file.close()
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "folder" / "metrics.csv"
     path.parent.mkdir()
     path.write_bytes(b"header\n")
     return path
-
-
-def refuse(file: AppendOnlyFile, room: int, *, raises: bool) -> IO[bytes]:
-    """Let the disk take only so much from now on; return what to put back."""
-    whole = file._file
-    file._file = Disk(whole, room, raises=raises)  # type: ignore[assignment]
-    return whole
 
 
 def test_lines_are_in_the_file_at_once(path: Path) -> None:
@@ -91,15 +64,18 @@ def test_lines_are_in_the_file_at_once(path: Path) -> None:
 
 @pytest.mark.parametrize("raises", [True, False])
 @pytest.mark.parametrize("room", range(4))
-def test_half_a_line_is_taken_back(path: Path, room: int, raises: bool) -> None:
+def test_half_a_line_is_taken_back(
+    path: Path, room: int, raises: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
     file = AppendOnlyFile(path)
     file.append(b"1\n")
-    whole = refuse(file, room, raises=raises)
+    disk.room, disk.raises = lambda line: room, raises
     with pytest.raises(OSError, match=os.strerror(errno.EIO if raises else errno.ENOSPC)):
         file.append(b"half\n")
     assert path.read_bytes() == b"header\n1\n"
     assert file.size == 9
-    file._file = whole
+    disk.room = lambda line: None
     file.append(b"2\n")
     assert path.read_bytes() == b"header\n1\n2\n"
     file.close()

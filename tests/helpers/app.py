@@ -13,10 +13,12 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
+import pytest
 from textual.app import App, ComposeResult
 from textual.events import MouseEvent
 from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
@@ -82,6 +84,17 @@ def painted_by(app: App[Any], change: Callable[[], object]) -> set[Region]:
     change()
     compositor.update_widgets(set(compositor.visible_widgets))
     return set(compositor._dirty_regions)
+
+
+def note_frames(monkeypatch: pytest.MonkeyPatch, note: Callable[[], object]) -> None:
+    """Call `note` whenever an app sends a frame to its terminal."""
+    display = App._display
+
+    def noted(app: App[Any], screen: Screen[Any], renderable: Any) -> None:  # noqa: ANN401
+        note()
+        display(app, screen, renderable)
+
+    monkeypatch.setattr(App, "_display", noted)
 
 
 def notes_of(app: App[Any]) -> list[str]:

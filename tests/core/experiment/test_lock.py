@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from helpers.disk import Disk
 
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment import lock as lock_module
@@ -180,13 +182,11 @@ def test_a_lock_that_cannot_be_had_is_named(tmp_path: Path) -> None:
 def test_a_lock_whose_record_the_disk_refuses_is_given_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(lock: Lock) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lock, "_write", refuse)
-        with pytest.raises(OSError, match="No space"):
-            Lock(tmp_path)
+    disk = Disk(monkeypatch)
+    disk.room, disk.raises = lambda line: 0, True
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        Lock(tmp_path)
+    disk.room = lambda line: None
     assert not is_locked(tmp_path)
     Lock(tmp_path).release()
 

@@ -100,8 +100,8 @@ class Watch:
         self.error: Exception | None = None
         self.control = Control()
         self._happenings = follow_experiment(directory, self.control, lambda text: None)
-        self._thread = threading.Thread(target=self._consume)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._consume)
+        self.thread.start()
 
     def _consume(self) -> None:
         try:
@@ -120,8 +120,8 @@ class Watch:
 
     def leave(self, request: requests.Request | None = None) -> None:
         self.control.send(request or requests.Stop())
-        self._thread.join(DEADLINE_S)
-        assert not self._thread.is_alive()
+        self.thread.join(DEADLINE_S)
+        assert not self.thread.is_alive()
 
     def epochs(self, run: int = 1) -> list[float]:
         return list(self.history.runs[run].columns.read("epoch")[0]) if run in self.history.runs else []
@@ -460,7 +460,7 @@ def test_a_directory_that_goes_away_ends_the_watch(
     with watching(training.directory) as watch:
         watch.until(lambda: watch.epochs() == [0])
         damage(training.directory)
-        watch._thread.join(DEADLINE_S)
+        watch.thread.join(DEADLINE_S)
         assert isinstance(watch.error, UserError)
         assert "cannot follow" in str(watch.error)
         assert "\n" not in str(watch.error)

@@ -6,62 +6,25 @@ import csv
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO
 
 import pytest
 import torch
+from helpers.disk import Disk
 from safetensors.torch import load_file
 
 from logreg_tui.core.engine import devices, engine
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
-from logreg_tui.core.files import AppendOnlyFile
-from logreg_tui.core.session import recorder
 from logreg_tui.core.session.resume import resume_experiment
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.requests import Control
-
-
-class FullAt:
-    """A disk that fills in the middle of a certain line."""
-
-    def __init__(self, start: bytes) -> None:
-        self.start = start
-        self.is_full = True
-
-    @property
-    def append(self) -> Callable[[AppendOnlyFile, bytes], None]:
-        real = AppendOnlyFile.append
-
-        def append(file: AppendOnlyFile, line: bytes) -> None:
-            if not (self.is_full and line.startswith(self.start)):
-                return real(file, line)
-            whole, file._file = file._file, Half(file._file)  # type: ignore[assignment]
-            try:
-                return real(file, line)
-            finally:
-                file._file = whole
-
-        return append
-
-
-class Half:
-    """A file of which the disk takes a part of a line only."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def write(self, line: bytes) -> int:
-        return self._file.write(line[: len(line) // 2])
 
 
 def settings(tmp_path: Path, *runs: RunSettings, epochs: int = 30, **others: object) -> ExperimentSettings:
@@ -229,14 +192,13 @@ def test_a_checkpoint_belongs_to_the_bytes_that_are_written(tmp_path: Path) -> N
     assert json.loads(rest)["event"] == "experiment_ended"
 
 
-def test_two_experiments_of_the_same_second_get_different_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = []
-    for _ in range(3):
-        monkeypatch.setattr("logreg_tui.core.experiment.directory._started_at", lambda: "20261122T184530")
-        names.append(directory_of(run(settings(tmp_path, epochs=1))).name)
-    assert names == ["20261122T184530-sigmoid", "20261122T184530-sigmoid-2", "20261122T184530-sigmoid-3"]
+def test_two_experiments_of_the_same_second_get_different_names(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    for second in range(120):
+        for end in ("", "-2"):
+            name = f"{now + timedelta(seconds=second):%Y%m%dT%H%M%S}-sigmoid{end}"
+            (tmp_path / "runs" / name).mkdir(parents=True)
+    assert directory_of(run(settings(tmp_path, epochs=1))).name[15:] == "-sigmoid-3"
 
 
 def test_a_diverged_row_reads_nan_and_its_model_is_finite(tmp_path: Path) -> None:
@@ -337,11 +299,11 @@ def test_after_an_error_nobody_foresaw_the_training_goes_on_where_it_was(
 def test_a_full_disk_is_named_and_what_is_written_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    disk = Disk(monkeypatch)
     happenings = run_experiment(settings(tmp_path), Control(), print)
     directory = directory_of([next(happenings)])
 
-    full = FullAt(b"1,20,")
-    monkeypatch.setattr("logreg_tui.core.files.AppendOnlyFile.append", full.append)
+    disk.room = lambda line: len(line) // 2 if line.startswith(b"1,20,") else None
     with pytest.raises(UserError, match=r"metrics\.csv.*No space left on device"):
         list(happenings)
     assert [line["epoch"] for line in read_rows(directory)] == ["0", "10"]
@@ -350,9 +312,9 @@ def test_a_full_disk_is_named_and_what_is_written_stays(
 def test_on_the_screen_a_refused_write_waits_and_is_done_when_the_user_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full, control = FullAt(b"1,20,"), Control()
-    monkeypatch.setattr("logreg_tui.core.files.AppendOnlyFile.append", full.append)
+    disk, control = Disk(monkeypatch), Control()
     refusals, directory = 0, tmp_path
+    disk.room = lambda line: len(line) // 2 if refusals < 2 and line.startswith(b"1,20,") else None
     for event in run_experiment(settings(tmp_path), control, print, stays_open=True):
         if isinstance(event, events.ExperimentStarted):
             directory = Path(event.directory)
@@ -360,7 +322,6 @@ def test_on_the_screen_a_refused_write_waits_and_is_done_when_the_user_says_so(
             refusals += 1
             assert "No space left on device" in event.text
             assert [line["epoch"] for line in read_rows(directory)] == ["0", "10"]
-            full.is_full = refusals < 2
             control.send(requests.SetL2(1, 0.5))
             control.send(requests.Resume())
         if isinstance(event, events.AllRunsEnded):
@@ -407,20 +368,16 @@ def test_a_draft_that_cannot_be_completed_is_removed(tmp_path: Path, monkeypatch
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_checkpoints_follow_report_points_pauses_and_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpoints_follow_report_points_pauses_and_the_end(tmp_path: Path) -> None:
     steps: list[int] = []
-    real = recorder._Recorder.save_checkpoint
-
-    def save(self: recorder._Recorder) -> None:
-        steps.append(self._training.step)
-        real(self)
-
-    monkeypatch.setattr(recorder._Recorder, "save_checkpoint", save)
     control = Control()
     for event in run_experiment(settings(tmp_path, epochs=50), control, print):
+        if isinstance(event, events.ExperimentStarted):
+            directory = Path(event.directory)
         if isinstance(event, events.RowLogged) and event.epoch == 30:
             control.send(requests.Pause())
             control.send(requests.Resume())
-    assert steps == [0, 20, 30, 40, 50, 50, 50]
+        step = torch.load(directory / "checkpoint.pt", weights_only=True)["step"]
+        if step not in steps:
+            steps.append(step)
+    assert steps == [0, 20, 30, 40, 50]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
-from helpers.app import DEADLINE_S, running, wait_until
+from helpers.app import DEADLINE_S, note_frames, running, wait_until
 from helpers.fake_training import Emit, Fail, FakeTraining
 
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
@@ -33,10 +33,7 @@ class SlowPreparation:
 
 async def test_the_training_starts_after_the_first_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    display = LogRegApp._display
-    monkeypatch.setattr(
-        LogRegApp, "_display", lambda self, *args: (order.append("frame"), display(self, *args))[1]
-    )
+    note_frames(monkeypatch, lambda: order.append("frame"))
     training = FakeTraining()
 
     def start(control: Control, progress: Callable[[str], None]) -> Iterator[events.Event]:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.app import running, strips_of
+from helpers.app import note_frames, running, strips_of
 from helpers.fake_training import FakeTraining, More
 from rich.segment import Segment
 
@@ -86,11 +86,11 @@ async def test_nothing_is_drawn_when_nothing_changes(monkeypatch: pytest.MonkeyP
         await lab.until(lambda: lab.screen.state == "paused")
         drawn_at = time.monotonic()
 
-        def note(*_: object) -> None:
+        def note() -> None:
             nonlocal drawn_at
             drawn_at = time.monotonic()
 
-        monkeypatch.setattr(lab.app, "_display", note)
+        note_frames(monkeypatch, note)
         # On a busy machine the last drawing comes late; one that returns at 50 frames a second never rests.
         await lab.until(lambda: time.monotonic() - drawn_at > 0.5)
 

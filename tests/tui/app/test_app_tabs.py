@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers.app import running
+from helpers.app import lines_of, running
 from helpers.fake_training import Emit, FakeTraining, More
 
 from logreg_tui.core.hardware import GPU, Sample, Sampler
@@ -36,8 +36,9 @@ async def test_a_click_opens_a_tab_and_asks_for_parameters_where_they_are_shown(
         lab.send(More(3))
         await lab.until(lambda: lab.history.rows == 7)
         assert ShowParameters(1) not in lab.training.requests
-        line = lab.screen.query_one(TabLine)
-        await lab.pilot.click(TabLine, offset=(line._texts()[0].__len__() + 3, 0))
+        line = lab.screen.query_one(TabLine).region
+        second = lines_of(lab.app)[line.y].index("2") - line.x
+        await lab.pilot.click(TabLine, offset=(second, 0))
         await lab.request(ShowParameters(1))
         await lab.until(lambda: "bias" in lab.text())
 
@@ -99,8 +100,7 @@ async def test_the_machine_is_sampled_on_the_device_that_trains_and_shown_while_
         await lab.press("space")
         await lab.until(lambda: lab.screen.state == "paused")
         sampler.samples = (Sample(GPU, 0.77),)
-        lab.screen._glance()
-        await lab.pilot.pause()
+        await lab.pilot.pause(1.0)
         assert "31%" in lab.text(), "while nothing trains nothing is sent to the terminal"
         await lab.press("q")
         assert sampler.is_stopped

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from test_chart import decay, history
+from helpers.records import history_of, row
+from test_chart import history
 
 from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LOSS
 from logreg_tui.tui.widgets.curves.legend import best_runs, newest_values
@@ -32,8 +33,7 @@ def series(*values: float, **more: bool) -> Series:
 
 
 def test_seconds_count_from_the_first_row_of_the_run() -> None:
-    run = history([decay(5)]).runs[1]
-    run.columns._table[1, :5] += 100
+    run = history_of(*(row(1, 10 * at, elapsed_s=100 + at) for at in range(5))).runs[1]
     assert series_of(run, LOSS, SECONDS).x.tolist() == [0, 1, 2, 3, 4]
 
 

@@ -1,0 +1,44 @@
+"""A disk that refuses to write, under the files that only grow."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+
+class Disk:
+    """The disk of all files that are opened to append from now on; at first it takes everything."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room: Callable[[bytes], int | None] = lambda line: None
+        """The bytes it takes of a line, or None if it takes all of it."""
+        self.raises = False
+        """Whether it raises an error after those bytes, or only says how many they were."""
+        real = Path.open
+
+        def opened(path: Path, mode: str = "r", *args: Any, **others: Any) -> Any:  # noqa: ANN401
+            file = real(path, mode, *args, **others)
+            return _File(file, self) if mode in ("ab", "a+b") else file
+
+        monkeypatch.setattr(Path, "open", opened)
+
+
+class _File:
+    def __init__(self, file: IO[bytes], disk: Disk) -> None:
+        self._file = file
+        self._disk = disk
+
+    def write(self, line: bytes) -> int:
+        room = self._disk.room(line)
+        written = self._file.write(line if room is None else line[:room])
+        if room is not None and self._disk.raises:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return written
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._file, name)
