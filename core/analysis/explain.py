@@ -107,6 +107,8 @@ def _no_floor() -> Paragraph:
 def _losses(run: RunDiagnosis) -> str:
     last = run.last
     losses = f"Its train loss is {loss_text(last.train_loss)}, the test loss {loss_text(last.test_loss)}"
+    if not math.isfinite(last.train_loss):
+        return f"{losses}."
     if last.train_accuracy == 1:
         return f"{losses}. No training sample is classified wrong."
     wrong = 1 - last.train_accuracy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from helpers.records import row
@@ -75,6 +76,10 @@ def test_a_loss_that_oscillates_is_said_with_the_accuracies_between_which_it_doe
 
 def test_of_a_run_that_has_just_begun_no_oscillation_is_claimed() -> None:
     assert "too early to tell" in explained("logits", 2.37, None, recent=(2.37,))
+
+
+def test_of_a_run_that_diverged_nothing_is_derived_from_its_loss() -> None:
+    assert "Its train loss is nan, the test loss nan.\n" in explained("logits", math.nan, None)
 
 
 def test_without_figures_at_the_head_the_rest_is_explained() -> None:

@@ -22,7 +22,7 @@ MANY_RUNS = grid(HEADS, [0.0, 0.0001, 0.001, 0.01], [0.01], [0, 1, 2], Schedule(
 
 
 @dataclass(frozen=True)
-class RunDiagnosis:
+class ScreenPicture:
     """What is on the screen when its picture is taken."""
 
     size: tuple[int, int] = (120, 40)
@@ -38,27 +38,27 @@ class RunDiagnosis:
 
 
 CASES = {
-    "narrow": RunDiagnosis((60, 20), "training"),
-    "medium": RunDiagnosis((80, 24), "training"),
-    "wide": RunDiagnosis((200, 50), "training"),
-    "light": RunDiagnosis(theme="textual-light", state="training"),
-    "no-color": RunDiagnosis(no_color=True),
-    "ascii": RunDiagnosis(ascii_only=True),
-    "paused": RunDiagnosis(),
-    "finished": RunDiagnosis(state="idle", requests=(Finish(),)),
-    "diverged": RunDiagnosis(
+    "narrow": ScreenPicture((60, 20), "training"),
+    "medium": ScreenPicture((80, 24), "training"),
+    "wide": ScreenPicture((200, 50), "training"),
+    "light": ScreenPicture(theme="textual-light", state="training"),
+    "no-color": ScreenPicture(no_color=True),
+    "ascii": ScreenPicture(ascii_only=True),
+    "paused": ScreenPicture(),
+    "finished": ScreenPicture(state="idle", requests=(Finish(),)),
+    "diverged": ScreenPicture(
         state="training",
         requests=(Emit(events.RunDiverged(3200, 2, 3200, "train_loss is nan")),),
         text="diverged at epoch 3,200",
     ),
-    "accuracy": RunDiagnosis(keys=("a", "right_square_bracket", "left"), text="Accuracy"),
-    "weights": RunDiagnosis(keys=("2",), text="bias"),
-    "mistakes": RunDiagnosis(keys=("3",), text="recall"),
-    "mistakes-medium": RunDiagnosis((80, 24), keys=("3",), text="recall"),
-    "compare": RunDiagnosis(keys=("4", "p"), text="diff"),
-    "why": RunDiagnosis(keys=("5",), text="The slope"),
-    "twenty-four-runs": RunDiagnosis(runs=MANY_RUNS),
-    "twenty-four-runs-medium": RunDiagnosis((80, 24), runs=MANY_RUNS),
+    "accuracy": ScreenPicture(keys=("a", "right_square_bracket", "left"), text="Accuracy"),
+    "weights": ScreenPicture(keys=("2",), text="bias"),
+    "mistakes": ScreenPicture(keys=("3",), text="recall"),
+    "mistakes-medium": ScreenPicture((80, 24), keys=("3",), text="recall"),
+    "compare": ScreenPicture(keys=("4", "p"), text="diff"),
+    "why": ScreenPicture(keys=("5",), text="The slope"),
+    "twenty-four-runs": ScreenPicture(runs=MANY_RUNS),
+    "twenty-four-runs-medium": ScreenPicture((80, 24), runs=MANY_RUNS),
 }
 
 
@@ -71,7 +71,7 @@ class FrozenClockApp(LogRegApp):
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_screen_looks_like_its_picture(
-    snap_compare: Callable[..., bool], case: RunDiagnosis, monkeypatch: pytest.MonkeyPatch
+    snap_compare: Callable[..., bool], case: ScreenPicture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if case.no_color:
         monkeypatch.setenv("NO_COLOR", "1")
