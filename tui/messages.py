@@ -19,29 +19,26 @@ class Outcome:
     """One line for stderr, or None."""
 
 
+@dataclass
 class Preparing(Message):
     """A step of the preparation, in one line; a newer one takes its place."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
+    text: str
 
     def can_replace(self, message: Message) -> bool:
         """Tell the queue that only the newest matters."""
         return isinstance(message, Preparing)
 
 
+@dataclass
 class TrainingEvent(Message):
     """Something other than a row happened; History has taken it in already."""
 
-    def __init__(self, event: Event) -> None:
-        super().__init__()
-        self.event = event
+    event: Event
 
 
+@dataclass
 class TrainingEnded(Message):
-    """The worker thread is done: the last message it sends."""
+    """The training thread is done: the last message it sends."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__()
-        self.outcome = outcome
+    outcome: Outcome

@@ -45,32 +45,10 @@ class PendingRequests:
         """Return the lambda to turn on again."""
         return self._last_l2.get(run.number, DEFAULT_L2)
 
-    def pause(self) -> None:
-        """Ask for a pause."""
-        self._inbox.send(control.Pause())
-        self._state = "pausing"
-
-    def resume(self) -> None:
-        """Ask to go on."""
-        self._inbox.send(control.Resume())
-        self._state = "resuming"
-
-    def step(self) -> None:
-        """Ask for the epochs up to the next log point."""
-        self._inbox.send(control.StepOnce())
-        self._state = "stepping"
-
-    def add_run(self, settings: RunSettings) -> None:
-        """Ask for one more run."""
-        self._inbox.send(control.AddRun(settings))
-
-    def show_parameters(self, run: int) -> None:
-        """Ask for the parameters of a run."""
-        self._inbox.send(control.ShowParameters(run))
-
-    def end_run(self, run: RunHistory) -> None:
-        """Ask to end a run."""
-        self._inbox.send(control.EndRun(run.number))
+    def send(self, request: control.Request) -> None:
+        """Send any other request; a pause, its end and a step change the state at once."""
+        self._inbox.send(request)
+        self._state = _REQUESTED_STATES.get(type(request), self._state)
 
     def take(self, event: events.Event) -> None:
         """Forget the requests that an event confirms, refuses or makes pointless."""
@@ -93,6 +71,11 @@ _SETTERS: dict[str, Callable[[int, Any], control.Request]] = {
     "head": control.SetHead,
     "l2": control.SetL2,
     "learning_rate": control.SetLearningRate,
+}
+_REQUESTED_STATES = {
+    control.Pause: "pausing",
+    control.Resume: "resuming",
+    control.StepOnce: "stepping",
 }
 _ANSWERS: dict[type[object], tuple[str, ...]] = {
     events.Paused: ("pausing",),

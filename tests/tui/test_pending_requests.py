@@ -26,7 +26,7 @@ def test_a_refusal_clears_what_is_pending() -> None:
     pending = PendingRequests(Control())
     run = RunHistory(1, RunSettings(), 100, 0)
     pending.change(run, "head", "logits")
-    pending.pause()
+    pending.send(Pause())
     pending.take(events.RequestRefused(5, "no"))
     assert pending.settings(run) == run.settings
     assert pending.state("training") == "training"
@@ -35,8 +35,8 @@ def test_a_refusal_clears_what_is_pending() -> None:
 def test_a_pause_taken_back_waits_for_the_second_answer() -> None:
     inbox = Control()
     pending = PendingRequests(inbox)
-    pending.pause()
-    pending.resume()
+    pending.send(Pause())
+    pending.send(Resume())
     pending.take(events.Paused(5))
     assert pending.state("paused") == "resuming"
     pending.take(events.Resumed(5))

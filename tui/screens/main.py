@@ -12,12 +12,13 @@ from textual.containers import Container
 from textual.widgets import ContentSwitcher, Static
 
 from logreg_tui.core.training import events as core_events
+from logreg_tui.core.training.requests import Pause, ShowParameters
 from logreg_tui.core.training.snapshots import DatasetLoaded
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.screens.context import ScreenContext
 from logreg_tui.tui.screens.main_actions import NEEDS, TABS, MainActions
-from logreg_tui.tui.screens.painter import MOVING, Painter, Widgets
+from logreg_tui.tui.screens.painter import MOVING, Painter
 from logreg_tui.tui.theme import adapt_scroll_bar
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.panel import LossChart
@@ -29,7 +30,6 @@ from logreg_tui.tui.widgets.frame.machine_line import MachineLine
 from logreg_tui.tui.widgets.frame.status import StatusLines
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.mistakes.panel import MistakesPanel
-from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
 from logreg_tui.tui.widgets.runs.run_list import RunLine, RunList
 from logreg_tui.tui.widgets.weights.panel import WeightsPanel
@@ -84,21 +84,14 @@ class MainScreen(MainActions):
         self.query_one(AccuracyLog).border_title = "Accuracy"
         self.query_one(Knobs).border_title = "Run"
         adapt_scroll_bar(self.query_one(RunList), self.context.glyphs)
-        widgets = Widgets(
-            self.query_one(LossChart),
-            {name: self.query_one(f"#{name}", Panel) for name in TABS},
-            self.query_one(AccuracyLog),
-            self.query_one(StatusLines),
-            self.query_one(Knobs),
-        )
         chart, liked = self.query_one(LossChart), self.context.preferences
         chart.log_x, chart.log_y = liked.log_x, liked.log_y
         chart.metric = "accuracy" if liked.accuracy else "loss"
         chart.clock = "seconds" if liked.by_seconds else "epochs"
         self.pending = PendingRequests(self.context.control)
-        self.painter = Painter(self.context.history, widgets, self._clock, self.pending.show_parameters)
+        self.painter = Painter(self, self.context.history, self.pending, self._clock)
         if self.context.starts_paused:
-            self.pending.pause()
+            self.pending.send(Pause())
         self.app.theme_changed_signal.subscribe(self, lambda _: self._repaint())
         self.set_interval(1 / self._fps, self._tick)
         # Textual draws the frames first and what is in them next: what the training's thread imports would
@@ -240,7 +233,7 @@ class MainScreen(MainActions):
 
     @on(ComparePanel.ParametersWanted)
     def show_parameters(self, event: ComparePanel.ParametersWanted) -> None:
-        self.pending.show_parameters(event.run)
+        self.pending.send(ShowParameters(event.run))
 
     @on(RunList.Selected)
     def select_run(self, event: RunList.Selected) -> None:

@@ -11,6 +11,7 @@ from textual.widgets import ContentSwitcher
 from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training import requests
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.actions import ACTIONS, Needs
 from logreg_tui.tui.messages import Outcome
@@ -110,15 +111,13 @@ class MainActions(Screen[None]):
 
     def action_toggle_pause(self) -> None:
         """Pause, or go on."""
-        if self.state in ("paused", "pausing", "blocked"):
-            self.pending.resume()
-        else:
-            self.pending.pause()
+        is_paused = self.state in ("paused", "pausing", "blocked")
+        self.pending.send(requests.Resume() if is_paused else requests.Pause())
         self.paint()
 
     def action_step(self) -> None:
         """Train to the next log point, then pause."""
-        self.pending.step()
+        self.pending.send(requests.StepOnce())
         self.paint()
 
     # The knobs of the selected run
@@ -186,12 +185,12 @@ class MainActions(Screen[None]):
     def _add_run(self, settings: RunSettings | None) -> None:
         if settings is not None:
             self.expects_run = True
-            self.pending.add_run(settings)
+            self.pending.send(requests.AddRun(settings))
 
     def action_end_run(self) -> None:
         """Stop training the selected run."""
         if run := self.selected:
-            self.pending.end_run(run)
+            self.pending.send(requests.EndRun(run.number))
 
     def action_select(self, direction: int) -> None:
         """Select the run above (-1) or below (1)."""

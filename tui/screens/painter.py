@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+
+from textual.screen import Screen
 
 from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.core.training.requests import ShowParameters
 from logreg_tui.tui.number_format import shown_path, three_digits
+from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.speed import SpeedMeter
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
@@ -31,38 +35,25 @@ MOVING = ("training", "stepping", "resuming", "pausing")
 """States of the screen in which rows may come."""
 
 
-@dataclass(frozen=True, slots=True)
-class Widgets:
-    """The widgets that are painted."""
-
-    chart: LossChart
-    panels: Mapping[str, Panel]
-    """The tabs by their names, the chart among them."""
-    log: AccuracyLog
-    status: StatusLines
-    knobs: Knobs
-
-
 class Painter:
     """Draws whatever differs from what is on the screen."""
 
     def __init__(
-        self,
-        history: History,
-        widgets: Widgets,
-        clock: Callable[[], float],
-        ask_for_parameters: Callable[[int], None],
+        self, screen: Screen[None], history: History, pending: PendingRequests, clock: Callable[[], float]
     ) -> None:
         self.view = history
         """The live history, or a copy that stands still while the screen is frozen."""
         self.note = ""
         """The step of the preparation, shown while there is no run."""
         self._live = history
-        self._widgets = widgets
+        self._screen = screen
+        self._chart = screen.query_one(LossChart)
+        self._log = screen.query_one(AccuracyLog)
+        self._status = screen.query_one(StatusLines)
+        self._pending = pending
         self._clock = clock
-        self._ask_for_parameters = ask_for_parameters
         self._asked_at = -math.inf
-        self._panel: Panel = widgets.chart
+        self._panel: Panel = self._chart
         self._panel_shown: object = None
         self._meter = SpeedMeter()
         self._rate: float | None = None
@@ -87,7 +78,7 @@ class Painter:
 
     def show_panel(self, name: str, selected: int | None) -> None:
         """Draw another tab from now on."""
-        self._panel = self._widgets.panels[name]
+        self._panel = self._screen.query_one(f"#{name}", Panel)
         self._panel_shown = None
         self._chart_state_shown = ()
         self._asked_at = -math.inf
@@ -105,7 +96,6 @@ class Painter:
         now = self._clock()
         if now - self._figures_at >= FIGURES_REST_S:
             self._update_figures(selected, now)
-            self._widgets.log.show(self.view.reports)
         if now - self._lines_at >= LINES_REST_S:
             self._paint_lines(state, selected)
         self._keep_parameters(selected)
@@ -115,7 +105,6 @@ class Painter:
     def paint(self, state: str, selected: int | None) -> None:
         """Draw everything that differs, now."""
         self._update_figures(selected, self._clock())
-        self._widgets.log.show(self.view.reports)
         self._paint_lines(state, selected)
         # While it moves, new rows alone are left to the next tick: a key must not wait for a drawing.
         if state not in MOVING or self._chart_state(selected) != self._chart_state_shown:
@@ -127,6 +116,7 @@ class Painter:
     def _update_figures(self, selected: int | None, now: float) -> None:
         run = self._run(selected)
         self._figures_at = now
+        self._log.show(self.view.reports)
         if not self.is_frozen:
             rate = self._meter.rate
             self._rate = None if rate is None else three_digits(rate)
@@ -137,13 +127,13 @@ class Painter:
         self._left_s = epochs_left / self._rate if self._rate and run.is_training else None
         path = shown_path(f"{self.view.experiment.directory}/metrics.csv")
         self._figures = NewestRow(run.number, run.last, self.view.rows, path)
-        self._widgets.knobs.show_rate(run.settings.learning_rate_at(run.epoch_at(self.view.step)))
+        self._screen.query_one(Knobs).show_rate(run.settings.learning_rate_at(run.epoch_at(self.view.step)))
 
     def _paint_lines(self, state: str, selected: int | None) -> None:
         self._lines_at = self._clock()
         run = self._run(selected)
         if run is None:
-            self._widgets.status.show(Progress(state, self.note), None)
+            self._status.show(Progress(state, self.note), None)
         else:
             moves = state in MOVING
             progress = Progress(
@@ -153,7 +143,7 @@ class Painter:
                 rate=self._rate if moves else None,
                 left_s=self._left_s if moves else None,
             )
-            self._widgets.status.show(progress, self._figures)
+            self._status.show(progress, self._figures)
 
     def _keep_parameters(self, selected: int | None) -> None:
         """Ask for the selected run's parameters if the panel shows them and they have changed."""
@@ -164,13 +154,13 @@ class Painter:
         present = (run.epoch_at(self._live.step), run.settings.head)
         if shown is None or (shown.epoch, shown.head) != present:
             self._asked_at = now
-            self._ask_for_parameters(run.number)
+            self._pending.send(ShowParameters(run.number))
 
     def _paint_panel(self, selected: int | None, *, keeps_legend: bool = False) -> None:
         # Before there is an experiment plotext is still being loaded on the other thread.
         if self.view.experiment is None:
             return
-        if self._panel is self._widgets.chart:
+        if self._panel is self._chart:
             self._paint_chart(selected, keeps_legend=keeps_legend)
             return
         signature = self._panel.signature(self.view, selected)
@@ -184,7 +174,7 @@ class Painter:
         keeps_legend = keeps_legend and state == self._chart_state_shown
         shown = self._chart_rows if keeps_legend else min(self._chart_rows, self._legend_rows)
         if rows != shown or state != self._chart_state_shown:
-            self._widgets.chart.draw(self.view, selected, keeps_legend=keeps_legend)
+            self._chart.draw(self.view, selected, keeps_legend=keeps_legend)
             self._chart_rows, self._chart_state_shown, self._chart_at = rows, state, self._clock()
             if not keeps_legend:
                 self._legend_rows, self._legend_at = rows, self._chart_at
