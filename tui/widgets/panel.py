@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.palette import BLACK, WHITE
@@ -19,6 +20,7 @@ from logreg_tui.tui.widgets.spans import strip_of
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
+    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 class Panel(Widget):
@@ -87,6 +89,47 @@ class LinePanel(LineView, Panel, can_focus=True):
         raise NotImplementedError
 
 
+class ParametersPanel(LinePanel):
+    """A tab about the parameters of the selected run, or what they wait for."""
+
+    NEEDS_PARAMETERS = True
+
+    def __init__(
+        self,
+        *,
+        glyphs: Glyphs = UNICODE,
+        watching: bool = False,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        """Make the panel; `watching` if another process trains."""
+        super().__init__(glyphs=glyphs, id=id)
+        self._watching = watching
+        self._parameters: ParametersSnapshot | None = None
+        """The newest of the selected run."""
+        self._waiting = ""
+        """The reason why there are none."""
+
+    def signature(self, history: History, selected: int | None) -> tuple[object, ...]:
+        """Return the parameters, and the line that is shown without them."""
+        return self._parameters_of(history, selected), self._waiting_for(history, selected)
+
+    def draw(self, history: History, selected: int | None) -> None:
+        """Show the newest parameters of the selected run."""
+        self._parameters = self._parameters_of(history, selected)
+        self._waiting = self._waiting_for(history, selected)
+        self.redraw()
+
+    def _parameters_of(self, history: History, selected: int | None) -> ParametersSnapshot | None:
+        return None if selected is None else history.parameters.get(selected)
+
+    def _waiting_for(self, history: History, selected: int | None) -> str:
+        if history.experiment is None or selected is None:
+            return "Waiting for the training to begin."
+        if self._watching:
+            return f"Reading run {selected} from the newest checkpoint: the first time takes some seconds."
+        return f"Waiting for the parameters of run {selected}."
+
+
 def chart_style_of(widget: LineView) -> ChartStyle:
     """Return what the terminal and the theme allow a widget."""
     dark = widget.app.current_theme.dark
@@ -94,15 +137,6 @@ def chart_style_of(widget: LineView) -> ChartStyle:
     # A theme that leaves the background to the terminal says nothing about its colour.
     background = color.rgb if color.ansi is None and color.a == 1 else (BLACK if dark else WHITE)
     return ChartStyle(dark, widget.app.no_color, widget.glyphs.is_ascii, background)
-
-
-def waiting_for(history: History, selected: int | None, watching: bool) -> str:
-    """Return the reason why there are no parameters of the selected run yet."""
-    if history.experiment is None or selected is None:
-        return "Waiting for the training to begin."
-    if watching:
-        return f"Reading run {selected} from the newest checkpoint: the first time takes some seconds."
-    return f"Waiting for the parameters of run {selected}."
 
 
 def text_lines(text: str, width: int, style: ChartStyle) -> list[Strip]:

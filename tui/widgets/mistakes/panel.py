@@ -20,7 +20,7 @@ from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
     draw_matrix,
     lay_out,
 )
-from logreg_tui.tui.widgets.panel import LinePanel, Panel, chart_style_of, text_lines, waiting_for
+from logreg_tui.tui.widgets.panel import Panel, ParametersPanel, chart_style_of, text_lines
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 
 if TYPE_CHECKING:
@@ -34,12 +34,11 @@ REST = 25
 """The analysis rests this many times as long as it took: 4 % of one processor."""
 
 
-class MistakesPanel(LinePanel):
+class MistakesPanel(ParametersPanel):
     """The confusion matrix under a cursor, or the samples of a cell; computed on another thread."""
 
     DEFAULT_CSS = "MistakesPanel { width: 1fr; height: 1fr; }"
     TITLE: ClassVar[str] = "Mistakes"
-    NEEDS_PARAMETERS: ClassVar[bool] = True
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("arrows", "Move to another cell: rows are labels, columns predictions"),
         ("home", "Go to the most frequent mistake"),
@@ -67,13 +66,9 @@ class MistakesPanel(LinePanel):
         clock: Callable[[], float] = monotonic,
         id: str | None = None,  # noqa: A002
     ) -> None:
-        super().__init__(glyphs=glyphs, id=id)
-        self._watching = watching
+        super().__init__(glyphs=glyphs, watching=watching, id=id)
         self._clock = clock
-        self._waiting = ""
         self._dataset: Dataset | None = None
-        self._parameters: ParametersSnapshot | None = None
-        """The newest of the selected run; what is on the screen may be older."""
         self._analysis: ErrorAnalysis | None = None
         self._problem = ""
         self._is_analysing = False
@@ -83,19 +78,16 @@ class MistakesPanel(LinePanel):
         self._page: CellPage | None = None
         """The cell whose samples are looked at."""
 
-    def signature(self, history: History, selected: int | None) -> object:
+    def signature(self, history: History, selected: int | None) -> tuple[object, ...]:
         """Return what is drawn, except what keys change, and whether there is something to compute."""
-        parameters = None if selected is None else history.parameters.get(selected)
-        waiting = waiting_for(history, selected, self._watching)
-        return history.dataset, parameters, waiting, self._can_analyse(history.dataset, parameters)
+        can_analyse = self._can_analyse(history.dataset, self._parameters_of(history, selected))
+        return *super().signature(history, selected), history.dataset, can_analyse
 
     def draw(self, history: History, selected: int | None) -> None:
         """Show the mistakes of the selected run, computed anew if it is time."""
-        self._parameters = None if selected is None else history.parameters.get(selected)
         self._dataset = history.dataset
-        self._waiting = waiting_for(history, selected, self._watching)
+        super().draw(history, selected)
         self._analyse_if_needed()
-        self.redraw()
 
     # What is computed
 

@@ -8,21 +8,18 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from logreg_tui.tui.theme import UNICODE, Glyphs
-from logreg_tui.tui.widgets.panel import LinePanel, chart_style_of, text_lines, waiting_for
+from logreg_tui.tui.widgets.panel import ParametersPanel, chart_style_of, text_lines
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
-    from logreg_tui.core.training.snapshots import ParametersSnapshot
     from logreg_tui.tui.widgets.weights.view import Grid
 
 
-class WeightsPanel(LinePanel):
+class WeightsPanel(ParametersPanel):
     """Draws the newest parameters that were shown; costs nothing until `draw` is called."""
 
     DEFAULT_CSS = "WeightsPanel { width: 1fr; height: 1fr; }"
     TITLE: ClassVar[str] = "Weights"
-    NEEDS_PARAMETERS: ClassVar[bool] = True
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("arrows", "Choose a class"),
         ("page up, page down", "Other classes, if not all fit"),
@@ -41,53 +38,34 @@ class WeightsPanel(LinePanel):
         Binding("escape", "show_all", "All classes", show=False),
     ]
 
-    def __init__(
-        self,
-        *,
-        glyphs: Glyphs = UNICODE,
-        watching: bool = False,
-        id: str | None = None,  # noqa: A002
-    ) -> None:
-        super().__init__(glyphs=glyphs, id=id)
-        self._watching = watching
-        self._waiting = ""
-        self._shown: ParametersSnapshot | None = None
-        self._shape: tuple[int, int] | None = None
-        self._chosen = 0
-        self._is_enlarged = False
-
-    def signature(self, history: History, selected: int | None) -> object:
-        """Return what is drawn, but for what the keys of the panel change."""
-        return self._parameters(history, selected), waiting_for(history, selected, self._watching)
+    _shape: tuple[int, int] | None = None
+    _chosen = 0
+    """The class that the cursor is on."""
+    _is_enlarged = False
 
     def draw(self, history: History, selected: int | None) -> None:
         """Show the weights of the selected run."""
-        self._shown = self._parameters(history, selected)
-        self._waiting = waiting_for(history, selected, self._watching)
         self._shape = history.experiment.image_shape if history.experiment else None
-        self.redraw()
-
-    def _parameters(self, history: History, selected: int | None) -> ParametersSnapshot | None:
-        return None if selected is None else history.parameters.get(selected)
+        super().draw(history, selected)
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the pictures, or why there are none."""
+        style = chart_style_of(self)
+        if self._parameters is None:
+            return text_lines(self._waiting, width, style)
         # Loads numpy, for which the first frame does not wait.
         from logreg_tui.tui.widgets.weights.view import WeightsView, draw_weights
 
-        style = chart_style_of(self)
-        if self._shown is None:
-            return text_lines(self._waiting, width, style)
-        self._chosen = min(self._chosen, len(self._shown.bias) - 1)
+        self._chosen = min(self._chosen, len(self._parameters.bias) - 1)
         view = WeightsView(width, height, self._chosen, self._is_enlarged, self.has_focus)
-        return draw_weights(self._shown, self._image_shape, view, style)
+        return draw_weights(self._parameters, self._image_shape, view, style)
 
     @property
     def _image_shape(self) -> tuple[int, int] | None:
         """The shape of the pictures, if the weights of a class fill it."""
-        if self._shape is None or self._shown is None:
+        if self._shape is None or self._parameters is None:
             return None
-        return self._shape if self._shape[0] * self._shape[1] == self._shown.weight.shape[1] else None
+        return self._shape if self._shape[0] * self._shape[1] == self._parameters.weight.shape[1] else None
 
     # Keys and mouse
 
@@ -97,7 +75,7 @@ class WeightsPanel(LinePanel):
 
     def action_choose(self, number: int) -> None:
         """Choose a class, or the last one if there are fewer."""
-        last = len(self._shown.bias) - 1 if self._shown is not None else 0
+        last = len(self._parameters.bias) - 1 if self._parameters is not None else 0
         self._chosen = max(0, min(number, last))
         self.redraw()
 
@@ -130,9 +108,9 @@ class WeightsPanel(LinePanel):
         grid, at = self._grid(), event.get_content_offset(self)
         if self._is_enlarged:
             self.action_enlarge()
-        elif self._shown is not None and grid is not None and at is not None:
+        elif self._parameters is not None and grid is not None and at is not None:
             number = grid.class_at(at.x, at.y - 1, self._chosen)
-            if number is not None and number < len(self._shown.bias):
+            if number is not None and number < len(self._parameters.bias):
                 self._chosen = number
                 self.action_enlarge()
 
@@ -142,9 +120,9 @@ class WeightsPanel(LinePanel):
 
     def _grid(self) -> Grid | None:
         """Return the places of the pictures, or None if there are none."""
-        if self._shown is None or self._image_shape is None:
+        if self._parameters is None or self._image_shape is None:
             return None
         from logreg_tui.tui.widgets.weights.view import arrange, grid_height
 
         width, height = self.content_size
-        return arrange(self._image_shape, len(self._shown.bias), width, grid_height(height))
+        return arrange(self._image_shape, len(self._parameters.bias), width, grid_height(height))
