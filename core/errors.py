@@ -10,7 +10,7 @@ class UserError(Exception):
 
 
 class UsageError(UserError):
-    """What was asked for makes no sense: an option, a value, a name. Exit status 2."""
+    """A request that makes no sense: an option, a value, a name. Exit status 2."""
 
     exit_status = 2
 

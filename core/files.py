@@ -69,7 +69,7 @@ class AppendOnlyFile:
         os.fsync(self._file.fileno())
 
     def restore_file(self) -> None:
-        """Where the file was deleted or moved away, write what it held to its place again. Raises OSError."""
+        """Write the content to its place again if the file was deleted or moved away. Raises OSError."""
         with suppress(OSError):
             if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
                 return

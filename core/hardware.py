@@ -1,4 +1,4 @@
-"""What the machine is doing: a sample of the GPU, or of the processor, once a second, while asked for.
+"""Load of the machine: a sample of the GPU, or of the processor, once a second.
 
 Both libraries are optional: where one is missing, or there is nothing to read, there are no samples
 and nothing is said about it.
@@ -66,7 +66,7 @@ class Sampler:
             self._thread.start()
 
     def stop(self, wait_s: float = 0.0) -> None:
-        """End, and wait for so many seconds at most until the thread has."""
+        """End, and wait at most `wait_s` seconds until the thread has."""
         self._stopping.set()
         if self._thread is not None and wait_s:
             self._thread.join(wait_s)
@@ -82,7 +82,7 @@ class Sampler:
 
 
 def find_probe(device: str) -> Probe | None:
-    """Return what reads this device's GPU, or the processor where there is none; None without both."""
+    """Return a probe of this device's GPU, or of the processor if there is none; None without both."""
     for find in (_gpu_probe, _processor_probe) if device.startswith("cuda") else (_processor_probe,):
         with suppress(Exception):
             return find(device)
@@ -90,7 +90,7 @@ def find_probe(device: str) -> Probe | None:
 
 
 def _gpu_probe(device: str) -> Probe:
-    """Raises an exception of the library's where there is no such GPU, ImportError without the library."""
+    """Return a probe of a GPU. Raises ImportError without pynvml, its errors if there is no such GPU."""
     nvml: Any = import_module("pynvml")
     nvml.nvmlInit()
     handle = _gpu_handle(nvml, device)
@@ -123,7 +123,7 @@ def _gpu_handle(nvml: Any, device: str) -> Any:  # noqa: ANN401  the library's
     found = re.match(r"cuda:(\d+)", device)
     index = int(found[1]) if found else 0
     with suppress(Exception):
-        # Loaded by whoever trains; this thread would not load it.
+        # Loaded by a process that trains; a watcher need not load it.
         uuid = sys.modules["torch"].cuda.get_device_properties(index).uuid
         return nvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]

@@ -1,4 +1,4 @@
-"""How much memory may be used, and sizes in words.
+"""Memory that may be used, and sizes in words.
 
 Imports nothing heavy: the command line reads sizes before it needs data.
 """
@@ -36,7 +36,7 @@ def size_text(size: int) -> str:
 
 
 def available_memory(root: str = "/") -> int | None:
-    """Return the bytes that can be used without taking them from others; None where that is unknown.
+    """Return the bytes that can be used without taking them from others; None if that is unknown.
 
     It is what Linux says of the machine, or what the process's control groups leave of their limits.
     `root` is where `proc` and `sys` lie.

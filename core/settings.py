@@ -52,7 +52,7 @@ def check_learning_rate(value: float) -> float:
 
 
 def check_seed(value: int) -> int:
-    """Return the seed, or raise UsageError where torch.manual_seed would refuse it."""
+    """Return the seed, or raise UsageError if torch.manual_seed would refuse it."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise UsageError(f"seed is {value!r}: give an integer")
     if not -(2**63) <= value < 2**63:
@@ -61,7 +61,7 @@ def check_seed(value: int) -> int:
 
 
 def check_name(value: str) -> str:
-    """Return an experiment's name, or raise UsageError where it is not safe as a folder's name."""
+    """Return an experiment's name, or raise UsageError if it is not safe as a folder's name."""
     if not NAME_PATTERN.fullmatch(value):
         raise UsageError(
             f"name {value!r}: use 1 to 64 letters, digits, '.', '_' and '-', not starting with '.'"
@@ -88,7 +88,7 @@ def _check_positive(what: str, value: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How the learning rate follows from the epoch, as torch.optim.lr_scheduler defines it.
+    """Schedule of the learning rate by epoch, as torch.optim.lr_scheduler defines it.
 
     `step` is StepLR, `exponential` ExponentialLR, `cosine` CosineAnnealingLR with eta_min 0.
     https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
@@ -138,7 +138,7 @@ def _power(base: float, exponent: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What makes one run: turning a knob gives a new value of it."""
+    """Settings of one run: turning a knob gives a new value of it."""
 
     head: str = SIGMOID
     l2: float = DEFAULT_L2
@@ -169,7 +169,7 @@ class RunSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSettings:
-    """What an experiment is started with; what changes later stands in events.jsonl."""
+    """Settings that an experiment is started with; what changes later stands in events.jsonl."""
 
     runs: tuple[RunSettings, ...] = (RunSettings(),)
     dataset: str = "auto"
@@ -187,7 +187,7 @@ class ExperimentSettings:
     memory_limit: int | None = None
     """Bytes that the data may take in memory; None is what the machine has left."""
     engine: str = "auto"
-    """How epochs are computed: one of ENGINES."""
+    """One of ENGINES: the way in which epochs are computed."""
     runs_dir: str = "runs"
     name: str | None = None
     """Label of the experiment; None is the heads joined by '-'."""
@@ -219,7 +219,7 @@ class ExperimentSettings:
         return self.name or "-".join(dict.fromkeys(run.head for run in self.runs))
 
     def is_log_point(self, epoch: int) -> bool:
-        """Whether a row is logged at this epoch (the last epoch, which is one too, apart)."""
+        """Return whether a row is logged at this epoch (the last epoch, which is one too, apart)."""
         return epoch % self.log_every == 0 or self.is_report_point(epoch)
 
     def next_log_point(self, epoch: int) -> int:
@@ -227,7 +227,7 @@ class ExperimentSettings:
         return min((epoch // every + 1) * every for every in (self.log_every, self.report_every))
 
     def is_report_point(self, epoch: int) -> bool:
-        """Whether the accuracy log has a line for this epoch (the last epoch apart)."""
+        """Return whether the accuracy log has a line for this epoch (the last epoch apart)."""
         return epoch % self.report_every == 0
 
     def to_json(self) -> dict[str, Any]:

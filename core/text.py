@@ -7,7 +7,7 @@ from decimal import Decimal
 
 MAX_SHOWN = 60
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes a cell a formula; the last four are the same, as wide as a Chinese character."""
+"""First characters that make a cell a formula; the last four are the same, as wide as a Chinese character."""
 
 
 def escape_control_chars(text: object) -> str:

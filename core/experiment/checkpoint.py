@@ -37,7 +37,7 @@ _PLAIN = {
 def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int]) -> None:
     """Write a training as it stands, with the byte lengths of the files that belong to it.
 
-    Raises OSError where the disk refuses it (torch.save hides the reason, so it writes to memory).
+    Raises OSError if the disk refuses it (torch.save hides the reason, so it writes to memory).
     """
     record = {
         "format": FORMAT,
@@ -65,7 +65,7 @@ def _run_record(training: Training, run: RunState) -> dict[str, Any]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return what `write_checkpoint` wrote. Raises ValueError where the file cannot be used."""
+    """Return what `write_checkpoint` wrote. Raises ValueError if the file cannot be used."""
     try:
         _check_sums(path)
         record = torch.load(path, map_location="cpu", weights_only=True)
@@ -81,7 +81,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _check_sums(path: Path) -> None:
-    """Raise where a byte has changed: torch.load would not notice, and another training would go on."""
+    """Raise ValueError if a byte has changed: torch.load would not notice."""
     with zipfile.ZipFile(path) as archive:
         if archive.testzip() is not None:
             raise ValueError("it is damaged: a checksum is wrong")
@@ -90,7 +90,7 @@ def _check_sums(path: Path) -> None:
 def restore(record: dict[str, Any], settings: ExperimentSettings, engine: Engine) -> Training:
     """Return the training of a checkpoint on an engine without runs.
 
-    Raises ValueError where the checkpoint does not fit the settings or the data.
+    Raises ValueError if the checkpoint does not fit the settings or the data.
     """
     try:
         training = Training(settings, engine, Stopwatch(elapsed_s=float(record["elapsed_s"])))

@@ -1,4 +1,4 @@
-"""The directory that keeps an experiment: create, lock, append, checkpoint, list.
+"""The directory of an experiment: create it, append to it, save to it.
 
 A directory appears complete by one rename; config.json says how it was started, metrics.csv and
 events.jsonl are only ever appended to, checkpoint.pt is replaced atomically.
@@ -36,7 +36,7 @@ FIRST_LENGTHS = {METRICS: len(CSV_HEADER), EVENTS: 0}
 
 
 def check_outside(target: Path) -> None:
-    """Raise UserError where a file or folder to be written would lie in an experiment's directory."""
+    """Raise UserError if a file or folder to be written would lie in an experiment's directory."""
     resolved = Path(os.path.realpath(target))
     for place in resolved, *resolved.parents:
         if (place / CONFIG).is_file() and (place / METRICS).is_file():
@@ -68,10 +68,10 @@ class Experiment:
         *,
         has_screen: bool = False,
     ) -> Experiment:
-        """Make `runs_dir/<UTC time>-<label>`, or with -2, -3 ... behind it where that exists.
+        """Make `runs_dir/<UTC time>-<label>`, or with -2, -3 ... behind it if that exists.
 
         `write_checkpoint` writes the checkpoint of step 0, which belongs to files of the lengths
-        FIRST_LENGTHS. Raises UserError where the directory cannot be made.
+        FIRST_LENGTHS. Raises UserError if the directory cannot be made.
         """
         draft = runs_dir / f".new-{os.getpid()}-{secrets.token_hex(4)}"
         lock = None
@@ -83,7 +83,7 @@ class Experiment:
             (draft / EVENTS).touch()
             replace_file(draft / CHECKPOINT, write_checkpoint)
             lock = Lock(draft, has_screen=has_screen)
-            return cls(_rename_to_free_name(draft, f"{_started_at()}-{label}"), lock)
+            return cls(_rename_to_free_name(draft, f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{label}"), lock)
         except (OSError, UserError) as error:
             if lock is not None:
                 lock.release()
@@ -112,7 +112,7 @@ class Experiment:
             self._metrics.append(csv_line(row).encode())
 
     def append_event(self, event: events.Event) -> None:
-        """Append one line to events.jsonl, unless the event is not kept there. Raises WriteError."""
+        """Append one line to events.jsonl, unless the event is never recorded. Raises WriteError."""
         record = to_record(event)
         if record is not None:
             line = json.dumps({"time": utc_now(), **record}, allow_nan=False)
@@ -131,7 +131,7 @@ class Experiment:
             self._metrics.sync()
             self._events.sync()
             replace_file(draft, write)
-            # Between the two renames the one before is the newest: whoever loads falls back to it.
+            # Between the two renames the one before is the newest: a loader falls back to it.
             with suppress(FileNotFoundError):
                 current.replace(self.directory / PREVIOUS_CHECKPOINT)
             draft.replace(current)
@@ -186,10 +186,6 @@ class Experiment:
 def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the millisecond."""
     return utc_text(datetime.now(UTC))
-
-
-def _started_at() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 
 def _rename_to_free_name(draft: Path, name: str) -> Path:

@@ -42,7 +42,7 @@ _TYPES = {name: kind for kind, name in RECORD_NAMES.items()}
 
 
 def from_record(record: Mapping[str, Any]) -> Event:
-    """Return the event of a line of events.jsonl, its texts inert. Raises ValueError where it is none."""
+    """Return the event of a line, control characters escaped. Raises ValueError if it is none."""
     try:
         kind = _TYPES[record["event"]]
         values: dict[str, Any] = {
@@ -70,11 +70,11 @@ _KINDS: dict[str, tuple[type[Any], ...]] = {
     "tuple[int, int] | None": (tuple, type(None)),
     "RunSettings": (RunSettings,),
 }
-"""What a field may hold, by its annotation: whoever replays or shows an event relies on it."""
+"""Types that a field may hold, by its annotation: replay and front ends rely on them."""
 
 
 def _check(event: Event) -> None:
-    """Raise TypeError, ValueError or UsageError where this is none of the events that are ever written."""
+    """Raise TypeError, ValueError or UsageError if this is none of the events that are ever written."""
     for field in fields(event):
         value = getattr(event, field.name)
         if type(value) not in _KINDS[str(field.type)]:
@@ -90,7 +90,7 @@ def _check(event: Event) -> None:
 
 
 def to_record(event: Event) -> dict[str, Any] | None:
-    """Return the line of events.jsonl as plain values, or None for an event that is not kept there."""
+    """Return the line of an event as plain values, or None for an event that is not recorded."""
     name = RECORD_NAMES.get(type(event))
     return None if name is None else {"event": name, **asdict(event)}
 

@@ -1,4 +1,4 @@
-"""What there is in a runs directory, and the state each experiment is in. Reads only."""
+"""Experiments in a runs directory, and the state each of them is in. Reads only."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Summary:
     runs: int
     rows: int
     host: str
-    """Where the process runs that trains it now; empty where none does."""
+    """Host of the process that trains it now; empty if none does."""
     pid: int | None
 
 
 def list_experiments(runs_dir: Path) -> list[Summary]:
-    """Return the experiments in a folder, by name. Raises UserError where it cannot be read."""
+    """Return the experiments in a folder, by name. Raises UserError if it cannot be read."""
     try:
         folders = sorted(path for path in runs_dir.iterdir() if os.path.isfile(path / CONFIG))
     except OSError as error:

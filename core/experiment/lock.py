@@ -1,4 +1,4 @@
-"""Who trains an experiment: a kernel lock on a file that names host, boot and process.
+"""The lock of an experiment: a kernel lock on a file that names host, boot and process.
 
 The kernel gives the lock back when its process ends, however it ends. The record is emptied on a
 clean end only, so that on a shared file system an owner on another host, whose lock this host may
@@ -39,7 +39,7 @@ class Owner:
 
     @property
     def is_here(self) -> bool:
-        """Whether it runs, or ran, on this host."""
+        """True if it runs, or ran, on this host."""
         return self.host == socket.gethostname()
 
 
@@ -61,7 +61,7 @@ class Lock:
     def __init__(self, directory: Path, *, has_screen: bool = False) -> None:
         """Take the lock.
 
-        Raises Held where another process has it, UserError where it cannot be had, OSError where
+        Raises Held if another process has it, UserError if it cannot be had, OSError if
         the record of its owner cannot be written.
         """
         self._path = directory / LOCK
@@ -103,7 +103,7 @@ class Lock:
         self._write()
 
     def renew(self, directory: Path) -> None:
-        """Lock the file that stands in `directory` now, where the one that was locked has been deleted."""
+        """Lock the file that stands in `directory` now, if the one that was locked has been deleted."""
         self._path = directory / LOCK
         with suppress(OSError):
             if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
@@ -121,7 +121,7 @@ class Lock:
 
 
 def read_owner(directory: Path) -> Owner | None:
-    """Return who holds the lock of a directory, or held it when it died; None where nobody does.
+    """Return the owner of the lock of a directory, or the last one if it died; None if there is none.
 
     A record that is damaged tells of nobody.
     """
@@ -135,7 +135,7 @@ def read_owner(directory: Path) -> Owner | None:
 
 
 def is_locked(directory: Path) -> bool:
-    """Whether a process that this host can see trains the experiment now."""
+    """Return whether a process that this host can see trains the experiment now."""
     try:
         with (directory / LOCK).open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -149,7 +149,7 @@ def is_locked(directory: Path) -> bool:
 def wait_until_free(directory: Path, timeout_s: float, is_cancelled: Callable[[], bool]) -> bool:
     """Wait until nobody trains the experiment; return whether that came true in time.
 
-    Raises Cancelled where `is_cancelled` says so.
+    Raises Cancelled if `is_cancelled` says so.
     """
     end = time.monotonic() + timeout_s
     while is_locked(directory):
@@ -162,7 +162,7 @@ def wait_until_free(directory: Path, timeout_s: float, is_cancelled: Callable[[]
 
 
 def boot_id() -> str:
-    """Return what identifies this boot of this host, or '' where the system does not say."""
+    """Return the identifier of this boot of this host, or '' if the system does not say."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""

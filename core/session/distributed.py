@@ -1,7 +1,7 @@
 """The processes that torchrun or another launcher starts, joined through torch.distributed.
 
 What rank 0 says, and who has something to say when all ends, goes over the processors' network;
-gradients go over nccl where they are on GPUs. Whoever can reach the port can make the ranks run
+gradients go over nccl if they are on GPUs. Anyone who can reach the port can make the ranks run
 code, as with anything that torch.distributed joins: it is for networks that are trusted.
 https://docs.pytorch.org/docs/stable/distributed.html
 """
@@ -13,6 +13,7 @@ import re
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -40,7 +41,7 @@ BEGIN, END = "begin", "end"
 PASSES = ("advance", "measure")
 CLAIM = "logreg-tui/says-what-went-wrong"
 PATIENCE_S = 5.0
-"""How long the ranks wait for each other to find out who says what went wrong."""
+"""Seconds that the ranks wait for each other to find out which of them reports the failure."""
 POLL_S = 0.05
 CPU = torch.device("cpu")
 
@@ -60,7 +61,7 @@ class Group(ProcessGroup):
         self.wish = 0
         """The signal that asked this process to end; rank 0 learns of it before the next pass."""
         self.is_silent = self.rank > 1 and os.environ.get("LOCAL_RANK") != "0"
-        """Whether another process says what went wrong."""
+        """True if another rank reports the failure."""
         self._is_idle = True
         self._has_trained = False
 
@@ -69,7 +70,7 @@ class Group(ProcessGroup):
         self._store = _meet()
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Refused):
             self.is_silent = self.rank > 0
             return
@@ -82,28 +83,23 @@ class Group(ProcessGroup):
             with suppress(RuntimeError):  # Where the store has gone with rank 0.
                 self.is_silent = not self._claims(error)
                 if self.rank == 0 and not is_clean:
-                    self._wait_for_claims()
+                    self._wait_for_claims(error)
 
     def _claims(self, error: BaseException | None) -> bool:
         """Return whether this process is the first to say what went wrong; of a lost peer rank 0 tells."""
         if self.rank and isinstance(error, PeerLost):
             # Rank 0 may wait for this one's part: it would learn of the loss only when this one has gone.
-            self._disconnect()
+            _disconnect(error)
             with suppress(dist.DistStoreError):
                 self._store.wait([CLAIM], timedelta(seconds=PATIENCE_S))
         return bool(self._store.add(CLAIM, 1) == 1)
 
-    def _wait_for_claims(self) -> None:
+    def _wait_for_claims(self, error: BaseException | None) -> None:
         """Let the others see who has claimed: the store may end with this process."""
-        self._disconnect()
+        _disconnect(error)
         end = time.monotonic() + PATIENCE_S
         while self._store.add(CLAIM, 0) < self.size - 1 and time.monotonic() < end:
             time.sleep(POLL_S)
-
-    def _disconnect(self) -> None:
-        """Let the ranks that wait for this one's part notice that none will come."""
-        if dist.get_backend() == dist.Backend.GLOO:
-            dist.destroy_process_group()
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
@@ -210,6 +206,16 @@ def _meet() -> Store:
     finally:
         signal.signal(signal.SIGINT, handler)
     return store
+
+
+def _disconnect(error: BaseException | None) -> None:
+    """Let the ranks that wait for this one's part notice that none will come."""
+    if dist.get_backend() == dist.Backend.GLOO:
+        while error is not None:
+            # The exchange that failed stands in a frame, and its connections stay open as long.
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+        dist.destroy_process_group()
 
 
 def _is_loopback(address: str) -> bool:

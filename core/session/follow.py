@@ -28,7 +28,7 @@ from logreg_tui.core.training.requests import Control, Detach, Request, ShowPara
 
 POLL_S = 0.25
 SLICE_S = 0.05
-"""How long a stop may go unnoticed between two polls."""
+"""Seconds that a stop may go unnoticed between two polls."""
 
 _CHANGES = (
     events.RunStarted,
@@ -37,7 +37,7 @@ _CHANGES = (
     events.RunEnded,
     events.RunExtended,
 )
-"""What belongs to the rows around it; the other events tell how the process fared, in their order."""
+"""Events that belong to the rows around them; the others tell of the process, in their own order."""
 
 _Order = tuple[int, int]
 _Timed = tuple[_Order, Event]
@@ -49,7 +49,7 @@ def follow_experiment(
     """Yield what happened to an experiment, then what happens, until `control` says that nobody watches.
 
     An end is no end here: somebody may resume. Where the process that trained died without a word,
-    ExperimentLeft with the cause INTERRUPTED is yielded. Raises UserError where the directory is no
+    ExperimentLeft with the cause INTERRUPTED is yielded. Raises UserError if the directory is no
     experiment, or goes away.
     """
     progress(f"Reading {directory}")
@@ -57,7 +57,7 @@ def follow_experiment(
     # Twice: what was read at the first look is certain at the second.
     past = [*follower.poll(), *follower.poll()]
     yield follower.started()
-    # A long past must not keep whoever quits.
+    # A long past must not hold up a quit.
     yield from takewhile(lambda _: not control.is_stopping, past)
     saved_model = SavedModel(directory, follower.config)
     while not isinstance(request := _asked_meanwhile(control), Stop | Detach):
@@ -67,7 +67,7 @@ def follow_experiment(
 
 
 def _asked_meanwhile(control: Control) -> Request | None:
-    """Wait for a request until the next poll; Stop is returned where nobody watches any more."""
+    """Wait for a request until the next poll; return Stop if nobody watches any more."""
     end = time.monotonic() + POLL_S
     while time.monotonic() < end:
         if control.is_stopping:
@@ -87,7 +87,7 @@ class _Follower:
         self._started: events.ExperimentStarted | None = None
         self._metrics_offset = 0
         self._events_offset = -1
-        """Where the newest event that was read begins."""
+        """Byte offset of the newest event that was read."""
         self._newest_step = 0
         """The highest step that an event named."""
         self._beginnings: list[Event] = []
@@ -97,7 +97,7 @@ class _Follower:
         self._waiting: list[_Timed] = []
         """Events whose rows may not have been read yet."""
         self._is_trained = False
-        """Whether a process has begun and has not said that it ended."""
+        """True if a process has begun and has not said that it ended."""
         self._step = 0
 
     def started(self) -> events.ExperimentStarted:
@@ -107,7 +107,7 @@ class _Follower:
 
     def poll(self) -> list[Event]:
         """Return what happened since the last poll. Raises UserError."""
-        # Looked at first: whoever is gone by now has written all that is read below.
+        # Looked at first: a process that is gone by now has written all that is read below.
         is_gone = self._is_trained and not _has_owner(self._directory)
         try:
             offset = self._metrics_offset
@@ -148,7 +148,7 @@ class _Follower:
         return [(order, event) for order, event in taken if order is not None]
 
     def _take(self, event: Event) -> _Order | None:
-        """Return where an event stands among the rows, or None where nobody needs it."""
+        """Return the place of an event among the rows, or None if nobody needs it."""
         if isinstance(event, events.ExperimentStarted):
             self._started = event
             return None
@@ -192,12 +192,12 @@ class _Follower:
 
 
 def _row_order(row: RowLogged) -> _Order:
-    """What happened at a step came after its rows; a run's first row comes after it has started."""
+    """Order of a row: events of a step come after its rows, a run's first row comes after it has started."""
     return row.step, 0 if row.epoch else 2
 
 
 def _has_owner(directory: Path) -> bool:
-    """Whether a process trains the experiment; one on another host is never presumed dead."""
+    """Return whether a process trains the experiment; one on another host is never presumed dead."""
     # While it does, looking takes no lock. Once nobody does it is not asked again: a resume says so.
     owner = read_owner(directory)
     return is_locked(directory) or (owner is not None and not owner.is_here)

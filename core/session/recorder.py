@@ -19,7 +19,7 @@ from logreg_tui.core.training.state import Training
 
 CHECKPOINT_INTERVAL_S = 2.0
 CHECKPOINT_SHARE = 0.01
-"""Share of the training time that checkpoints may take; where they are slow, they are rarer."""
+"""Share of the training time that checkpoints may take; if they are slow, they are rarer."""
 LONGEST_INTERVAL_S = 30.0
 
 
@@ -48,7 +48,7 @@ def record(
 
 
 def _rescued(happenings: Iterator[Event], training: Training, recorder: _Recorder) -> Iterator[Event]:
-    """Yield the events; where an error that nobody foresaw ends them, keep how far training came."""
+    """Yield the events; if an error that nobody foresaw ends them, save a checkpoint."""
     try:
         yield from happenings
     except PeerLost:
@@ -63,7 +63,7 @@ def _rescued(happenings: Iterator[Event], training: Training, recorder: _Recorde
 def _insist(
     write: Callable[[], object], training: Training, experiment: Experiment, control: Control | None
 ) -> Iterator[Event]:
-    """Do a write until it is done. Raises WriteError where nobody can help, or where they give up."""
+    """Do a write until it is done. Raises WriteError if nobody can help, or they give up."""
     is_waiting = False
     while True:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -21,7 +21,7 @@ from logreg_tui.core.session import start as session
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
-from logreg_tui.core.training.replay import Replay, TimedRequest, replay_of
+from logreg_tui.core.training.replay import Recorded, Replay, TimedRequest, replay_of
 from logreg_tui.core.training.requests import Control, Extend, Stop
 from logreg_tui.core.training.snapshots import DatasetLoaded
 
@@ -50,7 +50,7 @@ def resume_experiment(
     """Go on with an experiment from its last checkpoint, exactly, and yield what happens.
 
     First comes what had happened before, so that a front end shows the whole; none of it is
-    recorded again. `epochs` lets the runs go further than planned. Raises AlreadyFinished where
+    recorded again. `epochs` lets the runs go further than planned. Raises AlreadyFinished if
     nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
     config = read_config(directory)
@@ -59,20 +59,31 @@ def resume_experiment(
     try:
         _check_what_is_left(directory, epochs)
         environment = session.prepare(config.safe_settings, control, progress, ranks)
-        _check_data(config, environment)
+        _check_data(config, environment.dataset.fingerprint)
         with session.out_of_memory_explained(environment):
             training, lengths = _load(directory, config, environment)
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
             yield session.started(training, environment, directory)
             yield DatasetLoaded(training.step, environment.dataset)
-            yield from recorded_events(directory, config.settings, lengths, _beginnings(training))
+            beginnings = [
+                events.RunStarted(run.joined_at, run.number, run.settings, run.epochs)
+                for run in training.runs.values()
+                if run.is_announced
+            ]
+            yield from recorded_events(directory, config.settings, lengths, beginnings)
             replay = replay_of(later, len(training.runs))
             if epochs is not None:
                 # Behind what was done before, at the step where that leaves the training.
                 step = max([training.step, *(request.step for request in replay.requests)])
                 replay.requests.append(TimedRequest(step, Extend(epochs), experiment.lengths[EVENTS]))
-            yield from _go_on(training, experiment, control, replay, stays_open)
+            with experiment:
+                resumed = events.ExperimentResumed(training.step, socket.gethostname(), os.getpid())
+                experiment.append_event(resumed)
+                yield resumed
+                yield from session.recorded_training(
+                    training, control, experiment, replay, stays_open=stays_open
+                )
     except OSError as error:
         raise UserError(f"cannot go on with {str(directory)!r}: {reason(error)}") from error
     finally:
@@ -80,7 +91,7 @@ def resume_experiment(
 
 
 def _refuse_links(directory: Path) -> None:
-    """Raise UserError where writing to what lies in the directory would write elsewhere, or block."""
+    """Raise UserError if a file is a link or a pipe: writing would go elsewhere, or block."""
     for path in sorted(directory.iterdir()):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise UserError(
@@ -89,30 +100,8 @@ def _refuse_links(directory: Path) -> None:
             )
 
 
-def _beginnings(training: Training) -> list[events.RunStarted]:
-    return [
-        events.RunStarted(run.joined_at, run.number, run.settings, run.epochs)
-        for run in training.runs.values()
-        if run.is_announced
-    ]
-
-
-def _go_on(
-    training: Training,
-    experiment: Experiment,
-    control: Control,
-    replay: Replay,
-    stays_open: bool,
-) -> Iterator[Event]:
-    with experiment:
-        resumed = events.ExperimentResumed(training.step, socket.gethostname(), os.getpid())
-        experiment.append_event(resumed)
-        yield resumed
-        yield from session.recorded_training(training, control, experiment, replay, stays_open=stays_open)
-
-
 def _lock(directory: Path, control: Control, progress: Callable[[str], None], *, has_screen: bool) -> Lock:
-    """Return the lock, handed over where a process without a screen has it. Raises Held and Cancelled."""
+    """Return the lock, handed over if a process without a screen has it. Raises Held and Cancelled."""
     try:
         return _take_lock(directory, has_screen)
     except Held as held:
@@ -142,11 +131,8 @@ def _ask_to_hand_over(owner: Owner, held: Held) -> None:
 
 
 def _check_what_is_left(directory: Path, epochs: int | None) -> None:
-    """Raise AlreadyFinished where every run has ended and `epochs` adds nothing."""
-    try:
-        recorded = [line.event for line in read_events(directory / EVENTS)]
-    except OSError as error:
-        raise UserError(f"{str(directory)!r} is damaged: cannot read {EVENTS}: {reason(error)}") from error
+    """Raise AlreadyFinished if every run has ended and `epochs` adds nothing."""
+    recorded = [line.event for line in _read_log(directory)]
     ends = [event for event in recorded if isinstance(event, events.ExperimentEnded | events.RunExtended)]
     if not ends or ends[-1] != events.ExperimentEnded(ends[-1].step, "finished"):
         return
@@ -159,8 +145,15 @@ def _check_what_is_left(directory: Path, epochs: int | None) -> None:
         )
 
 
-def _check_data(config: ExperimentConfig, environment: session.TrainingEnvironment) -> None:
-    if environment.dataset.fingerprint != config.fingerprint:
+def _read_log(directory: Path) -> list[Recorded]:
+    try:
+        return read_events(directory / EVENTS)
+    except OSError as error:
+        raise UserError(f"{str(directory)!r} is damaged: cannot read {EVENTS}: {reason(error)}") from error
+
+
+def _check_data(config: ExperimentConfig, fingerprint: str) -> None:
+    if fingerprint != config.fingerprint:
         raise UserError(
             f"the data of {config.settings.dataset!r} are not those the experiment was started with: "
             "their fingerprint differs from the one in config.json"
@@ -215,10 +208,7 @@ def repeat_experiment(
 ) -> Generator[Event, None, None]:
     """Train an experiment again from step 0 into a new directory, every knob turned at its step."""
     config = read_config(directory)
-    try:
-        recorded = read_events(directory / EVENTS)
-    except OSError as error:
-        raise UserError(f"{str(directory)!r} is damaged: cannot read {EVENTS}: {reason(error)}") from error
+    recorded = _read_log(directory)
     # Nothing is recorded yet in the new directory, so nothing is expected to come again.
     replay = Replay(requests=replay_of(recorded, len(config.settings.runs)).requests)
     ends = [line.event for line in recorded if isinstance(line.event, events.ExperimentEnded)]
@@ -228,10 +218,5 @@ def repeat_experiment(
     happenings = session.run_experiment(settings, control, progress, replay=replay)
     for event in happenings:
         if isinstance(event, events.ExperimentStarted):
-            _warn_of_other_data(config, Path(event.directory))
+            _check_data(config, read_config(Path(event.directory)).fingerprint)
         yield event
-
-
-def _warn_of_other_data(config: ExperimentConfig, directory: Path) -> None:
-    if read_config(directory).fingerprint != config.fingerprint:
-        raise UserError("the data are not those the experiment was started with: their fingerprint differs")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingEnvironment:
-    """What a training stands on: the data and the device, ready."""
+    """Data and device of a training, ready."""
 
     dataset: Dataset
     device: Device
@@ -126,7 +126,7 @@ def prepare(
 
 
 def leave_if_stopping(control: Control) -> None:
-    """Raise Cancelled where Stop was sent."""
+    """Raise Cancelled if Stop was sent."""
     if control.is_stopping:
         raise Cancelled
 
@@ -176,7 +176,7 @@ def recorded_training(
 def started(
     training: Training, environment: TrainingEnvironment, directory: Path
 ) -> events.ExperimentStarted:
-    """Return the event that tells a front end what is trained, where and on what."""
+    """Return the event that tells a front end of data, device and settings."""
     dataset = environment.dataset
     return events.ExperimentStarted(
         step=training.step,

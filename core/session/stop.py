@@ -17,7 +17,7 @@ STOP_S = 30.0
 def stop_experiment(directory: Path) -> Owner | None:
     """Ask the process that trains an experiment to checkpoint and leave, and wait until it has.
 
-    Returns that process, or None where none trains it. Raises UserError where it cannot be asked
+    Returns that process, or None if none trains it. Raises UserError if it cannot be asked
     or does not leave.
     """
     read_config(directory)

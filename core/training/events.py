@@ -1,4 +1,4 @@
-"""What a training says: frozen events with plain numbers, the only thing a front end is given.
+"""Events: frozen records with plain numbers, the only thing that a training gives a front end.
 
 `step` counts the experiment's passes over the data; a run's `epoch` counts from the step at
 which the run joined.
@@ -25,7 +25,7 @@ class ExperimentStarted:
     features: int
     classes: int
     image_shape: tuple[int, int] | None
-    """Rows and columns where the features of a sample form an image."""
+    """Rows and columns if the features of a sample form an image."""
     device: str
     """The device in words, such as `cuda:0 NVIDIA H200` or `cpu, 2 threads`."""
     epochs: int
@@ -63,11 +63,11 @@ class RowLogged:
     train_accuracy: float
     test_accuracy: float
     is_report: bool
-    """Whether the accuracy log has a line for it."""
+    """True if the accuracy log has a line for it."""
 
     @property
     def objective(self) -> float:
-        """What is minimised: train_loss + l2_penalty."""
+        """The sum that is minimised: train_loss + l2_penalty."""
         return self.train_loss + self.l2_penalty
 
 
@@ -138,7 +138,7 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunExtended:
-    """A run goes further than planned: to `epochs`, from where it stands or from where it had finished."""
+    """A run goes on to `epochs`, from its present epoch or from the one at which it had finished."""
 
     step: int
     run: int
@@ -195,7 +195,7 @@ class WriteRefused:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentEnded:
-    """The last event: `finished` where every run had ended, else `stopped`."""
+    """The last event: `finished` if every run had ended, else `stopped`."""
 
     step: int
     reason: str

@@ -1,4 +1,4 @@
-"""What a front end remembers of a training: one writer, any number of readers, no locks.
+"""History of a training, as a front end keeps it: one writer, any number of readers, no locks.
 
 The thread that consumes the events calls `apply`; other threads read. Rows stand in numpy
 columns whose count is published last, so that a reader never sees a row half written.
@@ -86,12 +86,12 @@ class Mark:
 
     @property
     def is_divergence(self) -> bool:
-        """Whether the run diverged, and no knob was turned."""
+        """True if the run diverged, and no knob was turned."""
         return self.kind == "divergence"
 
     @property
     def breaks_line(self) -> bool:
-        """Whether a curve of the losses has to be interrupted here."""
+        """True if a curve of the losses has to be interrupted here."""
         return self.kind == "head"
 
 
@@ -115,7 +115,7 @@ class RunHistory:
 
     @property
     def is_training(self) -> bool:
-        """Whether the run still takes part in the training."""
+        """True if the run still takes part in the training."""
         return self.status == "training"
 
     def epoch_at(self, step: int) -> int:
@@ -141,9 +141,9 @@ class History:
         (a write was refused), `finished`, `stopped` or `interrupted`."""
 
         self.dataset: Dataset | None = None
-        """The data, where this process has them."""
+        """The data, if this process has them."""
         self.parameters: dict[int, ParametersSnapshot] = {}
-        """What was shown last of each run; replaced, never changed in place."""
+        """The parameters of each run that were shown last; replaced, never changed in place."""
 
     @property
     def is_moving(self) -> bool:

@@ -1,4 +1,4 @@
-"""What was done to a training, read back from events.jsonl: to be carried out again at its steps.
+"""Replay: requests of the past, read back from events.jsonl, carried out again at their steps.
 
 One mechanism for going on after a crash (from a checkpoint) and for repeating (from step 0).
 """
@@ -41,7 +41,7 @@ class Replay:
     expected: deque[Recorded] = field(default_factory=deque)
 
     def is_recorded(self, event: Event) -> bool:
-        """Whether an event that happens now stands in events.jsonl already; it is crossed off then."""
+        """Return whether an event that happens now is in events.jsonl already, and cross it off."""
         if self.expected and self.expected[0].event == event:
             self.expected.popleft()
             return True
@@ -49,7 +49,7 @@ class Replay:
 
     @property
     def offset(self) -> int | None:
-        """Where in events.jsonl stands what has not happened again yet; None where all has."""
+        """Byte offset in events.jsonl of the first line that has not happened again yet; None if all have."""
         waiting = [queue[0].offset for queue in (self.requests, self.expected) if queue]
         return min(waiting, default=None)
 

@@ -1,4 +1,4 @@
-"""What a training can be told while it runs: requests put into a thread-safe inbox.
+"""Requests to a training while it runs, put into a thread-safe inbox.
 
 The trainer alone takes them out, between two epochs.
 """
@@ -96,7 +96,7 @@ class ShowParameters:
 
 @dataclass(frozen=True, slots=True)
 class Detach:
-    """The terminal is gone: train on to the end without a screen, or leave where nothing trains."""
+    """The terminal is gone: train on to the end without a screen, or leave if nothing trains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Let this process go at once, even in the middle of an epoch; whoever resumes goes on exactly there."""
+    """Let this process go at once, even in the middle of an epoch; a resume goes on exactly there."""
 
     cause: str
-    """Why, such as `SIGTERM` or `handed over`."""
+    """The reason, such as `SIGTERM` or `handed over`."""
 
 
 Knob = SetHead | SetL2 | SetLearningRate
@@ -138,7 +138,7 @@ class Control:
         self._requests: SimpleQueue[Request] = SimpleQueue()
         self._stopping = threading.Event()
         self.leave_cause: str | None = None
-        """Why this process leaves; the engine polls it between two blocks of an epoch."""
+        """The reason why this process leaves; the engine polls it between two blocks of an epoch."""
         for request in requests:
             self.send(request)
 
@@ -151,7 +151,7 @@ class Control:
         self._requests.put(request)
 
     def take(self) -> Request | None:
-        """Return the oldest request, or None where there is none."""
+        """Return the oldest request, or None if there is none."""
         try:
             return self._requests.get_nowait()
         except Empty:
@@ -163,5 +163,5 @@ class Control:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether Stop or Leave was ever sent: long preparations poll it."""
+        """True if Stop or Leave was ever sent: long preparations poll it."""
         return self._stopping.is_set()

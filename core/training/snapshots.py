@@ -1,4 +1,4 @@
-"""What a training shows of itself when it is asked, or once: never recorded, no part of what happened."""
+"""Snapshots that a training shows when asked, or once: never recorded, no part of what happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training is made of: settings, engine, runs, clock. Whole whenever `train` has yielded."""
+"""State of a training: settings, engine, runs, clock. Whole whenever `train` has yielded."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RunState:
     joined_at_s: float
     logged_epoch: int = -1
     is_announced: bool = False
-    """Whether the event that says it joined was yielded."""
+    """True if the event that says it joined was yielded."""
     status: str = "training"
     """`training`, `finished`, `ended` or `diverged`."""
     parameters: tuple[Tensor, Tensor] | None = None
@@ -59,7 +59,7 @@ class RunState:
 
     @property
     def is_training(self) -> bool:
-        """Whether the run is in the engine."""
+        """True if the run is in the engine."""
         return self.status == "training"
 
 
@@ -113,7 +113,7 @@ class Training:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no run stands between its last row and its leaving."""
+        """True if no run stands between its last row and its leaving."""
         return not any(run.logged_epoch == self.epoch(run) == run.epochs for run in self.active)
 
     def epoch(self, run: RunState) -> int:
@@ -125,7 +125,7 @@ class Training:
         return run.parameters or self.engine.parameters(run.number)
 
     def shown(self, run: RunState) -> ParametersSnapshot:
-        """Return the parameters of a run as they are now, for whoever looks at it."""
+        """Return the parameters of a run as they are now, to be looked at."""
         weight, bias = self.parameters(run)
         epoch = self.epoch(run) if run.is_training else run.logged_epoch
         return ParametersSnapshot(

@@ -87,7 +87,7 @@ class _Loop:
         return run.settings.learning_rate_at(self.training.epoch(run) + ahead)
 
     def advance(self) -> Iterator[events.Event]:
-        """Update every run once or, where epochs are short, up to where something is due."""
+        """Update every run once or, if epochs are short, up to the next step at which something is due."""
         training = self.training
         stride = self.stride() if training.engine.longest_stride > 1 else 1
         rates = [{run.number: self.rate(run, ahead) for run in training.active} for ahead in range(stride)]
