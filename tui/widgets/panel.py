@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 class Panel(Widget):
     """One view of the experiment; only the one that is shown is drawn."""
 
-    TITLE: ClassVar[str]
     NEEDS_PARAMETERS: ClassVar[bool] = False
     """True if the painter is to keep `history.parameters` of the selected run fresh."""
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = ()

@@ -39,7 +39,6 @@ COPIED = (
 class ComparePanel(CompareView, can_focus=True):
     """Shows the runs of the history and of chosen experiments as rows."""
 
-    TITLE = "Compare"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Row above", show=False),
         Binding("down", "move(1)", "Row below", show=False),

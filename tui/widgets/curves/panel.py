@@ -39,7 +39,6 @@ ZOOM = 0.8
 class LossChart(LinePanel):
     """Shows losses or accuracies of a history as curves over epochs or seconds."""
 
-    TITLE = "Curves"
     DEFAULT_CSS = "LossChart { width: 1fr; height: 1fr; }"
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("a", "Loss or accuracy"),

@@ -38,7 +38,6 @@ class MistakesPanel(ParametersPanel):
     """The confusion matrix under a cursor, or the samples of a cell; computed on another thread."""
 
     DEFAULT_CSS = "MistakesPanel { width: 1fr; height: 1fr; }"
-    TITLE: ClassVar[str] = "Mistakes"
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("arrows", "Move to another cell: rows are labels, columns predictions"),
         ("home", "Go to the most frequent mistake"),

@@ -19,7 +19,6 @@ class WeightsPanel(ParametersPanel):
     """Draws the newest parameters that were shown; costs nothing until `draw` is called."""
 
     DEFAULT_CSS = "WeightsPanel { width: 1fr; height: 1fr; }"
-    TITLE: ClassVar[str] = "Weights"
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("arrows", "Choose a class"),
         ("page up, page down", "Other classes, if not all fit"),

@@ -44,7 +44,6 @@ NO_PARAMETERS = "Gradient, saturation and ties are being measured: they come in 
 class WhyPanel(ScrollingLines, Panel):
     """Prose about the selected run."""
 
-    TITLE = "Why"
     NEEDS_PARAMETERS = True
     COMPONENT_CLASSES: ClassVar[set[str]] = {"why--title", "why--how"}
     DEFAULT_CSS = """
