@@ -42,7 +42,7 @@ Clock = Callable[[], float]
 Train = Callable[[int], None]
 
 MEASUREMENT_S = 0.25
-"""How long a measurement lasts at least, where the number of epochs is not given."""
+"""The least duration of a measurement if the number of epochs is not given."""
 LIMIT_TRIES = 5
 CHECKED_EPOCHS = 10
 LOG_EVERY = 10
@@ -51,7 +51,7 @@ ENDLESS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be measured, and how often."""
+    """Numbers of runs to measure, and how often."""
 
     run_counts: Sequence[int] = (1, 2, 4, 8, 16)
     pairs: int = 7
@@ -130,7 +130,7 @@ class Bench:
             return BenchResult(self.machine(), limits, agreement, comparisons, self.measure_training())
 
     def machine(self) -> Machine:
-        """Return where and on what it is measured."""
+        """Return the machine, the data and the device of the measurements."""
         environment = self.environment
         return Machine(
             environment.dataset.name,
@@ -148,7 +148,7 @@ class Bench:
         torch.set_num_threads(self.environment.threads)
 
     def use_one_thread(self) -> None:
-        """Let PyTorch compute as where a training runs: the engine has threads of its own."""
+        """Let PyTorch compute as during a training: the engine has threads of its own."""
         torch.set_num_threads(1)
 
     def epochs(self, side: Side) -> int:
@@ -216,7 +216,7 @@ class Bench:
         return losses
 
     def compare(self, engine: EngineLoop, expected: Sequence[tuple[float, float]]) -> float:
-        """Return how far the engine's losses are from those expected; it then has so many runs."""
+        """Train one run per expected pair of losses; return the largest difference of any loss."""
         self.use_one_thread()
         engine.begin(self.runs(len(expected)))
         engine.train(CHECKED_EPOCHS)

@@ -145,7 +145,7 @@ class TrainerLoop:
 
 
 def largest_difference(ours: Iterable[tuple[float, float]], theirs: Iterable[tuple[float, float]]) -> float:
-    """Return the largest difference of two lists of losses; infinity where one is not a number."""
+    """Return the largest difference of two lists of losses; infinity if one is not a number."""
     pairs = zip(ours, theirs, strict=True)
     differences = [abs(a - b) for own, other in pairs for a, b in zip(own, other, strict=True)]
     return max(difference if difference < torch.inf else torch.inf for difference in differences)

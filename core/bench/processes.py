@@ -1,4 +1,4 @@
-"""What the benchmark measures in processes of their own: start-up times, and what the screen costs.
+"""Measurements in processes of their own: start-up times and the cost of the screen.
 
 A program with a screen runs in a pseudo-terminal that is read all the time, as a terminal emulator
 does. Every process is killed when its figures are there, or when the benchmark itself is ended.
@@ -33,7 +33,7 @@ LEAST_EPOCHS = 80
 """How many epochs it gets at least, rows being 10 apart."""
 SCREEN_PAIRS = 3
 SPARE_EPOCHS = 4
-"""A training is given so many times the epochs it should need: it ends even where nobody ends it."""
+"""Factor on the epochs that a training should need: it ends even if nobody ends it."""
 DEADLINE_S = 300.0
 """How long a process may take to show what is waited for: data may have to be read, or downloaded."""
 POLL_S = 0.1
@@ -50,7 +50,7 @@ ESCAPES = re.compile(
 
 
 def has_drawn(written: bytes) -> bool:
-    """Whether any character but blanks was drawn after the switch to the alternate screen."""
+    """Return True if any character but blanks was drawn after the switch to the alternate screen."""
     _, switch, after = written.partition(ENTER_ALTERNATE_SCREEN)
     return bool(switch) and bool(ESCAPES.sub(b"", after).split())
 
@@ -58,7 +58,7 @@ def has_drawn(written: bytes) -> bool:
 def epochs_per_second(rows: Sequence[tuple[int, float]], seconds: float) -> float:
     """Return the speed between a quarter of `seconds` and all of it, of rows of epoch and elapsed seconds.
 
-    Raises UserError where there are fewer than two such rows.
+    Raises UserError if there are fewer than two such rows.
     """
     counted = [row for row in rows if seconds / 4 <= row[1] <= seconds]
     if len(counted) < 2 or counted[-1][1] <= counted[0][1]:
@@ -124,7 +124,7 @@ class Child:
         raise self.ended()
 
     def read_for(self, seconds: float) -> None:
-        """Read all that it writes in that time. Raises UserError where it ends."""
+        """Read all that it writes in that time. Raises UserError if it ends."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.read(left)
@@ -135,7 +135,7 @@ class Child:
         return self._process.wait()
 
     def ended(self) -> UserError:
-        """Return what to say where the process ended before it was expected to, or failed."""
+        """Return the error of a process that ended before it was expected to, or failed."""
         status = self._process.wait()
         return UserError(
             f"a command that was to be timed ended with status {status}; "
@@ -158,7 +158,7 @@ def _environment() -> dict[str, str]:
 
 
 def time_of_command(words: Sequence[str], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Return the seconds from start to end of a command. Raises UserError where it fails."""
+    """Return the seconds from start to end of a command. Raises UserError if it fails."""
     start = clock()
     with Child(words) as child:
         if child.wait():
@@ -167,7 +167,7 @@ def time_of_command(words: Sequence[str], clock: Callable[[], float] = time.perf
 
 
 def time_of_first_frame(words: Sequence[str], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Return the seconds until a program has drawn anything. Raises UserError where it does not."""
+    """Return the seconds until a program has drawn anything. Raises UserError if it does not."""
     start = clock()
     with Child(words, has_terminal=True) as child:
         written = b""
@@ -239,7 +239,7 @@ def _trained(child: Child, folder: Path, seconds: float) -> Path:
 
 
 def _elapsed(path: Path) -> float:
-    """Return the seconds of the last row of a metrics.csv, or 0 where there is none yet."""
+    """Return the seconds of the last row of a metrics.csv, or 0 if there is none yet."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 4096))

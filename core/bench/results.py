@@ -1,4 +1,4 @@
-"""What the benchmark measures, as frozen figures: no torch, no clock, plain numbers that `to_json` gives.
+"""Results of the benchmark as frozen plain numbers that `to_json` gives: no torch, no clock.
 
 Spreads are medians with their quartiles. Where two things are compared they are timed in turn
 (A B A B ...), the ratio of each pair is taken, and the spread is that of the ratios.
@@ -44,7 +44,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class PairedTimes:
-    """What two things took, in turn: value i of both was measured one after the other."""
+    """Seconds of two things timed in turn: values i of both were measured one after the other."""
 
     first: tuple[float, ...]
     second: tuple[float, ...]
@@ -68,7 +68,7 @@ def inverted(values: Iterable[float], factor: float) -> Spread:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one epoch of full-batch gradient descent is counted as, whatever is really done.
+    """The nominal work of one epoch of full-batch gradient descent, whatever is really done.
 
     Two matrix products, each of which reads the inputs once as float32. A program that leaves out
     zeros, or reads bytes, or reads the inputs once for both, may get past what is thus the limit.
@@ -85,7 +85,7 @@ class Work:
 
     @property
     def bytes_per_epoch(self) -> int:
-        """What an epoch reads, however many runs it trains."""
+        """Bytes that an epoch reads, however many runs it trains."""
         return 2 * self.data_bytes
 
     def flop_per_epoch(self, runs: int) -> int:
@@ -95,7 +95,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What this machine reaches where nothing stands in the way; the best of several tries."""
+    """The speed of this machine if nothing stands in the way; the best of several tries."""
 
     read_gb_per_s: float
     read_way: str
@@ -125,7 +125,7 @@ class Speed:
     gb_per_s: float
     gflop_per_s: float
     share_of_limit: float
-    """1 where an epoch takes no longer than the limits of this machine allow."""
+    """1 if an epoch takes no longer than the limits of this machine allow."""
 
     @classmethod
     def of(cls, seconds: Iterable[float], epochs: int, runs: int, work: Work, limits: Limits) -> Speed:
@@ -156,7 +156,7 @@ class SpeedComparison:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Whether the engine and the plain loop compute the same."""
+    """The largest difference between the losses of the engine and of the plain loop."""
 
     epochs: int
     """Epochs after which losses were compared, on the training and on the test set."""
@@ -167,7 +167,7 @@ class Agreement:
 
     @property
     def is_close(self) -> bool:
-        """Whether all losses are as close as they must be; never where one is not a number."""
+        """True if all losses are as close as they must be; False if one is not a number."""
         return self.largest_difference <= self.tolerance
 
     def check(self) -> None:

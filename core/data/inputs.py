@@ -52,7 +52,7 @@ class ArraySource:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """(value - shift) / divisor for each feature, or 0 where the divisor is 0."""
+    """(value - shift) / divisor for each feature, or 0 if the divisor is 0."""
 
     shift: np.ndarray
     """Shape (features,) or (1,), float64."""
@@ -101,12 +101,12 @@ class Inputs:
 
     @property
     def is_raw(self) -> bool:
-        """Whether the values are those that are stored, but for their type."""
+        """True if no scaling applies: values differ from the stored ones in type only."""
         return self._scaling is None
 
     @property
     def stored_bytes_per_value(self) -> int:
-        """How much of memory each value takes while nothing is read: 0 where it lies on disk."""
+        """Bytes of memory per value while nothing is read: 0 if it lies on disk."""
         return 0 if self.source.is_on_disk else self.source.dtype.itemsize
 
     def __getitem__(self, rows: slice) -> Inputs:
@@ -119,7 +119,7 @@ class Inputs:
         return self.source.read(self._start + start, self._start + stop)
 
     def ready(self, start: int, stop: int) -> np.ndarray | None:
-        """Return rows start to stop as `with_ones` lays them out, where they are stored so."""
+        """Return rows start to stop laid out as by `with_ones`, or None if they are not stored so."""
         padded = self.source.padded if isinstance(self.source, ArraySource) and self.is_raw else None
         return None if padded is None else padded[self._start + start : self._start + stop]
 
@@ -130,11 +130,11 @@ class Inputs:
         return np.asarray(self.read(start, stop) != 0)
 
     def read(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
-        """Return the rows start to stop as float32, in `out` where it is given, shape (rows, features)."""
+        """Return the rows start to stop as float32, in `out` if given, shape (rows, features)."""
         return self.scaled(self.stored(start, stop), out)
 
     def scaled(self, stored: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Return rows that `stored` gave as float32, in `out` where it is given."""
+        """Return rows that `stored` gave as float32, in `out` if given."""
         if out is None:
             if self._scaling is None and stored.dtype == np.float32:
                 return stored
@@ -147,7 +147,7 @@ class Inputs:
 
 
 def with_ones(rows: int, features: int) -> np.ndarray:
-    """Return rows of zeros for so many features, a 1 behind them, and padding, float32.
+    """Return rows of `features` zeros, a 1 behind them, and padding, float32.
 
     They start at a cache line, because where they start decides bits of products.
     """
@@ -160,6 +160,6 @@ def with_ones(rows: int, features: int) -> np.ndarray:
 
 
 def padded_width(values: int) -> int:
-    """Return so many values, or more, that fill whole cache lines as float32."""
+    """Return the least number of float32 values, `values` or more, that fills whole cache lines."""
     line = CACHE_LINE // 4
     return math.ceil(values / line) * line

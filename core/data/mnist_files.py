@@ -51,7 +51,7 @@ class Family:
     """The magic number of the label files."""
 
     def raw_folder(self, data_dir: Path) -> Path:
-        """Return where the files lie."""
+        """Return the folder of the files."""
         return data_dir / self.folder / "raw"
 
     def missing(self, data_dir: Path) -> list[str]:
@@ -79,7 +79,7 @@ FAMILIES = {
 
 
 def on_disk(path: Path) -> Path:
-    """Return the file itself, or its `.gz` where only that is there."""
+    """Return the path itself, or that of its `.gz` if only that exists."""
     packed = path.with_name(path.name + ".gz")
     return packed if not os.path.isfile(path) and os.path.isfile(packed) else path
 
@@ -87,7 +87,7 @@ def on_disk(path: Path) -> Path:
 def read_family(name: str, data_dir: Path, is_cancelled: Callable[[], bool]) -> Arrays:
     """Read the four files of a dataset that is on disk.
 
-    Raises UserError, naming the file, where one is damaged or cannot be read; Cancelled.
+    Raises UserError, naming the file, if one is damaged or cannot be read; Cancelled.
     """
     family = FAMILIES[name]
     paths = [on_disk(family.raw_folder(data_dir) / file) for file in family.files]
@@ -110,7 +110,7 @@ def read_family(name: str, data_dir: Path, is_cancelled: Callable[[], bool]) -> 
 def read_idx(path: Path, magic: int, is_cancelled: Callable[[], bool]) -> np.ndarray:
     """Return the values of an IDX file, or of its `.gz`, in the shape that its header gives.
 
-    Raises UserError where the file cannot be read, has another magic number or another size.
+    Raises UserError if the file cannot be read, has another magic number or another size.
     """
     is_packed = path.name.endswith(".gz")
     try:

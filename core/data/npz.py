@@ -45,7 +45,7 @@ FLOAT32_BYTES = 4
 def read_npz(path: Path, memory_limit: int | None, is_cancelled: Callable[[], bool]) -> Arrays:
     """Read a dataset file that needs at most `memory_limit` bytes; None is what the machine has left.
 
-    Raises UserError, naming the file and the key, where something in it cannot be used; Cancelled.
+    Raises UserError, naming the file and the key, if something in it cannot be used; Cancelled.
     """
     try:
         train, train_labels, test, test_labels = _read_members(path, memory_limit, is_cancelled)
@@ -113,7 +113,7 @@ def _check_headers(headers: dict[str, Header]) -> None:
 
 
 def _check_memory(train: Header, test: Header, memory_limit: int | None) -> None:
-    """Raise where the inputs do not fit: as they are stored and, beside that, as float32."""
+    """Raise Unusable if the inputs do not fit: as they are stored and, beside that, as float32."""
     needed = sum(inputs.size + FLOAT32_BYTES * inputs.values for inputs in (train, test))
     allowed = available_memory() if memory_limit is None else memory_limit
     if allowed is None or needed <= allowed:

@@ -1,4 +1,4 @@
-"""What `--pixels` makes of the values: raw, unit or standardized, with the training set's statistics.
+"""Scaling by `--pixels`: raw, unit or standardized, with the training set's statistics.
 
 Works in slices of rows: beside the values themselves only a few MB are needed.
 """
@@ -17,7 +17,7 @@ from logreg_tui.core.errors import UserError
 def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
     """Return training and test inputs. Statistics are the training set's alone.
 
-    Raises UserError where a test value is too far from the training set's for float32.
+    Raises UserError if a test value is too far from the training set's for float32.
     """
     train, test = _source(arrays.train_inputs), _source(arrays.test_inputs)
     scaling = _scaling(train, pixels, arrays.brightest)
@@ -27,7 +27,7 @@ def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
 
 
 def _source(values: np.ndarray | Source) -> Source:
-    """Return where values come from; what is neither bytes nor on disk is kept as float32."""
+    """Return a source of the values; those neither bytes nor on disk are kept as float32."""
     if not isinstance(values, np.ndarray):
         return values
     if values.dtype.itemsize == 1:

@@ -30,7 +30,7 @@ class Shard:
     offset: int
     """Where its values begin, in bytes."""
     version: tuple[int, int]
-    """What tells that the file was changed: size in bytes, and time in whole seconds."""
+    """Size in bytes and time in whole seconds: another version means that the file was changed."""
 
 
 class ShardSource:
@@ -52,7 +52,7 @@ class ShardSource:
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return rows start to stop, shape (stop - start, features), in an array of their own.
 
-        Any thread may ask. Raises UserError where a file cannot be read or is not what it was.
+        Any thread may ask. Raises UserError if a file cannot be read or was changed.
         """
         stop = min(stop, self.shape[0])
         values = np.empty((stop - start, self.shape[1]), self.dtype)
@@ -72,7 +72,7 @@ class ShardSource:
 
 
 class _OpenShard:
-    """An open file of one thread; closed where nothing refers to it any more."""
+    """An open file of one thread; closed when nothing refers to it any more."""
 
     def __init__(self, shard: Shard) -> None:
         self.shard = shard

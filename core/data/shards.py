@@ -55,7 +55,7 @@ MOST_STEPS = 20
 def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Callable[[], bool]) -> Arrays:
     """Read the labels of a folder of shards, and its inputs once, to check them and for the fingerprint.
 
-    `progress` is told how far it is. Raises UserError, naming folder and file, where something in it
+    `progress` is told how far it is. Raises UserError, naming folder and file, if something in it
     cannot be used; Cancelled.
     """
     name = escape_control_chars(os.path.basename(os.path.abspath(folder)))
@@ -225,7 +225,7 @@ class _Meter:
 
 
 def _checked(source: ShardSource, meter: _Meter, is_cancelled: Callable[[], bool]) -> Iterator[np.ndarray]:
-    """Yield all values in slices of rows. Raises Unusable where one is not finite; Cancelled."""
+    """Yield all values in slices of rows. Raises Unusable if one is not finite; Cancelled."""
     for shard in source.shards:
         for rows in row_chunks((shard.samples, source.shape[1])):
             check_cancelled(is_cancelled)

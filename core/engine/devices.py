@@ -16,7 +16,7 @@ def pick_device(name: str) -> torch.device:
     """Return the device of that name; `auto` is cuda, then mps, then cpu.
 
     Processes that train together on one machine take a GPU each.
-    Raises UserError where this machine or this build of PyTorch lacks it.
+    Raises UserError if this machine or this build of PyTorch lacks it.
     """
     if name == "auto":
         return _best_device()
@@ -114,7 +114,7 @@ def _describe(device: torch.device, threads: int) -> str:
 
 
 def out_of_memory(device: torch.device, needed: int) -> UserError:
-    """Return the error to raise where memory ran out; `needed` is the size of the data in bytes."""
+    """Return the error to raise when memory ran out; `needed` is the size of the data in bytes."""
     gib = 1 << 30
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
@@ -128,7 +128,7 @@ def out_of_memory(device: torch.device, needed: int) -> UserError:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that the device's, or the computer's, memory ran out."""
+    """Return True if an error means that the device's, or the computer's, memory ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _MEMORY_ERRORS)
