@@ -100,9 +100,14 @@ class Inputs:
         return values if dtype is None else values.astype(dtype)
 
     @property
-    def is_raw(self) -> bool:
-        """True if no scaling applies: values differ from the stored ones in type only."""
-        return self._scaling is None
+    def scaling(self) -> Scaling | None:
+        """The scaling that makes the inputs of the stored values; None if these differ in type only."""
+        return self._scaling
+
+    @property
+    def are_bytes(self) -> bool:
+        """True if the values are stored as bytes in memory."""
+        return not self.source.is_on_disk and self.source.dtype in (np.uint8, np.bool_)
 
     @property
     def stored_bytes_per_value(self) -> int:
@@ -120,14 +125,13 @@ class Inputs:
 
     def ready(self, start: int, stop: int) -> np.ndarray | None:
         """Return rows start to stop laid out as by `with_ones`, or None if they are not stored so."""
-        padded = self.source.padded if isinstance(self.source, ArraySource) and self.is_raw else None
-        return None if padded is None else padded[self._start + start : self._start + stop]
-
-    def is_nonzero(self, start: int, stop: int) -> np.ndarray:
-        """Return which values of the rows start to stop are not 0."""
-        if self._scaling is None or not np.any(self._scaling.shift):
-            return np.asarray(self.stored(start, stop) != 0)
-        return np.asarray(self.read(start, stop) != 0)
+        if (
+            self._scaling is not None
+            or not isinstance(self.source, ArraySource)
+            or self.source.padded is None
+        ):
+            return None
+        return self.source.padded[self._start + start : self._start + stop]
 
     def read(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
         """Return the rows start to stop as float32, in `out` if given, shape (rows, features)."""

@@ -42,15 +42,15 @@ class Header(NamedTuple):
         return self.values * self.dtype.itemsize
 
 
-def read_header(name: str, file: IO[bytes]) -> Header:
-    """Read and check a file up to the first value. Raises Unusable."""
+def read_header(name: str, file: IO[bytes], fault: str = "damaged") -> Header:
+    """Read and check a file up to the first value. Raises Unusable, with `fault` if it cannot be read."""
     try:
         version = npy.read_magic(file)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         header = Header(*read(file))
     # Numpy's parser, zip and its compressors raise a dozen types on damaged files.
     except Exception as error:
-        raise Unusable(f"{name} is damaged or encrypted: {describe(error)}") from error
+        raise Unusable(f"{name} is {fault}: {describe(error)}") from error
     check_header(name, header)
     return header
 

@@ -37,6 +37,7 @@ from logreg_tui.core.memory import available_memory, size_text
 from logreg_tui.core.text import describe, escape_control_chars, quoted
 
 MAX_KEYS_SHOWN = 6
+FAULT = "damaged or encrypted"
 MAX_DEFLATE_RATIO = 1032
 """No deflate stream expands more than this: https://zlib.net/zlib_tech.html"""
 FLOAT32_BYTES = 4
@@ -90,7 +91,7 @@ def _check_keys(members: Sequence[str]) -> None:
 
 def _read_header(archive: zipfile.ZipFile, key: str, path: Path) -> Header:
     with _opened(archive, key) as member:
-        header = read_header(key, member)
+        header = read_header(key, member, FAULT)
     if header.size > _room(archive.getinfo(f"{key}.npy"), path):
         raise Unusable(
             f"{key} is damaged: its header claims shape {header.shape}, more than the file can hold"
@@ -130,7 +131,7 @@ def _check_memory(train: Header, test: Header, memory_limit: int | None) -> None
 def _read_member(archive: zipfile.ZipFile, key: str, is_cancelled: Callable[[], bool]) -> np.ndarray:
     try:
         with _opened(archive, key) as member:
-            return read_values(key, read_header(key, member), member, is_cancelled)
+            return read_values(key, read_header(key, member, FAULT), member, is_cancelled)
     except MemoryError as error:
         raise Unusable(f"{key} does not fit into memory") from error
 
@@ -144,7 +145,7 @@ def _opened(archive: zipfile.ZipFile, key: str) -> Iterator[IO[bytes]]:
         raise
     # Zip and its compressors raise a dozen types on damaged members.
     except Exception as error:
-        raise Unusable(f"{key} is damaged or encrypted: {describe(error)}") from error
+        raise Unusable(f"{key} is {FAULT}: {describe(error)}") from error
 
 
 def _check_values(key: str, inputs: np.ndarray, is_cancelled: Callable[[], bool]) -> None:

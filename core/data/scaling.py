@@ -13,25 +13,48 @@ from logreg_tui.core.data.arrays import Arrays, row_chunks
 from logreg_tui.core.data.inputs import ArraySource, Inputs, Scaling, Source, with_ones
 from logreg_tui.core.errors import UserError
 
+BYTE_MAX = 255
+
 
 def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
     """Return training and test inputs. Statistics are the training set's alone.
 
     Raises UserError if a test value is too far from the training set's for float32.
     """
-    train, test = _source(arrays.train_inputs), _source(arrays.test_inputs)
+    train, test = _sources(arrays.train_inputs, arrays.test_inputs)
     scaling = _scaling(train, pixels, arrays.brightest)
     if scaling is not None and test.dtype.kind == "f":
         _check_range(test, scaling, pixels)
     return _inputs(train, scaling), _inputs(test, scaling)
 
 
-def _source(values: np.ndarray | Source) -> Source:
-    """Return a source of the values; those neither bytes nor on disk are kept as float32."""
+def _sources(*splits: np.ndarray | Source) -> list[Source]:
+    """Return sources of the values; those in memory are kept as bytes if all of them are, else as float32."""
+    are_bytes = all(isinstance(values, np.ndarray) and _are_bytes(values) for values in splits)
+    return [_source(values, are_bytes=are_bytes) for values in splits]
+
+
+def _are_bytes(values: np.ndarray) -> bool:
+    """Return True if all values are integers from 0 to 255."""
+    if values.dtype in (np.uint8, np.bool_):
+        return True
+    # Most tables of floats are told by their first rows.
+    return all(_slice_is_bytes(values[rows]) for rows in row_chunks(values.shape))
+
+
+def _slice_is_bytes(values: np.ndarray) -> bool:
+    if values.min() < 0 or values.max() > BYTE_MAX:
+        return False
+    return bool((values == values.astype(np.uint8)).all())
+
+
+def _source(values: np.ndarray | Source, *, are_bytes: bool) -> Source:
     if not isinstance(values, np.ndarray):
         return values
     if values.dtype.itemsize == 1:
         return ArraySource(values)
+    if are_bytes:
+        return ArraySource(np.ascontiguousarray(values, np.uint8))
     features = values[0].size
     padded = with_ones(len(values), features)
     kept = padded[:, :features]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,15 +24,18 @@ from torch import Tensor
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
-from logreg_tui.core.engine.blocks import OutputLayout
 from logreg_tui.core.engine.cuda_graphs import GraphCache
+from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, collective
-from logreg_tui.core.engine.storage import SampleBlocks, choose_storage
+from logreg_tui.core.engine.storage import SampleBlocks, StorageLayout, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.heads import SIGMOID
+from logreg_tui.core.text import describe
 
+VERSION = 2
+"""Another version may round otherwise; written into checkpoints beside the engine's name."""
 FIRST_STRIDE, LONGEST_STRIDE = 10, 100
 """Epochs on a GPU between two looks at what was asked for: before one was timed, and at most."""
 STRIDE_S = 0.05
@@ -71,11 +75,13 @@ class Engine:
         kind: str = "auto",
         memory_limit: int | None = None,
         ranks: ProcessGroup = ALONE,
+        progress: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Move the data to the device; `threads` of the processor train where that is the device.
 
         `kind` is one of ENGINES. What takes more than `memory_limit` bytes and lies on disk is
-        read anew at every pass. Of several ranks each computes on its part of the rows.
+        read anew at every pass. Of several ranks each computes on its part of the rows. `progress` is told
+        if kernels have to be compiled first.
         Raises torch.OutOfMemoryError where the data do not fit, UserError where `kind` is not for
         this device.
         """
@@ -88,10 +94,18 @@ class Engine:
         self._team = ThreadTeam(threads if device.type == "cpu" else 1)
         train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
         self._storage = choose_storage([train, test], device, self._team, memory_limit)
+        self._kernel: Callable[..., None] | None = None
+        if self._storage.is_sparse:
+            try:
+                self._kernel = _compiled(self._storage, progress)
+            # A processor or a NumPy that this Numba does not know; it raises whatever it comes across.
+            except Exception as error:
+                progress(f"Numba cannot be used ({describe(error)}): training takes several times as long")
+                self._storage = choose_storage(
+                    [train, test], device, self._team, memory_limit, may_be_sparse=False
+                )
         self._train = self._samples(train, ranks.part(dataset.train_labels), has_gradient=True)
         self._test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
-        used = np.append(self._storage.columns, self.features)
-        self._used = torch.from_numpy(used).to(device)
         self._graphs = GraphCache(self, is_required=kind == "graph") if self._is_graphed(kind) else None
         self.is_cancelled: Callable[[], bool] = lambda: False
         """Polled between blocks; where it holds, a pass ends with Cancelled and changes nothing."""
@@ -103,7 +117,7 @@ class Engine:
         self._slots: dict[int, _Slot] = {}
         self._lay_out({})
 
-    def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> SampleBlocks:
+    def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> SampleBlocks[Any]:
         return SampleBlocks(
             inputs, labels, self.classes, self._storage, self.device, self._team, has_gradient=has_gradient
         )
@@ -125,6 +139,12 @@ class Engine:
     def graph_failure(self) -> str | None:
         """Why epochs are not replayed as CUDA graphs although they were to be; None if they are."""
         return None if self._graphs is None else self._graphs.failure
+
+    @property
+    def identity(self) -> str:
+        """Name and version: the same history gives the same bits while they stay."""
+        kind = "graph" if self._graphs is not None else "sparse" if self._storage.is_sparse else "dense"
+        return f"{kind} {VERSION}"
 
     @property
     def longest_stride(self) -> int:
@@ -178,17 +198,22 @@ class Engine:
         self._decay = torch.zeros(rows, 1, device=self.device)
         self._table: list[list[float]] = []
         """The learning rates of the last call of `advance`, negative: most often those of the next."""
-        layout = OutputLayout(
-            rows, self._storage.width, is_sparse=self._storage.is_sparse, device=self.device
-        )
-        n_sigmoid_outputs = sum(slot.head == SIGMOID for slot in self._slots.values())
-        self._full_pass = FullBatchPass(layout, n_sigmoid_outputs, self.classes, self.device, self._team)
+        self._full_pass = self._new_pass()
         # Several processes leave together, between two passes.
         self._full_pass.is_cancelled = lambda: self.ranks.size == 1 and self.is_cancelled()
         self._set_decay()
         self.gradient_is_stale = True
         if self._graphs is not None:
             self._graphs.forget()
+
+    def _new_pass(self) -> FullBatchPass[Any]:
+        runs = len(self._slots)
+        sigmoid_runs = sum(slot.head == SIGMOID for slot in self._slots.values())
+        if self._kernel is None:
+            return DensePass(self._storage, runs, sigmoid_runs, self.classes, self.device, self._team)
+        from logreg_tui.core.engine.sparse_pass import SparsePass
+
+        return SparsePass(self._storage, runs, sigmoid_runs, self.classes, self._kernel, self._team)
 
     def _set_decay(self) -> None:
         """Fill the decay of each row of the matrix, in place: graphs that use it stay valid."""
@@ -200,9 +225,9 @@ class Engine:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
         if not self._slots:
             return {}
-        self._set_weights()
-        train, gradient = self._full_pass.metrics_and_gradient(self._train)
-        self._set_gradient(gradient)
+        self._full_pass.set_parameters(self._parameters)
+        train = self._full_pass.metrics_and_gradient(self._train, self._gradient)
+        self._average_gradient()
         metrics = torch.cat([train / self._counts[0], self._full_pass.metrics(self._test) / self._counts[1]])
         self.ranks.all_reduce(metrics)
         # One transfer from the device.
@@ -229,16 +254,9 @@ class Engine:
         """
         return self._parameters.to(dtype).square().view(1, len(self._slots), -1).sum(2)
 
-    def _set_weights(self) -> None:
-        self._full_pass.set_weights(self._parameters.index_select(1, self._used))
-
-    def _set_gradient(self, summed: Tensor) -> None:
-        """Take the summed gradient, shape (outputs, K)."""
-        mean = summed[:, : len(self._used)] / self._counts[0]
-        if self.ranks.size > 1:
-            # What other ranks gave to features that are zero in this one's part.
-            self._gradient.zero_()
-        self._gradient.index_copy_(1, self._used, mean)
+    def _average_gradient(self) -> None:
+        """Turn the summed gradient of this process's rows into the mean over the rows of all."""
+        self._gradient.div_(self._counts[0])
         self.ranks.all_reduce(self._gradient)
         self.gradient_is_stale = False
 
@@ -284,8 +302,9 @@ class Engine:
         """Take one step for each of the rates, shape (epochs, runs * classes, 1), negative."""
         for rate in negative_rates:
             if self.gradient_is_stale:
-                self._set_weights()
-                self._set_gradient(self._full_pass.gradient(self._train))
+                self._full_pass.set_parameters(self._parameters)
+                self._full_pass.gradient(self._train, self._gradient)
+                self._average_gradient()
             step = torch.addcmul(self._gradient, self._parameters, self._decay)
             self._parameters.addcmul_(step, rate)
             self.gradient_is_stale = True
@@ -326,6 +345,14 @@ class Engine:
     def parameters(self, run: int) -> tuple[Tensor, Tensor]:
         """Return copies of weight (classes, features) and bias (classes,) on the CPU."""
         return _parted(self._slots[run].parameters)
+
+
+def _compiled(storage: StorageLayout, progress: Callable[[str], None]) -> Callable[..., None]:
+    """Return the kernel for inputs that are kept so. Raises whatever Numba raises if it cannot."""
+    # Imported on the thread that trains, and only if it is used.
+    from logreg_tui.core.engine.kernels import compiled_pass
+
+    return compiled_pass(storage.index, storage.values, progress)
 
 
 def _parted(parameters: Tensor) -> tuple[Tensor, Tensor]:

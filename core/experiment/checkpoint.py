@@ -41,6 +41,7 @@ def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int
     """
     record = {
         "format": FORMAT,
+        "engine": training.engine.identity,
         "step": training.step,
         "elapsed_s": training.stopwatch.read(),
         "lengths": lengths,

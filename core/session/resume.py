@@ -61,7 +61,7 @@ def resume_experiment(
         environment = session.prepare(config.safe_settings, control, progress, ranks)
         _check_data(config, environment.dataset.fingerprint)
         with session.out_of_memory_explained(environment):
-            training, lengths = _load(directory, config, environment)
+            training, lengths, change = _load(directory, config, environment)
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
             yield session.started(training, environment, directory)
@@ -79,8 +79,9 @@ def resume_experiment(
                 replay.requests.append(TimedRequest(step, Extend(epochs), experiment.lengths[EVENTS]))
             with experiment:
                 resumed = events.ExperimentResumed(training.step, socket.gethostname(), os.getpid())
-                experiment.append_event(resumed)
-                yield resumed
+                for event in (resumed, change) if change is not None else (resumed,):
+                    experiment.append_event(event)
+                    yield event
                 yield from session.recorded_training(
                     training, control, experiment, replay, stays_open=stays_open
                 )
@@ -162,8 +163,8 @@ def _check_data(config: ExperimentConfig, fingerprint: str) -> None:
 
 def _load(
     directory: Path, config: ExperimentConfig, environment: session.TrainingEnvironment
-) -> tuple[Training, dict[str, int]]:
-    """Return the training of the newest checkpoint that can be used, and the lengths that belong to it."""
+) -> tuple[Training, dict[str, int], events.EngineChanged | None]:
+    """Return the training of the newest usable checkpoint, its files' lengths, and a change of engine."""
     from logreg_tui.core.experiment.checkpoint import read_checkpoint, restore
 
     problems = []
@@ -178,11 +179,21 @@ def _load(
         if problems:
             # A damaged file must not push out the one before when the next checkpoint is written.
             (directory / CHECKPOINT).unlink(missing_ok=True)
-        return training, record["lengths"]
+        return training, record["lengths"], _engine_change(record.get("engine"), training)
     raise UserError(
         f"{str(directory)!r} has no usable checkpoint ({'; '.join(problems)}): "
         f"`logreg-tui repeat` trains it again from step 0"
     )
+
+
+def _engine_change(former: object, training: Training) -> events.EngineChanged | None:
+    """Return the event if another engine, or one from before they had names, wrote the checkpoint."""
+    engine = training.engine.identity
+    if former == engine:
+        return None
+    name = escape_control_chars(former) if isinstance(former, str) else "that of an earlier version"
+    reason = f"the engine is now {engine}, it was {name}: rows go on as they were but for rounding"
+    return events.EngineChanged(training.step, reason)
 
 
 def _check_lengths(directory: Path, lengths: dict[str, int]) -> None:

@@ -41,6 +41,8 @@ class TrainingEnvironment:
     device_text: str
     settings: ExperimentSettings
     ranks: ProcessGroup
+    progress: Callable[[str], None] = lambda text: None
+    """Told in a line what the engine has to prepare."""
 
     def engine(self) -> Engine:
         """Return an engine without runs."""
@@ -53,6 +55,7 @@ class TrainingEnvironment:
             kind=self.settings.engine,
             memory_limit=self.settings.memory_limit,
             ranks=self.ranks,
+            progress=self.progress,
         )
 
 
@@ -83,7 +86,7 @@ def run_experiment(
         experiment = Experiment.create(
             Path(settings.runs_dir),
             settings.label,
-            _config(settings, environment),
+            _config(settings, environment, training.engine.identity),
             lambda file: write_checkpoint(file, training, FIRST_LENGTHS),
             has_screen=stays_open,
         )
@@ -122,7 +125,7 @@ def prepare(
     ranks.share(settings, dataset)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
     text = devices.describe(device, threads, ranks.size)
-    return TrainingEnvironment(dataset, device, threads, text, settings, ranks)
+    return TrainingEnvironment(dataset, device, threads, text, settings, ranks, progress)
 
 
 def leave_if_stopping(control: Control) -> None:
@@ -195,7 +198,7 @@ def started(
     )
 
 
-def _config(settings: ExperimentSettings, environment: TrainingEnvironment) -> ExperimentConfig:
+def _config(settings: ExperimentSettings, environment: TrainingEnvironment, engine: str) -> ExperimentConfig:
     """Return what was asked for, and what it came to on this machine."""
     # Loads the email package, for which the first frame need not wait.
     from importlib.metadata import version
@@ -226,5 +229,6 @@ def _config(settings: ExperimentSettings, environment: TrainingEnvironment) -> E
             "logreg-tui": version("logreg-tui"),
             "torch": str(torch.__version__),
             "numpy": version("numpy"),
+            "engine": engine,
         },
     )

@@ -35,6 +35,7 @@ def dataset(train: Inputs | np.ndarray, test: Inputs | np.ndarray, classes: int 
 def cut_into_blocks(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """Let blocks have about so many rows, however few values these are."""
     monkeypatch.setattr(samples, "BLOCK_ROWS", rows)
+    monkeypatch.setattr(samples, "SPARSE_BLOCK_ROWS", rows)
     monkeypatch.setattr(samples, "BLOCK_VALUES", 1)
 
 

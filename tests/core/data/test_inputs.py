@@ -73,22 +73,7 @@ def test_parts_of_parts_are_the_rows_that_were_meant() -> None:
     assert part.shape == (7, 5)
     assert np.array_equal(part.read(1, 5), inputs.read(7, 11))
     assert np.array_equal(part.stored(1, 5), STORED[7:11])
-    assert np.array_equal(part.is_nonzero(1, 5), inputs.is_nonzero(7, 11))
     assert len(inputs[30:40]) == 0
-
-
-@pytest.mark.parametrize(
-    "scaled_by",
-    [None, scaling(0, 255), scaling(2, 3), Scaling(np.arange(5.0), np.array([1.0, 2, 0, 4, 5]))],
-)
-def test_what_is_not_zero_is_told_of_the_values_that_are_used(scaled_by: Scaling | None) -> None:
-    inputs = Inputs(ArraySource(STORED), scaled_by)
-    is_nonzero = inputs.is_nonzero(0, 23)
-    read = inputs.read(0, 23)
-    # More may be said to be non-zero than is, never less.
-    assert not (read != 0)[~is_nonzero].any()
-    if scaled_by is None or scaled_by.divisor.all():
-        assert np.array_equal(is_nonzero, read != 0)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +105,7 @@ def test_rows_with_ones_fill_whole_cache_lines(features: int, width: int) -> Non
 @pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
 @pytest.mark.parametrize("dtype", ["<i2", "<f4", "<f8"])
 def test_what_is_not_bytes_is_kept_once_the_way_the_products_take_it(dtype: str, pixels: str) -> None:
-    inputs = prepared(STORED.astype(dtype), pixels)
+    inputs = prepared((STORED.astype(np.int16) * 40 - 1).astype(dtype), pixels)
     ready = inputs.ready(3, 17)
     assert ready is not None
     assert ready.shape == (14, padded_width(6))
@@ -138,8 +123,30 @@ def test_bytes_stay_bytes_until_they_are_read(pixels: str) -> None:
     assert inputs.ready(0, 23) is None
     assert inputs.stored_bytes_per_value == 1
     assert np.shares_memory(inputs.stored(0, 23), STORED)
-    floats = prepared(STORED.astype(np.float32), pixels, brightest=255.0)
+    floats = Inputs(ArraySource(STORED.astype(np.float32)), inputs.scaling)
     np.testing.assert_allclose(inputs.read(0, 23), floats.read(0, 23), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["?", "<i2", "<u4", "<i8", "<f2", "<f8"])
+@pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
+def test_small_integers_of_any_type_become_bytes(dtype: str, pixels: str) -> None:
+    stored = (STORED * 25).astype(dtype)
+    inputs = prepared(stored, pixels)
+    assert inputs.stored_bytes_per_value == 1
+    assert inputs.are_bytes
+    expected = Inputs(ArraySource(stored.astype(np.float64)), inputs.scaling).read(0, 23)
+    np.testing.assert_allclose(inputs.read(0, 23), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("odd", [-1.0, 256.0, 0.5])
+@pytest.mark.parametrize("is_test", [False, True])
+def test_one_value_that_is_no_byte_keeps_all_as_floats(odd: float, is_test: bool) -> None:
+    train, test = STORED.astype(np.float64), STORED.astype(np.float64)
+    (test if is_test else train)[7, 2] = odd
+    labels = np.arange(23) % 2
+    for inputs in scaled_inputs(Arrays("made", train, labels, test, labels, None), "raw"):
+        assert not inputs.are_bytes
+        assert inputs.read(0, 23).dtype == np.float32
 
 
 def test_arrays_given_as_they_are_have_nothing_ready() -> None:

@@ -294,6 +294,6 @@ def test_without_a_limit_an_npz_must_fit_what_is_free(
 
 
 def test_nothing_is_read_of_an_npz_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("logreg_tui.core.data.npz.fill")
+    monkeypatch.delattr("logreg_tui.core.data.npz.read_values")
     with pytest.raises(UserError, match="needs"):
         load_dataset(write_npz(tmp_path / "own.npz"), None, "raw", nothing_is_told, never, memory_limit=1)

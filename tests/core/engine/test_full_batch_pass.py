@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,14 @@ from helpers.made_data import all_parameters, cut_into_blocks, dataset, values, 
 from torch import Tensor
 from torch.nn import functional
 
-from logreg_tui.core.data.inputs import Inputs
-from logreg_tui.core.engine.blocks import OutputLayout, Scratch
+from logreg_tui.core.data.inputs import ArraySource, Inputs, Scaling
+from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.kernels import compiled_pass
 from logreg_tui.core.engine.process_group import ProcessGroup
-from logreg_tui.core.engine.storage import Batch, SampleBlocks, choose_storage
+from logreg_tui.core.engine.sparse_pass import SparsePass
+from logreg_tui.core.engine.storage import SampleBlocks, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import Cancelled
 
@@ -29,31 +32,36 @@ NAN, INF = float("nan"), float("inf")
 HEADS = ("sigmoid", "logits", "sigmoid", "logits")
 
 
-class GivenOutputs:
-    """Samples of one block whose linear outputs are given, shape (runs, rows, classes)."""
-
-    block_bounds = ((0, 1),)
-
-    def __init__(self, outputs: Tensor, labels: Tensor) -> None:
-        runs, rows, classes = outputs.shape
-        self._outputs = outputs.transpose(1, 2).reshape(runs * classes, rows)
-        one_hot = functional.one_hot(labels, classes).T.float()
-        self._batch = Batch(self, labels, one_hot)  # type: ignore[arg-type]
-
-    @contextmanager
-    def reading(self) -> Iterator[Callable[[int], Batch]]:
-        yield lambda index: self._batch
-
-    def set_outputs(self, weights: Sequence[Tensor], scratch: Scratch) -> None:
-        scratch.outputs[: len(self._outputs)].copy_(self._outputs)
+KINDS = ("sparse", "dense")
 
 
-def measured(outputs: Tensor, labels: Tensor, n_sigmoid_outputs: int = 0) -> tuple[list[float], list[float]]:
-    """Return the sums of losses and of correct answers of each run for given linear outputs."""
-    runs, _, classes = outputs.shape
-    layout = OutputLayout(runs * classes, 4, is_sparse=True, device=CPU)
-    full_pass = FullBatchPass(layout, n_sigmoid_outputs, classes, CPU, ThreadTeam(1))
-    losses, n_correct = full_pass.metrics(GivenOutputs(outputs, labels)).tolist()  # type: ignore[arg-type]
+def pass_over(
+    train: Inputs, labels: np.ndarray, kind: str, heads: Sequence[str], classes: int, threads: int = 1
+) -> tuple[FullBatchPass[Any], SampleBlocks[Any]]:
+    """Return passes of a kind for runs with these heads, those with a sigmoid first, and the samples."""
+    team, sigmoid_runs = ThreadTeam(threads), heads.count("sigmoid")
+    storage = choose_storage([train, train], CPU, team, None, may_be_sparse=False)
+    if kind == "sparse":
+        storage = replace(storage, is_sparse=True, scaling=train.scaling, values=train.source.dtype)
+    samples: SampleBlocks[Any] = SampleBlocks(train, labels, classes, storage, CPU, team, has_gradient=True)
+    if kind == "dense":
+        return DensePass(storage, len(heads), sigmoid_runs, classes, CPU, team), samples
+    kernel = compiled_pass(storage.index, storage.values, print)
+    return SparsePass(storage, len(heads), sigmoid_runs, classes, kernel, team), samples
+
+
+def measured(
+    kind: str, outputs: Tensor, labels: Tensor, n_sigmoid_outputs: int = 0
+) -> tuple[list[float], list[float]]:
+    """Return the sums of losses and of correct answers of each run for outputs (runs, rows, classes)."""
+    runs, rows, classes = outputs.shape
+    heads = ["sigmoid"] * n_sigmoid_outputs + ["logits"] * (runs - n_sigmoid_outputs)
+    # Each row has a feature of its own, whose weights are its outputs.
+    inputs = Inputs.of(np.eye(rows, dtype=np.float32) if kind == "dense" else np.eye(rows, dtype=np.uint8))
+    full_pass, samples = pass_over(inputs, labels.numpy(), kind, heads, classes)
+    weights = outputs.transpose(1, 2).reshape(runs * classes, rows)
+    full_pass.set_parameters(torch.cat([weights, torch.zeros(len(weights), 1)], 1))
+    losses, n_correct = full_pass.metrics(samples).tolist()
     return losses, n_correct
 
 
@@ -65,21 +73,25 @@ def put_out(outputs: Tensor, n_sigmoid_outputs: int) -> Tensor:
 @pytest.mark.parametrize("classes", [2, 3, 10])
 @pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
 @pytest.mark.parametrize("n_sigmoid_outputs", [0, 1, 3])
-def test_losses_and_hits_are_those_of_pytorch(classes: int, scale: float, n_sigmoid_outputs: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_and_correct_answers_are_those_of_pytorch(
+    kind: str, classes: int, scale: float, n_sigmoid_outputs: int
+) -> None:
     outputs = scale * torch.randn(3, 500, classes, generator=torch.Generator().manual_seed(classes))
     labels = torch.arange(500) * 7 % classes
-    losses, n_correct = measured(outputs, labels, n_sigmoid_outputs)
+    losses, n_correct = measured(kind, outputs, labels, n_sigmoid_outputs)
     for run, of_run in enumerate(put_out(outputs, n_sigmoid_outputs)):
         expected = functional.cross_entropy(of_run.double(), labels, reduction="sum")
         assert losses[run] == pytest.approx(expected.item(), rel=1e-6)
         assert n_correct[run] == (of_run.argmax(1) == labels).sum()
 
 
-def test_losses_keep_their_precision_where_all_outputs_of_a_sample_are_large() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_keep_their_precision_where_all_outputs_of_a_sample_are_large(kind: str) -> None:
     labels = torch.arange(400) % 4
     outputs = functional.one_hot(labels, 4) * 6.0 + 1000.0
     expected = functional.cross_entropy(outputs.double(), labels, reduction="sum")
-    assert measured(outputs[None], labels)[0][0] == pytest.approx(expected.item(), rel=1e-4)
+    assert measured(kind, outputs[None], labels)[0][0] == pytest.approx(expected.item(), rel=1e-4)
 
 
 SPECIAL = (
@@ -106,72 +118,74 @@ SPECIAL = (
 
 @pytest.mark.parametrize("label", [0, 1, 2])
 @pytest.mark.parametrize("outputs", SPECIAL)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_first_of_the_largest_wins_also_among_nan_and_inf(
-    outputs: tuple[float, float, float], label: int
+    kind: str, outputs: tuple[float, float, float], label: int
 ) -> None:
     labels = torch.tensor([label])
     given = torch.tensor([[outputs]])
-    losses, n_correct = measured(given, labels)
+    losses, n_correct = measured(kind, given, labels)
     assert n_correct == [(given[0].argmax(1) == labels).sum().item()]
     assert np.isfinite(losses[0]) == np.isfinite(functional.cross_entropy(given[0], labels).item())
 
 
-def test_a_run_that_diverged_does_not_change_the_figures_of_others() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_diverged_does_not_change_the_metrics_of_others(kind: str) -> None:
     labels = torch.tensor([0, 1, 2, 1])
     well = torch.tensor([[1.0, 1, 0], [0, 2, 2], [1, 1, 1], [0, 1, 0]])
     sick = torch.full((4, 3), NAN)
-    losses, n_correct = measured(torch.stack([well, sick, well]), labels)
+    losses, n_correct = measured(kind, torch.stack([well, sick, well]), labels)
     assert n_correct == [3, 1, 3]
-    assert losses[0] == losses[2] == measured(well[None], labels)[0][0]
+    assert losses[0] == losses[2] == measured(kind, well[None], labels)[0][0]
     assert np.isnan(losses[1])
 
 
-def test_saturated_sigmoids_tie() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_saturated_sigmoids_tie(kind: str) -> None:
     labels = torch.tensor([0, 1])
     outputs = torch.tensor([[[100.0, 200.0, 300.0]] * 2])
-    assert measured(outputs, labels, n_sigmoid_outputs=1)[1] == [1]
-    assert measured(outputs, labels)[1] == [0]
+    assert measured(kind, outputs, labels, n_sigmoid_outputs=1)[1] == [1]
+    assert measured(kind, outputs, labels)[1] == [0]
 
 
-def passes_over(
-    train: np.ndarray, heads: Sequence[str], threads: int = 1
-) -> tuple[FullBatchPass, SampleBlocks, Tensor, Tensor]:
-    """Return passes for runs with random parameters (outputs, features + 1), samples and their labels."""
-    team, inputs, classes = ThreadTeam(threads), Inputs.of(train), 3
-    storage = choose_storage([inputs, inputs], CPU, team, None)
-    labels = dataset(inputs, inputs, classes).train_labels
-    samples = SampleBlocks(inputs, labels, classes, storage, CPU, team, has_gradient=True)
-    layout = OutputLayout(len(heads) * classes, storage.width, is_sparse=storage.is_sparse, device=CPU)
-    full_pass = FullBatchPass(layout, heads.count("sigmoid"), classes, CPU, team)
-    generator = torch.Generator().manual_seed(0)
-    parameters = torch.randn(len(heads) * classes, train.shape[1] + 1, generator=generator) / 5
-    full_pass.set_weights(parameters)
-    return full_pass, samples, parameters, torch.from_numpy(labels)
+SCALINGS = (
+    None,
+    Scaling(np.zeros(1), np.array([255.0])),
+    Scaling(np.array([3.0, 0, 1, 2, 0.5, 9]), np.array([2.0, 1, 0, 4, 5, 0.5])),
+)
 
 
-@pytest.mark.parametrize("share", [0.2, 1.0])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("runs", [1, 2, 4, 11, 12])
+@pytest.mark.parametrize("scaling", SCALINGS, ids=["raw", "unit", "standardized"])
 def test_gradients_are_those_of_autograd_whatever_heads_stand_together(
-    share: float, threads: int, runs: int, monkeypatch: pytest.MonkeyPatch
+    kind: str, threads: int, runs: int, scaling: Scaling | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_into_blocks(monkeypatch, 40)
-    train = values(200, 6, share)
+    stored = values(200, 6, 0.2)
+    stored[:, 1] = 0
+    train = Inputs(ArraySource(stored), scaling)
+    labels = dataset(train, train, 3).train_labels
     heads = sorted((HEADS * 3)[:runs], reverse=True)
-    full_pass, samples, parameters, labels = passes_over(train, heads, threads)
+    full_pass, samples = pass_over(train, labels, kind, heads, 3, threads)
+    parameters = torch.randn(len(heads) * 3, 7, generator=torch.Generator().manual_seed(0)) / 5
+    full_pass.set_parameters(parameters)
     exact = parameters.double().requires_grad_()
-    outputs = exact @ torch.from_numpy(np.c_[train, np.ones(200)]).T
+    outputs = exact @ torch.from_numpy(np.c_[np.asarray(train, np.float64), np.ones(200)]).T
     by_run = put_out(outputs.view(runs, 3, 200).transpose(1, 2), heads.count("sigmoid"))
-    losses = torch.stack([functional.cross_entropy(of_run, labels, reduction="sum") for of_run in by_run])
+    expected = torch.from_numpy(labels)
+    losses = torch.stack([functional.cross_entropy(of_run, expected, reduction="sum") for of_run in by_run])
     losses.sum().backward()
-    figures, gradient = full_pass.metrics_and_gradient(samples)
+    gradient = torch.full((len(parameters), 7), NAN)
+    metrics = full_pass.metrics_and_gradient(samples, gradient)
     assert exact.grad is not None
-    torch.testing.assert_close(gradient[:, :7].double(), exact.grad, rtol=1e-4, atol=1e-4)
-    assert not gradient[:, 7:].any()
-    torch.testing.assert_close(figures[0], losses.detach(), rtol=1e-5, atol=0)
-    before = gradient.clone()
-    assert torch.equal(full_pass.gradient(samples), before), "without figures it is the same"
-    assert torch.equal(full_pass.metrics(samples), figures)
+    torch.testing.assert_close(gradient.double(), exact.grad, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(metrics[0], losses.detach(), rtol=1e-5, atol=0)
+    again = torch.full_like(gradient, NAN)
+    full_pass.gradient(samples, again)
+    assert torch.equal(again, gradient), "without metrics it is the same"
+    assert torch.equal(full_pass.metrics(samples), metrics)
 
 
 def trained(share: float, threads: int) -> tuple[object, Tensor]:

@@ -11,15 +11,12 @@ from torch import Tensor
 from logreg_tui.core.engine.full_batch_pass import OrderedSum
 
 
-def new_parts() -> list[Tensor]:
-    return [torch.zeros(3), torch.zeros(2)]
+def new_part() -> Tensor:
+    return torch.zeros(3)
 
 
-def filled(total: OrderedSum, value: float) -> list[Tensor]:
-    part = total.buffer()
-    for tensor in part:
-        tensor.fill_(value)
-    return part
+def filled(total: OrderedSum, value: float) -> Tensor:
+    return total.buffer().fill_(value)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -31,30 +28,29 @@ def test_parts_are_added_in_order_whatever_the_order_of_their_arrival(seed: int)
         expected += addend
     order = list(range(len(addends)))
     random.Random(seed).shuffle(order)
-    total = OrderedSum(new_parts)
+    total = OrderedSum(new_part)
     for _ in range(2):
         total.begin()
         for index in order:
             total.add(index, filled(total, addends[index]))
-        assert [tensor.tolist() for tensor in total.total] == [expected.tolist() * 3, expected.tolist() * 2]
+        assert total.total.tolist() == expected.tolist() * 3
 
 
 def test_parts_of_a_sum_that_was_given_up_do_not_come_into_the_next() -> None:
-    total = OrderedSum(new_parts)
+    total = OrderedSum(new_part)
     for index in (0, 1, 4, 3):
         total.add(index, filled(total, 100.0))
     total.begin()
-    assert total.total == []
     for index in (2, 0, 1):
         total.add(index, filled(total, float(index)))
-    assert total.total[0].tolist() == [3.0] * 3
+    assert total.total.tolist() == [3.0] * 3
 
 
 def test_room_is_used_again() -> None:
-    rooms: list[list[Tensor]] = []
+    rooms: list[Tensor] = []
 
-    def new() -> list[Tensor]:
-        rooms.append(new_parts())
+    def new() -> Tensor:
+        rooms.append(new_part())
         return rooms[-1]
 
     total = OrderedSum(new)
@@ -62,5 +58,5 @@ def test_room_is_used_again() -> None:
         total.begin()
         for index in range(50):
             total.add(index, filled(total, 1.0))
-    assert total.total[0].tolist() == [50.0] * 3
+    assert total.total.tolist() == [50.0] * 3
     assert len(rooms) == 2

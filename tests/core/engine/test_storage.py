@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -14,15 +19,13 @@ from logreg_tui.core.data.arrays import Arrays
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.data.scaling import scaled_inputs
 from logreg_tui.core.engine import storage as samples
-from logreg_tui.core.engine.blocks import DenseBlock, SparseBlock
+from logreg_tui.core.engine.blocks import SMALL_INDEX, DenseBlock, SparseBlock, SparseRows
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.storage import SampleBlocks, StorageLayout, block_bounds_of, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 
 TEAM = ThreadTeam(2)
 CUDA = torch.device("cuda", 0)
-
-needs_mkl = pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="needs sparse products of MKL")
 
 
 def surveyed(
@@ -38,7 +41,7 @@ def prepared(stored: np.ndarray, pixels: str) -> tuple[Inputs, Inputs]:
     return scaled_inputs(Arrays("made", train, labels[0], test, labels[1], 255.0), pixels)
 
 
-def snapshot(inputs: Inputs, storage: StorageLayout) -> SampleBlocks:
+def snapshot(inputs: Inputs, storage: StorageLayout) -> SampleBlocks[Any]:
     labels = np.arange(len(inputs)) % 2
     return SampleBlocks(inputs, labels, 2, storage, CPU, TEAM, has_gradient=True)
 
@@ -60,7 +63,6 @@ def test_small_data_are_one_block_and_mnist_is_several() -> None:
     assert len(block_bounds_of((60_000, 784), CUDA)) == 1
 
 
-@needs_mkl
 @pytest.mark.parametrize(
     ("share", "dtype", "is_sparse"),
     [
@@ -68,7 +70,8 @@ def test_small_data_are_one_block_and_mnist_is_several() -> None:
         (0.1, "u1", True),
         (0.19, "u1", True),
         (0.22, "u1", True),
-        (0.35, "u1", False),
+        (0.5, "u1", True),
+        (0.6, "u1", False),
         (1.0, "u1", False),
         (0.19, "?", True),
         (0.04, "<f4", True),
@@ -83,23 +86,29 @@ def test_inputs_that_are_mostly_zero_are_kept_sparse_where_memory_allows(
     assert surveyed(inputs, inputs).is_sparse == is_sparse
 
 
-@needs_mkl
+def _floats_if(dtype: str, made: np.ndarray) -> np.ndarray:
+    """Return values that are no bytes where the type is not: theirs are kept as they are."""
+    return made if dtype == "u1" else made * 1.5
+
+
 @pytest.mark.parametrize(
     ("pixels", "dtype", "share", "is_sparse"),
     [
         ("raw", "u1", 0.19, True),
         ("unit", "u1", 0.19, True),
-        ("standardized", "u1", 0.19, False),
+        ("standardized", "u1", 0.19, True),
         ("unit", "u1", 0.9, False),
         ("unit", "<f4", 0.04, True),
         ("standardized", "<f4", 0.04, False),
         ("raw", "<f4", 0.5, False),
     ],
 )
-def test_unit_pixels_stay_sparse_and_standardized_ones_do_not(
+def test_bytes_stay_sparse_whatever_is_made_of_them(
     pixels: str, dtype: str, share: float, is_sparse: bool
 ) -> None:
-    assert surveyed(*prepared(values(600, 40, share, dtype), pixels)).is_sparse == is_sparse
+    assert (
+        surveyed(*prepared(_floats_if(dtype, values(600, 40, share, dtype)), pixels)).is_sparse == is_sparse
+    )
 
 
 def test_no_sparse_rows_on_a_gpu() -> None:
@@ -107,10 +116,20 @@ def test_no_sparse_rows_on_a_gpu() -> None:
     assert not choose_storage([inputs, inputs], CUDA, TEAM, None).is_sparse
 
 
-def test_nor_where_this_build_of_pytorch_has_no_sparse_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
-    inputs = values(40, 5, 0.1)
-    assert not surveyed(inputs, inputs).is_sparse
+def test_nor_where_numba_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "logreg_tui.core.engine.kernels", None)
+    told: list[str] = []
+    data = dataset(values(90, 8, 0.1), values(30, 8, 0.1, seed=1))
+    engine = with_runs(Engine(data, CPU, progress=told.append), ["sigmoid"])
+    monkeypatch.undo()
+    assert engine.identity.startswith("dense ")
+    assert len(told) == 1
+    assert told[0].startswith("Numba cannot be used (")
+    expected = with_runs(Engine(data, CPU), ["sigmoid"])
+    assert expected.identity.startswith("sparse ")
+    for each in (engine, expected):
+        each.advance([{1: 0.1}] * 3)
+    torch.testing.assert_close(all_parameters(engine), all_parameters(expected))
 
 
 @pytest.mark.parametrize("share", [0.15, 1.0])
@@ -161,54 +180,109 @@ def test_inputs_without_anything_train_the_bias_alone(dtype: str) -> None:
 @pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
 def test_float32_inputs_are_used_where_they_lie(pixels: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cut_into_blocks(monkeypatch, 30)
-    inputs, test = prepared(values(150, 6, 1.0, "<f4"), pixels)
+    inputs, test = prepared(values(150, 6, 1.0, "<f4") / 2, pixels)
     own = snapshot(inputs, surveyed(inputs, test))
     assert len(own.block_bounds) == 3
-    with own.reading() as batch_of:
+    with own.reading() as block_of:
         for index, cut in enumerate(own.block_bounds):
-            block, ready = batch_of(index).block, inputs.ready(*cut)
+            block, ready = block_of(index), inputs.ready(*cut)
             assert isinstance(block, DenseBlock)
             assert ready is not None
-            assert np.shares_memory(block._inputs.numpy(), ready)
+            assert np.shares_memory(block.inputs.numpy(), ready)
 
 
 def test_float32_inputs_are_used_where_they_lie_though_a_feature_is_zero() -> None:
-    stored = values(90, 8, 1.0, "<f4")
+    stored = values(90, 8, 1.0, "<f4") / 2
     stored[:, 2] = 0
     inputs, test = prepared(stored, "raw")
     storage = surveyed(inputs, test)
     assert len(storage.columns) == 8
     block = _only_block(snapshot(inputs, storage))
     assert isinstance(block, DenseBlock)
-    assert np.shares_memory(block._inputs.numpy(), inputs.read(0, len(inputs)))
+    assert np.shares_memory(block.inputs.numpy(), inputs.read(0, len(inputs)))
 
 
-def _only_block(own: SampleBlocks) -> object:
-    with own.reading() as batch_of:
-        return batch_of(0).block
+def _only_block(own: SampleBlocks[Any]) -> object:
+    with own.reading() as block_of:
+        return block_of(0)
 
 
 @pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
-@pytest.mark.parametrize("share", [0.15, 1.0])
-def test_blocks_of_bytes_hold_the_inputs_and_ones(
-    pixels: str, share: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dense_blocks_hold_the_scaled_inputs_and_ones(pixels: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cut_into_blocks(monkeypatch, 30)
-    stored = values(147, 9, share)
+    stored = values(147, 9)
     stored[:, 4] = 0
     inputs, test = prepared(stored, pixels)
     storage = surveyed(inputs, test)
     own = snapshot(inputs, storage)
     assert storage.columns.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
-    with own.reading() as batch_of:
+    with own.reading() as block_of:
         for index, cut in enumerate(own.block_bounds):
-            block = batch_of(index).block
-            assert isinstance(block, SparseBlock if storage.is_sparse else DenseBlock)
-            rows = block._inputs.to_dense().numpy()
+            block = block_of(index)
+            assert isinstance(block, DenseBlock)
+            rows = block.inputs.numpy()
             expected = np.c_[inputs.read(*cut)[:, storage.columns], np.ones(cut[1] - cut[0])]
             np.testing.assert_allclose(rows[:, :9], expected, rtol=1e-6)
             assert not rows[:, 9:].any()
             assert rows.shape[1] == storage.width
+
+
+def _dense(rows: SparseRows, columns: int) -> np.ndarray:
+    made = np.zeros((len(rows.starts) - 1, columns), rows.values.dtype)
+    for row, (start, stop) in enumerate(pairwise(rows.starts)):
+        made[row, rows.index[start:stop]] = rows.values[start:stop]
+    return made
+
+
+@pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
+@pytest.mark.parametrize("features", [9, SMALL_INDEX + 5])
+def test_sparse_blocks_hold_the_stored_bytes_by_rows_and_by_columns(
+    pixels: str, features: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_into_blocks(monkeypatch, 30)
+    stored = values(147, features, 0.2)
+    stored[:, 4] = 0
+    inputs, test = prepared(stored, pixels)
+    storage = surveyed(inputs, test)
+    own = snapshot(inputs, storage)
+    kept = storage.columns
+    assert 4 not in kept
+    assert len(own.block_bounds) > 1
+    with own.reading() as block_of:
+        for index, cut in enumerate(own.block_bounds):
+            block = block_of(index)
+            assert isinstance(block, SparseBlock)
+            assert block.columns is not None
+            expected = inputs.stored(*cut)[:, kept]
+            assert block.rows.values.dtype == np.uint8
+            assert block.rows.index.dtype == (np.uint16 if features == 9 else np.uint32)
+            assert np.array_equal(_dense(block.rows, len(kept)), expected)
+            assert np.array_equal(_dense(block.columns, len(expected)), expected.T)
+
+
+def test_samples_that_are_only_measured_have_one_orientation() -> None:
+    inputs = Inputs.of(values(40, 5, 0.1))
+    own: SampleBlocks[SparseBlock] = SampleBlocks(
+        inputs, np.arange(40) % 2, 2, surveyed(inputs, inputs), CPU, TEAM, has_gradient=False
+    )
+    with own.reading() as block_of:
+        assert block_of(0).columns is None
+
+
+def test_wide_sparse_inputs_train_without_a_dense_copy() -> None:
+    features, rows = 100_000, 60
+    stored = np.zeros((rows, features), np.uint8)
+    random = np.random.default_rng(0)
+    stored[np.arange(rows)[:, None], random.integers(0, features, (rows, 100))] = 3
+    engine = with_runs(Engine(dataset(stored, stored[:20]), CPU), ["sigmoid", "logits"])
+    expected = with_runs(Engine(dataset(stored * np.float32(1.0), stored[:20]), CPU), ["sigmoid", "logits"])
+    tracemalloc.start()
+    engine.advance([{1: 0.1, 2: 0.1}])
+    assert tracemalloc.get_traced_memory()[1] < stored.nbytes
+    tracemalloc.stop()
+    assert engine.identity.startswith("sparse ")
+    expected.advance([{1: 0.1, 2: 0.1}])
+    torch.testing.assert_close(all_parameters(engine), all_parameters(expected))
 
 
 @pytest.mark.parametrize("rows", [101, 102, 119, 120])
@@ -227,16 +301,18 @@ def test_a_last_block_may_be_shorter(rows: int, share: float, monkeypatch: pytes
         assert cut.measure()[run].train_accuracy == whole.measure()[run].train_accuracy
 
 
-def test_labels_are_those_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_labels_are_those_of_the_rows(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     cut_into_blocks(monkeypatch, 10)
-    inputs = Inputs.of(values(47, 3))
+    inputs = Inputs.of(values(47, 3, share))
     own = snapshot(inputs, surveyed(inputs, inputs))
-    with own.reading() as batch_of:
-        batches = [batch_of(index) for index in range(len(own.block_bounds))]
-    labels = torch.cat([batch.labels for batch in batches])
+    with own.reading() as block_of:
+        blocks = [block_of(index) for index in range(len(own.block_bounds))]
+    labels = torch.cat([torch.as_tensor(block.labels) for block in blocks])
     assert labels.tolist() == [row % 2 for row in range(47)]
-    one_hot = torch.cat([batch.one_hot for batch in batches], 1)
-    assert torch.equal(one_hot, torch.nn.functional.one_hot(labels, 2).T.float())
+    if share == 1.0:
+        one_hot = torch.cat([block.one_hot for block in blocks], 1)
+        assert torch.equal(one_hot, torch.nn.functional.one_hot(labels, 2).T.float())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.session.resume import AlreadyFinished, repeat_experiment, resume_experiment
@@ -185,6 +186,24 @@ def test_what_is_finished_says_so_and_goes_further_on_request(tmp_path: Path, wh
 def _timed(directory: Path) -> list[dict[str, str]]:
     with (directory / "metrics.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("former", [None, "sparse 1"])
+def test_a_change_of_engine_is_told_once_and_the_rows_go_on(
+    tmp_path: Path, whole: Path, former: str | None
+) -> None:
+    directory = _cut_at(tmp_path, 60)
+    for path in directory.glob("checkpoint*.pt"):
+        record = torch.load(path, weights_only=True)
+        engine = record.pop("engine")
+        torch.save(record if former is None else {**record, "engine": former}, path)
+    control = Control()
+    happened = list(directed(resume_experiment(directory, control, print), control, _still_to_do(directory)))
+    (change,) = [event for event in happened if isinstance(event, events.EngineChanged)]
+    assert f"the engine is now {engine}, it was {former or 'that of an earlier version'}:" in change.reason
+    assert rows(directory) == rows(whole)
+    with pytest.raises(AlreadyFinished):
+        list(resume_experiment(directory, control, print))
 
 
 def test_a_resumed_training_shows_the_whole_past(tmp_path: Path, whole: Path) -> None:

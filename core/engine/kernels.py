@@ -1,0 +1,445 @@
+"""Compiled kernels for one block of sparse rows: linear outputs, heads, losses and gradient in one call.
+
+For B rows of inputs V (B, K), weights W (K, P), bias b (P,) and labels y (B,), P outputs of all runs:
+
+    Z = V W + b        linear outputs, (B, P)
+    S = sigmoid(Z)     of runs with a sigmoid head, else Z
+    L = sum over rows of log(sum_c exp(S_c)) - S_y, for each run
+    G = (softmax(S) - onehot(y)) * S (1 - S), the last factor for sigmoid heads only
+    dL/dW = V^T G      (K, P)
+    dL/db = 1^T G      (P,)
+
+Both products run over the non-zero values alone and keep the outputs of a row, or the gradients of a feature,
+in vector registers; Numba's own loops keep them in memory, which is three times as slow, and so the two are
+written in LLVM's terms. Numba releases the interpreter's lock within a call. Importing this module imports
+Numba and, where the compiled code is not on disk yet, compiles: do it on the thread that trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core.event import Listener, install_listener
+from numba.extending import intrinsic
+
+LANES = 8
+"""Values of a vector register; outputs are padded to a multiple."""
+MOST_VECTORS = 10
+"""Registers that the outputs of a row may take: more would not leave any for the rest."""
+TILE = 64
+"""Rows whose heads are computed together, so that they stay in the first cache."""
+
+FLOAT = ir.FloatType()
+VECTOR = ir.VectorType(FLOAT, LANES)
+INT = ir.IntType(64)
+
+
+@intrinsic
+def add_weighted_rows(
+    typing: Any,
+    out: Any,
+    at: Any,
+    index: Any,
+    values: Any,
+    start: Any,
+    stop: Any,
+    rows: Any,
+    column: Any,
+    stride: Any,
+    vectors: Any,
+) -> Any:
+    """Add weighted rows to a stretch of `out`, N = LANES * vectors, 1 <= vectors <= MOST_VECTORS:
+
+    out[at : at + N] += sum of values[j] * rows[index[j] * stride + column : ... + N], start <= j < stop.
+
+    All arrays are contiguous and taken as flat.
+    """
+    signature = types.void(out, at, index, values, start, stop, rows, column, stride, vectors)
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[ir.Value]) -> Any:
+        pointers = [
+            context.make_array(kind)(context, builder, argument).data
+            if isinstance(kind, types.Array)
+            else None
+            for kind, argument in zip(signature.args, arguments, strict=True)
+        ]
+        _, at, _, _, start, stop, _, column, stride, vectors = arguments
+        target = builder.gep(pointers[0], [at])
+        source = builder.gep(pointers[6], [column])
+        done = builder.append_basic_block("done")
+        switch = builder.switch(vectors, done)
+        for count in range(1, MOST_VECTORS + 1):
+            case = builder.append_basic_block(f"vectors{count}")
+            switch.add_case(ir.Constant(vectors.type, count), case)
+            builder.position_at_end(case)
+            _add_rows(builder, target, (pointers[2], pointers[3]), (start, stop), source, stride, count)
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _add_rows(
+    builder: ir.IRBuilder,
+    target: ir.Value,
+    entries: tuple[ir.Value, ir.Value],
+    bounds: tuple[ir.Value, ir.Value],
+    source: ir.Value,
+    stride: ir.Value,
+    count: int,
+) -> None:
+    """Generate the loop for `count` vectors: accumulators are phi nodes, which become registers."""
+    # An addition waits for the one before: few accumulators are doubled, so that there is always one to do.
+    sets = 2 if 2 * count <= MOST_VECTORS else 1
+    targets = [_vector_pointer(builder, target, ir.Constant(INT, LANES * k)) for k in range(count)]
+    initial = [_load(builder, pointer) for pointer in targets]
+    zeros = [ir.Constant(VECTOR, [0.0] * LANES)] * count
+    sums, at = _loop(builder, entries, bounds, source, stride, [initial, zeros][:sets])
+    if sets == 2:
+        ends, _ = _loop(builder, entries, (at, bounds[1]), source, stride, [sums[0]])
+        sums = [[builder.fadd(a, b) for a, b in zip(ends[0], sums[1], strict=True)]]
+    for pointer, total in zip(targets, sums[0], strict=True):
+        builder.store(total, pointer, align=4)
+
+
+def _loop(
+    builder: ir.IRBuilder,
+    entries: tuple[ir.Value, ir.Value],
+    bounds: tuple[ir.Value, ir.Value],
+    source: ir.Value,
+    stride: ir.Value,
+    initial: list[list[ir.Value]],
+) -> tuple[list[list[ir.Value]], ir.Value]:
+    """Generate a loop over entries, one per set of accumulators at a time; return sums and the next entry."""
+    step = ir.Constant(INT, len(initial))
+    before = builder.block
+    head, body, end = (builder.append_basic_block(name) for name in ("head", "body", "end"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    j = builder.phi(INT)
+    j.add_incoming(bounds[0], before)
+    sums = [[builder.phi(VECTOR) for _ in accumulators] for accumulators in initial]
+    for phi, value in zip(_flat(sums), _flat(initial), strict=True):
+        phi.add_incoming(value, before)
+    following = builder.add(j, step)
+    builder.cbranch(builder.icmp_signed("<=", following, bounds[1]), body, end)
+    builder.position_at_end(body)
+    results = [
+        _fused(builder, entries, builder.add(j, ir.Constant(INT, k)), source, stride, accumulators)
+        for k, accumulators in enumerate(sums)
+    ]
+    j.add_incoming(following, body)
+    for phi, value in zip(_flat(sums), _flat(results), strict=True):
+        phi.add_incoming(value, body)
+    builder.branch(head)
+    builder.position_at_end(end)
+    return sums, j
+
+
+def _fused(
+    builder: ir.IRBuilder,
+    entries: tuple[ir.Value, ir.Value],
+    j: ir.Value,
+    source: ir.Value,
+    stride: ir.Value,
+    accumulators: list[ir.Value],
+) -> list[ir.Value]:
+    """Generate accumulators + values[j] * the row of index[j]."""
+    index, value = (builder.load(builder.gep(pointer, [j])) for pointer in entries)
+    if isinstance(value.type, ir.IntType):
+        value = builder.uitofp(value, FLOAT)
+    spread = builder.shuffle_vector(
+        builder.insert_element(ir.Constant(VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)),
+        ir.Constant(VECTOR, ir.Undefined),
+        ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES),
+    )
+    row = builder.mul(builder.zext(index, INT), stride)
+    results = []
+    for k, accumulator in enumerate(accumulators):
+        weight = _load(
+            builder, _vector_pointer(builder, source, builder.add(row, ir.Constant(INT, LANES * k)))
+        )
+        # `contract` lets both become one instruction; nothing else may be reordered: bits stay the same.
+        product = builder.fmul(spread, weight, flags=("contract",))
+        results.append(builder.fadd(accumulator, product, flags=("contract",)))
+    return results
+
+
+def _vector_pointer(builder: ir.IRBuilder, base: ir.Value, offset: ir.Value) -> ir.Value:
+    return builder.bitcast(builder.gep(base, [offset]), VECTOR.as_pointer())
+
+
+def _load(builder: ir.IRBuilder, pointer: ir.Value) -> ir.Value:
+    return builder.load(pointer, align=4)
+
+
+def _flat(lists: list[list[ir.Value]]) -> list[ir.Value]:
+    return [value for values in lists for value in values]
+
+
+@intrinsic
+def power_of_two(typing: Any, exponent: Any) -> Any:
+    """2^exponent as float32, -126 <= exponent <= 127, by setting the bits of the exponent."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[ir.Value]) -> Any:
+        biased = builder.add(arguments[0], ir.Constant(ir.IntType(32), 127))
+        return builder.bitcast(builder.shl(biased, ir.Constant(ir.IntType(32), 23)), FLOAT)
+
+    return types.float32(types.int32), generate
+
+
+f4 = np.float32
+
+
+@njit(fastmath={"contract"})
+def exp(x: np.float32) -> np.float32:
+    """e^x in float32 to about 1 ulp, in operations that become vector instructions; NaN stays NaN.
+
+    x = k ln 2 + r with |r| <= ln 2 / 2 gives 2^k e^r, e^r by the polynomial of Cephes' expf.
+    """
+    y = min(max(x, f4(-87.0)), f4(88.0))
+    k = np.floor(y * f4(1.44269504) + f4(0.5))
+    r = y - k * f4(0.693359375)
+    r = r + k * f4(2.12194440e-4)
+    p = f4(1.9875691500e-4)
+    p = p * r + f4(1.3981999507e-3)
+    p = p * r + f4(8.3334519073e-3)
+    p = p * r + f4(4.1665795894e-2)
+    p = p * r + f4(1.6666665459e-1)
+    p = p * r + f4(5.0000001201e-1)
+    p = p * r * r + r + f4(1.0)
+    p = p * power_of_two(np.int32(k))
+    return p if x == x else x
+
+
+@njit(nogil=True, boundscheck=False)
+def multiply(
+    starts: np.ndarray, index: np.ndarray, values: np.ndarray, rows: np.ndarray, out: np.ndarray, stride: int
+) -> None:
+    """out (len(starts) - 1, stride) += the sparse matrix by rows (K, stride)."""
+    vectors = stride // LANES
+    groups = (vectors + MOST_VECTORS - 1) // MOST_VECTORS
+    width = (vectors + groups - 1) // groups
+    for first in range(0, vectors, width):
+        count = min(width, vectors - first)
+        for i in range(len(starts) - 1):
+            add_weighted_rows(
+                out,
+                i * stride + first * LANES,
+                index,
+                values,
+                np.int64(starts[i]),
+                np.int64(starts[i + 1]),
+                rows,
+                first * LANES,
+                stride,
+                count,
+            )
+
+
+@njit(nogil=True, fastmath={"contract"}, boundscheck=False)
+def apply_head(
+    z: np.ndarray,
+    column: int,
+    labels: np.ndarray,
+    classes: int,
+    is_sigmoid: bool,
+    wants_gradient: bool,
+    wants_metrics: bool,
+    room: np.ndarray,
+    place: np.ndarray,
+    metrics: np.ndarray,
+) -> None:
+    """Turn the linear outputs of one run, z[:, column : column + C], into G; add to metrics (2,).
+
+    In `room` (2 C + 2, TILE) rows stand innermost, one per lane: S, exponentials, their shift, their sum.
+    """
+    shift, total = 2 * classes, 2 * classes + 1
+    for start in range(0, len(z), TILE):
+        n = min(TILE, len(z) - start)
+        for i in range(n):
+            for c in range(classes):
+                room[c, i] = z[start + i, column + c]
+        for i in range(TILE):
+            room[total, i] = f4(0.0)
+        if is_sigmoid:
+            for c in range(classes):
+                for i in range(TILE):
+                    room[c, i] = f4(1.0) / (f4(1.0) + exp(-room[c, i]))
+            # At most 1: their exponentials need no shift.
+            for i in range(TILE):
+                room[shift, i] = f4(0.0)
+        else:
+            for i in range(TILE):
+                room[shift, i] = room[0, i]
+            for c in range(1, classes):
+                for i in range(TILE):
+                    room[shift, i] = max(room[shift, i], room[c, i])
+        for c in range(classes):
+            for i in range(TILE):
+                power = exp(room[c, i] - room[shift, i])
+                room[classes + c, i] = power
+                room[total, i] += power
+        if wants_metrics:
+            add_metrics(labels, start, n, classes, room, place, metrics)
+        if not wants_gradient:
+            continue
+        for i in range(TILE):
+            room[total, i] = f4(1.0) / room[total, i]
+        for c in range(classes):
+            for i in range(TILE):
+                room[classes + c, i] *= room[total, i]
+        for i in range(n):
+            room[classes + labels[start + i], i] -= f4(1.0)
+        if is_sigmoid:
+            for c in range(classes):
+                for i in range(TILE):
+                    room[classes + c, i] *= room[c, i] * (f4(1.0) - room[c, i])
+        for i in range(n):
+            for c in range(classes):
+                z[start + i, column + c] = room[classes + c, i]
+
+
+@njit(nogil=True, boundscheck=False)
+def add_metrics(
+    labels: np.ndarray,
+    start: int,
+    n: int,
+    classes: int,
+    room: np.ndarray,
+    place: np.ndarray,
+    metrics: np.ndarray,
+) -> None:
+    """Add the losses of n rows, and their answers that are the label: the first of the largest outputs."""
+    best, total = 2 * classes, 2 * classes + 1
+    for i in range(n):
+        metrics[0] += np.log(room[total, i]) + (room[best, i] - room[labels[start + i], i])
+    # The shift is of no more use.
+    for i in range(TILE):
+        room[best, i] = room[0, i]
+        place[i] = 0
+    for c in range(1, classes):
+        for i in range(TILE):
+            # A NaN counts as the largest, as in PyTorch.
+            is_larger = room[c, i] > room[best, i]
+            if is_larger or (room[c, i] != room[c, i] and room[best, i] == room[best, i]):
+                room[best, i] = room[c, i]
+                place[i] = c
+    for i in range(n):
+        metrics[1] += place[i] == labels[start + i]
+
+
+def pass_over_block(
+    row_starts: np.ndarray,
+    row_columns: np.ndarray,
+    row_values: np.ndarray,
+    column_starts: np.ndarray,
+    column_rows: np.ndarray,
+    column_values: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    classes: int,
+    sigmoid_runs: int,
+    z: np.ndarray,
+    room: np.ndarray,
+    place: np.ndarray,
+    gradient: np.ndarray,
+    metrics: np.ndarray,
+    wants_gradient: bool,
+    wants_metrics: bool,
+) -> None:
+    """Fill `gradient` (K + 1, P), the bias in its last row, and add to `metrics` (runs, 2), as asked for.
+
+    The inputs stand by rows and by columns; `weights` is (K + 1, P), the bias in its last row; the first
+    `sigmoid_runs` runs have a sigmoid head. z (B, P), room (2 C + 2, TILE) and place (TILE,) are for
+    computing in.
+    """
+    rows, outputs = z.shape
+    last = len(weights) - 1
+    for i in range(rows):
+        for p in range(outputs):
+            z[i, p] = weights[last, p]
+    multiply(row_starts, row_columns, row_values, weights, z, outputs)
+    for run in range(len(metrics)):
+        apply_head(
+            z,
+            run * classes,
+            labels,
+            classes,
+            run < sigmoid_runs,
+            wants_gradient,
+            wants_metrics,
+            room,
+            place,
+            metrics[run],
+        )
+    if wants_gradient:
+        for k in range(last + 1):
+            for p in range(outputs):
+                gradient[k, p] = f4(0.0)
+        multiply(column_starts, column_rows, column_values, z, gradient, outputs)
+        for i in range(rows):
+            for p in range(outputs):
+                gradient[last, p] += z[i, p]
+
+
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "boundscheck": False}
+
+
+class _Announcement(Listener):
+    """Tells once that something is compiled; what is found on disk is not."""
+
+    def __init__(self, progress: Callable[[str], None]) -> None:
+        self._progress: Callable[[str], None] | None = progress
+
+    def on_start(self, event: object) -> None:
+        if self._progress is not None:
+            self._progress("Compiling the kernels for this processor: once, a few seconds")
+            self._progress = None
+
+    def on_end(self, event: object) -> None:
+        pass
+
+
+def compiled_pass(index: np.dtype, values: np.dtype, progress: Callable[[str], None]) -> Callable[..., None]:
+    """Return `pass_over_block` compiled for inputs of these types, from disk or told to `progress`.
+
+    Numba keeps it in NUMBA_CACHE_DIR, beside this file or in the user's cache folder, whichever can be
+    written to; if none can, or a damaged file cannot be replaced, it is compiled for this process alone.
+    """
+    with install_listener("numba:compile", _Announcement(progress)):
+        for is_cached in (True, True, False):
+            try:
+                kernel = njit(cache=is_cached, **OPTIONS)(pass_over_block)
+                kernel(*_least_block(index, values))
+            # No folder, a full disk, or a damaged file, of which pickle raises a dozen types.
+            except Exception:
+                if not is_cached:
+                    raise
+                _remove_cached()
+            else:
+                break
+    compiled: Callable[..., None] = kernel
+    return compiled
+
+
+def _remove_cached() -> None:
+    with suppress(Exception):
+        folder = njit(cache=True)(pass_over_block).stats.cache_path
+        for path in Path(folder).glob(f"{Path(__file__).stem}.{pass_over_block.__name__}-*.nb[ic]"):
+            path.unlink()
+
+
+def _least_block(index: np.dtype, values: np.dtype) -> tuple[object, ...]:
+    """Return arguments of `pass_over_block` for one row of one input that is 0, and two classes."""
+    sparse = np.zeros(2, np.int32), np.zeros(0, index), np.zeros(0, values)
+    weights, z, room = (np.zeros(shape, np.float32) for shape in ((2, LANES), (1, LANES), (6, TILE)))
+    place, labels, metrics = np.zeros(TILE, np.int64), np.zeros(1, np.int64), np.zeros((1, 2))
+    return *sparse, *sparse, labels, weights, 2, 1, z, room, place, weights.copy(), metrics, True, True

@@ -1,0 +1,131 @@
+"""Passes over sparse blocks by compiled kernels, on a processor; `--pixels` is folded into the weights.
+
+Inputs x = (v - shift) * scale of stored values v need no copy of their own; features that are constant in
+training have scale 0. With V (B, D) the stored values, W (P, D) and b (P,) the parameters, G (B, P) the
+gradient at the outputs:
+
+    X W^T + b = V (W * scale)^T + (b - W (shift * scale))
+    dL/dW = (G^T V) * scale - (1^T G)^T (shift * scale)
+    dL/db = 1^T G
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from logreg_tui.core.engine import kernels
+from logreg_tui.core.engine.blocks import SparseBlock, SparseRows
+from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.storage import StorageLayout
+from logreg_tui.core.engine.thread_team import ThreadTeam
+
+
+class SparsePass(FullBatchPass[SparseBlock]):
+    """Passes over sparse blocks; outputs are padded to P, a multiple of the lanes of a register."""
+
+    def __init__(
+        self,
+        storage: StorageLayout,
+        runs: int,
+        sigmoid_runs: int,
+        classes: int,
+        kernel: Callable[..., None],
+        team: ThreadTeam,
+    ) -> None:
+        """Use `kernel`, as `kernels.compiled_pass` returns it."""
+        self._runs, self._sigmoid_runs, self._classes = runs, sigmoid_runs, classes
+        self._outputs = runs * classes
+        padded = -(-self._outputs // kernels.LANES) * kernels.LANES
+        self._used = torch.from_numpy(storage.columns)
+        self._scale, self._offset = _folded(storage)
+        self._weights = torch.zeros(len(storage.columns) + 1, padded)
+        self._kernel = kernel
+        # Each thread has room of its own to compute in.
+        self._own = threading.local()
+        super().__init__(team)
+
+    def set_parameters(self, parameters: Tensor) -> None:
+        """Take the parameters, shape (outputs, features + 1)."""
+        weight, bias = parameters[:, :-1], parameters[:, -1]
+        used = weight.index_select(1, self._used)
+        if self._scale is not None:
+            used *= self._scale
+        self._weights[:-1, : self._outputs].copy_(used.t())
+        if self._offset is not None:
+            bias = (bias.double() - weight.double() @ self._offset).float()
+        self._weights[-1, : self._outputs] = bias
+
+    def new_sum(self) -> Tensor:
+        """Return room for the gradient of a block, shape (K + 1, P)."""
+        return torch.empty_like(self._weights)
+
+    def fill_gradient(self, total: Tensor, gradient: Tensor) -> None:
+        """Undo the folding, and spread the gradient of the used features over all."""
+        used, bias = total[:-1, : self._outputs].t(), total[-1, : self._outputs]
+        if self._scale is not None:
+            used = used * self._scale
+        if gradient.shape[1] > len(self._used) + 1:
+            gradient.zero_()
+        gradient[:, -1] = bias
+        gradient.index_copy_(1, self._used, used)
+        if self._offset is not None:
+            gradient[:, :-1].sub_(torch.outer(bias.double(), self._offset))
+
+    def compute(self, block: SparseBlock, gradient: Tensor | None, *, has_metrics: bool) -> Tensor | None:
+        """Fill the gradient of a block, (K + 1, P), if it is asked for; return its metrics if they are."""
+        metrics = np.zeros((self._runs, 2))
+        z, room, place = self._room(len(block.labels))
+        rows, columns = block.rows, block.columns or _nothing(block.rows)
+        self._kernel(
+            rows.starts,
+            rows.index,
+            rows.values,
+            columns.starts,
+            columns.index,
+            columns.values,
+            block.labels,
+            self._weights.numpy(),
+            self._classes,
+            self._sigmoid_runs,
+            z,
+            room,
+            place,
+            (self._weights if gradient is None else gradient).numpy(),
+            metrics,
+            gradient is not None,
+            has_metrics,
+        )
+        return torch.from_numpy(metrics.T.copy()) if has_metrics else None
+
+    def _room(self, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return this thread's room for linear outputs (rows, P), heads, and answers."""
+        z: np.ndarray | None = getattr(self._own, "z", None)
+        if z is None or len(z) < rows:
+            # PyTorch's memory begins at a cache line.
+            z = self._own.z = torch.zeros(rows, self._weights.shape[1]).numpy()
+            self._own.room = torch.zeros(2 * self._classes + 2, kernels.TILE).numpy()
+            self._own.place = np.zeros(kernels.TILE, np.int64)
+        return z[:rows], self._own.room, self._own.place
+
+
+def _folded(storage: StorageLayout) -> tuple[Tensor | None, Tensor | None]:
+    """Return the scale of the used features and shift * scale of all; None if all are 1, or 0."""
+    scaling = storage.scaling
+    if scaling is None:
+        return None, None
+    scale = np.zeros(storage.features)
+    np.divide(1.0, scaling.divisor, out=scale, where=scaling.divisor != 0)
+    offset = scale * scaling.shift
+    return (
+        torch.from_numpy(scale[storage.columns].astype(np.float32)),
+        torch.from_numpy(offset) if offset.any() else None,
+    )
+
+
+def _nothing(rows: SparseRows) -> SparseRows:
+    return SparseRows(rows.starts[:1], rows.index[:0], rows.values[:0])
