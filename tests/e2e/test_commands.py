@@ -11,18 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.running import COMMAND, SMALL, Command
+from helpers.experiments import read_rows
+from helpers.running import COMMAND, SMALL, Command, experiments
 
 DIGITS = ("--dataset", "digits", "--device", "cpu")
-
-
-def experiments(folder: Path) -> list[Path]:
-    return sorted((folder / "runs").iterdir())
-
-
-def read_rows(directory: Path) -> list[dict[str, str]]:
-    with (directory / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_train_prints_the_accuracy_log_and_keeps_the_rows(tmp_path: Path, command: Command) -> None:

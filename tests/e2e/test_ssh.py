@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
@@ -21,6 +20,7 @@ from helpers.running import (
     Uninterrupted,
     experiments,
     figures,
+    free_port,
     happened,
     last_event,
     wait_for_event,
@@ -82,12 +82,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait()
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(port: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from helpers.running import (
     begun,
     experiments,
     figures,
+    free_port,
     happened,
     last_event,
     row_count,
@@ -82,11 +82,6 @@ def ranks(
             stack.callback(process.wait)
             stack.callback(process.kill)
         yield processes
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def statuses(processes: Sequence[subprocess.Popen[bytes]]) -> list[int]:

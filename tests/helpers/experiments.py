@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
-from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.requests import Control, Request
 
 EPOCHS = 200
 STARTED = "2026-11-22T18:45:30.250Z"
@@ -71,6 +72,29 @@ def write_experiment(
         time, event = each if isinstance(each, tuple) else (STARTED, each)
         record_event(directory, event, time)
     return directory
+
+
+def read_rows(directory: Path) -> list[dict[str, str]]:
+    """Return the rows of metrics.csv."""
+    with (directory / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def untimed_rows(directory: Path) -> list[dict[str, str]]:
+    """Return the rows of metrics.csv without what the clock said."""
+    return [{**row, "elapsed_s": ""} for row in read_rows(directory)]
+
+
+def directed(
+    happenings: Iterator[events.Event], control: Control, script: Mapping[int, Sequence[Request]]
+) -> Iterator[events.Event]:
+    """Yield events, sending the script's requests when their steps are logged."""
+    left = dict(script)
+    for event in happenings:
+        if isinstance(event, events.Progressed):
+            for request in left.pop(event.step, ()):
+                control.send(request)
+        yield event
 
 
 def record_event(directory: Path, event: events.Event, time: str = STARTED) -> None:

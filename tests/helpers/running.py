@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -111,6 +112,12 @@ def figures(directory: Path) -> list[str]:
     lines = [line.split(",") for line in text.splitlines()]
     column = lines[0].index("elapsed_s")
     return [",".join(line[:column] + line[column + 1 :]) for line in lines]
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def last_event(directory: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.experiments import untimed_rows
 from hypothesis import HealthCheck, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
@@ -101,11 +101,6 @@ def train(runs_dir: Path, deeds: dict[int, requests.Request]) -> Iterator[tuple[
     assert not left
 
 
-def read_rows(directory: Path) -> list[dict[str, str]]:
-    with (directory / METRICS).open(newline="") as file:
-        return [{**row, "elapsed_s": ""} for row in csv.DictReader(file)]
-
-
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     """One training that was looked at after each of its writes, and those that had fewer deeds."""
@@ -119,8 +114,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     rows = []
     for count in range(len(DEEDS)):
         *_, (other, _) = train(folder / str(count), dict(list(DEEDS.items())[:count]))
-        rows.append(read_rows(other))
-    return Recorded(directory, _moments(directory, checkpoints), [*rows, read_rows(directory)])
+        rows.append(untimed_rows(other))
+    return Recorded(directory, _moments(directory, checkpoints), [*rows, untimed_rows(directory)])
 
 
 def _moments(directory: Path, checkpoints: list[bytes]) -> list[Moment]:
@@ -242,7 +237,7 @@ def test_any_prefix_of_the_writes_goes_on_to_the_rows_of_the_whole(
 
 
 def _check_rows(directory: Path, wanted: list[dict[str, str]]) -> None:
-    assert read_rows(directory) == wanted
+    assert untimed_rows(directory) == wanted
     assert (directory / METRICS).read_text().count(CSV_HEADER) == 1
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from helpers.experiments import config_of
+from helpers.experiments import config_of, directed
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import Experiment
@@ -168,19 +168,10 @@ SCRIPT = {
 }
 
 
-def directed(happenings: Generator[Event, None, None], control: Control) -> Generator[Event, None, None]:
-    left = dict(SCRIPT)
-    for event in happenings:
-        if isinstance(event, events.Progressed):
-            for request in left.pop(event.step, ()):
-                control.send(request)
-        yield event
-
-
 def test_a_watched_training_looks_like_the_training_itself_live_and_afterwards(tmp_path: Path) -> None:
     settings = replace(SETTINGS, dataset="digits", device="cpu", runs_dir=str(tmp_path / "runs"))
     control, history = Control(), History()
-    happenings = directed(run_experiment(settings, control, lambda text: None), control)
+    happenings = directed(run_experiment(settings, control, lambda text: None), control, SCRIPT)
     history.apply(next(happenings))
     assert history.experiment is not None
     directory = Path(history.experiment.directory)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.experiments import directed, untimed_rows
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.session.resume import AlreadyFinished, repeat_experiment, resume_experiment
@@ -43,21 +44,6 @@ def settings(tmp_path: Path, name: str) -> ExperimentSettings:
         report_every=40,
         runs_dir=str(tmp_path / name),
     )
-
-
-def directed(happenings: Iterator[Event], control: Control, script: Script) -> Iterator[Event]:
-    """Yield events, sending the script's requests when their steps are logged."""
-    left = dict(script)
-    for event in happenings:
-        if isinstance(event, events.Progressed):
-            for request in left.pop(event.step, ()):
-                control.send(request)
-        yield event
-
-
-def rows(directory: Path) -> list[dict[str, str]]:
-    with (directory / "metrics.csv").open(newline="") as file:
-        return [{**row, "elapsed_s": ""} for row in csv.DictReader(file)]
 
 
 def lasting(directory: Path) -> list[dict[str, object]]:
@@ -103,7 +89,7 @@ def test_rows_after_crashes_equal_those_of_an_uninterrupted_training(
         _damage_tail(directory, chance)
         was_cut = _go_on(directory, chance.randint(20, 150))
     _go_on(directory, 10**6)
-    assert rows(directory) == rows(whole)
+    assert untimed_rows(directory) == untimed_rows(whole)
     assert lasting(directory) == lasting(whole)
 
 
@@ -147,7 +133,7 @@ def _damage_tail(directory: Path, chance: random.Random) -> None:
 def test_a_training_repeats_bit_for_bit(tmp_path: Path, whole: Path) -> None:
     list(repeat_experiment(whole, str(tmp_path / "again"), Control(), print))
     (again,) = (tmp_path / "again").iterdir()
-    assert rows(again) == rows(whole)
+    assert untimed_rows(again) == untimed_rows(whole)
 
 
 def test_a_stopped_training_goes_on_and_its_repetition_stops_where_it_did(tmp_path: Path) -> None:
@@ -157,11 +143,11 @@ def test_a_stopped_training_goes_on_and_its_repetition_stops_where_it_did(tmp_pa
     (directory,) = Path(wanted.runs_dir).iterdir()
     list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))
     (again,) = (tmp_path / "again").iterdir()
-    assert rows(again) == rows(directory)
-    assert rows(again)[-1]["epoch"] == "40"
+    assert untimed_rows(again) == untimed_rows(directory)
+    assert untimed_rows(again)[-1]["epoch"] == "40"
     assert lasting(again)[-1] == {"event": "experiment_ended", "step": 40, "reason": "stopped"}
     list(resume_experiment(directory, Control(), print))
-    epochs = [int(row["epoch"]) for row in rows(directory) if row["run"] == "1"]
+    epochs = [int(row["epoch"]) for row in untimed_rows(directory) if row["run"] == "1"]
     assert epochs == list(range(0, 101, 10))
 
 
@@ -175,12 +161,12 @@ def test_what_is_finished_says_so_and_goes_further_on_request(tmp_path: Path, wh
         list(resume_experiment(directory, Control(), print, epochs=100))
     list(resume_experiment(directory, Control(), print, epochs=130))
     for run, last in (("1", "130"), ("2", "130"), ("3", "20")):
-        assert [row["epoch"] for row in rows(directory) if row["run"] == run][-1] == last
+        assert [row["epoch"] for row in untimed_rows(directory) if row["run"] == run][-1] == last
     elapsed = [float(row["elapsed_s"]) for row in _timed(directory) if row["run"] == "1"]
     assert elapsed == sorted(elapsed)
     list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))
     (again,) = (tmp_path / "again").iterdir()
-    assert rows(again) == rows(directory)
+    assert untimed_rows(again) == untimed_rows(directory)
 
 
 def _timed(directory: Path) -> list[dict[str, str]]:
@@ -217,9 +203,9 @@ def test_a_resumed_training_shows_the_whole_past(tmp_path: Path, whole: Path) ->
     history = History()
     for event in resume_experiment(directory, Control(), print):
         history.apply(event)
-    assert history.rows == len(rows(whole))
+    assert history.rows == len(untimed_rows(whole))
     for number, run in history.runs.items():
-        epochs = [int(row["epoch"]) for row in rows(whole) if row["run"] == str(number)]
+        epochs = [int(row["epoch"]) for row in untimed_rows(whole) if row["run"] == str(number)]
         assert run.columns.read("epoch")[0].tolist() == epochs
     assert [mark.text for mark in history.runs[1].marks] == [
         "sigmoid → logits",
@@ -269,7 +255,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     damage(directory)
     control = Control()
     list(directed(resume_experiment(directory, control, print), control, {}))
-    assert rows(directory) == rows(whole)
+    assert untimed_rows(directory) == untimed_rows(whole)
 
 
 def _cut_at(tmp_path: Path, step: int) -> Path:

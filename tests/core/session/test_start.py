@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.disk import Disk
+from helpers.experiments import read_rows
 from safetensors.torch import load_file
 
 from logreg_tui.core.engine import devices, engine
@@ -47,11 +47,6 @@ def directory_of(happenings: list[Event]) -> Path:
     started = happenings[0]
     assert isinstance(started, events.ExperimentStarted)
     return Path(started.directory)
-
-
-def read_rows(directory: Path) -> list[dict[str, str]]:
-    with (directory / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def read_events(directory: Path) -> list[dict[str, object]]:
