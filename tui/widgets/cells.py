@@ -6,7 +6,6 @@ one column wide; `plain_text` makes any text fit for that.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby
@@ -19,7 +18,6 @@ from textual.strip import Strip
 from logreg_tui.tui.widgets.palette import Rgb
 
 ASCII_WORDS = {"→": "->", "λ": "l2", "±": "+-"}
-SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
 
 @lru_cache(maxsize=256)
@@ -66,22 +64,6 @@ class Cells:
         for y in rows:
             self.put(x, y, character, style)
 
-    def put_sgr(self, x: int, y: int, text: str, plain: Style) -> set[tuple[int, int]]:
-        """Lay lines with SGR colour codes over the cells, spaces left out; return the cells covered.
-
-        Text without a colour has the style `plain`.
-        """
-        covered: set[tuple[int, int]] = set()
-        for row, line in enumerate(text.split("\n")):
-            column = x
-            for part, style in read_sgr(line, plain):
-                for word in re.finditer(r"\S+", part):
-                    start = column + word.start()
-                    self.put(start, y + row, word.group(), style)
-                    covered.update((column + at, y + row) for at in range(word.start(), word.end()))
-                column += len(part)
-        return covered
-
     def strips(self) -> list[Strip]:
         """Return one strip per row."""
         return [_strip(*row) for row in zip(self._characters, self._styles, strict=True)]
@@ -96,23 +78,3 @@ def _strip(characters: list[str], styles: list[Style]) -> Strip:
         segments.append(Segment("".join(characters[start:end]), styles[start]))
         start = end
     return Strip(segments, len(characters))
-
-
-def read_sgr(line: str, plain: Style) -> list[tuple[str, Style]]:
-    """Split a line as plotext writes it into texts with their style; only RGB foregrounds count."""
-    style = plain
-    parts = []
-    for at, text in enumerate(SGR.split(line)):
-        if at % 2:
-            style = _sgr_style(text) or plain
-        elif text:
-            parts.append((text, style))
-    return parts
-
-
-@lru_cache(maxsize=256)
-def _sgr_style(codes: str) -> Style | None:
-    numbers = codes.split(";")
-    if numbers[:2] == ["38", "2"] and len(numbers) == 5:
-        return ink((int(numbers[2]), int(numbers[3]), int(numbers[4])))
-    return None

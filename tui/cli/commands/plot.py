@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXAMPLE = "plot runs/20261122T184530-sigmoid -o loss.png"
 HEIGHT_SHARE = 0.3
 """Lines of the chart per column of the terminal."""
-NEEDED = "⠿╌✕━┅┤λ→"
+NEEDED = "⠿✕━┅┈┤λ→"
 """Characters of the chart without --ascii."""
 
 

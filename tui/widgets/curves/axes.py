@@ -58,8 +58,8 @@ class Axis:
 class Plot:
     """The cells of the widget between the axes, and the values they stand for.
 
-    A cell has two by four dots (braille), or is a dot itself (ASCII). Places are rounded to dots as
-    plotext does it.
+    A cell has two by four dots (braille), or is a dot itself (ASCII). Everything on the plot is placed by
+    `nearest_dot`: curves, grid, ticks, the floor and marks.
     """
 
     left: int
@@ -89,10 +89,24 @@ class Plot:
         """Return True if a cell of the widget is one of the plot's."""
         return self.left <= x < self.right and self.top <= y < self.bottom
 
+    @property
+    def dots(self) -> tuple[int, int]:
+        """Columns and rows of dots in a cell."""
+        return (2, 4) if self.is_fine else (1, 1)
+
     def cell(self, x: float, y: float) -> tuple[int, int]:
         """Return column and line of the widget at places from 0 (left, bottom) to 1."""
-        column = _cell(x, self.columns, 2 if self.is_fine else 1)
-        return self.left + column, self.bottom - 1 - _cell(y, self.rows, 4 if self.is_fine else 1)
+        wide, high = self.dots
+        column = int(nearest_dot(x, self.columns * wide)) // wide
+        return self.left + column, self.bottom - 1 - int(nearest_dot(y, self.rows * high)) // high
+
+    def level(self, value: float) -> tuple[int, int] | None:
+        """Return the line of the widget at a value and the row of dots in it, 0 on top; None if outside."""
+        place, high = self.y_axis.place(value), self.dots[1]
+        if not 0 <= place <= 1:
+            return None
+        up = int(nearest_dot(place, self.rows * high))
+        return self.bottom - 1 - up // high, high - 1 - up % high
 
     def column(self, value: float) -> int | None:
         """Return the column of the widget at epochs or seconds; None if outside of the plot."""
@@ -101,13 +115,13 @@ class Plot:
 
     def row(self, value: float) -> int | None:
         """Return the line of the widget at a value; None if outside of the plot."""
-        place = self.y_axis.place(value)
-        return self.cell(0, place)[1] if 0 <= place <= 1 else None
+        level = self.level(value)
+        return None if level is None else level[0]
 
     def place(self, column: int) -> float:
         """Return the place in the middle of a column of the widget; beyond 0 and 1 outside of the plot."""
-        dots = 2 if self.is_fine else 1
-        return ((column - self.left) * dots + (dots - 1) / 2) / max(1, self.columns * dots - 1)
+        wide = self.dots[0]
+        return ((column - self.left) * wide + (wide - 1) / 2) / max(1, self.columns * wide - 1)
 
     def x_value(self, column: int) -> float:
         """Return the epochs or seconds of a column of the widget."""
@@ -131,8 +145,9 @@ def x_at(epoch: float, epochs: np.ndarray, x: np.ndarray) -> float:
     return float(np.interp(epoch, epochs, x))
 
 
-def _cell(place: float, cells: int, dots: int) -> int:
-    return int(0.5 + place * (cells * dots - 1)) // dots
+def nearest_dot(places: np.ndarray | float, dots: int) -> np.ndarray:
+    """Return the dot of each place, from 0 (place 0) to `dots` - 1 (place 1); same shape as `places`."""
+    return np.floor(0.5 + np.asarray(places) * (dots - 1)).astype(int)
 
 
 def _nice_below(value: float) -> float:

@@ -1,4 +1,4 @@
-"""One frame of the chart: axes and curves by plotext, grid, header and annotations around them.
+"""One frame of the chart: axes by plotext, curves, grid, header and annotations on and around them.
 
 Takes any history and any size; never raises because of the data.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import plotext as plt
 from textual.strip import Strip
 
 from logreg_tui.core.analysis.drawn_metrics import METRIC_COLUMNS
@@ -18,8 +20,8 @@ from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.curves.axes import Plot
 from logreg_tui.tui.widgets.curves.cursor import draw_table, table_height
 from logreg_tui.tui.widgets.curves.legend import Legend, draw_header, draw_notes, header_height, loss_text
-from logreg_tui.tui.widgets.curves.lines import curve_marks, draw_plot
-from logreg_tui.tui.widgets.curves.marks import Annotations
+from logreg_tui.tui.widgets.curves.lines import curve_marks, draw_curves
+from logreg_tui.tui.widgets.curves.marks import Annotations, draw_level
 from logreg_tui.tui.widgets.curves.scene import Scene, View
 from logreg_tui.tui.widgets.curves.window import EPOCHS
 
@@ -29,6 +31,7 @@ LEAST_WIDTH = 20
 LEAST_HEIGHT = 5
 EARLIER_NAME = 24
 """Columns of the name of an earlier experiment."""
+ASCII_AXES = str.maketrans("│┤└─┬", "|++-+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,11 @@ class _Frame:
         scene, plot, style, cells = self.scene, self.plot, self.style, self.cells
         self._draw_table() if self.reads else self._draw_header()
         labels, name_at = self._x_labels()
+        self._draw_axes(labels)
         self._draw_grid(labels)
         self.annotations.draw_lines()
-        text = draw_plot(scene.series, plot, style, [*labels], smoothing=scene.view.smoothing)
-        self.annotations.taken |= cells.put_sgr(0, plot.top, text, style.muted)
+        smoothing = scene.view.smoothing
+        self.annotations.taken |= draw_curves(cells, scene.series, plot, style, smoothing=smoothing)
         if style.marks_curves(len(scene.runs)) and plot.is_fine:
             for one in scene.series:
                 for x, y, mark in [] if one.is_thin else curve_marks(one, plot):
@@ -134,12 +138,20 @@ class _Frame:
         starts = [x for x in range(self.plot.left, len(free) - room + 1) if all(free[x : x + room])]
         return min((x + 1 for x in starts), key=lambda x: abs(x + room // 2 - middle), default=None)
 
+    def _draw_axes(self, x_ticks: Iterable[int]) -> None:
+        plot, style = self.plot, self.style
+        y_ticks = tuple((plot.row(value), text) for value, text in plot.y_axis.ticks)
+        inside = tuple((plot.bottom - 1 - y, text) for y, text in y_ticks if y is not None)
+        axes = draw_axes(plot.left, plot.columns, plot.rows, tuple(x - plot.left for x in x_ticks), inside)
+        for y, line in enumerate(axes, start=plot.top):
+            line = line.translate(ASCII_AXES) if style.ascii_only else line
+            self.cells.put(0, y, line[: plot.left - 1], style.muted)
+            self.cells.put(plot.left - 1, y, line[plot.left - 1 :], style.axis)
+
     def _draw_grid(self, x_ticks: Iterable[int]) -> None:
         plot, style = self.plot, self.style
-        line = (style.pick("┈┈", ". ") * plot.columns)[: plot.columns]
-        for y in (plot.row(value) for value, _ in plot.y_axis.ticks):
-            if y is not None:
-                self.cells.put(plot.left, y, line, style.faint)
+        for value, _ in plot.y_axis.ticks:
+            draw_level(self.cells, plot, value, ". ", style.faint)
         for x in x_ticks:
             self.cells.put_column(x, range(plot.top, plot.bottom), style.pick("┊", "."), style.faint)
 
@@ -171,3 +183,33 @@ class _Frame:
     def _cursor_number(self) -> str:
         x = self.annotations.cursor_x or 0.0
         return f"{x:,.0f}" if self.scene.view.clock == EPOCHS else f"{x:,.3f}"
+
+
+@lru_cache(maxsize=16)
+def draw_axes(
+    left: int, columns: int, rows: int, x_ticks: tuple[int, ...], y_ticks: tuple[tuple[int, str], ...]
+) -> list[str]:
+    """Return the axes of an empty plot as plotext draws them: `rows` lines and the x axis.
+
+    The y axis with its labels takes `left` columns. Ticks are columns from the left of the plot, and lines
+    from its bottom with their labels. plotext keeps one figure for the whole process and takes
+    milliseconds: call from the UI thread only; most frames have the axes of the one before.
+    """
+    plt.clear_figure()
+    # Without it plotext asks for the size of a terminal that Textual owns.
+    plt.limit_size(False, False)
+    plt.plotsize(left + columns, rows + 1 + bool(x_ticks))
+    plt.theme("clear")
+    plt.xaxes(True, False)
+    plt.yaxes(True, False)
+    # In cells from the lower left one, so that ticks stand where the curves are.
+    plt.xlim(0, max(1, columns - 1))
+    plt.ylim(0, max(1, rows - 1))
+    plt.xticks(x_ticks, [" "] * len(x_ticks))
+    # One outside if there is none: the room of their labels decides where the plot begins.
+    shown = [(y, f"{text:>{left - 2}} ") for y, text in y_ticks] or [(-1, " " * (left - 1))]
+    plt.yticks([y for y, _ in shown], [text for _, text in shown])
+    # plotext draws no axis for a figure without data.
+    plt.scatter([-1], [-1])
+    lines: list[str] = plt.uncolorize(plt.build()).split("\n")
+    return lines[: rows + 1]

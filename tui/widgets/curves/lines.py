@@ -1,7 +1,4 @@
-"""The plot as plotext draws it: the axes with their ticks, train curves solid, test curves dashed.
-
-plotext keeps one figure for the whole process: call from the UI thread only.
-"""
+"""The curves as dots of braille on the cells of the plot: train solid, test dashed, dim lines below."""
 
 from __future__ import annotations
 
@@ -9,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import plotext as plt
+from rich.style import Style
 
+from logreg_tui.tui.widgets.cells import Cells, ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
-from logreg_tui.tui.widgets.curves.axes import Plot
+from logreg_tui.tui.widgets.curves.axes import Plot, nearest_dot
 from logreg_tui.tui.widgets.curves.series import (
     Points,
     Series,
@@ -23,16 +21,17 @@ from logreg_tui.tui.widgets.curves.series import (
     solid,
     within,
 )
-from logreg_tui.tui.widgets.palette import Rgb
 
 MARK_DISTANCE = 14
 """Columns between two marks on a curve."""
 BEYOND = 1.0
 """By how many heights of the plot a line may leave it: what lies further is drawn as if there."""
-DOTS, COARSE_DOTS = (0.1, 1.4), (0.1, 2.9)
-"""Columns of a dot of a dotted line, and of the gap after it: each third dot of braille, or character."""
+EVERY = 3
+"""One of this many columns of dots shows a dot of a dotted line."""
 EARLIER_MARK = "'"
-ASCII_AXES = str.maketrans("│┤└─┬", "|++-+")
+FIRST_BRAILLE = 0x2800
+BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""The bit of a dot in a character, by its row and column in the cell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,54 +40,76 @@ class CurveLine:
 
     x: np.ndarray
     y: np.ndarray
-    color: Rgb | None
+    style: Style
     character: str
     """The character of cells without dots."""
-    is_dim: bool
-    """True if it lies under all lines that are not."""
+    is_dim: bool = False
+    """True if it lies under all lines that are not, and gives way to them."""
+    is_dotted: bool = False
 
 
-def draw_plot(
-    series: Sequence[Series],
-    plot: Plot,
-    style: ChartStyle,
-    x_ticks: Sequence[int],
-    *,
-    smoothing: float = 0.0,
-) -> str:
-    """Return axes and curves, the last series on top: lines joined by newlines, colours as SGR codes.
+def draw_curves(
+    cells: Cells, series: Sequence[Series], plot: Plot, style: ChartStyle, *, smoothing: float = 0.0
+) -> np.ndarray:
+    """Lay the curves over the cells, the last series on top.
 
-    `x_ticks` are columns of the widget; the line for their labels is left blank. The axes have no colour.
+    Returns the cells that they cover: True there, shape (height, width) of the cells.
     """
     lines = [line for one in series for line in _curve_lines(one, plot, style, smoothing)]
-    plt.clear_figure()
-    # Without it plotext asks for the size of a terminal that Textual owns.
-    plt.limit_size(False, False)
-    plt.plotsize(plot.right, plot.rows + 1 + bool(x_ticks))
-    plt.theme("clear")
-    plt.xaxes(True, False)
-    plt.yaxes(True, False)
-    # In cells from the lower left one, so that ticks stand where the curves are.
-    width, height = max(1, plot.columns - 1), max(1, plot.rows - 1)
-    plt.xlim(0, width)
-    plt.ylim(0, height)
-    plt.xticks([x - plot.left for x in x_ticks], [" "] * len(x_ticks))
-    y_ticks = [(plot.row(value), text) for value, text in plot.y_axis.ticks]
-    shown = [(plot.bottom - 1 - y, f"{text:>{plot.left - 2}} ") for y, text in y_ticks if y is not None]
-    # One outside if there is none: the room of their labels decides where the plot begins.
-    shown = shown or [(-1, " " * (plot.left - 1))]
-    plt.yticks([y for y, _ in shown], [text for _, text in shown])
-    # plotext draws no axis for a figure without data.
-    plt.scatter([-1], [-1])
-    for line in sorted(lines, key=lambda line: not line.is_dim):
-        plt.plot(
-            (line.x * width).tolist(),
-            (line.y * height).tolist(),
-            marker="braille" if plot.is_fine else line.character,
-            color=line.color or "default",
-        )
-    text = str(plt.build())
-    return text.translate(ASCII_AXES) if style.ascii_only else text
+    covered = np.zeros((cells.height, cells.width), bool)
+    for is_dim in (True, False):
+        layer = [line for line in lines if line.is_dim == is_dim]
+        patterns, owners = compose(layer, plot)
+        y, x = np.nonzero(patterns)
+        covered[y + plot.top, x + plot.left] = True
+        at = zip(x.tolist(), y.tolist(), patterns[y, x].tolist(), owners[y, x].tolist(), strict=True)
+        for column, row, pattern, owner in at:
+            line = layer[owner]
+            character = chr(FIRST_BRAILLE + pattern) if plot.is_fine else line.character
+            cells.put(plot.left + column, plot.top + row, character, line.style)
+    return covered
+
+
+def compose(lines: Sequence[CurveLine], plot: Plot) -> tuple[np.ndarray, np.ndarray]:
+    """Return the dots in each cell of the plot, and the index of the line on top there, the last one.
+
+    Both have the shape (rows, columns). The dots of all lines in a cell are or-ed, 0 is none; in cells
+    without dots 1 is a line.
+    """
+    wide, high = plot.dots
+    dots = np.zeros((plot.rows * high, plot.columns * wide), bool)
+    owners = np.zeros((plot.rows, plot.columns), int)
+    for number, line in enumerate(lines):
+        x, y = line_dots(line, dots.shape[1], dots.shape[0])
+        dots[y, x] = True
+        owners[y // high, x // wide] = number
+    patterns = np.zeros(owners.shape, np.uint8)
+    for row in range(high):
+        for column in range(wide):
+            patterns |= dots[row::high, column::wide] * np.uint8(BRAILLE[row][column])
+    return patterns, owners
+
+
+def line_dots(line: CurveLine, columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return column and row of every dot of a line, row 0 at the top; shape (dots,) each.
+
+    Two points dc columns and dr rows apart are joined by max(|dc|, |dr|) dots.
+    """
+    good = np.isfinite(line.x) & np.isfinite(line.y)
+    column = nearest_dot(np.where(good, line.x, 0), columns)
+    row = rows - 1 - nearest_dot(np.where(good, line.y, 0), rows)
+    joined = np.flatnonzero(good[:-1] & good[1:])
+    right, down = column[joined + 1] - column[joined], row[joined + 1] - row[joined]
+    steps = np.maximum(np.abs(right), np.abs(down))
+    segment = np.repeat(np.arange(len(joined)), steps)
+    share = (np.arange(len(segment)) - (np.cumsum(steps) - steps)[segment]) / steps[segment]
+    start = joined[segment]
+    x = np.concatenate((column[good], column[start] + np.floor(0.5 + right[segment] * share).astype(int)))
+    y = np.concatenate((row[good], row[start] + np.floor(0.5 + down[segment] * share).astype(int)))
+    shown = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    if line.is_dotted:
+        shown &= x % EVERY == 0
+    return x[shown], y[shown]
 
 
 def _curve_lines(one: Series, plot: Plot, style: ChartStyle, smoothing: float) -> Iterator[CurveLine]:
@@ -115,9 +136,10 @@ def _curve_lines(one: Series, plot: Plot, style: ChartStyle, smoothing: float) -
 
 def _first_of_columns(x: np.ndarray, plot: Plot) -> np.ndarray:
     """Return the first row in each column of dots, and the last row: there may be many thin curves."""
-    dots = plot.columns * (2 if plot.is_fine else 1)
-    kept = np.flatnonzero(np.diff(np.floor(np.nan_to_num(x, nan=-1.0) * dots), prepend=-np.inf))
-    return np.union1d(kept, np.arange(len(x))[-1:])
+    dots = plot.columns * plot.dots[0]
+    kept = np.diff(np.floor(x * dots), prepend=-np.inf) != 0
+    kept[-1:] = True
+    return np.flatnonzero(kept)
 
 
 def _points(xs: np.ndarray, x: np.ndarray, values: np.ndarray, breaks: Sequence[float], plot: Plot) -> Points:
@@ -150,15 +172,13 @@ def _line(
 ) -> CurveLine:
     drawn = points[2] >= 0
     x, y, piece = (column[drawn] for column in points)
-    # Without colours dots say that a curve is dim; grey ones that it is of another experiment.
-    if is_dim and (not number or style.monochrome or style.ascii_only):
-        x, y = dashed(x, y, piece, plot.columns, plot.rows, *(DOTS if plot.is_fine else COARSE_DOTS))
-    elif is_test and not is_thin:
-        x, y = dashed(x, y, piece, plot.columns, plot.rows)
-    else:
-        x, y = solid(x, y, piece)
+    is_dashed = is_test and not is_thin
+    x, y = dashed(x, y, piece, plot.columns, plot.rows) if is_dashed else solid(x, y, piece)
     color = style.dim_color(number) if is_dim else style.color(number, is_test)
-    return CurveLine(x, y, color, curve_mark(number, is_test) if number else EARLIER_MARK, is_dim)
+    character = curve_mark(number, is_test) if number else EARLIER_MARK
+    # Without colours dots say that a curve is dim; grey ones that it is of another experiment.
+    is_dotted = is_dim and (not number or style.monochrome or style.ascii_only)
+    return CurveLine(x, y, ink(color), character, is_dim, is_dotted)
 
 
 def curve_marks(one: Series, plot: Plot) -> Iterator[tuple[int, int, str]]:

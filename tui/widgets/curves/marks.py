@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from rich.style import Style
 
 from logreg_tui.core.training.history import Mark, RunHistory
@@ -17,6 +18,17 @@ MARKS = 12
 """Marks of a run that are drawn, the newest ones."""
 LOUD = 4
 """If at most as many runs diverged, it is written out; else only the crosses are drawn."""
+LEVELS = "⠁⠂⠄⡀"
+"""The character of a line of dots, by the row of dots in a cell."""
+
+
+def draw_level(cells: Cells, plot: Plot, value: float, plain: str, style: Style) -> None:
+    """Draw a line at a value over the width of the plot: dots, or `plain` repeated if cells have none."""
+    level = plot.level(value)
+    if level is not None:
+        y, dot = level
+        line = LEVELS[dot] if plot.is_fine else plain
+        cells.put(plot.left, y, (line * plot.columns)[: plot.columns], style)
 
 
 class Annotations:
@@ -24,8 +36,8 @@ class Annotations:
 
     def __init__(self, cells: Cells, scene: Scene, plot: Plot, style: ChartStyle) -> None:
         self._cells, self._scene, self._plot, self._style = cells, scene, plot, style
-        self.taken: set[tuple[int, int]] = set()
-        """Cells that a text must not hide."""
+        self.taken = np.zeros((cells.height, cells.width), bool)
+        """True for cells that a text must not hide."""
 
     def draw_lines(self) -> None:
         """Draw the lines that lie under the curves."""
@@ -42,17 +54,12 @@ class Annotations:
         self._draw_earlier_names()
 
     def _draw_floor_line(self) -> None:
-        if self._floor_row is not None:
-            line = self._style.pick("╌", "-") * self._plot.columns
-            self._cells.put(self._plot.left, self._floor_row, line, self._style.floor)
-
-    @property
-    def _floor_row(self) -> int | None:
-        floor = self._scene.floor
-        return None if floor is None else self._plot.row(floor)
+        if self._scene.floor is not None:
+            draw_level(self._cells, self._plot, self._scene.floor, "-", self._style.floor)
 
     def _draw_floor_text(self) -> None:
-        y, floor = self._floor_row, self._scene.floor
+        floor = self._scene.floor
+        y = None if floor is None else self._plot.row(floor)
         if y is None:
             return
         for text in (f"{floor:.4f}: no sigmoid head gets below", f"{floor:.4f} sigmoid floor"):
@@ -69,7 +76,7 @@ class Annotations:
         """Write `text` at the first spot that hides least; nowhere if it would hide a third of itself."""
 
         def hidden(spot: tuple[int, int]) -> int:
-            return sum((spot[0] + at, spot[1]) in self.taken for at in range(len(text)))
+            return int(np.count_nonzero(self.taken[spot[1], spot[0] : spot[0] + len(text)]))
 
         spot = min(spots, key=hidden, default=None)
         if spot is not None and hidden(spot) <= len(text) // 3:
@@ -77,7 +84,7 @@ class Annotations:
 
     def _put_over(self, x: int, y: int, text: str, style: Style) -> None:
         self._cells.put(x, y, text, style)
-        self.taken.update((x + at, y) for at in range(len(text)))
+        self.taken[y, x : x + len(text)] = True
 
     def _marks(self, run: RunHistory) -> list[tuple[int, Mark]]:
         """Return the newest marks of a run that lie on the canvas, with their columns, newest first."""

@@ -20,10 +20,10 @@ from logreg_tui.tui.widgets.curves.window import x_values
 
 LARGEST_RATIO = 1e10
 """Between the weights inside one block of a moving average, for the sake of rounding."""
-DASH = 2.0
+DASH = 2
 """Columns of a dash, and of the gap after it."""
-MARGIN = 0.01
-"""Share of a dash by which it ends inside its own columns, so that its last dot is not in the gap."""
+MARGIN = 0.25
+"""Columns by which a dash ends inside its own, so that its last dot is not in the gap."""
 
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Places x and y from 0 to 1, and the number of the unbroken piece each belongs to; shape (points,) each."""
@@ -142,49 +142,31 @@ def _first_of_each(group: np.ndarray, hit: np.ndarray) -> np.ndarray:
 
 def solid(x: np.ndarray, y: np.ndarray, piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the points with a NaN between two pieces: no segment joins them."""
-    ends = np.flatnonzero(np.diff(piece)) + 1
-    return np.insert(x, ends, np.nan), np.insert(y, ends, np.nan)
+    points = np.insert(np.stack((x, y)), np.flatnonzero(np.diff(piece)) + 1, np.nan, axis=1)
+    return points[0], points[1]
 
 
 def dashed(
-    x: np.ndarray,
-    y: np.ndarray,
-    piece: np.ndarray,
-    columns: int,
-    rows: int,
-    dash: float = DASH,
-    gap: float = DASH,
+    x: np.ndarray, y: np.ndarray, piece: np.ndarray, columns: int, rows: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the points cut into dashes of equal length on the screen, a NaN after each.
 
-    `dash` and `gap` count columns. A dash stays in place while the line before it does.
+    A dash stays in place while the line before it does.
     """
-    cut = [
-        _dashes(x[own], y[own], columns, rows, dash, gap)
-        for own in (piece == number for number in np.unique(piece))
-    ]
+    cut = [_dashes(x[own], y[own], columns, rows) for own in (piece == number for number in np.unique(piece))]
     points = np.concatenate([np.empty((2, 0)), *cut], axis=1)
     return points[0], points[1]
 
 
-def _dashes(x: np.ndarray, y: np.ndarray, columns: int, rows: int, dash: float, gap: float) -> np.ndarray:
-    # The column of a place is the whole part of this: two dots a column, rounded to the nearest.
-    column = x * (columns - 0.5) + 0.25
+def _dashes(x: np.ndarray, y: np.ndarray, columns: int, rows: int) -> np.ndarray:
     # A row is as high as two columns are wide. Of a jump only a part counts, or noise becomes dust.
-    lengths = np.hypot(np.diff(column), np.minimum(np.abs(np.diff(y)) * rows * 2, DASH))
-    way = column[0] + np.concatenate(([0.0], np.cumsum(lengths)))
-    starts = np.arange(0, way[-1], dash + gap)
-    edges = np.stack((starts, starts + dash))
-    if dash >= 1:
-        # Dashes of whole cells: half a cell over another curve would leave a gap in it.
-        whole = np.interp(np.round(np.interp(edges, way, column)), column, way)
-        edges = np.where(np.abs(whole - edges) < 1, whole, edges)
-    margin = MARGIN * dash
-    edges += [[margin], [-margin]]
-    knots = np.union1d(way, edges[(edges > way[0]) & (edges < way[-1])])
-    middle = (knots[1:] + knots[:-1]) / 2
-    at = np.searchsorted(edges[0], middle) - 1
-    shown = (at >= 0) & (middle < edges[1][at])
+    lengths = np.hypot(np.diff(x) * columns, np.minimum(np.abs(np.diff(y)) * rows * 2, DASH))
+    way = np.concatenate(([0.0], np.cumsum(lengths)))
+    starts = np.arange(0, way[-1], 2 * DASH) + MARGIN
+    edges = np.concatenate((starts, starts + DASH - 2 * MARGIN))
+    knots = np.union1d(way, edges[edges < way[-1]])
+    middle = (knots[1:] + knots[:-1]) / 2 % (2 * DASH)
+    shown = (middle > MARGIN) & (middle < DASH - MARGIN)
     before, after = np.concatenate(([False], shown)), np.concatenate((shown, [False]))
     kept = before | after if len(knots) > 1 else np.array([True])
     # The end of a dash is followed by a gap, as is the last point of the piece.

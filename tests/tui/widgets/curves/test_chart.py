@@ -14,11 +14,12 @@ from helpers.records import history_of, row
 from rich.style import Style
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
+from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, Mark
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.curves.chart import View, draw_frame
+from logreg_tui.tui.widgets.curves.chart import View, draw_axes, draw_frame
 from logreg_tui.tui.widgets.curves.window import ALL, Window
 from logreg_tui.tui.widgets.palette import ON_DARK
 
@@ -64,8 +65,55 @@ def test_the_name_of_the_epoch_axis_always_has_room(size: tuple[int, int], log_x
 
 
 def test_the_floor_of_a_sigmoid_head_is_drawn_and_named() -> None:
-    text = frame(history([decay()]))
-    assert any("1.4612: no sigmoid head gets below" in line and "╌╌╌" in line for line in text)
+    (line,) = [text for text in frame(history([decay()])) if "1.4612: no sigmoid head gets below" in text]
+    assert any(dots * 10 in line for dots in "⠁⠂⠄⡀")
+
+
+@pytest.mark.parametrize("size", [(88, 22), (88, 21), (120, 40), (61, 14)])
+@pytest.mark.parametrize("start", [2.3, 9.0])
+def test_a_curve_that_has_reached_the_floor_lies_on_its_line(size: tuple[int, int], start: float) -> None:
+    floor = loss_floor(10)
+    drawn = draw_frame(history([[start, *[floor] * 150]]), View(*size, 1), ChartStyle())
+    assert drawn.plot is not None
+    y = drawn.plot.row(floor) or 0
+    line = drawn.lines[y].text[drawn.plot.left :]
+    (level,) = {dots for dots in "⠁⠂⠄⡀" if dots * 10 in line}
+    dots = {ord(character) - 0x2800 for character in line[1:12] if character > "⠀"}
+    # Both dots of a cell in that row of dots, and no other.
+    assert dots == {(ord(level) - 0x2800) * (9 if level != "⡀" else 3)}
+
+
+@pytest.mark.parametrize("style", [ChartStyle(), ChartStyle(ascii_only=True)])
+def test_ticks_and_their_lines_have_the_height_of_a_curve_at_their_value(style: ChartStyle) -> None:
+    drawn = draw_frame(history([[2.4, *[2.0] * 100], [1.5, *[1.6] * 100]], "logits"), View(88, 22, 1), style)
+    assert drawn.plot is not None
+    lines = [strip.text for strip in drawn.lines]
+    for value, text in ((2.0, "2.0"), (1.6, "1.6")):
+        (y,) = [y for y, line in enumerate(lines) if line.startswith(text)]
+        assert y == drawn.plot.row(value)
+        assert sum(character not in " ." for character in lines[y][drawn.plot.left :]) > 20
+
+
+def test_the_axes_stand_around_the_plot_with_their_ticks() -> None:
+    lines = draw_axes(4, 41, 11, (0, 20), ((10, "10"), (0, "0")))
+    assert lines[0] == "10 ┤" + " " * 41
+    assert lines[10] == " 0 ┤" + " " * 41
+    assert lines[11] == "   └┬" + "─" * 19 + "┬" + "─" * 20
+    assert len(lines) == 12
+
+
+def test_without_a_tick_the_plot_begins_where_it_is_said_to() -> None:
+    assert draw_axes(4, 41, 11, (0,), ()) == ["   │" + " " * 41] * 11 + ["   └┬" + "─" * 40]
+
+
+def test_a_frame_like_the_one_before_needs_nothing_of_plotext(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = history([decay()])
+    before = frame(data)
+    data.apply(row(1, 2000, RunSettings(), train_loss=1.5470, test_loss=1.6470))
+    monkeypatch.delattr("plotext.build")
+    after = frame(data)
+    assert after[-2] == before[-2]
+    assert after != before
 
 
 def test_logits_have_no_floor() -> None:
@@ -192,7 +240,8 @@ def curve_colors(data: History, view: View) -> set[str]:
     """Return the colours in which braille is drawn."""
     found = styles(data, view)
     braille = [kept for character, kept in found.items() if 0x2800 < ord(character) < 0x2900]
-    return {style.color.name for kept in braille for style in kept if style and style.color}
+    lines = {ChartStyle().faint, ChartStyle().floor}
+    return {style.color.name for kept in braille for style in kept - lines if style and style.color}
 
 
 def test_accuracies_have_their_own_title_axis_and_legend() -> None:
