@@ -1,8 +1,11 @@
 """One epoch of all runs on one device: the hot path, and nothing else.
 
-The parameters of all runs stand one below the other in one matrix, sigmoid heads first, so that one
-product over the data serves every run. Gradients are closed-form: for logits z, labels y and the
-cross entropy, dL/dz = softmax(z) - onehot(y); a sigmoid head s multiplies it by s (1 - s).
+The parameters of all R runs stand one below the other in one matrix (R * C, D + 1), weights and bias
+of each class, sigmoid heads first, so that one pass over the data serves every run: `sparse_pass` over
+values that are mostly zero on a processor, `dense_pass` over all others. For N samples and the cross
+entropy L, an epoch is
+
+    parameters -= rate * (dL/dparameters / N + 2 * l2 * parameters)
 
 On a processor the rows are cut into blocks that threads take in turn, each computing with one
 thread of its own; what the blocks give is added in their order. Blocks and layout follow from the
@@ -77,12 +80,12 @@ class Engine:
         ranks: ProcessGroup = ALONE,
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """Move the data to the device; `threads` of the processor train where that is the device.
+        """Move the data to the device; `threads` of the processor train if that is the device.
 
         `kind` is one of ENGINES. What takes more than `memory_limit` bytes and lies on disk is
         read anew at every pass. Of several ranks each computes on its part of the rows. `progress` is told
         if kernels have to be compiled first.
-        Raises torch.OutOfMemoryError where the data do not fit, UserError where `kind` is not for
+        Raises torch.OutOfMemoryError if the data do not fit, UserError if `kind` is not for
         this device.
         """
         self.device = device
@@ -108,9 +111,9 @@ class Engine:
         self._test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
         self._graphs = GraphCache(self, is_required=kind == "graph") if self._is_graphed(kind) else None
         self.is_cancelled: Callable[[], bool] = lambda: False
-        """Polled between blocks; where it holds, a pass ends with Cancelled and changes nothing."""
+        """Polled between blocks; if it returns True, a pass ends with Cancelled and changes nothing."""
         self.gradient_is_stale = True
-        """Whether the gradient is not that of the present parameters."""
+        """True if the gradient is not that of the present parameters."""
         self._stride = FIRST_STRIDE
         self._under_way = 0
         """Epochs that `advance` was given and `finish` has not waited for."""
@@ -123,7 +126,7 @@ class Engine:
         )
 
     def _is_graphed(self, kind: str) -> bool:
-        """Whether epochs are replayed as CUDA graphs; raise UserError where they are asked for in vain."""
+        """Return if epochs are to be replayed. Raises UserError if they are asked for in vain."""
         obstacle = None
         if self.device.type != "cuda":
             obstacle = f"needs a CUDA GPU, not {self.device}"
@@ -148,7 +151,7 @@ class Engine:
 
     @property
     def longest_stride(self) -> int:
-        """Epochs that `advance` is best given at once: where each is short, many."""
+        """Epochs that `advance` is best given at once: many if each is short."""
         return self._stride if self.device.type == "cuda" and not self._storage.is_streamed else 1
 
     @property

@@ -11,12 +11,14 @@ For B rows of inputs V (B, K), weights W (K, P), bias b (P,) and labels y (B,), 
 
 Both products run over the non-zero values alone and keep the outputs of a row, or the gradients of a feature,
 in vector registers; Numba's own loops keep them in memory, which is three times as slow, and so the two are
-written in LLVM's terms. Numba releases the interpreter's lock within a call. Importing this module imports
-Numba and, where the compiled code is not on disk yet, compiles: do it on the thread that trains.
+written in LLVM's terms. Numba releases the interpreter's lock within a call. Import this module on the
+thread that trains: Numba takes a quarter of a second.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -195,10 +197,12 @@ def power_of_two(typing: Any, exponent: Any) -> Any:
     return types.float32(types.int32), generate
 
 
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "boundscheck": False}
+
 f4 = np.float32
 
 
-@njit(fastmath={"contract"})
+@njit(**OPTIONS)
 def exp(x: np.float32) -> np.float32:
     """e^x in float32 to about 1 ulp, in operations that become vector instructions; NaN stays NaN.
 
@@ -219,7 +223,7 @@ def exp(x: np.float32) -> np.float32:
     return p if x == x else x
 
 
-@njit(nogil=True, boundscheck=False)
+@njit(**OPTIONS)
 def multiply(
     starts: np.ndarray, index: np.ndarray, values: np.ndarray, rows: np.ndarray, out: np.ndarray, stride: int
 ) -> None:
@@ -244,7 +248,7 @@ def multiply(
             )
 
 
-@njit(nogil=True, fastmath={"contract"}, boundscheck=False)
+@njit(**OPTIONS)
 def apply_head(
     z: np.ndarray,
     column: int,
@@ -307,7 +311,7 @@ def apply_head(
                 z[start + i, column + c] = room[classes + c, i]
 
 
-@njit(nogil=True, boundscheck=False)
+@njit(**OPTIONS)
 def add_metrics(
     labels: np.ndarray,
     start: int,
@@ -390,47 +394,60 @@ def pass_over_block(
                 gradient[last, p] += z[i, p]
 
 
-OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "boundscheck": False}
+class _NotOnDiskError(Exception):
+    """The kernel would have to be compiled."""
 
 
-class _Announcement(Listener):
-    """Tells once that something is compiled; what is found on disk is not."""
-
-    def __init__(self, progress: Callable[[str], None]) -> None:
-        self._progress: Callable[[str], None] | None = progress
+class _Refusal(Listener):
+    """Stops whatever begins to be compiled."""
 
     def on_start(self, event: object) -> None:
-        if self._progress is not None:
-            self._progress("Compiling the kernels for this processor: once, a few seconds")
-            self._progress = None
+        raise _NotOnDiskError
 
     def on_end(self, event: object) -> None:
         pass
 
 
 def compiled_pass(index: np.dtype, values: np.dtype, progress: Callable[[str], None]) -> Callable[..., None]:
-    """Return `pass_over_block` compiled for inputs of these types, from disk or told to `progress`.
+    """Return `pass_over_block` compiled for inputs of these types; `progress` is told if it is not on disk.
 
     Numba keeps it in NUMBA_CACHE_DIR, beside this file or in the user's cache folder, whichever can be
     written to; if none can, or a damaged file cannot be replaced, it is compiled for this process alone.
     """
-    with install_listener("numba:compile", _Announcement(progress)):
-        for is_cached in (True, True, False):
-            try:
-                kernel = njit(cache=is_cached, **OPTIONS)(pass_over_block)
-                kernel(*_least_block(index, values))
-            # No folder, a full disk, or a damaged file, of which pickle raises a dozen types.
-            except Exception:
-                if not is_cached:
-                    raise
-                _remove_cached()
-            else:
-                break
-    compiled: Callable[..., None] = kernel
-    return compiled
+    try:
+        with install_listener("numba:compile", _Refusal()):
+            return from_disk(index, values)
+    except _NotOnDiskError:
+        pass
+    # No folder that can be used, or a damaged file, of which pickle raises a dozen types.
+    except Exception:
+        _remove_damaged()
+    progress("Compiling the kernels for this processor: once, a few seconds")
+    with suppress(Exception):
+        _compile_elsewhere(index, values)
+    with suppress(Exception):
+        return from_disk(index, values)
+    return _ready(njit(**OPTIONS)(pass_over_block), index, values)
 
 
-def _remove_cached() -> None:
+def from_disk(index: np.dtype, values: np.dtype) -> Callable[..., None]:
+    """Return `pass_over_block` from disk; it is compiled and put there first if need be."""
+    return _ready(njit(cache=True, **OPTIONS)(pass_over_block), index, values)
+
+
+def _ready(kernel: Callable[..., None], index: np.dtype, values: np.dtype) -> Callable[..., None]:
+    kernel(*_least_block(index, values))
+    return kernel
+
+
+def _compile_elsewhere(index: np.dtype, values: np.dtype) -> None:
+    """Put the kernel on disk from another process: LLVM takes 80 MB, and the lock that a screen needs."""
+    code = "import sys, numpy; from logreg_tui.core.engine.kernels import from_disk; "
+    code += "from_disk(*map(numpy.dtype, sys.argv[1:]))"
+    subprocess.run([sys.executable, "-c", code, index.str, values.str], check=False, capture_output=True)
+
+
+def _remove_damaged() -> None:
     with suppress(Exception):
         folder = njit(cache=True)(pass_over_block).stats.cache_path
         for path in Path(folder).glob(f"{Path(__file__).stem}.{pass_over_block.__name__}-*.nb[ic]"):

@@ -28,7 +28,7 @@ class ThreadTeam:
     ) -> None:
         """Call `work` with 0 to count - 1, in any order; an error in one call is raised here.
 
-        Raises Cancelled where `is_cancelled` says so before the last one was taken.
+        Raises Cancelled if `is_cancelled` says so before the last one was taken.
         """
         counter = itertools.count()
         has_failed = threading.Event()
