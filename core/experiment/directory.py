@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,10 +106,10 @@ class Experiment:
         os.truncate(events_file, data.rfind(b"\n") + 1)
         return cls(directory, lock)
 
-    def append_row(self, row: events.RowLogged) -> None:
-        """Append one line to metrics.csv. Raises WriteError."""
+    def append_rows(self, rows: Iterable[events.RowLogged]) -> None:
+        """Append lines to metrics.csv, all or none. Raises WriteError."""
         with self._refusals_named(METRICS):
-            self._metrics.append(csv_line(row).encode())
+            self._metrics.append("".join(map(csv_line, rows)).encode())
 
     def append_event(self, event: events.Event) -> None:
         """Append one line to events.jsonl, unless the event is never recorded. Raises WriteError."""

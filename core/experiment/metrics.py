@@ -40,7 +40,10 @@ CSV_HEADER = ",".join(CSV_COLUMNS) + "\n"
 
 def csv_line(row: RowLogged) -> str:
     """Return a row as its line: floats in full precision, nan and inf as such."""
-    return ",".join(str(getattr(row, name)) for name in CSV_COLUMNS) + "\n"
+    return (
+        f"{row.run},{row.epoch},{row.elapsed_s},{row.head},{row.l2},{row.learning_rate},{row.train_loss},"
+        f"{row.l2_penalty},{row.test_loss},{row.train_accuracy},{row.test_accuracy}\n"
+    )
 
 
 def parse_row(line: bytes) -> MetricsRow | None:

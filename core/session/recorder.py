@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -12,7 +12,7 @@ from logreg_tui.core.experiment.checkpoint import write_checkpoint, write_model
 from logreg_tui.core.experiment.directory import Experiment, WriteError
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.training import events
-from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.replay import Replay
 from logreg_tui.core.training.requests import Control, Detach, Leave, Request, Resume, Stop
 from logreg_tui.core.training.state import Training
@@ -32,14 +32,22 @@ def record(
 ) -> Iterator[Event]:
     """Yield the events of a training, each of them safe on disk before.
 
-    What `replay` knows to be recorded already is not recorded twice. A checkpoint follows every
-    report point, a pause, every clean end and about every two seconds of training; the models
-    follow the clean end. Where the disk refuses a write, training waits for `control` to say
-    Resume and the write is tried again; without `control`, or once the terminal is gone,
-    WriteError is raised.
+    What `replay` knows to be recorded already is not recorded twice. A checkpoint follows a pause,
+    every clean end and about every two seconds of training; the models follow the clean end. If
+    the disk refuses a write, training waits for `control` to say Resume and the write is tried
+    again; without `control`, or once the terminal is gone, WriteError is raised.
     """
     recorder = _Recorder(training, experiment, replay)
-    for event in _rescued(happenings, training, recorder):
+    rows: list[RowLogged] = []
+    """Of one step: they are written together before the next event is looked at."""
+    for event in _rescued(happenings, training, recorder, rows):
+        if isinstance(event, RowLogged):
+            rows.append(event)
+            continue
+        if rows:
+            yield from _insist(partial(experiment.append_rows, rows), training, experiment, control)
+            logged, rows[:] = tuple(rows), ()
+            yield from logged
         if isinstance(event, events.Detached):
             control = None
         for write in recorder.writes(event):
@@ -47,7 +55,9 @@ def record(
         yield event
 
 
-def _rescued(happenings: Iterator[Event], training: Training, recorder: _Recorder) -> Iterator[Event]:
+def _rescued(
+    happenings: Iterator[Event], training: Training, recorder: _Recorder, rows: Sequence[RowLogged]
+) -> Iterator[Event]:
     """Yield the events; if an error that nobody foresaw ends them, save a checkpoint."""
     try:
         yield from happenings
@@ -56,6 +66,7 @@ def _rescued(happenings: Iterator[Event], training: Training, recorder: _Recorde
     except Exception:
         if training.is_whole:
             with suppress(Exception):
+                recorder.append_rows(rows)
                 recorder.save_checkpoint()
         raise
 
@@ -101,15 +112,10 @@ class _Recorder:
         self._training = training
         self._experiment = experiment
         self._replay = replay
-        self._is_due = False
         self._next_at = training.stopwatch.read() + CHECKPOINT_INTERVAL_S
 
     def writes(self, event: Event) -> Iterator[Callable[[], object]]:
         """Yield what has to be written of an event, each to be done before the next."""
-        if isinstance(event, events.RowLogged):
-            yield partial(self._experiment.append_row, event)
-            self._is_due = self._is_due or event.is_report
-            return
         if isinstance(event, events.AllRunsEnded | events.ExperimentEnded | events.ExperimentLeft):
             # Said last: what is recorded as ended has its checkpoint and its models.
             yield self.save_checkpoint
@@ -122,8 +128,11 @@ class _Recorder:
         if isinstance(event, events.Paused) or (isinstance(event, events.Progressed) and self._is_time()):
             yield self.save_checkpoint
 
+    def append_rows(self, rows: Sequence[RowLogged]) -> None:
+        self._experiment.append_rows(rows)
+
     def _is_time(self) -> bool:
-        return self._is_due or self._training.stopwatch.read() >= self._next_at
+        return self._training.stopwatch.read() >= self._next_at
 
     def save_checkpoint(self) -> None:
         started = time.perf_counter()
@@ -132,7 +141,6 @@ class _Recorder:
             lengths[EVENTS] = self._replay.offset
         self._experiment.save_checkpoint(lambda file: write_checkpoint(file, self._training, lengths))
         cost = time.perf_counter() - started
-        self._is_due = False
         self._next_at = self._training.stopwatch.read() + checkpoint_interval(cost)
 
     def _save_models(self) -> None:

@@ -86,11 +86,18 @@ class _Loop:
     def rate(self, run: RunState, ahead: int = 0) -> float:
         return run.settings.learning_rate_at(self.training.epoch(run) + ahead)
 
+    def rates(self, stride: int) -> list[dict[int, float]]:
+        """Return the learning rates of the next epochs by run."""
+        active = self.training.active
+        if all(run.settings.schedule.kind == "constant" for run in active):
+            return [{run.number: run.settings.learning_rate for run in active}] * stride
+        return [{run.number: self.rate(run, ahead) for run in active} for ahead in range(stride)]
+
     def advance(self) -> Iterator[events.Event]:
         """Update every run once or, if epochs are short, up to the next step at which something is due."""
         training = self.training
         stride = self.stride() if training.engine.longest_stride > 1 else 1
-        rates = [{run.number: self.rate(run, ahead) for run in training.active} for ahead in range(stride)]
+        rates = self.rates(stride)
         before = training.engine.graph_failure
         training.engine.advance(rates)
         training.step += stride
@@ -103,9 +110,9 @@ class _Loop:
         """Return how many epochs lie before the next row or request of the past."""
         training, settings = self.training, self.training.settings
         stops = [training.engine.longest_stride]
-        for run in training.active:
-            epoch = training.epoch(run)
-            stops.append(min(settings.next_log_point(epoch), run.epochs) - epoch)
+        # Most runs stand at the same epoch.
+        for epoch, epochs in {(training.epoch(run), run.epochs) for run in training.active}:
+            stops.append(min(settings.next_log_point(epoch), epochs) - epoch)
         if self.replay.requests:
             stops.append(self.replay.requests[0].step - training.step)
         return max(1, min(stops))
@@ -158,7 +165,7 @@ class _Loop:
             elapsed_s=elapsed_s - run.joined_at_s,
             head=settings.head,
             l2=settings.l2,
-            learning_rate=self.rate(run),
+            learning_rate=settings.learning_rate_at(epoch),
             train_loss=figures.train_loss,
             l2_penalty=figures.l2_penalty,
             test_loss=figures.test_loss,
@@ -314,6 +321,8 @@ class _Loop:
 
 def _not_finite(row: events.RowLogged) -> str | None:
     """Return which measured value is not finite, such as `train_loss is nan`, or None."""
+    if math.isfinite(row.train_loss + row.l2_penalty + row.test_loss):
+        return None
     for name in ("train_loss", "l2_penalty", "test_loss"):
         value = getattr(row, name)
         if not math.isfinite(value):

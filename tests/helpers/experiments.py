@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from helpers.records import row
 from logreg_tui.core.experiment.config import ExperimentConfig, write_config
 from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_HEADER, csv_line
+from logreg_tui.core.session import recorder
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
@@ -35,6 +39,15 @@ def config_of(settings: ExperimentSettings, **changes: Any) -> ExperimentConfig:
     data = {"dataset": settings.dataset, "fingerprint": "f" * 64, "train_samples": 1437, "test_samples": 360}
     sizes = {"features": 64, "classes": 10, "image_shape": (8, 8)}
     return ExperimentConfig(settings=settings, **{**data, **sizes, **changes})
+
+
+@contextmanager
+def checkpoints_after_every_row() -> Iterator[None]:
+    """Let a training save a checkpoint whenever rows were logged, however little time has passed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder, "CHECKPOINT_INTERVAL_S", 0.0)
+        patch.setattr(recorder, "CHECKPOINT_SHARE", math.inf)
+        yield
 
 
 HEADS = grid(["sigmoid", "logits"], [0.001], [0.001], [0], Schedule())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.experiments import untimed_rows
+from helpers.experiments import checkpoints_after_every_row, untimed_rows
 from hypothesis import HealthCheck, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
@@ -107,10 +107,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     folder = tmp_path_factory.mktemp("recorded")
     checkpoints: list[bytes] = []
     directory = folder
-    for directory, _ in train(folder / "all", DEEDS):
-        checkpoint = (directory / CHECKPOINT).read_bytes()
-        if checkpoint not in checkpoints[-1:]:
-            checkpoints.append(checkpoint)
+    with checkpoints_after_every_row():
+        for directory, _ in train(folder / "all", DEEDS):
+            checkpoint = (directory / CHECKPOINT).read_bytes()
+            if checkpoint not in checkpoints[-1:]:
+                checkpoints.append(checkpoint)
     rows = []
     for count in range(len(DEEDS)):
         *_, (other, _) = train(folder / str(count), dict(list(DEEDS.items())[:count]))

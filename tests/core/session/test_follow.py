@@ -66,7 +66,7 @@ class Training:
     def write(self, *happenings: Event) -> None:
         for event in happenings:
             if isinstance(event, events.RowLogged):
-                self._experiment.append_row(event)
+                self._experiment.append_rows([event])
             else:
                 self._experiment.append_event(event)
 

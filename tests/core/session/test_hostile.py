@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.experiments import checkpoints_after_every_row
 
 from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.errors import UserError
@@ -55,10 +56,11 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
         runs_dir=str(tmp_path_factory.mktemp("left")),
     )
     happenings = run_experiment(settings, Control(), print)
-    for event in happenings:
-        if isinstance(event, events.Progressed) and event.step == 20:
-            break
-    happenings.close()
+    with checkpoints_after_every_row():
+        for event in happenings:
+            if isinstance(event, events.Progressed) and event.step == 20:
+                break
+        happenings.close()
     (directory,) = Path(settings.runs_dir).iterdir()
     return directory
 

@@ -110,7 +110,7 @@ def experiment(tmp_path: Path) -> Iterator[Experiment]:
     with Experiment.create(tmp_path / "runs", "sigmoid", CONFIG, lambda file: None) as experiment:
         experiment.append_event(events.RunStarted(0, 1, RunSettings(), SETTINGS.epochs))
         for epoch in range(0, 40, 10):
-            experiment.append_row(row(1, epoch))
+            experiment.append_rows([row(1, epoch)])
         yield experiment
 
 
@@ -122,7 +122,7 @@ async def test_a_training_of_another_process_is_shown_as_it_goes(experiment: Exp
         epochs = iter(range(40, 10_000, 10))
 
         def is_fast() -> bool:
-            experiment.append_row(row(1, next(epochs)))
+            experiment.append_rows([row(1, next(epochs))])
             return "epochs/s" in lab.text() and " left" in lab.text()
 
         await wait_until(pilot, is_fast)
