@@ -197,6 +197,7 @@ def power_of_two(typing: Any, exponent: Any) -> Any:
     return types.float32(types.int32), generate
 
 
+COMPILING_S = 120
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "boundscheck": False}
 
 f4 = np.float32
@@ -444,7 +445,9 @@ def _compile_elsewhere(index: np.dtype, values: np.dtype) -> None:
     """Put the kernel on disk from another process: LLVM takes 80 MB, and the lock that a screen needs."""
     code = "import sys, numpy; from logreg_tui.core.engine.kernels import from_disk; "
     code += "from_disk(*map(numpy.dtype, sys.argv[1:]))"
-    subprocess.run([sys.executable, "-c", code, index.str, values.str], check=False, capture_output=True)
+    # -P: a user's folder may hold a file named like a package.
+    words = [sys.executable, "-P", "-c", code, index.str, values.str]
+    subprocess.run(words, check=False, capture_output=True, timeout=COMPILING_S)
 
 
 def _remove_damaged() -> None:

@@ -205,7 +205,10 @@ class SampleBlocks(Generic[B]):
             yield self._kept.__getitem__
             return
         with ReadAhead(self._stored, len(self.block_bounds)) as stored:
-            streamed: Callable[[int], Any] = lambda index: self._streamed(index, stored.take(index))  # noqa: E731
+
+            def streamed(index: int) -> Any:  # noqa: ANN401  only dense blocks are streamed
+                return self._streamed(index, stored.take(index))
+
             yield streamed
 
     def _stored(self, index: int) -> np.ndarray:
