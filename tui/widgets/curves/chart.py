@@ -90,7 +90,6 @@ class _Frame:
         self._draw_table() if self.reads else self._draw_header()
         labels, name_at = self._x_labels()
         self._draw_axes(labels)
-        self._draw_grid(labels)
         self.annotations.draw_lines()
         smoothing = scene.view.smoothing
         self.annotations.taken |= draw_curves(cells, scene.series, plot, style, smoothing=smoothing)
@@ -140,16 +139,13 @@ class _Frame:
 
     def _draw_axes(self, x_ticks: Iterable[int]) -> None:
         plot, style = self.plot, self.style
-        y_ticks = tuple((plot.row(value), text) for value, text in plot.y_axis.ticks)
-        inside = tuple((plot.bottom - 1 - y, text) for y, text in y_ticks if y is not None)
-        axes = draw_axes(plot.left, plot.columns, plot.rows, tuple(x - plot.left for x in x_ticks), inside)
+        levels = [(plot.row(value), text) for value, text in plot.y_axis.ticks]
+        y_ticks = tuple((plot.bottom - 1 - y, text) for y, text in levels if y is not None)
+        axes = draw_axes(plot.left, plot.columns, plot.rows, tuple(x - plot.left for x in x_ticks), y_ticks)
         for y, line in enumerate(axes, start=plot.top):
             line = line.translate(ASCII_AXES) if style.ascii_only else line
             self.cells.put(0, y, line[: plot.left - 1], style.muted)
             self.cells.put(plot.left - 1, y, line[plot.left - 1 :], style.axis)
-
-    def _draw_grid(self, x_ticks: Iterable[int]) -> None:
-        plot, style = self.plot, self.style
         for value, _ in plot.y_axis.ticks:
             draw_level(self.cells, plot, value, ". ", style.faint)
         for x in x_ticks:
@@ -188,7 +184,7 @@ class _Frame:
 @lru_cache(maxsize=16)
 def draw_axes(
     left: int, columns: int, rows: int, x_ticks: tuple[int, ...], y_ticks: tuple[tuple[int, str], ...]
-) -> list[str]:
+) -> tuple[str, ...]:
     """Return the axes of an empty plot as plotext draws them: `rows` lines and the x axis.
 
     The y axis with its labels takes `left` columns. Ticks are columns from the left of the plot, and lines
@@ -211,5 +207,4 @@ def draw_axes(
     plt.yticks([y for y, _ in shown], [text for _, text in shown])
     # plotext draws no axis for a figure without data.
     plt.scatter([-1], [-1])
-    lines: list[str] = plt.uncolorize(plt.build()).split("\n")
-    return lines[: rows + 1]
+    return tuple(plt.uncolorize(plt.build()).split("\n")[: rows + 1])

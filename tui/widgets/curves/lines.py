@@ -119,7 +119,7 @@ def _curve_lines(one: Series, plot: Plot, style: ChartStyle, smoothing: float) -
     if one.is_thin:
         rows = _first_of_columns(x, plot)
         points = _points(xs[rows], x[rows], one.test[shown][rows], one.breaks, plot)
-        yield _line(points, one.number, plot, style, is_test=True, is_dim=True, is_thin=True)
+        yield _line(points, one.number, plot, style, is_test=True, is_dim=True, is_dashed=False)
         return
     for is_test, values in zip((False, True), one.drawn, strict=True):
         if smoothing:
@@ -168,12 +168,14 @@ def _line(
     *,
     is_test: bool,
     is_dim: bool = False,
-    is_thin: bool = False,
+    is_dashed: bool = True,
 ) -> CurveLine:
     drawn = points[2] >= 0
     x, y, piece = (column[drawn] for column in points)
-    is_dashed = is_test and not is_thin
-    x, y = dashed(x, y, piece, plot.columns, plot.rows) if is_dashed else solid(x, y, piece)
+    if is_test and is_dashed:
+        x, y = dashed(x, y, piece, plot.columns, plot.rows)
+    else:
+        x, y = solid(x, y, piece)
     color = style.dim_color(number) if is_dim else style.color(number, is_test)
     character = curve_mark(number, is_test) if number else EARLIER_MARK
     # Without colours dots say that a curve is dim; grey ones that it is of another experiment.

@@ -142,8 +142,8 @@ def _first_of_each(group: np.ndarray, hit: np.ndarray) -> np.ndarray:
 
 def solid(x: np.ndarray, y: np.ndarray, piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the points with a NaN between two pieces: no segment joins them."""
-    points = np.insert(np.stack((x, y)), np.flatnonzero(np.diff(piece)) + 1, np.nan, axis=1)
-    return points[0], points[1]
+    ends = np.flatnonzero(np.diff(piece)) + 1
+    return (np.insert(x, ends, np.nan), np.insert(y, ends, np.nan)) if len(ends) else (x, y)
 
 
 def dashed(

@@ -103,7 +103,7 @@ def test_the_axes_stand_around_the_plot_with_their_ticks() -> None:
 
 
 def test_without_a_tick_the_plot_begins_where_it_is_said_to() -> None:
-    assert draw_axes(4, 41, 11, (0,), ()) == ["   │" + " " * 41] * 11 + ["   └┬" + "─" * 40]
+    assert [*draw_axes(4, 41, 11, (0,), ())] == ["   │" + " " * 41] * 11 + ["   └┬" + "─" * 40]
 
 
 def test_a_frame_like_the_one_before_needs_nothing_of_plotext(monkeypatch: pytest.MonkeyPatch) -> None:
