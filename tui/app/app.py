@@ -94,7 +94,6 @@ class LogRegApp(App[None]):
         self._without_color = WithoutColor()
 
     def on_mount(self) -> None:
-        """Take the remembered theme."""
         if self.preferences.theme in self.available_themes:
             self.theme = self.preferences.theme
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
@@ -113,7 +112,6 @@ class LogRegApp(App[None]):
         return self.runner.outcome
 
     def get_default_screen(self) -> Screen[None]:
-        """Return the main screen."""
         return MainScreen(self, fps=self._fps)
 
     def start_training(self) -> None:

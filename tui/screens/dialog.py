@@ -25,10 +25,8 @@ class Dialog(ModalScreen[ScreenResultType]):
         self.glyphs = glyphs
 
     def on_mount(self) -> None:
-        """Make scroll bars visible in every terminal."""
         for box in self.query(".dialog").results(Widget):
             adapt_scroll_bar(box, self.glyphs)
 
     def action_cancel(self) -> None:
-        """Close without a result."""
         self.dismiss(None)

@@ -39,7 +39,6 @@ class ExportScreen(Dialog[None]):
         """The existing file that the user is being asked about."""
 
     def compose(self) -> ComposeResult:
-        """Yield the path, a line that explains or asks, and the buttons."""
         with Vertical(classes="dialog") as box:
             box.border_title = "Export metrics as CSV"
             box.border_subtitle = "enter accepts, escape cancels"

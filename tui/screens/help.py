@@ -48,7 +48,6 @@ class HelpScreen(Dialog[None]):
         self._text = Content("\n").join(help_lines(screen))
 
     def compose(self) -> ComposeResult:
-        """Yield the text in a scrollable box."""
         with VerticalScroll(classes="dialog -help") as box:
             box.border_title = "Help"
             box.border_subtitle = "escape closes"

@@ -200,7 +200,6 @@ class MainScreen(MainActions):
             run_list.focus()
 
     def _repaint(self) -> None:
-        """Draw the runs in the colours of another theme."""
         self.query_one(RunList).refresh_colors()
         self.paint()
 

@@ -110,7 +110,6 @@ class MainActions(Screen[None]):
     # The training
 
     def action_toggle_pause(self) -> None:
-        """Pause, or go on."""
         is_paused = self.state in ("paused", "pausing", "blocked")
         self.pending.send(requests.Resume() if is_paused else requests.Pause())
         self.paint()

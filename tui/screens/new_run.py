@@ -100,7 +100,6 @@ class NewRunScreen(Dialog[RunSettings | None]):
 
     @on(Button.Pressed, "#cancel")
     def cancel(self) -> None:
-        """Close without a new run."""
         self.dismiss(None)
 
     def _settings_of(self, kind: str, values: dict[str, Any]) -> RunSettings:

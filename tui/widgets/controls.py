@@ -51,15 +51,12 @@ class Choice(Widget, can_focus=True):
         self.set_reactive(Choice.value, value)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """Return the cells that all options take."""
         return len(self._options) * 5 - 1 + sum(map(len, self._options))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the one line."""
         return 1
 
     def render(self) -> Content:
-        """Return the options, the chosen one with its button filled."""
         pieces = [self._piece(option) for option in self._options]
         return Content(" ").join(pieces)
 
@@ -76,7 +73,6 @@ class Choice(Widget, can_focus=True):
         self._choose(self._options[index])
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the option under the mouse."""
         left = 0
         for option in self._options:
             right = left + len(option) + 5
@@ -99,11 +95,9 @@ class PlainCheckbox(Checkbox):
         self._glyphs = glyphs
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """Return the cells of box and brackets."""
         return 3
 
     def render(self) -> Content:
-        """Return the box."""
         style = self.get_visual_style("toggle--label")
         return Content.styled(f"[{self._glyphs.check_on if self.value else ' '}]", style)
 

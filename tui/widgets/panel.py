@@ -100,7 +100,6 @@ class ParametersPanel(LinePanel):
         watching: bool = False,
         id: str | None = None,  # noqa: A002
     ) -> None:
-        """Make the panel; `watching` if another process trains."""
         super().__init__(glyphs=glyphs, id=id)
         self._watching = watching
         self._parameters: ParametersSnapshot | None = None

@@ -89,7 +89,6 @@ class ScrollingLines(LineView, can_focus=True):
         return max(0, self.line_count() - self._page())
 
     def action_scroll_lines(self, lines: int) -> None:
-        """Scroll by lines."""
         last = self._last_top()
         self.scroll_to_line((last if self._top is None else min(self._top, last)) + lines)
 
@@ -98,15 +97,12 @@ class ScrollingLines(LineView, can_focus=True):
         self.action_scroll_lines(pages * max(1, self._page() - PAGE_OVERLAP))
 
     def action_scroll_to_start(self) -> None:
-        """Go to the first line."""
         self.scroll_to_line(0)
 
     def action_scroll_to_end(self) -> None:
-        """Go to the last line."""
         self.scroll_to_line(self._last_top())
 
     def turn_wheel(self, direction: int) -> None:
-        """Scroll by a few lines."""
         self.action_scroll_lines(WHEEL_LINES * direction)
 
     def on_click(self, event: events.Click) -> None:

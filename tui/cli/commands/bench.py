@@ -27,7 +27,6 @@ PAIRS = 7
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     add_data_options(parser)
     group = parser.add_argument_group("what is measured")
     add_device_options(group)

@@ -33,7 +33,6 @@ PAIRING = "Finding out which test samples each run gets right (--no-paired does 
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     add_directories(parser)
     parser.add_argument("--format", choices=FORMATS, default="plain", help="default: plain")
     parser.add_argument(
@@ -59,7 +58,6 @@ def add_options(parser: Parser) -> None:
 
 
 def run(values: argparse.Namespace) -> int:
-    """Print the comparison."""
     from logreg_tui.core.analysis.comparison import compare, rows_of
     from logreg_tui.core.analysis.comparison_columns import best_first
 

@@ -16,12 +16,10 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     parser.add_argument("shell", choices=SHELLS, help="the shell that is to complete")
 
 
 def run(values: argparse.Namespace) -> int:
-    """Print the script."""
     import shtab
 
     print(shtab.complete(whole_parser(), shell=values.shell))

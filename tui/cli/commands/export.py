@@ -17,7 +17,6 @@ FORMATS = ("csv", "jsonl", "tensorboard")
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     add_directories(parser)
     parser.add_argument(
         "-o",
@@ -31,7 +30,6 @@ def add_options(parser: Parser) -> None:
 
 
 def run(values: argparse.Namespace) -> int:
-    """Write rows for other programs, and say on stderr how many went where."""
     from shlex import quote
 
     from logreg_tui.core.export.rows import Exported, export_jsonl, join_csv

@@ -26,7 +26,6 @@ NEEDED = "⠿✕━┅┈┤λ→"
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     add_directories(parser)
     parser.add_argument(
         "-o",
@@ -42,7 +41,6 @@ def add_options(parser: Parser) -> None:
 
 
 def run(values: argparse.Namespace) -> int:
-    """Draw the curves of experiments."""
     if values.output is None:
         _print(values.directories, values.metric, values.ascii)
     elif values.ascii:

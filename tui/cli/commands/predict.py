@@ -28,7 +28,6 @@ NEEDED = "▀█▏"
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     add_directory(parser)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="picture of one digit, PNG or JPEG")
     parser.add_argument("--run", type=POSITIVE, metavar="N", help="ask this run alone (default: all)")

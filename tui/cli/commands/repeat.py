@@ -14,7 +14,6 @@ EXAMPLE = "repeat runs/20261122T184530-sigmoid"
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     add_directory(parser)
     parser.add_argument(
         "--runs-dir", metavar="DIR", help="where the new directory goes (default: beside the old one)"
@@ -22,7 +21,6 @@ def add_options(parser: Parser) -> None:
 
 
 def run(values: argparse.Namespace) -> int:
-    """Train an experiment again."""
     from logreg_tui.core.session.resume import repeat_experiment
     from logreg_tui.tui.text.training_log import train_plainly
 

@@ -37,7 +37,6 @@ EXAMPLE = "report runs/20261122T184530-sigmoid-logits -o report.md"
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     parser.add_argument(
         "directories", nargs="*", metavar="DIR", help="experiment directories; none with --run"
     )

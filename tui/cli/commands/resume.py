@@ -17,7 +17,6 @@ EXAMPLE = "resume runs/20261122T184530-sigmoid --epochs 20000"
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     add_directory(parser)
     parser.add_argument("--no-screen", action="store_true", help="train without a screen")
     parser.add_argument("--epochs", type=POSITIVE, metavar="N", help="let the runs go further than planned")
@@ -25,7 +24,6 @@ def add_options(parser: Parser) -> None:
 
 
 def run(values: argparse.Namespace) -> int:
-    """Go on with an experiment, on the screen or without."""
     from logreg_tui.core.experiment.config import read_config
     from logreg_tui.core.session.resume import resume_experiment
 

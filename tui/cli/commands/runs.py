@@ -10,12 +10,10 @@ EXAMPLE = "runs --runs-dir ~/runs"
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     parser.add_argument("--runs-dir", type=to_path, metavar="DIR", default="runs", help="default: ./runs")
 
 
 def run(values: argparse.Namespace) -> int:
-    """List experiments."""
     from logreg_tui.core.experiment.listing import list_experiments
     from logreg_tui.tui.text.exit_summary import listing
 

@@ -12,7 +12,6 @@ add_options = add_directory
 
 
 def run(values: argparse.Namespace) -> int:
-    """End a training and say how to go on with it."""
     from shlex import quote
 
     from logreg_tui.core.session.stop import stop_experiment

@@ -16,7 +16,6 @@ add_options = add_training_options
 
 
 def run(values: argparse.Namespace) -> int:
-    """Train without a screen."""
     settings = to_settings(values)
     from logreg_tui.core.session.start import run_experiment
     from logreg_tui.tui.text.training_log import train_plainly

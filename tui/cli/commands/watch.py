@@ -15,13 +15,11 @@ EXAMPLE = "watch runs/20261122T184530-sigmoid"
 
 
 def add_options(parser: Parser) -> None:
-    """Add the options of the command."""
     add_directory(parser)
     add_screen_options(parser)
 
 
 def run(values: argparse.Namespace) -> int:
-    """Show what another process trains, or has trained."""
     check_terminal()
     from logreg_tui.core.session.follow import follow_experiment
     from logreg_tui.tui.cli.launch import show_what_others_train

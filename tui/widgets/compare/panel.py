@@ -140,7 +140,6 @@ class ComparePanel(CompareView, can_focus=True):
         return True
 
     def action_move(self, lines: int) -> None:
-        """Move the cursor."""
         if self._chooser is not None:
             self._chooser.move(lines)
         else:
@@ -148,7 +147,6 @@ class ComparePanel(CompareView, can_focus=True):
         self.redraw()
 
     def action_move_page(self, pages: int) -> None:
-        """Move the cursor by pages."""
         self.action_move(pages * max(1, self.content_size.height - 2))
 
     def action_sort(self, columns: int) -> None:
@@ -268,5 +266,4 @@ class ComparePanel(CompareView, can_focus=True):
             self._sort_by(name)
 
     def turn_wheel(self, direction: int) -> None:
-        """Move the cursor by a few lines."""
         self.action_move(WHEEL_LINES * direction)

@@ -90,7 +90,6 @@ class CompareTable:
         return strip_of(spans[:-1])
 
     def line(self, index: int) -> Strip:
-        """Return one row."""
         row = self._rows[index]
         is_live = row.first.key.directory == self._live
         swatch = ink(run_color(row.first.run, self._dark)) if is_live else None

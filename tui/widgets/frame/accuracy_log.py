@@ -39,14 +39,12 @@ class AccuracyLog(ScrollingLines):
         return (9, 4) if self.content_size.width >= WIDE else (7, 3)
 
     def header(self) -> Sequence[Strip]:
-        """Return the names of the columns."""
         epoch, decimals = self._widths()
         share = decimals + 2
         names = f"{'epoch':>{epoch}} run objective {'train':>{share}} {'test':>{share}}"
         return [strip_of([(names, self.get_component_rich_style("log--header"))])]
 
     def line_count(self) -> int:
-        """Return the number of reports."""
         return len(self._reports)
 
     def line(self, index: int) -> Strip:

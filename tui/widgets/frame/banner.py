@@ -69,7 +69,6 @@ class Banner(LineView):
         return bool(gone)
 
     def on_click(self) -> None:
-        """Hide it."""
         self.dismiss()
 
 

@@ -13,7 +13,6 @@ class KeyFooter(Footer):
     """Textual's footer with a class on the keys that a narrow terminal leaves out."""
 
     def compose(self) -> ComposeResult:
-        """Yield the keys."""
         for child in super().compose():
             if isinstance(child, FooterKey):
                 child.set_class(child.action in SECONDARY, "-secondary")

@@ -52,7 +52,6 @@ class TabLine(LineView):
         self.show_lines([self.strip(spans)])
 
     def on_click(self, event: events.Click) -> None:
-        """Post the tab under the mouse."""
         left = 0
         for index, text in enumerate(self._texts()):
             if left <= event.x < left + len(text):

@@ -248,7 +248,6 @@ class MistakesPanel(ParametersPanel):
         self.redraw()
 
     def action_back(self) -> None:
-        """Show the table again."""
         self._page = None
         self.redraw()
 

@@ -44,7 +44,6 @@ class Knobs(Vertical):
         self.disabled = True
 
     def compose(self) -> ComposeResult:
-        """Yield one row per knob."""
         with Horizontal(classes="knob"):
             yield Label("Head", classes="knob-label wide-only")
             yield Choice(HEADS, HEADS[0], glyphs=self._glyphs, id="head")

@@ -91,7 +91,6 @@ class RunList(OptionList):
         self.show(self._runs)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Say which run the user chose."""
         event.stop()
         if event.option_id is not None and not event.option_id.startswith("-"):
             self._selected = int(event.option_id)

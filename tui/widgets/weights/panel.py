@@ -98,7 +98,6 @@ class WeightsPanel(ParametersPanel):
         self.redraw()
 
     def action_show_all(self) -> None:
-        """Show all classes again."""
         self._is_enlarged = False
         self.redraw()
 
@@ -114,7 +113,6 @@ class WeightsPanel(ParametersPanel):
                 self.action_enlarge()
 
     def turn_wheel(self, direction: int) -> None:
-        """Choose the class below or above."""
         self.action_move_lines(direction)
 
     def _grid(self) -> Grid | None:

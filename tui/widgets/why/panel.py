@@ -82,11 +82,9 @@ class WhyPanel(ScrollingLines, Panel):
         self._written_at = float("-inf")
 
     def line_count(self) -> int:
-        """Return the number of lines of the text."""
         return len(self._text)
 
     def line(self, index: int) -> Strip:
-        """Return a line of the text."""
         return self._text[index]
 
     # What the painter asks for
@@ -188,7 +186,6 @@ class WhyPanel(ScrollingLines, Panel):
         return Style(bold=kind == ADVICE)
 
     def on_resize(self) -> None:
-        """Wrap the text to the new width."""
         if self._history is not None:
             self.draw(self._history, self._selected)
 
