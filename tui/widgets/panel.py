@@ -38,8 +38,6 @@ class Panel(Widget):
         """Work that was given to `analyse` is done."""
 
         result: object
-        for_parameters: object
-        """The ParametersSnapshot it was done for, so that late results can be told."""
 
     def draw(self, history: History, selected: int | None) -> None:
         """Show the history as it is now, run number `selected` being the one that is looked at."""
@@ -49,14 +47,14 @@ class Panel(Widget):
         """Return what `draw` depends on: while it compares equal, nothing is drawn again."""
         raise NotImplementedError
 
-    def analyse(self, work: Callable[[], object], for_parameters: object) -> None:
+    def analyse(self, work: Callable[[], object]) -> None:
         """Do something that takes long on another thread; `Analysed` brings its result.
 
         Of what is asked for while one is at work only the newest is done.
         """
 
         def run() -> None:
-            self.post_message(self.Analysed(work(), for_parameters))
+            self.post_message(self.Analysed(work()))
 
         self.run_worker(run, thread=True, exclusive=True, group="analysis", exit_on_error=False)
 

@@ -121,7 +121,7 @@ class ComparePanel(CompareView, can_focus=True):
         for run in runs:
             self.post_message(self.ParametersWanted(run))
         if snapshots and history.dataset is not None:
-            self.analyse(partial(find_right_answers, snapshots, history.dataset), snapshots)
+            self.analyse(partial(find_right_answers, snapshots, history.dataset))
 
     @on(Panel.Analysed)
     def take_right_answers(self, event: Panel.Analysed) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.style import Style
 from textual.strip import Strip
 
@@ -14,7 +12,7 @@ from logreg_tui.core.analysis.comparison_columns import (
     columns_of,
     fitting_columns,
 )
-from logreg_tui.tui.number_format import shorten
+from logreg_tui.tui.number_format import first_fitting, shorten
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.cells import ink, plain_text
 from logreg_tui.tui.widgets.palette import run_color
@@ -139,8 +137,3 @@ def method_note(methods: set[str], reference: str, width: int) -> str:
         f"diff: to {reference}{short}",
     )
     return first_fitting(versions, width)
-
-
-def first_fitting(versions: Sequence[str], width: int) -> str:
-    """Return the first text that fits `width` cells, or the last."""
-    return next((text for text in versions if len(text) <= width), versions[-1])

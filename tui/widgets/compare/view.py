@@ -7,11 +7,12 @@ from typing import ClassVar
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.cells import plain_text
 from logreg_tui.tui.widgets.compare.chooser import Chooser
 from logreg_tui.tui.widgets.compare.state import CompareState
-from logreg_tui.tui.widgets.compare.table import CompareTable, first_fitting, method_note
+from logreg_tui.tui.widgets.compare.table import CompareTable, method_note
 from logreg_tui.tui.widgets.panel import LinePanel
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 from logreg_tui.tui.widgets.spans import strip_of

@@ -114,7 +114,7 @@ class LossChart(LinePanel):
         self.earlier = ()
         if self.shows_earlier and self._history is not None and self._history.experiment is not None:
             directory = Path(self._history.experiment.directory)
-            self.analyse(partial(earlier_runs, directory), for_parameters=directory)
+            self.analyse(partial(earlier_runs, directory))
         self.redraw()
 
     def on_panel_analysed(self, message: Panel.Analysed) -> None:

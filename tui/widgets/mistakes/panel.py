@@ -118,8 +118,7 @@ class MistakesPanel(ParametersPanel):
         # Loads numpy, for which the first frame does not wait.
         from logreg_tui.tui.widgets.mistakes.error_analysis import analyse_errors
 
-        work = partial(analyse_errors, self._dataset, parameters, self._page, self._analysis)
-        self.analyse(work, parameters)
+        self.analyse(partial(analyse_errors, self._dataset, parameters, self._page, self._analysis))
 
     @on(Panel.Analysed)
     def take_analysis(self, event: Panel.Analysed) -> None:

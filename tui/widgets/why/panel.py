@@ -147,7 +147,7 @@ class WhyPanel(ScrollingLines, Panel):
         if self._clock() < self._next_analysis and (run in self._facts or self._failure):
             return
         self._is_analysing, self._analysed = True, shown
-        self.analyse(lambda: _look(shown, dataset), shown)
+        self.analyse(lambda: _look(shown, dataset))
 
     def on_panel_analysed(self, event: Panel.Analysed) -> None:
         """Show what was found, and rest in proportion to what it took."""
