@@ -70,23 +70,20 @@ class Runner:
 
     def _run(self) -> None:
         try:
-            self._consume()
+            # Loaded here, and not by the first chart: the screen would stand still meanwhile.
+            import numpy  # noqa: F401
+            import plotext  # noqa: F401
+
+            events = self._start(self._control, lambda text: self._tell(Preparing(text)))
+            with closing(cast("Generator[Event, None, None]", events)):
+                for event in events:
+                    self._take(event)
         except Cancelled:
             pass
         except Exception as error:
             self.exception = error
             self.outcome = outcome_of(error)
         self._tell(TrainingEnded(self.outcome))
-
-    def _consume(self) -> None:
-        # Loaded here, and not by the first chart: the screen would stand still meanwhile.
-        import numpy  # noqa: F401
-        import plotext  # noqa: F401
-
-        events = cast("Generator[Event, None, None]", self._start(self._control, self._report))
-        with closing(events):
-            for event in events:
-                self._take(event)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, ExperimentStarted):
@@ -96,9 +93,6 @@ class Runner:
         self._history.apply(event)
         if not isinstance(event, RowLogged | Progressed):
             self._tell(TrainingEvent(event))
-
-    def _report(self, text: str) -> None:
-        self._tell(Preparing(text))
 
     def _tell(self, message: Message) -> None:
         # The app may have gone, and its event loop with it: then there is nobody to tell.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, ScreenResultType
 from textual.widget import Widget
+from textual.widgets import Button
 
 from logreg_tui.tui.theme import Glyphs, adapt_scroll_bar
 
 
 class Dialog(ModalScreen[ScreenResultType]):
-    """A modal screen that escape closes; ctrl+c quits from here as from everywhere."""
+    """A modal screen that escape and a button `cancel` close; ctrl+c quits from here as from everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", show=False),
@@ -30,3 +32,7 @@ class Dialog(ModalScreen[ScreenResultType]):
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+    @on(Button.Pressed, "#cancel")
+    def cancel(self) -> None:
+        self.action_cancel()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from asyncio import to_thread
 from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.widgets import Button, Input, Label, Static
 
 from logreg_tui.core.errors import UserError
@@ -18,19 +17,6 @@ from logreg_tui.tui.theme import Glyphs
 
 class ExportScreen(Dialog[None]):
     """A form for the path; an existing file needs a second enter; a failure keeps the dialog open."""
-
-    @dataclass
-    class Exported(Message):
-        """The file is complete."""
-
-        target: Path
-        rows: int
-
-    @dataclass
-    class Failed(Message):
-        """The file was not written; nothing that was there is lost."""
-
-        text: str
 
     def __init__(self, directory: str, *, glyphs: Glyphs) -> None:
         super().__init__(glyphs=glyphs)
@@ -71,7 +57,6 @@ class ExportScreen(Dialog[None]):
         self.query_one(".buttons").disabled = True
         self._export(target)
 
-    @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Go back from the question to the path, or close."""
         if self._asked_about is None:
@@ -90,33 +75,26 @@ class ExportScreen(Dialog[None]):
         message.update(self.glyphs.shown(text))
         message.set_class(is_wrong, "-wrong")
 
-    # A thread of Textual's: the file may be large or on a slow disk, and a copy that has begun ends.
-    @work(thread=True, exit_on_error=False)
-    def _export(self, target: Path) -> None:
+    @work(exit_on_error=False)
+    async def _export(self, target: Path) -> None:
+        """Write the file, and close; a failure is shown, and the path can be corrected."""
         # Loaded when it is needed: nothing else in the app writes files.
         from logreg_tui.core.export.rows import export_csv
 
         try:
-            rows = export_csv(self._directory, target)
-        except (UserError, OSError) as error:
-            self.post_message(self.Failed(str(error)))
+            # A thread: the file may be large or on a slow disk, and a copy that has begun ends.
+            rows = await to_thread(export_csv, self._directory, target)
         except Exception as error:
-            self.post_message(self.Failed(f"unexpected error: {type(error).__name__}: {error}"))
+            is_expected = isinstance(error, UserError | OSError)
+            self.query_one(".buttons").disabled = False
+            self._ask(None, "")
+            cause = str(error) if is_expected else f"unexpected error: {type(error).__name__}: {error}"
+            self._say(cause, is_wrong=True)
+            self.query_one("#path").focus()
         else:
-            self.post_message(self.Exported(target, rows))
-
-    def on_export_screen_exported(self, event: Exported) -> None:
-        """Say what was written, and close."""
-        text = self.glyphs.shown(f"{event.rows:,} rows written to {event.target}")
-        self.app.notify(text, title="Exported", markup=False)
-        self.dismiss(None)
-
-    def on_export_screen_failed(self, event: Failed) -> None:
-        """Say why not; the path can be corrected."""
-        self.query_one(".buttons").disabled = False
-        self._ask(None, "")
-        self._say(event.text, is_wrong=True)
-        self.query_one("#path").focus()
+            text = self.glyphs.shown(f"{rows:,} rows written to {target}")
+            self.app.notify(text, title="Exported", markup=False)
+            self.dismiss(None)
 
 
 def _expand(text: str) -> Path:

@@ -85,27 +85,19 @@ class MainActions(Screen[None]):
         is_over = self.is_over or history.state in ("finished", "stopped")
         is_live = has_begun and not is_over and not self.context.is_watching
         is_moving = is_live and (history.is_moving or history.state == "paused")
-        match NEEDS.get(action, Needs.NOTHING):
-            case Needs.LIVE:
-                return is_live
-            case Needs.MOVING:
-                return is_moving
-            case Needs.PAUSABLE:
-                return is_moving or (is_live and history.state == "blocked")
-            case Needs.LIVE_RUN:
-                return is_live and run is not None
-            case Needs.TRAINING_RUN:
-                return is_live and run is not None and run.is_training
-            case Needs.RUN:
-                return run is not None
-            case Needs.EXPERIMENT:
-                return has_begun
-            case Needs.CURVES:
-                return has_begun and self.tab == 0
-            case Needs.WIDE_SCREEN:
-                return self.size.width >= WIDE
-            case Needs.NOTHING:
-                return True
+        holds = {
+            Needs.NOTHING: True,
+            Needs.LIVE: is_live,
+            Needs.MOVING: is_moving,
+            Needs.PAUSABLE: is_moving or (is_live and history.state == "blocked"),
+            Needs.LIVE_RUN: is_live and run is not None,
+            Needs.TRAINING_RUN: is_live and run is not None and run.is_training,
+            Needs.RUN: run is not None,
+            Needs.EXPERIMENT: has_begun,
+            Needs.CURVES: has_begun and self.tab == 0,
+            Needs.WIDE_SCREEN: self.size.width >= WIDE,
+        }
+        return holds[NEEDS.get(action, Needs.NOTHING)]
 
     # The training
 

@@ -45,27 +45,23 @@ class NewRunScreen(Dialog[RunSettings | None]):
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New run"
             box.border_subtitle = "enter starts it, escape cancels"
-            yield from self._choice_row("Head", HEADS, settings.head, "new-head")
-            yield from self._number_row(f"L2 {self.glyphs.lambda_}", f"{settings.l2:g}", "new-l2")
-            yield from self._number_row("Learning rate", f"{settings.learning_rate:g}", "new-rate")
-            yield from self._number_row("Seed", str(settings.seed), "new-seed")
-            yield from self._choice_row("Schedule", SCHEDULES, schedule.kind, "new-schedule")
-            yield from self._number_row("Step size", str(schedule.step_size), "new-step-size")
-            yield from self._number_row("Gamma", f"{schedule.gamma:g}", "new-gamma")
+            for label, field in (
+                ("Head", Choice(HEADS, settings.head, glyphs=self.glyphs, id="new-head")),
+                (f"L2 {self.glyphs.lambda_}", NumberInput(f"{settings.l2:g}", id="new-l2")),
+                ("Learning rate", NumberInput(f"{settings.learning_rate:g}", id="new-rate")),
+                ("Seed", NumberInput(str(settings.seed), id="new-seed")),
+                ("Schedule", Choice(SCHEDULES, schedule.kind, glyphs=self.glyphs, id="new-schedule")),
+                ("Step size", NumberInput(str(schedule.step_size), id="new-step-size")),
+                ("Gamma", NumberInput(f"{schedule.gamma:g}", id="new-gamma")),
+            ):
+                with Horizontal(classes="field", id=f"{field.id}-row"):
+                    yield Label(label, classes="field-label")
+                    yield field
+                if isinstance(field, NumberInput):
+                    yield Static(id=f"{field.id}-error", classes="field-error", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Start run", variant="primary", compact=True, id="submit")
                 yield Button("Cancel", compact=True, id="cancel")
-
-    def _choice_row(self, label: str, options: tuple[str, ...], value: str, id: str) -> ComposeResult:  # noqa: A002
-        with Horizontal(classes="field"):
-            yield Label(label, classes="field-label")
-            yield Choice(options, value, glyphs=self.glyphs, id=id)
-
-    def _number_row(self, label: str, value: str, id: str) -> ComposeResult:  # noqa: A002
-        with Horizontal(classes="field", id=f"{id}-row"):
-            yield Label(label, classes="field-label")
-            yield NumberInput(value, id=id)
-        yield Static(id=f"{id}-error", classes="field-error", markup=False)
 
     def on_mount(self) -> None:
         """Show the fields that the schedule has."""
@@ -75,9 +71,8 @@ class NewRunScreen(Dialog[RunSettings | None]):
     @on(Choice.Chosen, "#new-schedule")
     def adapt_to_schedule(self, event: Choice.Chosen) -> None:
         """Offer the usual gamma of the schedule chosen."""
-        gamma = DEFAULT_GAMMA.get(event.value, self._settings.schedule.gamma)
-        if event.value == self._settings.schedule.kind:
-            gamma = self._settings.schedule.gamma
+        before = self._settings.schedule
+        gamma = before.gamma if event.value == before.kind else DEFAULT_GAMMA.get(event.value, before.gamma)
         self.query_one("#new-gamma", NumberInput).value = f"{gamma:g}"
         self._show_fields_of(event.value)
 
@@ -90,17 +85,12 @@ class NewRunScreen(Dialog[RunSettings | None]):
     def action_submit(self) -> None:
         """Return the settings, or show what is wrong and go there."""
         kind = self.query_one("#new-schedule", Choice).value
-        names = [*ALWAYS, *SCHEDULE_FIELDS.get(kind, ())]
-        values = {name: self._read(name) for name in names}
+        values = {name: self._read(name) for name in (*ALWAYS, *SCHEDULE_FIELDS.get(kind, ()))}
         wrong = [name for name, value in values.items() if value is None]
         if wrong:
             self.query_one(f"#{wrong[0]}").focus()
         else:
             self.dismiss(self._settings_of(kind, values))
-
-    @on(Button.Pressed, "#cancel")
-    def cancel(self) -> None:
-        self.dismiss(None)
 
     def _settings_of(self, kind: str, values: dict[str, Any]) -> RunSettings:
         before = self._settings.schedule

@@ -6,50 +6,12 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from textual.message import Message
-
-from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
-from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.listing import Summary, list_experiments
+from logreg_tui.core.experiment.listing import Summary
 from logreg_tui.tui.number_format import shorten, shown_path
 from logreg_tui.tui.theme import Glyphs
 
 WIDEST_NAME = 40
 HINT = "enter includes or leaves out, escape goes back"
-
-
-@dataclass
-class Listed(Message):
-    """The runs directory was read."""
-
-    summaries: list[Summary]
-    error: str | None = None
-
-
-@dataclass
-class Included(Message):
-    """An experiment was read."""
-
-    directory: Path
-    runs: list[ComparedRun]
-    error: str | None = None
-
-
-def list_others(runs_dir: Path, here: str) -> Listed:
-    """Return the experiments beside the one in the folder `here`, the newest first."""
-    try:
-        found = list_experiments(runs_dir)
-    except UserError as error:
-        return Listed([], str(error))
-    return Listed([each for each in reversed(found) if each.directory != Path(here)])
-
-
-def read_experiment(directory: Path) -> Included:
-    """Return the runs of an experiment, or the reason why they cannot be had."""
-    try:
-        return Included(directory, read_runs(directory))
-    except UserError as error:
-        return Included(directory, [], str(error))
 
 
 @dataclass

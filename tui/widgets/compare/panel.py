@@ -6,23 +6,25 @@ once a second of training; the intervals become paired ones, which are narrower,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from asyncio import to_thread
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import events, on
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
+from logreg_tui.core.analysis.compared_runs import read_runs
 from logreg_tui.core.analysis.comparison_columns import as_tsv
 from logreg_tui.core.analysis.paired_answers import RightAnswers, find_right_answers
-from logreg_tui.tui.theme import Glyphs
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.experiment.listing import list_experiments
 from logreg_tui.tui.widgets.cells import plain_text
-from logreg_tui.tui.widgets.compare.chooser import Chooser, Included, Listed, list_others, read_experiment
+from logreg_tui.tui.widgets.compare.chooser import Chooser
 from logreg_tui.tui.widgets.compare.view import CompareView
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.scrolling_lines import WHEEL_LINES
@@ -82,10 +84,8 @@ class ComparePanel(CompareView, can_focus=True):
 
         run: int
 
-    def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(glyphs=glyphs, id=id)
-        self._history: History | None = None
-        self._selected: int | None = None
+    _history: History | None = None
+    _selected: int | None = None
 
     # What the painter asks for
 
@@ -197,8 +197,21 @@ class ComparePanel(CompareView, can_focus=True):
             self.action_leave()
             return
         self._chooser, self._top = Chooser(Path(self._state.directory).parent), 0
-        self._in_background(partial(list_others, self._chooser.folder, self._state.directory))
+        self._list_experiments(self._chooser)
         self.redraw()
+
+    @work(exit_on_error=False)
+    async def _list_experiments(self, chooser: Chooser) -> None:
+        """List the experiments beside this one, the newest first; on another thread: a disk may be slow."""
+        try:
+            found = await to_thread(list_experiments, chooser.folder)
+        except UserError as error:
+            self._warn(str(error))
+            self.action_leave()
+        else:
+            here = Path(self._state.directory)
+            chooser.summaries = [each for each in reversed(found) if each.directory != here]
+            self.redraw()
 
     def action_leave(self) -> None:
         """Show the table again."""
@@ -213,36 +226,16 @@ class ComparePanel(CompareView, can_focus=True):
         directory = chooser.current.directory
         if self._state.included.pop(directory, None) is None:
             chooser.waiting.add(directory)
-            self._in_background(partial(read_experiment, directory))
+            self._include(directory, chooser)
         self._arrange()
 
-    def _in_background(self, read: Callable[[], Message]) -> None:
-        """Read on another thread: a disk may be slow."""
-
-        def run() -> None:
-            self.post_message(read())
-
-        self.run_worker(run, thread=True, group="files", exit_on_error=False)
-
-    @on(Listed)
-    def show_experiments(self, event: Listed) -> None:
-        event.stop()
-        if event.error is not None:
-            self._warn(event.error)
-            self.action_leave()
-        elif self._chooser is not None:
-            self._chooser.summaries = event.summaries
-            self.redraw()
-
-    @on(Included)
-    def include_experiment(self, event: Included) -> None:
-        event.stop()
-        if self._chooser is not None:
-            self._chooser.waiting.discard(event.directory)
-        if event.error is not None:
-            self._warn(event.error)
-        else:
-            self._state.included[event.directory] = event.runs
+    @work(exit_on_error=False)
+    async def _include(self, directory: Path, chooser: Chooser) -> None:
+        try:
+            self._state.included[directory] = await to_thread(read_runs, directory)
+        except UserError as error:
+            self._warn(str(error))
+        chooser.waiting.discard(directory)
         self._arrange()
 
     def _warn(self, text: str) -> None:
