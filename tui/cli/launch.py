@@ -9,13 +9,13 @@ from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.experiment.directory import ERROR_LOG
+from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.requests import Leave
 from logreg_tui.tui.preferences import load
 from logreg_tui.tui.text.exit_summary import exit_summary
 from logreg_tui.tui.text.output import print_error
 
 if TYPE_CHECKING:
-    from logreg_tui.core.settings import RunSettings
     from logreg_tui.tui.app.app import LogRegApp, Outcome, StartTraining
     from logreg_tui.tui.app.signals import SignalHandlers
     from logreg_tui.tui.cli.options import AppOptions
@@ -28,22 +28,7 @@ LEAVE_WITHIN_S = 0.3
 
 def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
     """Open the app, let it train, and return the exit status."""
-    # What an app makes on its way to the first frame is no garbage; `launch` turns the search on again.
-    gc.disable()
-    # Textual is imported behind it: `train` does without.
-    from logreg_tui.core.hardware import Sampler
-    from logreg_tui.tui.app.app import LogRegApp
-
-    app = LogRegApp(
-        start,
-        fps=options.fps,
-        paused=options.paused,
-        ascii_only=options.ascii_only,
-        defaults=defaults,
-        preferences=load(),
-        sampler=Sampler(),
-    )
-    handlers = _run(app)
+    app, handlers = _run(start, options, defaults, watching=False)
     if handlers.is_gone:
         # Nobody is there to read anything; the training goes on to its end.
         app.runner.join()
@@ -59,22 +44,36 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
 
 def show_what_others_train(start: StartTraining, options: AppOptions) -> int:
     """Open the app on an experiment that it only watches, and return the exit status."""
-    gc.disable()
-    from logreg_tui.tui.app.app import LogRegApp
-
-    app = LogRegApp(start, fps=options.fps, ascii_only=options.ascii_only, watching=True, preferences=load())
-    handlers = _run(app)
+    app, handlers = _run(start, options, RunSettings(), watching=True)
     app.runner.stop(QUIT_WITHIN_S)
     return handlers.status or _report_outcome(app)
 
 
-def _run(app: LogRegApp) -> SignalHandlers:
+def _run(
+    start: StartTraining, options: AppOptions, defaults: RunSettings, *, watching: bool
+) -> tuple[LogRegApp, SignalHandlers]:
+    """Show the app until its screen closes."""
+    # What an app makes on its way to the first frame is no garbage; `launch` turns the search on again.
+    gc.disable()
+    # Textual is imported behind it: `train` does without.
+    from logreg_tui.core.hardware import Sampler
+    from logreg_tui.tui.app.app import LogRegApp
     from logreg_tui.tui.app.signals import SignalHandlers
 
+    app = LogRegApp(
+        start,
+        fps=options.fps,
+        paused=options.paused,
+        ascii_only=options.ascii_only,
+        watching=watching,
+        defaults=defaults,
+        preferences=load(),
+        sampler=None if watching else Sampler(),
+    )
     handlers = SignalHandlers(app)
     handlers.install()
     app.run()
-    return handlers
+    return app, handlers
 
 
 def _report_outcome(app: LogRegApp) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from logreg_tui.core.experiment.listing import Summary
 from logreg_tui.core.experiment.metrics import METRICS
@@ -13,6 +11,7 @@ from logreg_tui.core.export.tables import plain_table
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.tui.number_format import shown_path
 
 TABLE_HEADER = (
     "run", "head", "l2", "lr", "seed", "epoch", "objective",
@@ -64,19 +63,13 @@ def where_it_is(history: History) -> str:
     """Return the experiment directory, and how many rows its CSV holds."""
     if history.experiment is None:
         return ""
-    metrics = Path(history.experiment.directory) / METRICS
-    return f"{history.rows:,} rows in {escape_control_chars(short_path(metrics))}"
+    metrics = shown_path(f"{history.experiment.directory}/{METRICS}")
+    return f"{history.rows:,} rows in {escape_control_chars(metrics)}"
 
 
-def short_path(path: Path) -> str:
-    """Return a path relative to the working directory if it lies below it."""
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
-
-
-def shell_word(path: Path) -> str:
-    """Return a short path as one word of a shell."""
-    return escape_control_chars(shlex.quote(short_path(path)))
+def shell_word(path: str) -> str:
+    """Return a path, short if it is below the working directory, as one word of a shell."""
+    return escape_control_chars(shlex.quote(shown_path(path)))
 
 
 def exit_summary(history: History) -> str:
@@ -91,7 +84,7 @@ def go_on_with(history: History) -> str:
     """Return the command that goes on with the experiment."""
     if history.experiment is None:
         return ""
-    directory = shell_word(Path(history.experiment.directory))
+    directory = shell_word(history.experiment.directory)
     if history.state == "finished":
         return f"every run is done; go further with: logreg-tui resume {directory} --epochs N"
     return f"go on with: logreg-tui resume {directory}"

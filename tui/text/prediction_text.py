@@ -19,7 +19,7 @@ from textual.strip import Strip
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.tui.widgets.palette import BLACK, ON_DARK
 from logreg_tui.tui.widgets.pictures import fitted, grey_inks, picture
-from logreg_tui.tui.widgets.spans import paint
+from logreg_tui.tui.widgets.spans import beside, paint
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.snapshots import ParametersSnapshot
@@ -65,12 +65,12 @@ def prediction_lines(
     count = max(1, min(len(runs), MOST_COLUMNS, (room + GAP) // (LEAST_COLUMN + GAP)))
     width = max(LEAST_COLUMN, (room + GAP) // count - GAP)
     barred = list(runs.values())[:count]
-    blocks = [(width, _column(run, probabilities[run.run], width, style)) for run in barred]
+    blocks = [_column(run, probabilities[run.run], width, style) for run in barred]
     others = [_verdict(run, probabilities[run.run]) for run in list(runs.values())[count:]]
     if is_beside:
-        lines = _side_by_side([(PICTURE_WIDTH, drawn), *blocks])
+        lines = beside([[line.adjust_cell_length(PICTURE_WIDTH) for line in drawn], *blocks], GAP)
     else:
-        lines = [*drawn, Strip.blank(0), *_side_by_side(blocks)]
+        lines = [*drawn, Strip.blank(0), *beside(blocks, GAP)]
     return [*lines, *(_text(line, style.width) for line in others)]
 
 
@@ -91,7 +91,7 @@ def most_probable(head: str, classes: int) -> float:
 def _column(
     run: ParametersSnapshot, probabilities: np.ndarray, width: int, style: PredictionStyle
 ) -> list[Strip]:
-    """Return the bars of one run under its name."""
+    """Return the bars of one run under its name, all `width` cells wide."""
     winner = int(probabilities.argmax())
     shown = np.arange(len(probabilities))
     if len(shown) > MOST_CLASSES:
@@ -110,7 +110,8 @@ def _column(
         bar = _bar(float(probabilities[number] / most), width - len(name) - len(figure), style.is_ascii)
         bars.append(Strip([Segment(name, strong), Segment(bar, color), Segment(figure, strong)]))
     left_out = len(probabilities) - len(shown)
-    return [*heading, *bars, *([_text(f"and {left_out:,} classes less likely", width)] if left_out else [])]
+    rest = [_text(f"and {left_out:,} classes less likely", width)] if left_out else []
+    return [line.adjust_cell_length(width) for line in (*heading, *bars, *rest)]
 
 
 def _bar(share: float, width: int, is_ascii: bool) -> str:
@@ -140,17 +141,3 @@ def _verdict(run: ParametersSnapshot, probabilities: np.ndarray) -> str:
 
 def _text(text: str, width: int, *, is_strong: bool = False) -> Strip:
     return Strip([Segment(text[:width], Style(bold=is_strong))])
-
-
-def _side_by_side(blocks: list[tuple[int, list[Strip]]]) -> list[Strip]:
-    """Return the lines of blocks of given widths, a gap between them."""
-    height = max(len(lines) for _, lines in blocks)
-    padded = [
-        [
-            strip.adjust_cell_length(width + GAP)
-            for strip in (*lines, *[Strip.blank(0)] * (height - len(lines)))
-        ]
-        for width, lines in blocks
-    ]
-    total = sum(width for width, _ in blocks) + GAP * (len(blocks) - 1)
-    return [Strip.join(line).crop(0, total) for line in zip(*padded, strict=True)]

@@ -82,7 +82,7 @@ class ChartStyle:
         return ink(None if self.monochrome else ALARM_ON_DARK if self.dark else ALARM_ON_LIGHT, bold=True)
 
     def text(self, number: int) -> Style:
-        """For remarks about a run."""
+        """For annotations about a run."""
         return ink(self.color(number, False))
 
     def mark_line(self, number: int) -> Style:

@@ -29,12 +29,11 @@ def width_of(parts: Iterable[Span]) -> int:
 
 
 def beside(blocks: Sequence[Sequence[Strip]], gap: int) -> list[Strip]:
-    """Return blocks of lines, each of one width and all of one height, next to each other."""
-    blank = Strip.blank(gap)
-    return [
-        Strip.join([row[0], *(piece for strip in row[1:] for piece in (blank, strip))])
-        for row in zip(*blocks, strict=True)
-    ]
+    """Return blocks of lines, each of one width, next to each other; short ones end in blank lines."""
+    blank, height = Strip.blank(gap), max(map(len, blocks))
+    filled = [[*block, *[Strip.blank(block[0].cell_length)] * (height - len(block))] for block in blocks]
+    rows = zip(*filled, strict=True)
+    return [Strip.join([piece for strip in row for piece in (blank, strip)][1:]) for row in rows]
 
 
 @lru_cache(maxsize=4096)

@@ -109,7 +109,8 @@ def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
     from logreg_tui.core.report.write import check_target
     from logreg_tui.core.session.start import run_experiment
     from logreg_tui.core.training.events import ExperimentStarted
-    from logreg_tui.tui.text.exit_summary import shell_word, short_path
+    from logreg_tui.tui.number_format import shown_path
+    from logreg_tui.tui.text.exit_summary import shell_word
     from logreg_tui.tui.text.output import print_out
     from logreg_tui.tui.text.training_log import train_plainly
 
@@ -122,7 +123,7 @@ def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
         with closing(run_experiment(settings, control, progress)) as events:
             for event in events:
                 if isinstance(event, ExperimentStarted):
-                    directories.append(to_path(short_path(to_path(event.directory))))
+                    directories.append(to_path(shown_path(event.directory)))
                 yield event
 
     status = train_plainly(start)
@@ -132,10 +133,10 @@ def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
     if not directories:
         return status
     if status or summarize(directories[0]).state != "finished":
-        directory = shell_word(directories[0])
+        directory = shell_word(str(directories[0]))
         print_out(
             f"no report yet: {PROGRAM} resume {directory} --no-screen, then "
-            f"{PROGRAM} report {directory} -o {shell_word(target)}"
+            f"{PROGRAM} report {directory} -o {shell_word(str(target))}"
         )
         return status or 1
     return _report(directories, target)

@@ -81,7 +81,7 @@ def _texts(alarm: Alarm, rate: float | None) -> Iterator[str]:
     """Yield the texts of an alarm, the longest first; `rate` is the one to restart with."""
     if alarm.kind != DIVERGED:
         begin = f"run {alarm.run} stalls since epoch {alarm.epoch:,}"
-        cause = f"the loss fell by less than {LEAST_FALL:.2%} in {alarm.epochs:,} epochs"
+        cause = f"the loss fell by less than {100 * LEAST_FALL:.2f} % in {alarm.epochs:,} epochs"
         yield f"{begin}: {cause} - tab 5 says why{HINT}"
         yield f"{begin}: {cause} - tab 5 says why"
         yield f"{begin} - tab 5 says why"

@@ -172,7 +172,7 @@ class _Drawing:
     def _about_cursor(self) -> Strip:
         label, predicted = self.view.cursor
         count, of_label = int(self.mistakes.counts[label, predicted]), int(self.mistakes.counts[label].sum())
-        share = f" ({count / of_label:.1%})" if of_label else ""
+        share = f" ({100 * count / of_label:.1f} %)" if of_label else ""
         text = f"label {label} predicted as {predicted}: {count:,} of {of_label:,}{share}"
         hint = "   enter or click: see them" if self.view.has_focus else "   click or tab, then arrows"
         hint = hint if len(text) + len(hint) <= self.view.width else ""

@@ -143,12 +143,9 @@ def _tile(sample: PredictedSample, cell: CellSamples, layout: PageLayout, style:
     )
     shares = pictures.grey_shares(sample.stored.reshape(cell.image_shape))
     image = pictures.picture(shares, layout.width, layout.height, inks)
-    width, height = layout.tile
-    if not layout.is_beside:
-        return [line.adjust_cell_length(width) for line in (*image, *text)]
-    text += [Strip.blank(TEXT_WIDTH)] * (height - len(text))
-    image += [Strip.blank(layout.width)] * (height - len(image))
-    return beside([image, text], 1)
+    if layout.is_beside:
+        return beside([image, text], 1)
+    return [line.adjust_cell_length(layout.tile[0]) for line in (*image, *text)]
 
 
 def _text(sample: PredictedSample, cell: CellSamples, style: ChartStyle) -> list[Strip]:

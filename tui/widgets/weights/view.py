@@ -207,10 +207,7 @@ class _Drawing:
         above = pictures.fitted(shape, width, max(1, height - len(facts)))
         if right[0] * right[1] < above[0] * above[1]:
             return [*facts, *self._picture(shape, self.view.chosen, *above)]
-        image = self._picture(shape, self.view.chosen, *right)
-        lines = max(len(image), len(facts))
-        image += [Strip.blank(right[0])] * (lines - len(image))
-        return beside([image, [*facts, *[Strip.blank(0)] * (lines - len(facts))]], GAP)
+        return beside([self._picture(shape, self.view.chosen, *right), facts], GAP)
 
     def _facts(self, shape: tuple[int, int]) -> list[Strip]:
         number = self.view.chosen

@@ -22,7 +22,6 @@ from logreg_tui.tui.widgets.why.text import ADVICE, HOW, TEXT, TITLE, StyledPara
 if TYPE_CHECKING:
     from logreg_tui.core.analysis.inspection import HeadFacts
     from logreg_tui.core.data.dataset import Dataset
-    from logreg_tui.core.training.events import ExperimentStarted
     from logreg_tui.core.training.history import History, RunHistory
     from logreg_tui.core.training.snapshots import ParametersSnapshot
 
@@ -109,27 +108,29 @@ class WhyPanel(ScrollingLines, Panel):
         run = history.runs.get(selected) if selected is not None else None
         self._written_at, self._rows = self._clock(), 0 if run is None else len(run.columns)
         width = min(MOST_WIDTH, max(20, self.content_size.width - 2))
-        written = [StyledParagraph(TEXT, NO_RUN)] if run is None else self._about(history, run)
+        if run is None:
+            written = [StyledParagraph(TEXT, NO_RUN)]
+        elif (diagnosis := self._diagnose(history, run)) is None:
+            written = [StyledParagraph(TEXT, NO_ROW)]
+        else:
+            written = paragraphs(run.number, diagnosis, self._source(history, diagnosis.facts))
         self._text = [line for paragraph in written for line in self._lines_of(paragraph, width)]
         self.action_scroll_to_start() if is_other_run else self.redraw()
         self.last_draw_s = perf_counter() - begun
         if run is not None:
             self._analyse_parameters(history, run.number)
 
-    def _about(self, history: History, run: RunHistory) -> list[StyledParagraph]:
-        diagnosis = None if history.experiment is None else self._diagnose(history.experiment, run)
-        if diagnosis is None:
-            return [StyledParagraph(TEXT, NO_ROW)]
-        return paragraphs(run.number, diagnosis, self._remark(history, diagnosis.facts))
-
-    def _diagnose(self, experiment: ExperimentStarted, run: RunHistory) -> RunDiagnosis | None:
+    def _diagnose(self, history: History, run: RunHistory) -> RunDiagnosis | None:
+        experiment = history.experiment
+        if experiment is None:
+            return None
         facts = self._facts.get(run.number)
         if facts is not None and facts.head != run.settings.head:
             facts = None
         directory = shlex.quote(escape_control_chars(shown_path(experiment.directory)))
         return diagnose(run, experiment.classes, self.pixels, facts, directory)
 
-    def _remark(self, history: History, facts: HeadFacts | None) -> str:
+    def _source(self, history: History, facts: HeadFacts | None) -> str:
         if facts is not None:
             return f"Measured at epoch {facts.epoch:,} on {facts.samples:,} training samples."
         if self._failure:
@@ -172,18 +173,16 @@ class WhyPanel(ScrollingLines, Panel):
 
     def _lines_of(self, paragraph: StyledParagraph, width: int) -> list[Strip]:
         shown = escape_control_chars(paragraph.text)
-        text = Text(self.glyphs.shown(shown), self._style_of(paragraph.kind))
+        style = Style(bold=paragraph.kind == ADVICE)
+        if paragraph.kind in (TITLE, HOW):
+            style = self.get_component_rich_style(f"why--{paragraph.kind}", partial=True)
+        text = Text(self.glyphs.shown(shown), style)
         if paragraph.kind == TEXT:
             text.highlight_regex(NUMBERS, Style(bold=True))
         text.stylize(Style(bold=True, underline=True), 0, len(paragraph.lead))
         console = self.app.console
         lines = [Strip(line.render(console)).simplify() for line in text.wrap(console, width)]
         return lines if paragraph.kind == ADVICE else [*lines, Strip.blank(0)]
-
-    def _style_of(self, kind: str) -> Style:
-        if kind in (TITLE, HOW):
-            return self.get_component_rich_style(f"why--{kind}", partial=True)
-        return Style(bold=kind == ADVICE)
 
     def on_resize(self) -> None:
         if self._history is not None:

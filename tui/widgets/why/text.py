@@ -22,8 +22,8 @@ class StyledParagraph(NamedTuple):
     """The words that a TEXT begins with, if they are to stand out."""
 
 
-def paragraphs(number: int, run: RunDiagnosis, remark: str) -> list[StyledParagraph]:
-    """Return everything about a run; `remark` is on its figures at the head, or on why there are none."""
+def paragraphs(number: int, run: RunDiagnosis, source: str) -> list[StyledParagraph]:
+    """Return everything about a run; `source` is the line on its figures at the head."""
     advices = advise(run)
     to_try = "; ".join(advice.what.lower() for advice in advices)
     return [
@@ -33,7 +33,7 @@ def paragraphs(number: int, run: RunDiagnosis, remark: str) -> list[StyledParagr
         ),
         *([StyledParagraph(TEXT, f"To try next, see below: {to_try}.")] if advices else []),
         *(StyledParagraph(TEXT, f"{lead}. {text}", f"{lead}.") for lead, text in explain(run, "This run")),
-        StyledParagraph(TEXT, remark),
+        StyledParagraph(TEXT, source),
         StyledParagraph(TITLE, "What to try next"),
         *_advice(advices),
     ]
