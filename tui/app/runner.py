@@ -10,16 +10,15 @@ import gc
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, cast
+from typing import cast
+
+from textual.message import Message
 
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.training.events import Event, ExperimentStarted, Progressed, RowLogged
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control, Stop
 from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
-
-if TYPE_CHECKING:
-    from textual.message import Message
 
 StartTraining = Callable[[Control, Callable[[str], None]], Iterator[Event]]
 """A generator function: prepares, telling what it does in one line at a time, then yields the events."""

@@ -54,10 +54,11 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """Return the manual page: NAME, SYNOPSIS, DESCRIPTION, OPTIONS, EXAMPLE, EXIT STATUS."""
+        description = " ".join((self.description or "").split())
         sections = [
             ("NAME", f"{self.prog} - {self._summary}"),
             ("SYNOPSIS", self._synopsis()),
-            ("DESCRIPTION", _filled(self.description or "")),
+            ("DESCRIPTION", textwrap.fill(description, _width(), break_on_hyphens=False)),
             ("OPTIONS", self._options()),
             ("COMMANDS", self.epilog or ""),
             ("EXAMPLE", f"{PROGRAM} {self._example}".rstrip()),
@@ -151,7 +152,3 @@ def _width() -> int:
     from shutil import get_terminal_size
 
     return max(40, min(get_terminal_size().columns, WIDEST) - 2 - INDENT)
-
-
-def _filled(text: str) -> str:
-    return textwrap.fill(" ".join(text.split()), _width(), break_on_hyphens=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
+from contextlib import suppress
 from pathlib import Path
 
 from textual import on, work
@@ -50,7 +51,11 @@ class ExportScreen(Dialog[None]):
         if not text:
             self._say("give a path", is_wrong=True)
             return
-        target = _expand(text)
+        target = Path(text)
+        # No such user's home: the text is taken as it is, and the export says what is wrong.
+        with suppress(RuntimeError):
+            target = target.expanduser()
+        target = target.absolute()
         if target.is_file() and self._asked_about != target:
             self._ask(target, f"{target} exists. Overwrite it? enter overwrites, escape goes back")
             return
@@ -95,12 +100,3 @@ class ExportScreen(Dialog[None]):
             text = self.glyphs.shown(f"{rows:,} rows written to {target}")
             self.app.notify(text, title="Exported", markup=False)
             self.dismiss(None)
-
-
-def _expand(text: str) -> Path:
-    """Return the absolute path that a user's text names."""
-    try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError:
-        # No such user's home: the text is taken as it is, and the export says what is wrong.
-        return Path(text).absolute()

@@ -174,24 +174,17 @@ class MainScreen(MainActions):
             self._enabled = enabled
             self.refresh_bindings()
 
-    def _run_lines(self) -> list[RunLine]:
-        return [
-            RunLine(
-                run.number,
-                self.pending.settings(run),
-                run.status,
-                None if run.last is None else run.last.test_accuracy,
-            )
-            for run in self.context.history.runs.values()
-        ]
-
     def _show_runs(self) -> None:
         """Show the list of runs and the knobs of the selected one."""
         run = self.selected
         if run is None:
             return
         run_list = self.query_one(RunList)
-        run_list.show(self._run_lines())
+        lines = []
+        for each in self.context.history.runs.values():
+            accuracy = each.last.test_accuracy if each.last else None
+            lines.append(RunLine(each.number, self.pending.settings(each), each.status, accuracy))
+        run_list.show(lines)
         run_list.select(run.number)
         title = f"Run {run.number}" if run.is_training else f"Run {run.number} ({run.status})"
         had_focus = self.focused is not None and self.query_one(Knobs) in self.focused.ancestors

@@ -38,16 +38,11 @@ def final_table(history: History) -> str:
 
 def _cells(run: RunHistory, state: str) -> tuple[str, ...]:
     settings, row = run.settings, run.last
-    figures = ("",) * 6
+    figures = [""] * 6
     if row is not None:
-        figures = (
-            f"{row.epoch:,}",
-            f"{row.objective:.6g}",
-            f"{row.train_loss:.6g}",
-            f"{row.test_loss:.6g}",
-            f"{row.train_accuracy:.4f}",
-            f"{row.test_accuracy:.4f}",
-        )
+        losses = (row.objective, row.train_loss, row.test_loss)
+        accuracies = (row.train_accuracy, row.test_accuracy)
+        figures = [f"{row.epoch:,}", *map("{:.6g}".format, losses), *map("{:.4f}".format, accuracies)]
     return (
         str(run.number),
         settings.head,

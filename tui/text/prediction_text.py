@@ -9,7 +9,6 @@ import math
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.segment import Segment
@@ -17,12 +16,10 @@ from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.heads import SIGMOID, loss_floor
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.palette import BLACK, ON_DARK
 from logreg_tui.tui.widgets.pictures import fitted, grey_inks, picture
 from logreg_tui.tui.widgets.spans import beside, paint
-
-if TYPE_CHECKING:
-    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 PICTURE_WIDTH = 28
 PICTURE_HEIGHT = 14

@@ -57,15 +57,14 @@ class Choice(Widget, can_focus=True):
         return 1
 
     def render(self) -> Content:
-        pieces = [self._piece(option) for option in self._options]
+        pieces = []
+        for option in self._options:
+            is_on = option == self.value
+            button = f"({self._glyphs.radio_on if is_on else ' '}) "
+            name = "focused" if is_on and self.has_focus else "on" if is_on else "off"
+            label = (option, self.get_visual_style(f"choice--{name}"))
+            pieces.append(Content.assemble(button, label))
         return Content(" ").join(pieces)
-
-    def _piece(self, option: str) -> Content:
-        is_on = option == self.value
-        button = f"({self._glyphs.radio_on if is_on else ' '})"
-        name = "focused" if is_on and self.has_focus else "on" if is_on else "off"
-        label = (option, self.get_visual_style(f"choice--{name}"))
-        return Content.assemble(f"{button} ", label)
 
     def action_move(self, direction: int) -> None:
         """Choose a neighbour, wrapping around."""

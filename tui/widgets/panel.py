@@ -6,21 +6,19 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from logreg_tui.core.training.history import History
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.palette import BLACK, WHITE
 from logreg_tui.tui.widgets.spans import strip_of
-
-if TYPE_CHECKING:
-    from logreg_tui.core.training.history import History
-    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 class Panel(Widget):

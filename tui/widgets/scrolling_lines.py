@@ -14,7 +14,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from logreg_tui.tui.theme import Glyphs, thumb_span
+from logreg_tui.tui.theme import thumb_span
 from logreg_tui.tui.widgets.line_view import LineView
 
 PAGE_OVERLAP = 1
@@ -37,10 +37,8 @@ class ScrollingLines(LineView, can_focus=True):
     FOLLOWS_END: ClassVar[bool] = False
     """True if the window starts at the end, and moves on with it as long as it is there."""
 
-    def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(glyphs=glyphs, id=id)
-        self._top: int | None = None if self.FOLLOWS_END else 0
-        """First line in view; None follows the end."""
+    _top: int | None = 0
+    """First line in view; None follows the end."""
 
     @property
     def is_following(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual import events, on, work
 from textual.binding import Binding, BindingType
@@ -23,14 +23,12 @@ from logreg_tui.core.analysis.comparison_columns import as_tsv
 from logreg_tui.core.analysis.paired_answers import RightAnswers, find_right_answers
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.listing import list_experiments
+from logreg_tui.core.training.history import History
 from logreg_tui.tui.widgets.cells import plain_text
 from logreg_tui.tui.widgets.compare.chooser import Chooser
 from logreg_tui.tui.widgets.compare.view import CompareView
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.scrolling_lines import WHEEL_LINES
-
-if TYPE_CHECKING:
-    from logreg_tui.core.training.history import History
 
 COPIED = (
     "Copied {rows}, tab-separated. If the clipboard has not changed, the terminal refuses OSC 52 "

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, Origin, RunKey, RunReader, origin_of_history
 from logreg_tui.core.analysis.comparison import Comparison, ComparisonRow, Order, compare
 from logreg_tui.core.analysis.comparison_columns import best_first, columns_of, run_label
 from logreg_tui.core.analysis.paired_answers import LiveAnswers
-
-if TYPE_CHECKING:
-    from logreg_tui.core.training.history import History
-    from logreg_tui.core.training.snapshots import ParametersSnapshot
+from logreg_tui.core.training.history import History
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
 class CompareState:

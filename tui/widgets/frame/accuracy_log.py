@@ -10,7 +10,6 @@ from textual.strip import Strip
 
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.tui import number_format as figures
-from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.palette import run_color
 from logreg_tui.tui.widgets.scrolling_lines import ScrollingLines
 from logreg_tui.tui.widgets.spans import strip_of
@@ -24,10 +23,8 @@ class AccuracyLog(ScrollingLines):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"log--header"}
     FOLLOWS_END = True
-
-    def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(glyphs=glyphs, id=id)
-        self._reports: Sequence[RowLogged] = ()
+    _top = None
+    _reports: Sequence[RowLogged] = ()
 
     def show(self, reports: Sequence[RowLogged]) -> None:
         """Show these reports; the sequence may grow, call again then."""

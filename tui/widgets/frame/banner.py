@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED, LEAST_FALL, Alarm, alarms
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.number_format import first_fitting, shorten
-from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.line_view import LineView
 
 MOST_LINES = 2
@@ -27,10 +26,8 @@ class Banner(LineView):
     Banner:nocolor > .banner--stalls { text-style: reverse; }
     """
 
-    def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(glyphs=glyphs, id=id)
-        self._alarms: list[Alarm] = []
-        self._dismissed: set[tuple[int, str, int]] = set()
+    _alarms: Sequence[Alarm] = ()
+    _dismissed: frozenset[tuple[int, str, int]] = frozenset()
 
     @property
     def diverged_run(self) -> int | None:

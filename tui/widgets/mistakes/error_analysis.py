@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logreg_tui.core.analysis.inspection import Mistakes, inspect_mistakes, probabilities
+from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.text import describe
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.mistakes.confusion_matrix import CellPage
-
-if TYPE_CHECKING:
-    from logreg_tui.core.data.dataset import Dataset
-    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 MOST_SAMPLES = 24
 """Number of samples of a cell that are read at a time: more fit on no screen."""

@@ -9,10 +9,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from textual.strip import Strip
 
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
@@ -24,9 +24,6 @@ from logreg_tui.tui.widgets.mistakes.error_analysis import (
     PredictedSample,
 )
 from logreg_tui.tui.widgets.spans import Span, beside, strip_of
-
-if TYPE_CHECKING:
-    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 GAP = 2
 TEXT_WIDTH = 16

@@ -8,20 +8,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.spans import Span, beside, strip_of
-
-if TYPE_CHECKING:
-    from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 GAP = 2
 """Cells between two pictures."""
