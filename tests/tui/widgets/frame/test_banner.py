@@ -76,7 +76,7 @@ async def test_a_divergence_names_epoch_cause_and_key(width: int, said: str) -> 
 async def test_a_stall_names_since_when_and_where_to_read_more() -> None:
     async with shown(history_of(2, stalled=1), 104) as (app, _):
         assert text(app) == [
-            "run 2 stalls since epoch 0: the loss fell by less than 0.01% in 1,000 epochs - tab 5 says why"
+            "run 2 stalls since epoch 0: the loss fell by less than 0.01 % in 1,000 epochs - tab 5 says why"
         ]
 
 
