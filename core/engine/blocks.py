@@ -36,14 +36,22 @@ class SparseRows:
     """Shape (non-zeros,), bytes or float32."""
 
     @classmethod
-    def of(cls, chunks: Iterable[np.ndarray], index: np.dtype) -> SparseRows:
-        """Return the non-zero values of a dense matrix that comes in chunks of its rows."""
+    def of(cls, chunks: Iterable[np.ndarray], columns: np.ndarray, index: np.dtype) -> SparseRows:
+        """Return the non-zero values in some columns, ascending, of a dense matrix in chunks of its rows."""
         counts, found_index, found_values = [np.zeros(1, np.int64)], [], []
+        number: np.ndarray | None = None
         for chunk in chunks:
-            counts.append(np.count_nonzero(chunk, axis=1))
+            if number is None:
+                number = np.full(chunk.shape[1], -1)
+                number[columns] = np.arange(len(columns))
             places = np.flatnonzero(chunk)
-            row_starts = np.repeat(np.arange(len(chunk)) * chunk.shape[1], counts[-1])
-            found_index.append((places - row_starts).astype(index))
+            rows = np.repeat(np.arange(len(chunk)), np.count_nonzero(chunk, axis=1))
+            found = number[places - rows * chunk.shape[1]]
+            is_kept = found >= 0
+            if not is_kept.all():
+                places, rows, found = places[is_kept], rows[is_kept], found[is_kept]
+            counts.append(np.bincount(rows, minlength=len(chunk)))
+            found_index.append(found.astype(index))
             found_values.append(chunk.reshape(-1).take(places))
         starts = np.cumsum(np.concatenate(counts)).astype(np.int32)
         return cls(starts, np.concatenate(found_index), np.concatenate(found_values))

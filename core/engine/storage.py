@@ -220,17 +220,15 @@ class SampleBlocks(Generic[B]):
     def _sparse(self, index: int) -> SparseBlock:
         start, stop = self.block_bounds[index]
         # Part by part: the places of all would take several times what is kept of them.
-        rows = SparseRows.of(self._chunks(start, stop), self._storage.index)
+        rows = SparseRows.of(self._chunks(start, stop), self._storage.columns, self._storage.index)
         columns = rows.transposed(len(self._storage.columns)) if self._has_gradient else None
         return SparseBlock(rows, columns, np.ascontiguousarray(self._labels[start:stop], np.int64))
 
     def _chunks(self, start: int, stop: int) -> Iterator[np.ndarray]:
         read = self._inputs.stored if self._storage.values == np.uint8 else self._inputs.read
-        columns = self._storage.columns
         for part in row_chunks((stop - start, self._storage.features)):
             values = read(start + part.start, start + part.stop)
-            kept = values if len(columns) == values.shape[1] else values[:, columns]
-            yield np.ascontiguousarray(kept).view(self._storage.values)
+            yield np.ascontiguousarray(values).view(self._storage.values)
 
     def _dense(self, index: int) -> DenseBlock:
         ready = self._inputs.ready(*self.block_bounds[index])

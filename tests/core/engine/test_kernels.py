@@ -21,7 +21,7 @@ NAN = np.float32("nan")
 
 def product(inputs: np.ndarray, rows: np.ndarray, index: str = "u2") -> np.ndarray:
     """Return 1 + inputs (B, K) by rows (K, P)."""
-    sparse = SparseRows.of([inputs], np.dtype(index))
+    sparse = SparseRows.of([inputs], np.arange(inputs.shape[1]), np.dtype(index))
     out = np.ones((len(inputs), rows.shape[1]), np.float32)
     kernels.multiply(sparse.starts, sparse.index, sparse.values, rows, out, rows.shape[1])
     return out
@@ -74,13 +74,21 @@ def test_a_column_that_is_nan_stays_alone() -> None:
 
 def test_rows_turn_into_columns() -> None:
     inputs = values(19, 12, 0.3)
-    rows = SparseRows.of([inputs[:7], inputs[7:]], np.dtype("u2"))
+    rows = SparseRows.of([inputs[:7], inputs[7:]], np.arange(12), np.dtype("u2"))
     assert np.array_equal(rows.starts[1:], np.count_nonzero(inputs, axis=1).cumsum())
     columns = rows.transposed(12)
     for column, (start, stop) in enumerate(pairwise(columns.starts)):
         expected = np.flatnonzero(inputs[:, column])
         assert columns.index[start:stop].tolist() == expected.tolist()
         assert columns.values[start:stop].tolist() == inputs[expected, column].tolist()
+
+
+def test_only_the_columns_that_were_asked_for_are_kept() -> None:
+    inputs, columns = values(19, 12, 0.6), np.array([1, 2, 5, 11])
+    rows = SparseRows.of([inputs[:7], inputs[7:]], columns, np.dtype("u2"))
+    expected = SparseRows.of([np.ascontiguousarray(inputs[:, columns])], np.arange(4), np.dtype("u2"))
+    for name in ("starts", "index", "values"):
+        assert getattr(rows, name).tolist() == getattr(expected, name).tolist()
 
 
 def test_exponentials_are_those_of_numpy() -> None:
