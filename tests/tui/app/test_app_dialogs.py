@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ from textual.widgets import Input, Static
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import requests as control
+from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
@@ -174,6 +176,11 @@ async def test_the_help_lists_keys_and_meanings_and_closes() -> None:
             assert words in text
         await lab.press("escape")
         await lab.until(lambda: lab.app.screen is lab.screen)
+
+
+def test_each_group_of_keys_has_one_heading_in_the_help() -> None:
+    groups = [group for group, _ in groupby(ACTIONS, key=lambda action: action.group)]
+    assert len(groups) == len(set(groups))
 
 
 async def test_training_shows_under_a_dialog_and_after_it() -> None:
