@@ -144,3 +144,11 @@ def test_the_command_says_what_is_where_and_what_is_left_out(
     assert said.out == ""
     assert f"1 rows in {target}" in said.err
     assert "1 lines of metrics.csv left out" in said.err
+
+
+def test_the_ending_of_the_file_chooses_the_format(tmp_path: Path) -> None:
+    experiment, target = make_experiment(tmp_path / "a"), tmp_path / "all.jsonl"
+    assert cli.main(["export", str(experiment), "-o", str(target)]) == 0
+    assert json.loads(target.read_text().splitlines()[0])["experiment"] == "a"
+    assert cli.main(["export", str(experiment), "-o", str(target), "--format", "csv"]) == 0
+    assert target.read_text().startswith("experiment,run,")

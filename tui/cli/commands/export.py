@@ -26,7 +26,7 @@ def add_options(parser: Parser) -> None:
         metavar="FILE",
         help="the file to write, which is replaced; for tensorboard a folder",
     )
-    parser.add_argument("--format", choices=FORMATS, default="csv", help="default: csv")
+    parser.add_argument("--format", choices=FORMATS, help="default: jsonl for a FILE.jsonl, else csv")
 
 
 def run(values: argparse.Namespace) -> int:
@@ -38,12 +38,13 @@ def run(values: argparse.Namespace) -> int:
     directories, target = values.directories, values.output
     place = escape_control_chars(target.absolute())
     end = ""
-    if values.format == "tensorboard":
+    chosen = values.format or ("jsonl" if target.suffix == ".jsonl" else "csv")
+    if chosen == "tensorboard":
         from logreg_tui.core.export.tensorboard import export_tensorboard
 
         written = export_tensorboard(directories, target)
         end = f"\nLook at them with: tensorboard --logdir {quote(place)}"
-    elif values.format == "jsonl":
+    elif chosen == "jsonl":
         written = export_jsonl(directories, target)
     else:
         written = Exported(join_csv(directories, target), left_out=0)
