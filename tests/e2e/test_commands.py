@@ -115,6 +115,8 @@ WRONG = {
     "export without a target": (["export", "nowhere"], 2, "-o"),
     "a list of no directory": (["runs", "--runs-dir", "nowhere"], 1, "nowhere"),
     "the app without a terminal": ([], 2, "logreg-tui train"),
+    "resume without a terminal": (["resume", "nowhere"], 2, "--no-screen"),
+    "watch without a terminal": (["watch", "nowhere"], 2, "logreg-tui plot"),
     "fps 0": (["--fps", "0"], 2, "--fps"),
     "escape sequences": (["train", "--dataset", "\x1b[31mred"], 2, "red"),
 }

@@ -90,7 +90,7 @@ def _app(words: Sequence[str]) -> int:
         print(f"{PROGRAM} {version(PROGRAM)}")
         return 0
     settings = to_settings(values)
-    check_terminal()
+    check_terminal(f"use {PROGRAM} train to train without one")
     from logreg_tui.core.session.start import run_experiment
     from logreg_tui.tui.cli.launch import show
 

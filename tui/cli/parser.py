@@ -141,11 +141,11 @@ def to_path(text: str) -> Path:
     return Path(text)
 
 
-def check_terminal() -> None:
-    """Raise UsageError if no screen can be shown."""
+def check_terminal(instead: str) -> None:
+    """Raise UsageError if no screen can be shown; `instead` says what does without one."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
-        raise UsageError(f"the screen needs a terminal: use {PROGRAM} train to train without one")
+        raise UsageError(f"the screen needs a terminal: {instead}")
 
 
 def _width() -> int:

@@ -35,7 +35,7 @@ def run(values: argparse.Namespace) -> int:
         from logreg_tui.tui.text.training_log import train_plainly
 
         return train_plainly(start)
-    check_terminal()
+    check_terminal("add --no-screen to train without one")
     from logreg_tui.tui.cli.launch import show
 
     defaults = read_config(values.directory).settings.runs[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
+from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.options import AppOptions, add_screen_options
 from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal
 
@@ -20,7 +21,7 @@ def add_options(parser: Parser) -> None:
 
 
 def run(values: argparse.Namespace) -> int:
-    check_terminal()
+    check_terminal(f"without one {PROGRAM} runs lists the experiments, {PROGRAM} plot DIR draws their curves")
     from logreg_tui.core.session.follow import follow_experiment
     from logreg_tui.tui.cli.launch import show_what_others_train
 
