@@ -18,7 +18,7 @@ from logreg_tui.core.settings import PROGRAM
 FILE_NAME = "view.json"
 MOST_BYTES = 65_536
 """No file of ours is larger."""
-TABS = range(1, 6)
+TAB_NUMBERS = range(1, 6)
 SIDE_WIDTHS = range(24, 81)
 LOG_HEIGHTS = range(3, 41)
 
@@ -78,7 +78,7 @@ def _is_possible(name: object, value: Any) -> bool:  # noqa: ANN401  whatever th
         case "theme":
             return value is None or (isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable())
         case "tab":
-            return _is_one_of(value, TABS)
+            return _is_one_of(value, TAB_NUMBERS)
         case "side_width" | "log_height":
             return value is None or _is_one_of(value, SIDE_WIDTHS if name == "side_width" else LOG_HEIGHTS)
     return isinstance(value, bool) and name in _NAMES

@@ -1,15 +1,12 @@
-"""Figures of a training as plain text: accuracy lines, the final table, where everything is."""
+"""The end of a training as plain text: the final table, where everything is, the command to go on with."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 
-from logreg_tui.core.experiment.listing import Summary
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.export.tables import plain_table
 from logreg_tui.core.text import escape_control_chars
-from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.number_format import shown_path
 
@@ -19,15 +16,6 @@ TABLE_HEADER = (
 )  # fmt: skip
 NUMBERS = (0, *range(2, 11))
 """Places of the columns of numbers."""
-LISTING_HEADER = ("experiment", "state", "dataset", "runs", "rows", "host", "pid")
-
-
-def accuracy_line(row: RowLogged) -> str:
-    """Return one line of the accuracy log."""
-    return (
-        f"epoch {row.epoch:>6,}  run {row.run:<2}  objective {row.objective:.4f}  "
-        f"train {row.train_accuracy:.4f}  test {row.test_accuracy:.4f}"
-    )
 
 
 def final_table(history: History) -> str:
@@ -83,22 +71,3 @@ def go_on_with(history: History) -> str:
     if history.state == "finished":
         return f"every run is done; go further with: logreg-tui resume {directory} --epochs N"
     return f"go on with: logreg-tui resume {directory}"
-
-
-def listing(experiments: Sequence[Summary]) -> str:
-    """Return one line per experiment: its state, size and the process that trains it."""
-    if not experiments:
-        return "no experiments here"
-    rows = [
-        (
-            escape_control_chars(experiment.directory.name),
-            experiment.state,
-            escape_control_chars(experiment.dataset),
-            str(experiment.runs),
-            f"{experiment.rows:,}",
-            escape_control_chars(experiment.host),
-            "" if experiment.pid is None else str(experiment.pid),
-        )
-        for experiment in experiments
-    ]
-    return plain_table(LISTING_HEADER, rows, right=(3, 4, 6))

@@ -16,12 +16,12 @@ from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
-from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control, Leave
 from logreg_tui.tui.number_format import duration
 from logreg_tui.tui.speed import SpeedMeter
-from logreg_tui.tui.text.exit_summary import accuracy_line, final_table, go_on_with, where_it_is
+from logreg_tui.tui.text.exit_summary import final_table, go_on_with, where_it_is
 from logreg_tui.tui.text.output import print_out, print_progress
 
 BAR_WIDTH = 20
@@ -178,6 +178,14 @@ class Reporter:
         if self._bar_length:
             print_progress("\r" + " " * self._bar_length + "\r", end="")
             self._bar_length = 0
+
+
+def accuracy_line(row: RowLogged) -> str:
+    """Return one line of the accuracy log."""
+    return (
+        f"epoch {row.epoch:>6,}  run {row.run:<2}  objective {row.objective:.4f}  "
+        f"train {row.train_accuracy:.4f}  test {row.test_accuracy:.4f}"
+    )
 
 
 def _tell(event: Event) -> list[str]:

@@ -34,7 +34,8 @@ from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control
-from logreg_tui.tui.text.exit_summary import final_table, listing
+from logreg_tui.tui.cli.commands.runs import listing
+from logreg_tui.tui.text.exit_summary import final_table
 
 DEEDS: dict[int, requests.Request] = {
     10: requests.SetHead(1, "logits"),

@@ -33,7 +33,8 @@ from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control
 from logreg_tui.tui.cli import main as cli
-from logreg_tui.tui.text.exit_summary import final_table, go_on_with, listing, where_it_is
+from logreg_tui.tui.cli.commands.runs import listing
+from logreg_tui.tui.text.exit_summary import final_table, go_on_with, where_it_is
 from logreg_tui.tui.text.training_log import Reporter
 
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\r\x9b2J\n\u202e\u2028[bold]b[/bold][@click=app.quit]"

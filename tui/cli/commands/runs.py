@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from logreg_tui.tui.cli.parser import Parser, to_path
 
+if TYPE_CHECKING:
+    from logreg_tui.core.experiment.listing import Summary
+
 EXAMPLE = "runs --runs-dir ~/runs"
+HEADER = ("experiment", "state", "dataset", "runs", "rows", "host", "pid")
 
 
 def add_options(parser: Parser) -> None:
@@ -15,7 +21,28 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.experiment.listing import list_experiments
-    from logreg_tui.tui.text.exit_summary import listing
 
     print(listing(list_experiments(values.runs_dir)))
     return 0
+
+
+def listing(experiments: Sequence[Summary]) -> str:
+    """Return one line per experiment: its state, size and the process that trains it."""
+    from logreg_tui.core.export.tables import plain_table
+    from logreg_tui.core.text import escape_control_chars
+
+    if not experiments:
+        return "no experiments here"
+    rows = [
+        (
+            escape_control_chars(experiment.directory.name),
+            experiment.state,
+            escape_control_chars(experiment.dataset),
+            str(experiment.runs),
+            f"{experiment.rows:,}",
+            escape_control_chars(experiment.host),
+            "" if experiment.pid is None else str(experiment.pid),
+        )
+        for experiment in experiments
+    ]
+    return plain_table(HEADER, rows, right=(3, 4, 6))
