@@ -62,7 +62,7 @@ OF_OTHERS = frozenset(
 )
 """Programs and commands whose options stand there too."""
 UNFINISHED = re.compile(r"[][|]|\.\.\.|COMMAND")
-"""What a line holds that shows a form and is no example."""
+"""Marks of a line that shows a form and is no example."""
 STAND_INS = {"N": "1", "SHELL": "bash"}
 OF_TEXTUAL = frozenset(("tab", "shift+tab", "ctrl+p", "ctrl+q", "ctrl+c"))
 IN_DIALOGS = "logreg_tui.tui.screens.dialog", "logreg_tui.tui.screens.new_run", "logreg_tui.tui.screens.help"

@@ -1,4 +1,4 @@
-"""Where modules live: imports point one way, no two packages need each other, folders stay small."""
+"""The layout of modules: imports point one way, no two packages need each other, folders stay small."""
 
 from __future__ import annotations
 

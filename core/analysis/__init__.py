@@ -1,1 +1,1 @@
-"""What the rows and parameters say: diagnoses, advice, comparisons, curves."""
+"""Analysis of rows and parameters: diagnoses, advice, comparisons, curves."""

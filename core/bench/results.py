@@ -113,7 +113,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How fast something trains."""
+    """The speed of a training."""
 
     runs: int
     epochs: int
@@ -225,7 +225,7 @@ class ScreenCost:
 
 @dataclass(frozen=True, slots=True)
 class StartUp:
-    """How long a command takes to start, beside the least that it must import."""
+    """The time a command takes to start, beside the least that it must import."""
 
     name: str
     base: str
@@ -242,7 +242,7 @@ class StartUp:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where and on what it was measured."""
+    """The machine and the data of the measurement."""
 
     dataset: str
     pixels: str

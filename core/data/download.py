@@ -36,7 +36,7 @@ MESSAGE_INTERVAL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for a download, in seconds."""
+    """Time to wait for a download, in seconds."""
 
     silence_s: float
     """From one byte to the next, and for the first byte of one mirror."""
@@ -173,7 +173,7 @@ class _Source(threading.Thread):
         self.items: SimpleQueue[bytes | Exception] = SimpleQueue()
         """Bytes as they come, then b"" at the end or the error that ended it."""
         self.length: int | None = None
-        """What the server announced; set before the first item."""
+        """Bytes that the server announced, if it did; set before the first item."""
         self.is_abandoned = False
         self._url = url
         self._timeout_s = timeout_s

@@ -18,7 +18,7 @@ CACHE_LINE = 64
 
 
 class Source(Protocol):
-    """Where values come from: an array, or files."""
+    """A source of values: an array, or files."""
 
     shape: tuple[int, int]
     """Samples and features."""

@@ -28,7 +28,7 @@ class Shard:
     """Number of its first sample in the split."""
     samples: int
     offset: int
-    """Where its values begin, in bytes."""
+    """First byte of its values in the file."""
     version: tuple[int, int]
     """Size in bytes and time in whole seconds: another version means that the file was changed."""
 

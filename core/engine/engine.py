@@ -47,7 +47,7 @@ STRIDE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What is measured of one run on one set of parameters; plain numbers."""
+    """The measured values of one run on one set of parameters; plain numbers."""
 
     train_loss: float
     l2_penalty: float

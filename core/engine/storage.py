@@ -49,7 +49,7 @@ B = TypeVar("B")
 
 @dataclass(frozen=True, slots=True)
 class StorageLayout:
-    """How inputs are kept on the device."""
+    """The form in which inputs are kept on the device."""
 
     features: int
     """D, all features."""

@@ -123,7 +123,7 @@ class RunDiverged:
     run: int
     epoch: int
     cause: str
-    """Which value, such as `train_loss is nan`."""
+    """The value that did, such as `train_loss is nan`."""
 
 
 @dataclass(frozen=True, slots=True)

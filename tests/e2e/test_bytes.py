@@ -1,4 +1,4 @@
-"""What the app sends to its terminal stays little enough for any SSH connection.
+"""The bytes that the app sends to its terminal stay few enough for any SSH connection.
 
 Limits from above only: a slow machine draws fewer frames, never more than `--fps` a second.
 """

@@ -18,7 +18,7 @@ class Disk:
         self.room: Callable[[bytes], int | None] = lambda line: None
         """The bytes it takes of a line, or None if it takes all of it."""
         self.raises = False
-        """Whether it raises an error after those bytes, or only says how many they were."""
+        """True if it raises an error after those bytes, rather than say how many they were."""
         real = Path.open
 
         def opened(path: Path, mode: str = "r", *args: Any, **others: Any) -> Any:  # noqa: ANN401

@@ -58,10 +58,10 @@ class FakeTraining:
     report_every: int = 1000
     notice: str | None = None
     shows_data: bool = False
-    """Whether there are images to look at."""
+    """True if there are images to look at."""
     fails_at_start: Exception | None = None
     requests: list[Any] = field(default_factory=list)
-    """What was asked for, in order."""
+    """The requests it got, in order."""
     started: bool = False
     closed: bool = False
 

@@ -1,4 +1,4 @@
-"""How the tests train: the trainer run to its end, and a plain PyTorch loop to hold it against."""
+"""Two ways for tests to train: the trainer run to its end, and a plain PyTorch loop to hold it against."""
 
 from __future__ import annotations
 

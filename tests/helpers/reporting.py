@@ -1,4 +1,4 @@
-"""What the tests of the report share: experiments to report on, and figures that cost nothing."""
+"""Shared by the tests of the report: experiments to report on, and figures that cost nothing."""
 
 from __future__ import annotations
 

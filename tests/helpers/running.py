@@ -1,4 +1,4 @@
-"""Where the installed command is, how to run it in the background, and how to look at what it wrote."""
+"""The installed command: its path, runs of it in the background, and readers of what it wrote."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def begun(folder: Path, process: subprocess.Popen[Any]) -> Path:
 
 
 def happened(directory: Path, name: str, **fields: object) -> bool:
-    """Whether events.jsonl holds an event of that name and with these values."""
+    """Return whether events.jsonl holds an event of that name and with these values."""
     lines = (directory / "events.jsonl").read_text().splitlines(keepends=True)
     records = [json.loads(line) for line in lines if line.endswith("\n")]
     wanted = {"event": name, **fields}

@@ -49,7 +49,7 @@ class Terminal:
         self.written = b""
         """All that the program wrote."""
         self._text = (-1, "")
-        """What the screen showed after so many bytes: reading it off takes long."""
+        """Bytes written, and the screen's text after them: reading it off takes long."""
 
         def take_terminal() -> None:
             os.login_tty(slave)
@@ -83,7 +83,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What the screen shows now, a line per row."""
+        """The text on the screen now, a line per row."""
         with self._lock:
             if self._text[0] != len(self.written):
                 lines = [line.rstrip() for line in self._screen.display]
@@ -92,7 +92,7 @@ class Terminal:
 
     @property
     def is_restored(self) -> bool:
-        """Whether the program gave back the first screen and the cursor."""
+        """True if the program gave back the first screen and the cursor."""
         with self._lock:
             data = self.written
         return data.rfind(LEAVE_ALTERNATE_SCREEN) > data.rfind(ENTER_ALTERNATE_SCREEN) and data.rfind(
@@ -101,7 +101,7 @@ class Terminal:
 
     @property
     def last_words(self) -> str:
-        """What was written after the app's screen was left."""
+        """The text written after the app's screen was left."""
         with self._lock:
             return self.written.rpartition(LEAVE_ALTERNATE_SCREEN)[2].decode().replace("\r\n", "\n")
 

@@ -1,4 +1,4 @@
-"""What is on the screen at every size, without colour, in ASCII, and how often it is drawn."""
+"""The screen at every size, without colour, in ASCII, and how often it is drawn."""
 
 from __future__ import annotations
 

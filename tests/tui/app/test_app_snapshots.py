@@ -23,7 +23,7 @@ MANY_RUNS = grid(HEADS, [0.0, 0.0001, 0.001, 0.01], [0.01], [0, 1, 2], Schedule(
 
 @dataclass(frozen=True)
 class ScreenPicture:
-    """What is on the screen when its picture is taken."""
+    """A state of the screen of which a picture is taken."""
 
     size: tuple[int, int] = (120, 40)
     state: str = "paused"
@@ -34,7 +34,7 @@ class ScreenPicture:
     requests: tuple[object, ...] = ()
     keys: tuple[str, ...] = ()
     text: str = ""
-    """What must have appeared."""
+    """Text that must have appeared."""
 
 
 CASES = {

@@ -46,7 +46,7 @@ def frame_of(paints: list[Paint]) -> str:
 
 
 class Terminal:
-    """What a terminal shows after what was written to it."""
+    """A terminal, by what it shows after writes to it."""
 
     def __init__(self) -> None:
         self._screen = pyte.Screen(WIDTH, HEIGHT)

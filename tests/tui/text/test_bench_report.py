@@ -1,4 +1,4 @@
-"""What `bench` prints: the table of its figures, JSON, and an error where the losses disagree."""
+"""The output of `bench`: the table of its figures, JSON, and an error where the losses disagree."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class ComparePanel(CompareView, can_focus=True):
     _history: History | None = None
     _selected: int | None = None
 
-    # What the painter asks for
+    # Drawing
 
     def signature(self, history: History, selected: int | None) -> object:
         """Return what the table depends on; while training it changes once a second."""
@@ -127,7 +127,7 @@ class ComparePanel(CompareView, can_focus=True):
         self._state.answers.add(cast(RightAnswers, event.result))
         self._arrange()
 
-    # What the user asks for
+    # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave keys to the screen that mean nothing to what is shown, table or list of experiments."""

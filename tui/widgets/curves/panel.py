@@ -126,7 +126,7 @@ class LossChart(LinePanel):
                 self.notify("No earlier experiment on the same data stands beside this one")
             self.redraw()
 
-    # What is drawn
+    # Drawing
 
     def signature(self, history: History, selected: int | None) -> object:
         """Return what `draw` depends on apart from the user's choices, which redraw by themselves."""
@@ -180,7 +180,7 @@ class LossChart(LinePanel):
         self.plot = frame.plot
         return frame.lines
 
-    # What the keys do
+    # Keys
 
     def toggle_metric(self) -> None:
         """Show accuracies instead of losses, or losses again."""
@@ -249,7 +249,7 @@ class LossChart(LinePanel):
         if (run := self._run) is not None and run.last is not None:
             self._read_at(run.last.epoch)
 
-    # What the mouse does
+    # Mouse
 
     def _column(self, event: events.MouseEvent) -> int:
         return event.x - self.gutter.left

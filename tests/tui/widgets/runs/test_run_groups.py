@@ -1,4 +1,4 @@
-"""How many runs are arranged: groups, marks, filters, as plain text."""
+"""The arrangement of many runs: groups, marks, filters, as plain text."""
 
 from __future__ import annotations
 
