@@ -23,11 +23,11 @@ LEVELS = "⠁⠂⠄⡀"
 
 
 def draw_level(cells: Cells, plot: Plot, value: float, plain: str, style: Style) -> None:
-    """Draw a line at a value over the width of the plot: dots, or `plain` repeated if cells have none."""
+    """Draw a line at a value over the width of the plot: `plain` repeated, or a dot in place of each."""
     level = plot.level(value)
     if level is not None:
         y, dot = level
-        line = LEVELS[dot] if plot.is_fine else plain
+        line = LEVELS[dot].ljust(len(plain)) if plot.is_fine else plain
         cells.put(plot.left, y, (line * plot.columns)[: plot.columns], style)
 
 
