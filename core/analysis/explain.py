@@ -114,7 +114,7 @@ def _losses(run: RunDiagnosis) -> str:
     wrong = 1 - last.train_accuracy
     return (
         f"{losses}. {percent(wrong)} of the training samples are classified wrong, and there is no bound to "
-        f"what one of them costs: here {rounded(last.train_loss / wrong)} at most, on average."
+        f"what one of them costs: here at most {rounded(last.train_loss / wrong)} each, on average."
     )
 
 
@@ -148,6 +148,8 @@ def _learning_rate(run: RunDiagnosis) -> str:
 def _penalty(run: RunDiagnosis) -> str:
     if not run.settings.l2:
         return "here it is off"
+    if not math.isfinite(run.last.objective):
+        return f"lambda is {exact(run.settings.l2)}"
     share = f", {percent(run.penalty_share)} of what lies above the floor" if run.floor else ""
     return (
         f"lambda {exact(run.settings.l2)} adds {rounded(run.last.l2_penalty, 4)}, "

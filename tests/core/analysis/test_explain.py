@@ -79,7 +79,10 @@ def test_of_a_run_that_has_just_begun_no_oscillation_is_claimed() -> None:
 
 
 def test_of_a_run_that_diverged_nothing_is_derived_from_its_loss() -> None:
-    assert "Its train loss is nan, the test loss nan.\n" in explained("logits", math.nan, None)
+    text = explained("logits", math.nan, None)
+    assert "Its train loss is nan, the test loss nan.\n" in text
+    assert "nan %" not in text
+    assert "It pulls every weight towards 0; lambda is 0.001." in text
 
 
 def test_without_figures_at_the_head_the_rest_is_explained() -> None:
