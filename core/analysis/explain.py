@@ -114,7 +114,7 @@ def _losses(run: RunDiagnosis) -> str:
     wrong = 1 - last.train_accuracy
     return (
         f"{losses}. {percent(wrong)} of the training samples are classified wrong, and there is no bound to "
-        f"what one of them costs: here at most {rounded(last.train_loss / wrong)} each, on average."
+        f"what one of them costs: here {rounded(last.train_loss / wrong)} at most, on average."
     )
 
 
