@@ -23,6 +23,7 @@ from logreg_tui.core.engine.blocks import SparseBlock, SparseRows
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.storage import StorageLayout
 from logreg_tui.core.engine.thread_team import ThreadTeam
+from logreg_tui.core.engine.vector_loops import LANES
 
 
 class SparsePass(FullBatchPass[SparseBlock]):
@@ -40,7 +41,7 @@ class SparsePass(FullBatchPass[SparseBlock]):
         """Use `kernel`, as `kernels.compiled_pass` returns it."""
         self._runs, self._sigmoid_runs, self._classes = runs, sigmoid_runs, classes
         self._outputs = runs * classes
-        padded = -(-self._outputs // kernels.LANES) * kernels.LANES
+        padded = -(-self._outputs // LANES) * LANES
         self._used = torch.from_numpy(storage.columns)
         self._scale, self._offset = _folded(storage)
         self._weights = torch.zeros(len(storage.columns) + 1, padded)
