@@ -336,7 +336,7 @@ class Engine:
 
     def snapshot_parameters(self, run: int) -> tuple[Tensor, Tensor]:
         """Return copies of the parameters that `snapshot` remembered, on the CPU."""
-        return _parted(self._slots[run].snapshot)
+        return _weight_and_bias(self._slots[run].snapshot)
 
     @collective
     def rollback(self, run: int) -> None:
@@ -347,7 +347,7 @@ class Engine:
 
     def parameters(self, run: int) -> tuple[Tensor, Tensor]:
         """Return copies of weight (classes, features) and bias (classes,) on the CPU."""
-        return _parted(self._slots[run].parameters)
+        return _weight_and_bias(self._slots[run].parameters)
 
 
 def _compiled(storage: StorageLayout, progress: Callable[[str], None]) -> Callable[..., None]:
@@ -358,7 +358,7 @@ def _compiled(storage: StorageLayout, progress: Callable[[str], None]) -> Callab
     return compiled_pass(storage.index, storage.values, progress)
 
 
-def _parted(parameters: Tensor) -> tuple[Tensor, Tensor]:
+def _weight_and_bias(parameters: Tensor) -> tuple[Tensor, Tensor]:
     """Return weight and bias as copies on the CPU."""
     both = parameters.cpu()
     return both[:, :-1].clone(memory_format=torch.contiguous_format), both[:, -1].clone()
