@@ -50,7 +50,9 @@ def trained(
     def resize() -> None:
         termios.tcsetwinsize(0, (size[1], size[0]))
 
-    with Terminal([COMMAND, *options], folder, environment, resize) as terminal:
+    # A view that the user left open would be counted in place of the curves.
+    own = {**environment, "XDG_CONFIG_HOME": str(folder)}
+    with Terminal([COMMAND, *options], folder, own, resize) as terminal:
         directory = begun(folder, terminal.process)
         wait_for_rows(directory, LEAST_ROWS)
         yield terminal, directory
