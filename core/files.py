@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -34,6 +34,14 @@ def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def different_folders(folders: Iterable[Path]) -> list[Path]:
+    """Return each folder once, in the order and by the path it is first named."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        found.setdefault(os.path.realpath(folder), folder)
+    return list(found.values())
 
 
 def reason(error: OSError) -> str:

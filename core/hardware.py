@@ -10,10 +10,11 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import count
 from typing import Any
 
 INTERVAL_S = 1.0
@@ -134,44 +135,30 @@ def _gpu_handle(nvml: Any, device: str) -> Any:  # noqa: ANN401  the library's
 
 
 def _processor_probe(_: str) -> Probe:
-    """Raises ImportError without the library."""
+    """Return a probe of this process and its children. Raises ImportError without the library."""
     psutil: Any = import_module("psutil")
-    tree = _Tree(psutil)
+    own = psutil.Process()
+    processes: dict[int, Any] = {}
+    looks = count()
+
+    def each(name: str) -> Iterator[Any]:
+        for process in processes.values():
+            with suppress(psutil.Error):
+                yield getattr(process, name)()
 
     def probe() -> Sample:
+        nonlocal processes
+        if next(looks) % TREE_EVERY == 0:
+            found = {process.pid: process for process in (own, *own.children(recursive=True))}
+            # Known ones are kept: each remembers the times of its last look.
+            processes = {pid: processes.get(pid, process) for pid, process in found.items()}
+        # Of all cores' time since the last look; what processes share of the memory counts for each.
+        utilization = sum(each("cpu_percent")) / 100 / (psutil.cpu_count() or 1)
+        own_memory = sum(info.rss for info in each("memory_info"))
         machine = psutil.virtual_memory()
         used = int(machine.total - machine.available)
-        return Sample(PROCESSOR, tree.utilization(), used, int(machine.total), tree.memory())
+        return Sample(PROCESSOR, float(utilization), used, int(machine.total), int(own_memory))
 
-    tree.utilization()
+    # The first look gives 0.
+    probe()
     return probe
-
-
-class _Tree:
-    """This process and its children."""
-
-    def __init__(self, psutil: Any) -> None:  # noqa: ANN401  the library
-        self._psutil = psutil
-        self._own = psutil.Process()
-        self._processes: dict[int, Any] = {}
-        self._looks = 0
-
-    def utilization(self) -> float:
-        """Return the share of all cores' time since the last call; 0 at the first."""
-        if self._looks % TREE_EVERY == 0:
-            found = {process.pid: process for process in (self._own, *self._own.children(recursive=True))}
-            # Known ones are kept: each remembers the times of its last look.
-            self._processes = {pid: self._processes.get(pid, process) for pid, process in found.items()}
-        self._looks += 1
-        return float(sum(self._each("cpu_percent"))) / 100 / (self._psutil.cpu_count() or 1)
-
-    def memory(self) -> int:
-        """Return bytes in memory; what processes share counts for each."""
-        return int(sum(info.rss for info in self._each("memory_info")))
-
-    def _each(self, name: str) -> list[Any]:
-        values = []
-        for process in self._processes.values():
-            with suppress(self._psutil.Error):
-                values.append(getattr(process, name)())
-        return values

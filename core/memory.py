@@ -41,14 +41,11 @@ def available_memory(root: str = "/") -> int | None:
     It is what Linux says of the machine, or what the process's control groups leave of their limits.
     `root` is where `proc` and `sys` lie.
     """
-    amounts = [*_of_machine(root), *_of_groups(root)]
-    return max(0, min(amounts)) if amounts else None
-
-
-def _of_machine(root: str) -> Iterator[int]:
+    amounts = list(_of_groups(root))
     for line in _text(f"{root}/proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
-            yield int(line.split()[1]) * 1024
+            amounts.append(int(line.split()[1]) * 1024)
+    return max(0, min(amounts)) if amounts else None
 
 
 def _of_groups(root: str) -> Iterator[int]:
@@ -69,14 +66,11 @@ def _left(mount: str, path: str, limit_name: str, usage_name: str, prefix: str) 
         # A group without a limit says `max`; one outside the container is not there.
         with suppress(ValueError):
             limit, used = int(_text(f"{folder}/{limit_name}")), int(_text(f"{folder}/{usage_name}"))
-            yield limit - used + _reclaimable(_text(f"{folder}/memory.stat"), prefix)
+            statistics = dict(line.split(maxsplit=1) for line in _text(f"{folder}/memory.stat").splitlines())
+            # Files that the kernel keeps only while nobody needs the room.
+            kept = (int(statistics.get(f"{prefix}{kind}_file", 0)) for kind in ("active", "inactive"))
+            yield limit - used + sum(kept)
         folder = folder.rpartition("/")[0]
-
-
-def _reclaimable(statistics: str, prefix: str) -> int:
-    """Return how much of a group's use is files that the kernel keeps only while nobody needs the room."""
-    values = dict(line.split(maxsplit=1) for line in statistics.splitlines())
-    return sum(int(values.get(f"{prefix}{kind}_file", 0)) for kind in ("active", "inactive"))
 
 
 def _text(path: str) -> str:

@@ -6,7 +6,6 @@ the trainer has echoed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +35,7 @@ class PendingRequests:
     def change(self, run: RunHistory, name: str, value: str | float) -> None:
         """Ask for another `head`, `l2` or `learning_rate`. Raises UsageError if the value is not possible."""
         before = self.settings(run).l2
-        self._inbox.send(_SETTERS[name](run.number, value))
+        self._inbox.send(control.SetKnob(run.number, name, value))
         self._settings.setdefault(run.number, {})[name] = value
         if name == "l2" and before:
             self._last_l2[run.number] = before
@@ -67,11 +66,6 @@ class PendingRequests:
                     self._state = None
 
 
-_SETTERS: dict[str, Callable[[int, Any], control.Request]] = {
-    "head": control.SetHead,
-    "l2": control.SetL2,
-    "learning_rate": control.SetLearningRate,
-}
 _REQUESTED_STATES = {
     control.Pause: "pausing",
     control.Resume: "resuming",

@@ -39,18 +39,15 @@ class Advice:
 def advise(run: RunDiagnosis) -> list[Advice]:
     """Return what to try next, the most promising first; nothing if nothing stands out."""
     if run.status == DIVERGED:
-        return [_restart(run)]
+        rate = run.settings.learning_rate
+        restart = Advice(
+            "Restart it with a tenth of the learning rate",
+            f"it {run.cause or DIVERGED}, because each update overshot further than the one before",
+            f"press R: lr {rate / 10:g} in place of {rate:g}",
+        )
+        return [restart]
     rules = (_small_inputs, _smaller_steps, _no_sigmoid, _l2, _slower_schedule, _more_epochs)
     return [advice for rule in rules if (advice := rule(run)) is not None]
-
-
-def _restart(run: RunDiagnosis) -> Advice:
-    rate = run.settings.learning_rate
-    return Advice(
-        "Restart it with a tenth of the learning rate",
-        f"it {run.cause or DIVERGED}, because each update overshot further than the one before",
-        f"press R: lr {rate / 10:g} in place of {rate:g}",
-    )
 
 
 def _small_inputs(run: RunDiagnosis) -> Advice | None:

@@ -5,8 +5,8 @@ Reads experiment directories and trusts nothing in them; draws nothing.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from logreg_tui.core.analysis.compared_runs import Origin, origin_of, read_histo
 from logreg_tui.core.analysis.drawn_metrics import CEILING, LARGEST, LOSS, METRIC_COLUMNS
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
+from logreg_tui.core.files import different_folders
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.history import Mark, RunHistory
@@ -112,18 +113,14 @@ def read_curves(directories: Sequence[Path], metric: str = LOSS) -> list[Curve]:
 def read_named_runs(directories: Sequence[Path]) -> list[NamedRun]:
     """Return all runs of these experiments that have rows, each experiment once. Raises UserError."""
     found: list[tuple[Origin, RunHistory, int]] = []
-    for directory in {path.resolve(): path for path in reversed(directories)}.values():
-        found[:0] = _read(directory)
+    for directory in different_folders(directories):
+        origin, classes = origin_of(directory), read_config(directory).classes
+        runs = [run for run in read_history(directory).runs.values() if len(run.columns)]
+        if not runs:
+            raise UserError(f"{str(directory)!r} has no rows yet: let it train first")
+        found += [(origin, run, classes) for run in runs]
     labels = _labels([(origin, run) for origin, run, _ in found])
     return [NamedRun(label, run, classes) for label, (_, run, classes) in zip(labels, found, strict=True)]
-
-
-def _read(directory: Path) -> list[tuple[Origin, RunHistory, int]]:
-    origin, classes = origin_of(directory), read_config(directory).classes
-    runs = [run for run in read_history(directory).runs.values() if len(run.columns)]
-    if not runs:
-        raise UserError(f"{str(directory)!r} has no rows yet: let it train first")
-    return [(origin, run, classes) for run in runs]
 
 
 def _labels(runs: Sequence[tuple[Origin, RunHistory]]) -> list[str]:
@@ -132,8 +129,12 @@ def _labels(runs: Sequence[tuple[Origin, RunHistory]]) -> list[str]:
     words = [_words(*each) for each in runs]
     differing = [name for name in words[0] if len({each[name] for each in words}) > 1]
     labels = [", ".join(each[name] for name in dict.fromkeys(["head", *differing])) for each in words]
-    for details in zip(*(_details(*each) for each in enumerate(runs, 1)), strict=True):
-        labels = list(_told_apart(labels, details))
+    for details in (
+        [_shortened(origin.experiment) for origin, _ in runs],
+        [f"run {run.number}" for _, run in runs],
+        [f"no. {at}" for at in range(1, len(runs) + 1)],
+    ):
+        labels = _told_apart(labels, details)
     return labels
 
 
@@ -150,24 +151,20 @@ def _words(origin: Origin, run: RunHistory) -> dict[str, str]:
     }
 
 
-def _details(at: int, named: tuple[Origin, RunHistory]) -> tuple[str, str, str]:
-    origin, run = named
-    return _shortened(origin.experiment), f"run {run.number}", f"no. {at}"
-
-
 def _shortened(name: str) -> str:
     kept = LONGEST_NAME // 2
     return name if len(name) <= LONGEST_NAME else f"{name[: kept - 1]}…{name[-kept:]}"
 
 
-def _told_apart(labels: Sequence[str], details: Sequence[str]) -> Iterator[str]:
+def _told_apart(labels: Sequence[str], details: Sequence[str]) -> list[str]:
     """Add its detail to every label that others have too, unless theirs is the same."""
     alike = defaultdict(set)
     for label, detail in zip(labels, details, strict=True):
         alike[label].add(detail)
-    times = Counter(labels)
-    for label, detail in zip(labels, details, strict=True):
-        yield f"{label}, {detail}" if times[label] > 1 and len(alike[label]) > 1 else label
+    return [
+        f"{label}, {detail}" if len(alike[label]) > 1 else label
+        for label, detail in zip(labels, details, strict=True)
+    ]
 
 
 def limits(curves: Iterable[Curve]) -> tuple[float, float]:

@@ -84,12 +84,6 @@ def timed(work: Callable[[], object], clock: Clock) -> float:
     return clock() - start
 
 
-def in_turn(first: Callable[[], float], second: Callable[[], float], count: int) -> PairedTimes:
-    """Measure two things in turn, `count` times each."""
-    both = [(first(), second()) for _ in range(count)]
-    return PairedTimes(tuple(pair[0] for pair in both), tuple(pair[1] for pair in both))
-
-
 def enough_epochs(seconds: Callable[[int], float], stride: int, least_s: float = MEASUREMENT_S) -> int:
     """Return how many epochs last `least_s`: `stride`, doubled as often as it takes."""
     epochs = stride
@@ -127,19 +121,16 @@ class Bench:
         with out_of_memory_explained(self.environment):
             limits = self.measure_limits()
             comparisons, agreement = self.compare_speeds(limits)
-            return BenchResult(self.machine(), limits, agreement, comparisons, self.measure_training())
-
-    def machine(self) -> Machine:
-        """Return the machine, the data and the device of the measurements."""
-        environment = self.environment
-        return Machine(
-            environment.dataset.name,
-            environment.settings.pixels,
-            self.work,
-            environment.device_text,
-            environment.threads,
-            str(torch.__version__),
-        )
+            environment = self.environment
+            machine = Machine(
+                environment.dataset.name,
+                environment.settings.pixels,
+                self.work,
+                environment.device_text,
+                environment.threads,
+                str(torch.__version__),
+            )
+            return BenchResult(machine, limits, agreement, comparisons, self.measure_training())
 
     # Sides
 
@@ -162,7 +153,7 @@ class Bench:
 
     def pairs(self, plain: Side, plain_epochs: int, ours: Side, our_epochs: int) -> PairedTimes:
         """Return the seconds of both sides, measured in turn."""
-        return in_turn(
+        return PairedTimes.in_turn(
             lambda: plain.timed(plain_epochs, self.clock),
             lambda: ours.timed(our_epochs, self.clock),
             self.plan.pairs,
@@ -172,17 +163,17 @@ class Bench:
 
     def measure_limits(self) -> Limits:
         """Return what the machine reaches in a plain read of the data and in a large product."""
+
+        def best(work: Callable[[], object]) -> float:
+            """Return the least seconds of several tries, when the caches are warm."""
+            work()
+            return min(timed(work, self.clock) for _ in range(LIMIT_TRIES))
+
         self.progress("Measuring what the machine can read and compute")
         self.use_all_threads()
-        seconds, way = min((self.best_of_several(work), name) for name, work in reads(self.data).items())
+        seconds, way = min((best(work), name) for name, work in reads(self.data).items())
         size, product = square_product(self.environment.device)
-        product_s = self.best_of_several(product)
-        return Limits(self.work.data_bytes / seconds / 1e9, way, 2 * size**3 / product_s / 1e9, size)
-
-    def best_of_several(self, work: Callable[[], object]) -> float:
-        """Return the least seconds that something takes, when it is warm."""
-        work()
-        return min(timed(work, self.clock) for _ in range(LIMIT_TRIES))
+        return Limits(self.work.data_bytes / seconds / 1e9, way, 2 * size**3 / best(product) / 1e9, size)
 
     def runs(self, count: int) -> list[RunSettings]:
         """Return runs that differ in their seeds."""
@@ -235,20 +226,16 @@ class Bench:
             pairs.ratio(count * epochs / plain_epochs),
         )
 
-    def training(self) -> Training:
-        """Return a training of one run that does not end by itself."""
-        settings = replace(
-            self.environment.settings, runs=tuple(self.runs(1)), epochs=ENDLESS, log_every=LOG_EVERY
-        )
-        return Training.start(settings, self.environment.engine())
-
     def measure_training(self) -> LoggedTraining:
         """Time `train`, and the plain loop with both losses as often, in turn."""
         self.progress(f"Training 1 run with both losses every {LOG_EVERY} epochs: {self.plan.pairs} pairs")
-        loop = PlainLoop(self.data, self.runs(1)[0])
+        runs = self.runs(1)
+        loop = PlainLoop(self.data, runs[0])
         plain = Side(partial(loop.train, log_every=LOG_EVERY), self.use_all_threads, LOG_EVERY)
         self.use_one_thread()
-        ours = Side(TrainerLoop(self.training()).train, self.use_one_thread, LOG_EVERY)
+        settings = replace(self.environment.settings, runs=tuple(runs), epochs=ENDLESS, log_every=LOG_EVERY)
+        training = Training.start(settings, self.environment.engine())
+        ours = Side(TrainerLoop(training).train, self.use_one_thread, LOG_EVERY)
         plain_epochs, epochs = self.epochs(plain), self.epochs(ours)
         pairs = self.pairs(plain, plain_epochs, ours, epochs)
         return LoggedTraining.of(pairs, epochs, plain_epochs, LOG_EVERY)

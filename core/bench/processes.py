@@ -19,6 +19,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -72,16 +73,16 @@ def epochs_per_second(rows: Sequence[tuple[int, float]], seconds: float) -> floa
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the program by SystemExit, so that no process is left behind."""
-    before = {number: signal.signal(number, _exit) for number in (signal.SIGTERM, signal.SIGHUP)}
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 class Child:
@@ -93,7 +94,8 @@ class Child:
         self._master: int | None = None
         stream = subprocess.DEVNULL
         if has_terminal:
-            self._master, stream = _open_terminal()
+            self._master, stream = pty.openpty()
+            termios.tcsetwinsize(stream, (ROWS, COLUMNS))
         self._process = subprocess.Popen(
             words, stdin=stream, stdout=stream, stderr=stream, env=_environment(), start_new_session=True
         )
@@ -123,12 +125,6 @@ class Child:
                 return data
         raise self.ended()
 
-    def read_for(self, seconds: float) -> None:
-        """Read all that it writes in that time. Raises UserError if it ends."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.read(left)
-
     def wait(self) -> int:
         """Wait until the process has ended and return its status."""
         # With a deadline Python would look now and then only, up to 50 ms late.
@@ -141,12 +137,6 @@ class Child:
             f"a command that was to be timed ended with status {status}; "
             f"to see why, run: {shlex.join(self.words)}"
         )
-
-
-def _open_terminal() -> tuple[int, int]:
-    master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (ROWS, COLUMNS))
-    return master, slave
 
 
 def _environment() -> dict[str, str]:
@@ -192,8 +182,8 @@ def measure_start_up(
 
 
 def _beside(name: str, measure: Callable[[], float], base: str, pairs: int) -> StartUp:
-    both = [(measure(), time_of_command([sys.executable, "-c", base])) for _ in range(pairs)]
-    return StartUp.of(name, base, PairedTimes(tuple(a for a, _ in both), tuple(b for _, b in both)))
+    least = partial(time_of_command, [sys.executable, "-c", base])
+    return StartUp.of(name, base, PairedTimes.in_turn(measure, least, pairs))
 
 
 def measure_screen(
@@ -210,7 +200,7 @@ def measure_screen(
         progress(f"Training without and with the screen: pair {pair} of {SCREEN_PAIRS}")
         without = _rate([*command, "train", *words], seconds)
         rates.append((without, _rate([*command, *words], seconds, has_terminal=True)))
-    pairs = PairedTimes(tuple(rate for rate, _ in rates), tuple(rate for _, rate in rates))
+    pairs = PairedTimes(*zip(*rates, strict=True))
     return ScreenCost(
         seconds, (COLUMNS, ROWS), Spread.of(pairs.first), Spread.of(pairs.second), pairs.ratio()
     )
@@ -219,9 +209,11 @@ def measure_screen(
 def _rate(words: Sequence[str], seconds: float, *, has_terminal: bool = False) -> float:
     with tempfile.TemporaryDirectory(prefix="logreg-tui-bench-") as folder:
         with Child([*words, "--runs-dir", folder], has_terminal=has_terminal) as child:
-            path = _trained(child, Path(folder), seconds)
-            rows = _rows(path)
-        return epochs_per_second(rows, seconds)
+            lines = _trained(child, Path(folder), seconds).read_bytes().splitlines()
+        rows = [row for row in map(parse_row, lines) if row is not None]
+        return epochs_per_second(
+            [(row.epoch, row.elapsed_s) for row in rows if row.elapsed_s is not None], seconds
+        )
 
 
 def _trained(child: Child, folder: Path, seconds: float) -> Path:
@@ -234,7 +226,10 @@ def _trained(child: Child, folder: Path, seconds: float) -> Path:
             raise UserError(
                 f"no {seconds:g} s of training came within {deadline_s:g} s from: {shlex.join(child.words)}"
             )
-        child.read_for(POLL_S)
+        # Read all the time: a full pipe would hold the program up.
+        next_look = time.monotonic() + POLL_S
+        while (left := next_look - time.monotonic()) > 0:
+            child.read(left)
     return found[0]
 
 
@@ -246,8 +241,3 @@ def _elapsed(path: Path) -> float:
         lines = file.read().split(b"\n")[:-1]
     row = parse_row(lines[-1]) if lines else None
     return (row and row.elapsed_s) or 0.0
-
-
-def _rows(path: Path) -> list[tuple[int, float]]:
-    rows = map(parse_row, path.read_bytes().splitlines())
-    return [(row.epoch, row.elapsed_s) for row in rows if row is not None and row.elapsed_s is not None]

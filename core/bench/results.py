@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,6 +49,12 @@ class PairedTimes:
     first: tuple[float, ...]
     second: tuple[float, ...]
 
+    @classmethod
+    def in_turn(cls, first: Callable[[], float], second: Callable[[], float], count: int) -> PairedTimes:
+        """Measure two things in turn, `count` times each."""
+        both = [(first(), second()) for _ in range(count)]
+        return cls(*zip(*both, strict=True))
+
     def ratio(self, factor: float = 1.0) -> Spread:
         """Return the spread of first / second * factor, pair by pair."""
         return Spread.of(
@@ -59,11 +65,6 @@ class PairedTimes:
 def scaled(values: Iterable[float], factor: float) -> Spread:
     """Return the spread of values * factor."""
     return Spread.of(factor * value for value in values)
-
-
-def inverted(values: Iterable[float], factor: float) -> Spread:
-    """Return the spread of factor / value."""
-    return Spread.of(factor / value for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class Speed:
             epochs,
             ms_per_epoch,
             scaled(known, 1e3 / epochs / runs),
-            inverted(known, epochs),
+            Spread.of(epochs / value for value in known),
             work.bytes_per_epoch / ms_per_epoch.median / 1e6,
             work.flop_per_epoch(runs) / ms_per_epoch.median / 1e6,
             limits.least_ms(work, runs) / ms_per_epoch.median,

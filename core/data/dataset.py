@@ -72,23 +72,33 @@ def load_dataset(
     check_cancelled(is_cancelled)
     arrays, notice = _read(name, data_dir, memory_limit, progress, is_cancelled)
     check_cancelled(is_cancelled)
-    _check_size(arrays, memory_limit)
-    try:
-        return _finished(arrays, pixels, notice, progress, is_cancelled)
-    except MemoryError as error:
-        raise UserError(f"dataset {name!r} does not fit into memory: use a smaller one") from error
-
-
-def _check_size(arrays: Arrays, memory_limit: int | None) -> None:
-    """Raise UserError if data that are to stay in memory take more than they may."""
     values = sum(math.prod(split.shape) for split in (arrays.train_inputs, arrays.test_inputs))
-    needed = FLOAT32_BYTES * values
-    is_read_whole = isinstance(arrays.train_inputs, np.ndarray)
+    needed, is_read_whole = FLOAT32_BYTES * values, isinstance(arrays.train_inputs, np.ndarray)
     if memory_limit is not None and needed > memory_limit and is_read_whole:
         raise UserError(
             f"dataset {arrays.name!r} takes {size_text(needed)} of memory, --memory-limit allows "
             f"{size_text(memory_limit)}: raise it, or save the data as a folder of .npy shards"
         )
+    try:
+        digest = arrays.known_fingerprint or fingerprint(arrays)
+        check_cancelled(is_cancelled)
+        if pixels != "raw":
+            progress("Scaling the pixels")
+        train, test = scaled_inputs(arrays, pixels)
+    except MemoryError as error:
+        raise UserError(f"dataset {name!r} does not fit into memory: use a smaller one") from error
+    return Dataset(
+        arrays.name,
+        train,
+        arrays.train_labels,
+        test,
+        arrays.test_labels,
+        arrays.classes,
+        arrays.image_shape,
+        digest,
+        pixels,
+        notice,
+    )
 
 
 def _read(
@@ -100,7 +110,14 @@ def _read(
 ) -> tuple[Arrays, str | None]:
     """Return the data, and a notice if they stand in for others."""
     if name == "auto":
-        return _read_mnist_or_digits(data_folder(data_dir), progress, is_cancelled)
+        try:
+            return _read_family("mnist", data_folder(data_dir), HASTY, progress, is_cancelled), None
+        except DownloadError as error:
+            notice = (
+                f"MNIST is not on disk and could not be downloaded ({error.reason}): "
+                "training on scikit-learn's 1,797 digits instead"
+            )
+            return _read_digits(progress), notice
     if name == "digits":
         return _read_digits(progress), None
     if name in DATASETS:
@@ -108,14 +125,20 @@ def _read(
     # A folder of any name is one of shards.
     if os.path.isdir(name):
         return read_shards(Path(name), progress, is_cancelled), None
-    return _read_npz(name, memory_limit, progress, is_cancelled), None
+    known = (
+        f"choose from {', '.join(DATASETS)}, or give the path of an .npz file or of a folder of .npy shards"
+    )
+    if not name.endswith(".npz"):
+        raise UsageError(f"dataset {name!r} is unknown: {known}")
+    if not os.path.isfile(name):
+        raise UsageError(f"dataset {name!r} is not a file: {known}")
+    progress(f"Reading {escape_control_chars(os.path.basename(name))}")
+    return read_npz(Path(name), memory_limit, is_cancelled), None
 
 
 def data_folder(data_dir: str | None) -> Path:
     """Return the folder of `--data-dir`; None is the user's cache folder."""
-    if data_dir is not None:
-        return Path(data_dir)
-    return Path(user_cache_dir("logreg-tui"))
+    return Path(user_cache_dir("logreg-tui") if data_dir is None else data_dir)
 
 
 def _read_family(
@@ -135,19 +158,6 @@ def _read_family(
     return read_family(name, folder, is_cancelled)
 
 
-def _read_mnist_or_digits(
-    folder: Path, progress: Callable[[str], None], is_cancelled: Callable[[], bool]
-) -> tuple[Arrays, str | None]:
-    try:
-        return _read_family("mnist", folder, HASTY, progress, is_cancelled), None
-    except DownloadError as error:
-        notice = (
-            f"MNIST is not on disk and could not be downloaded ({error.reason}): "
-            "training on scikit-learn's 1,797 digits instead"
-        )
-        return _read_digits(progress), notice
-
-
 def _read_digits(progress: Callable[[str], None]) -> Arrays:
     """Return scikit-learn's embedded digits, 8 by 8, 0..16, in a fixed stratified split."""
     progress("Reading scikit-learn's digits")
@@ -164,46 +174,3 @@ def _read_digits(progress: Callable[[str], None]) -> Arrays:
     )
     labels = train_labels.astype("<i8"), test_labels.astype("<i8")
     return Arrays("digits", train, labels[0], test, labels[1], brightest=16.0)
-
-
-def _read_npz(
-    name: str,
-    memory_limit: int | None,
-    progress: Callable[[str], None],
-    is_cancelled: Callable[[], bool],
-) -> Arrays:
-    known = (
-        f"choose from {', '.join(DATASETS)}, or give the path of an .npz file or of a folder of .npy shards"
-    )
-    if not name.endswith(".npz"):
-        raise UsageError(f"dataset {name!r} is unknown: {known}")
-    if not os.path.isfile(name):
-        raise UsageError(f"dataset {name!r} is not a file: {known}")
-    progress(f"Reading {escape_control_chars(os.path.basename(name))}")
-    return read_npz(Path(name), memory_limit, is_cancelled)
-
-
-def _finished(
-    arrays: Arrays,
-    pixels: str,
-    notice: str | None,
-    progress: Callable[[str], None],
-    is_cancelled: Callable[[], bool],
-) -> Dataset:
-    digest = arrays.known_fingerprint or fingerprint(arrays)
-    check_cancelled(is_cancelled)
-    if pixels != "raw":
-        progress("Scaling the pixels")
-    train, test = scaled_inputs(arrays, pixels)
-    return Dataset(
-        arrays.name,
-        train,
-        arrays.train_labels,
-        test,
-        arrays.test_labels,
-        arrays.classes,
-        arrays.image_shape,
-        digest,
-        pixels,
-        notice,
-    )

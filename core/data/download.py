@@ -220,18 +220,15 @@ class _Job:
             if reasons and time.monotonic() >= min(self._first_byte_deadline, self._deadline):
                 break
             try:
-                return self._fetch_from(url, resource)
+                with _temporary(self.folder, resource.name) as packed:
+                    self._copy(url, resource, packed)
+                    packed.seek(0)
+                    self._unpack(packed, self.folder / resource.name)
+                return
             except _Failed as error:
                 reasons.append(str(error))
                 self._failed_hosts.add(_host(url))
         raise _Failed("; ".join(dict.fromkeys(reasons)))
-
-    def _fetch_from(self, url: str, resource: Resource) -> None:
-        with _temporary(self.folder, resource.name) as packed:
-            if self._copy(url, resource.name, packed) != resource.md5:
-                raise _Failed(f"{resource.name}.gz came with a wrong checksum")
-            packed.seek(0)
-            self._unpack(packed, self.folder / resource.name)
 
     def _unpack(self, packed: IO[bytes], path: Path) -> None:
         with _temporary(self.folder, path.name) as unpacked, gzip.open(packed) as source:
@@ -240,36 +237,39 @@ class _Job:
             os.fsync(unpacked.fileno())
             os.replace(unpacked.name, path)
 
-    def _copy(self, url: str, name: str, file: IO[bytes]) -> str:
-        """Write what the address gives into the file and return its MD5."""
-        self.tell(f"Connecting to {escape_control_chars(_host(url))} for {name}.gz")
+    def _copy(self, url: str, resource: Resource, file: IO[bytes]) -> None:
+        """Write what the address gives into the file. Raises _Failed unless it is the resource."""
+        name = f"{resource.name}.gz"
+        self.tell(f"Connecting to {escape_control_chars(_host(url))} for {name}")
         source = _Source(url, self.patience.silence_s)
         source.start()
         digest, received = hashlib.md5(usedforsecurity=False), 0
         try:
-            for chunk in self._chunks(source):
+            while chunk := self._next_chunk(source):
+                self._first_byte_deadline = math.inf
                 received += len(chunk)
                 if received > LARGEST_BYTES:
-                    raise _Failed(f"{name}.gz is larger than it should be")
+                    raise _Failed(f"{name} is larger than it should be")
                 file.write(chunk)
                 digest.update(chunk)
-                self.tell(f"Downloading {name}.gz: {_megabytes(received, source.length)}")
+                total = f" of {source.length / 1e6:.1f}" if source.length else ""
+                self.tell(f"Downloading {name}: {received / 1e6:.1f}{total} MB")
         finally:
             source.is_abandoned = True
         if source.length is not None and received < source.length:
             raise _Failed("the connection broke off")
-        return digest.hexdigest()
-
-    def _chunks(self, source: _Source) -> Iterator[bytes]:
-        while chunk := self._next_chunk(source):
-            self._first_byte_deadline = math.inf
-            yield chunk
+        if digest.hexdigest() != resource.md5:
+            raise _Failed(f"{name} came with a wrong checksum")
 
     def _next_chunk(self, source: _Source) -> bytes:
         silent_at = time.monotonic() + self.patience.silence_s
         while True:
             check_cancelled(self.is_cancelled)
-            self._check_deadlines(silent_at)
+            now = time.monotonic()
+            if now >= self._deadline:
+                raise _Failed(f"it takes longer than {self.patience.total_s:g} s")
+            if now >= min(silent_at, self._first_byte_deadline):
+                raise _Failed("the server does not answer")
             try:
                 item = source.items.get(timeout=POLL_S)
             except Empty:
@@ -277,13 +277,6 @@ class _Job:
             if isinstance(item, Exception):
                 raise _Failed(_network_reason(item)) from item
             return item
-
-    def _check_deadlines(self, silent_at: float) -> None:
-        now = time.monotonic()
-        if now >= self._deadline:
-            raise _Failed(f"it takes longer than {self.patience.total_s:g} s")
-        if now >= min(silent_at, self._first_byte_deadline):
-            raise _Failed("the server does not answer")
 
 
 @contextmanager
@@ -312,8 +305,3 @@ def _network_reason(error: Exception) -> str:
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc
-
-
-def _megabytes(received: int, length: int | None) -> str:
-    total = f" of {length / 1e6:.1f}" if length else ""
-    return f"{received / 1e6:.1f}{total} MB"

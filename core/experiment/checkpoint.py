@@ -68,7 +68,10 @@ def _run_record(training: Training, run: RunState) -> dict[str, Any]:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return what `write_checkpoint` wrote. Raises ValueError if the file cannot be used."""
     try:
-        _check_sums(path)
+        # torch.load would not notice that a byte has changed.
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise ValueError("it is damaged: a checksum is wrong")
         record = torch.load(path, map_location="cpu", weights_only=True)
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']!r}, this program reads {FORMAT}")
@@ -79,13 +82,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     # A damaged file makes torch and its zip reader raise whatever they come across.
     except Exception as error:
         raise ValueError(f"it cannot be read ({type(error).__name__})") from error
-
-
-def _check_sums(path: Path) -> None:
-    """Raise ValueError if a byte has changed: torch.load would not notice."""
-    with zipfile.ZipFile(path) as archive:
-        if archive.testzip() is not None:
-            raise ValueError("it is damaged: a checksum is wrong")
 
 
 def restore(record: dict[str, Any], settings: ExperimentSettings, engine: Engine) -> Training:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow, parse_row
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, run_from_json
 from logreg_tui.core.text import escape_control_chars
@@ -95,6 +97,27 @@ def to_record(event: Event) -> dict[str, Any] | None:
     return None if name is None else {"event": name, **asdict(event)}
 
 
+def started_event(
+    config: ExperimentConfig, directory: Path, step: int = 0, notice: str | None = None
+) -> events.ExperimentStarted:
+    """Return the event that tells a front end of data, device and settings; `directory` is absolute."""
+    return events.ExperimentStarted(
+        step=step,
+        directory=str(directory),
+        dataset=config.dataset,
+        train_samples=config.train_samples,
+        test_samples=config.test_samples,
+        features=config.features,
+        classes=config.classes,
+        image_shape=config.image_shape,
+        device=config.device,
+        epochs=config.settings.epochs,
+        log_every=config.settings.log_every,
+        report_every=config.settings.report_every,
+        notice=notice,
+    )
+
+
 def read_events(path: Path, start: int = 0) -> list[Recorded]:
     """Return the events of a file from a byte offset on, which must be the start of a line.
 
@@ -106,18 +129,11 @@ def read_events(path: Path, start: int = 0) -> list[Recorded]:
         data = file.read()
     found, offset = [], start
     for line in data.splitlines(keepends=True):
-        event = _parse(line) if line.endswith(b"\n") else None
-        if event is not None:
-            found.append(Recorded(offset, event))
+        if line.endswith(b"\n"):
+            with suppress(ValueError, RecursionError):
+                found.append(Recorded(offset, from_record(json.loads(line))))
         offset += len(line)
     return found
-
-
-def _parse(line: bytes) -> Event | None:
-    try:
-        return from_record(json.loads(line))
-    except (ValueError, RecursionError):
-        return None
 
 
 _Change = events.SettingChanged | events.RunDiverged | events.RunEnded | events.RunExtended
@@ -151,17 +167,15 @@ def recorded_events(
         row = logged_row(parse_row(line), joins, settings)
         if row is not None:
             rows.append(replace(row, is_report=True) if (row.run, row.epoch) in ends else row)
-    return list(_of_runs_that_began(sorted([*changes, *rows], key=_order)))
-
-
-def _of_runs_that_began(happened: Iterable[_Shown | RowLogged]) -> Iterator[Event]:
-    """Leave out what only a damaged file tells: something of a run before its beginning."""
+    happened: list[Event] = []
     begun = set()
-    for event in happened:
+    for event in sorted([*changes, *rows], key=_order):
         if isinstance(event, events.RunStarted):
             begun.add(event.run)
+        # Only a damaged file tells something of a run before its beginning.
         if event.run in begun:
-            yield event
+            happened.append(event)
+    return happened
 
 
 def joins_of(changes: Iterable[Event]) -> dict[int, list[tuple[int, int]]]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import check_outside
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS, CSV_HEADER, METRICS, MetricsRow, parse_row
-from logreg_tui.core.files import reason, replace_file
+from logreg_tui.core.files import different_folders, reason, replace_file
 from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
 
 _PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|-inf|[A-Za-z_][A-Za-z0-9_]*|)"
@@ -74,9 +74,12 @@ def export_jsonl(directories: Sequence[Path], target: Path) -> Exported:
         rows, bad = read_rows(directory)
         left_out += bad
         for row in rows:
-            record = {column: _json_value(getattr(row, column)) for column in CSV_COLUMNS}
-            named_record = {"experiment": escape_control_chars(name), **record}
-            lines.append(json.dumps(named_record, allow_nan=False).encode() + b"\n")
+            record = {"experiment": escape_control_chars(name)}
+            for column in CSV_COLUMNS:
+                value = getattr(row, column)
+                is_infinite = isinstance(value, float) and not math.isfinite(value)
+                record[column] = str(value) if is_infinite else value
+            lines.append(json.dumps(record, allow_nan=False).encode() + b"\n")
     _write(target, lines)
     return Exported(len(lines), left_out)
 
@@ -92,10 +95,9 @@ def read_rows(directory: Path) -> tuple[list[MetricsRow], int]:
 
 def named(directories: Sequence[Path], spelled: Callable[[str], str] = str) -> dict[str, Path]:
     """Return each directory once, by its own name as `spelled`, with -2, -3 ... behind one that is taken."""
-    different = {os.path.realpath(directory): directory for directory in directories}
     found: dict[str, Path] = {}
-    for real, directory in different.items():
-        name = spelled(os.path.basename(real))
+    for directory in different_folders(directories):
+        name = spelled(os.path.basename(os.path.realpath(directory)))
         number = 1
         while (free := f"{name}-{number}" if number > 1 else name) in found:
             number += 1
@@ -133,10 +135,6 @@ def _whole_lines(directory: Path) -> list[bytes]:
 
 def _no_header(path: Path) -> UserError:
     return UserError(f"{str(path)!r} has no header of metrics.csv: name an experiment directory")
-
-
-def _json_value(value: float | str | None) -> float | str | None:
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _cell(text: str) -> bytes:

@@ -108,7 +108,11 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
     data = _data(config, is_known)
     if preprocessing is None or not is_known:
         assert data is not None
-        preprocessing = _measured(data, shape)
+        inputs = data.train_inputs
+        stored = inputs.stored(0, min(MEASURED_SAMPLES, len(inputs)))
+        preprocessing = measure_preprocessing(stored.reshape(-1, *shape), stored.dtype.str)
+        if preprocessing is None:
+            raise UserError(f"the samples of {data.name!r} are blank: nothing tells how to draw one")
     return Predictor(preprocessing, runs, config, data)
 
 
@@ -177,12 +181,3 @@ def _data(config: ExperimentConfig, is_known: bool) -> Dataset | None:
             "they were, or name their folder in LOGREG_TUI_DATA_DIR"
         )
     return data
-
-
-def _measured(data: Dataset, shape: tuple[int, int]) -> Preprocessing:
-    inputs = data.train_inputs
-    stored = inputs.stored(0, min(MEASURED_SAMPLES, len(inputs)))
-    preprocessing = measure_preprocessing(stored.reshape(-1, *shape), stored.dtype.str)
-    if preprocessing is None:
-        raise UserError(f"the samples of {data.name!r} are blank: nothing tells how to draw one")
-    return preprocessing

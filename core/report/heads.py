@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun
 from logreg_tui.core.analysis.comparison import UNDERWAY, Difference, rows_of, with_differences
@@ -108,18 +108,6 @@ class RunAnalysis:
         return OTHER_EPOCH if self.is_late else self.missing
 
 
-class SeedMean(NamedTuple):
-    """Differences between the heads over seeds, everything else the same."""
-
-    run: ComparedRun
-    """One of the runs."""
-    seeds: int
-    mean: float
-    """Percentage points."""
-    deviation: float
-    """Standard deviation (n - 1), percentage points."""
-
-
 @dataclass(frozen=True, slots=True)
 class RunComparison:
     """Runs that are tested on the same samples."""
@@ -179,8 +167,9 @@ class RunComparison:
         return [pair.outcome for pair in self.pairs].count(outcome)
 
     @property
-    def seed_means(self) -> list[SeedMean]:
-        """The mean difference over several seeds, for each of their settings."""
+    def seed_means(self) -> list[tuple[ComparedRun, int, float, float]]:
+        """For runs that differ in their seed alone: one of them, the number of seeds, the mean difference
+        of the heads and its standard deviation (n - 1), in percentage points."""
         groups: dict[object, dict[int, tuple[ComparedRun, float]]] = {}
         for pair in self.pairs:
             run = pair.sigmoid
@@ -191,7 +180,7 @@ class RunComparison:
         for of_seeds in groups.values():
             runs, points = zip(*of_seeds.values(), strict=True)
             if len(points) > 1:
-                found.append(SeedMean(runs[0], len(points), fmean(points), stdev(points)))
+                found.append((runs[0], len(points), fmean(points), stdev(points)))
         return found
 
 

@@ -18,6 +18,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.saved_model import saved_parameters
+from logreg_tui.core.files import different_folders
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
 
@@ -69,7 +70,7 @@ def read_experiments(directories: Sequence[Path]) -> list[list[ReportedRun]]:
 
     Raises UserError if a directory is no experiment or damaged, or if nothing has been logged in any.
     """
-    unique = list({directory.resolve(): directory for directory in reversed(directories)}.values())[::-1]
+    unique = different_folders(directories)
     letters = _letters(len(unique)) if len(unique) > 1 else [""]
     groups: dict[str, list[ReportedRun]] = {}
     for directory, letter in zip(unique, letters, strict=True):

@@ -103,20 +103,18 @@ class Group(ProcessGroup):
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
+        remedy = "start all of them again"
+        if self._has_trained:
+            remedy = "go on with `logreg-tui resume DIR --no-screen`, with any number of ranks"
         self._is_idle = False
         try:
             yield
         except RuntimeError as error:
             raise PeerLost(
                 f"rank {self.rank} on {socket.gethostname()} lost contact with the other ranks "
-                f"({_cause(error)}): one of them failed or was killed; {self._remedy()}"
+                f"({_cause(error)}): one of them failed or was killed; {remedy}"
             ) from error
         self._is_idle = True
-
-    def _remedy(self) -> str:
-        if not self._has_trained:
-            return "start all of them again"
-        return "go on with `logreg-tui resume DIR --no-screen`, with any number of ranks"
 
     def broadcast(self, name: str, *arguments: object, **named: object) -> None:
         """Send a call of the engine to the other ranks; only rank 0 does."""
@@ -183,7 +181,8 @@ def _meet() -> Store:
     # Not in every build of PyTorch.
     from torch.distributed.rendezvous import rendezvous
 
-    if _is_loopback(os.environ.get("MASTER_ADDR", "")):
+    address = os.environ.get("MASTER_ADDR", "")
+    if address in ("localhost", "::1") or address.startswith("127."):
         # Else gloo asks for this machine's own name, which not every machine knows.
         for name in {name for _, name in socket.if_nameindex()} & {"lo", "lo0"}:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", name)
@@ -218,10 +217,6 @@ def _disconnect(error: BaseException | None) -> None:
         dist.destroy_process_group()
 
 
-def _is_loopback(address: str) -> bool:
-    return address in ("localhost", "::1") or address.startswith("127.")
-
-
 def _cause(error: Exception) -> str:
     """Return the message of torch.distributed without the places in its source and its advice."""
     text = re.sub(r"^\[.*?\] |^Error initializing .* rendezvous: ", "", str(error))
@@ -242,20 +237,16 @@ def serve(group: Group) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, wish)
     try:
-        return _serve(group, control)
+        name, arguments, _ = group.receive()
+        if name == BEGIN:
+            environment = _prepared(group, control, *arguments)
+            with session.out_of_memory_explained(environment):
+                arguments = _follow(group, environment)
+        return int(arguments[0])
     except (PeerLost, Refused):
         raise
     except UserError as error:
         raise UserError(f"rank {group.rank} on {socket.gethostname()}: {error}") from error
-
-
-def _serve(group: Group, control: Control) -> int:
-    name, arguments, _ = group.receive()
-    if name == BEGIN:
-        environment = _prepared(group, control, *arguments)
-        with session.out_of_memory_explained(environment):
-            arguments = _follow(group, environment)
-    return int(arguments[0])
 
 
 def _prepared(

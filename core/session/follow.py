@@ -1,22 +1,21 @@
 """An experiment watched from outside: what its two growing files say, as the events they were made of.
 
 Writes nothing, and loads no torch unless somebody looks at the parameters, so that any number of
-watchers may look at a training. Rows that a
-resume computes again are told as they were computed first; what is never recorded, such as a write
-that the disk refused, cannot be seen.
+watchers may look at a training. Rows that a resume computes again are told as they were computed
+first; what is never recorded, such as a write that the disk refused, cannot be seen.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
-from logreg_tui.core.experiment.event_log import EVENTS, joins_of, logged_row, read_events
+from logreg_tui.core.experiment.event_log import EVENTS, joins_of, logged_row, read_events, started_event
 from logreg_tui.core.experiment.lock import is_locked, read_owner
 from logreg_tui.core.experiment.metrics import METRICS, parse_row
 from logreg_tui.core.experiment.saved_model import SavedModel
@@ -102,13 +101,14 @@ class _Follower:
 
     def started(self) -> events.ExperimentStarted:
         """Return what is trained, as the experiment said when it began, else as its config says."""
-        begun = self._started or _started_from_config(self.config)
-        return replace(begun, directory=str(self._directory.absolute()))
+        directory = self._directory.absolute()
+        begun = self._started or started_event(self.config, directory)
+        return replace(begun, directory=str(directory))
 
     def poll(self) -> list[Event]:
         """Return what happened since the last poll. Raises UserError."""
         # Looked at first: a process that is gone by now has written all that is read below.
-        is_gone = self._is_trained and not _has_owner(self._directory)
+        is_gone = self._is_trained and not self._has_owner()
         try:
             offset = self._metrics_offset
             lines = self._read_lines()
@@ -120,8 +120,15 @@ class _Follower:
             if offset:
                 # Rows were cut and computed again: the old offset may be anywhere in a line.
                 lines, self._metrics_offset = [], 0
-        happened = self._merge(self._rows(lines), later, is_complete=is_gone)
-        self._remember(happened)
+        rows = [row for row in map(self._new_row, lines) if row is not None]
+        happened = self._merge(rows, later, is_complete=is_gone)
+        for event in happened:
+            if isinstance(event, events.ExperimentEnded | events.ExperimentLeft):
+                self._is_trained = False
+            elif isinstance(event, events.RunStarted | events.ExperimentResumed):
+                self._is_trained = True
+            elif isinstance(event, RowLogged):
+                self._step = max(self._step, event.step)
         if is_gone and self._is_trained:
             happened.append(events.ExperimentLeft(self._step, INTERRUPTED))
             self._is_trained = False
@@ -161,9 +168,11 @@ class _Follower:
         self._newest_step = max(self._newest_step, event.step)
         return self._newest_step, 1
 
-    def _rows(self, lines: Iterable[bytes]) -> list[_Timed]:
-        rows = (self._new_row(line) for line in lines)
-        return [(_row_order(row), row) for row in rows if row is not None]
+    def _has_owner(self) -> bool:
+        """Return whether a process trains the experiment; one on another host is never presumed dead."""
+        # While it does, looking takes no lock. Once nobody does it is not asked again: a resume says so.
+        owner = read_owner(self._directory)
+        return is_locked(self._directory) or (owner is not None and not owner.is_here)
 
     def _new_row(self, line: bytes) -> RowLogged | None:
         """Return the row of a line, None if it was told before or cannot be read."""
@@ -173,49 +182,12 @@ class _Follower:
         self._shown[row.run] = row.epoch
         return row
 
-    def _merge(self, rows: list[_Timed], later: list[_Timed], *, is_complete: bool) -> list[Event]:
+    def _merge(self, rows: list[RowLogged], later: list[_Timed], *, is_complete: bool) -> list[Event]:
         """Return in order what is certain: rows are read before events, and so may lag behind them."""
-        certain = [*self._waiting, *rows]
+        # Events of a step come after its rows, a run's first row comes after it has started.
+        timed_rows = [((row.step, 0 if row.epoch else 2), row) for row in rows]
+        certain = [*self._waiting, *timed_rows]
         limit = max((order for order, _ in certain), default=(-1, 0))
         ready = [timed for timed in later if is_complete or timed[0] < limit]
         self._waiting = [] if is_complete else [timed for timed in later if timed[0] >= limit]
         return [event for _, event in sorted([*certain, *ready], key=lambda timed: timed[0])]
-
-    def _remember(self, happened: Iterable[Event]) -> None:
-        for event in happened:
-            if isinstance(event, events.ExperimentEnded | events.ExperimentLeft):
-                self._is_trained = False
-            elif isinstance(event, events.RunStarted | events.ExperimentResumed):
-                self._is_trained = True
-            elif isinstance(event, RowLogged):
-                self._step = max(self._step, event.step)
-
-
-def _row_order(row: RowLogged) -> _Order:
-    """Order of a row: events of a step come after its rows, a run's first row comes after it has started."""
-    return row.step, 0 if row.epoch else 2
-
-
-def _has_owner(directory: Path) -> bool:
-    """Return whether a process trains the experiment; one on another host is never presumed dead."""
-    # While it does, looking takes no lock. Once nobody does it is not asked again: a resume says so.
-    owner = read_owner(directory)
-    return is_locked(directory) or (owner is not None and not owner.is_here)
-
-
-def _started_from_config(config: ExperimentConfig) -> events.ExperimentStarted:
-    """Return the event of an experiment that has not recorded it."""
-    return events.ExperimentStarted(
-        step=0,
-        directory="",
-        dataset=config.dataset,
-        train_samples=config.train_samples,
-        test_samples=config.test_samples,
-        features=config.features,
-        classes=config.classes,
-        image_shape=config.image_shape,
-        device=config.device,
-        epochs=config.settings.epochs,
-        log_every=config.settings.log_every,
-        report_every=config.settings.report_every,
-    )

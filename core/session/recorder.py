@@ -40,46 +40,43 @@ def record(
     recorder = _Recorder(training, experiment, replay)
     rows: list[RowLogged] = []
     """Of one step: they are written together before the next event is looked at."""
-    for event in _rescued(happenings, training, recorder, rows):
+    for event in _rescued(happenings, recorder, rows):
         if isinstance(event, RowLogged):
             rows.append(event)
             continue
         if rows:
-            yield from _insist(partial(experiment.append_rows, rows), training, experiment, control)
+            yield from _insist(partial(experiment.append_rows, rows), recorder, control)
             logged, rows[:] = tuple(rows), ()
             yield from logged
         if isinstance(event, events.Detached):
             control = None
         for write in recorder.writes(event):
-            yield from _insist(write, training, experiment, control)
+            yield from _insist(write, recorder, control)
         yield event
 
 
-def _rescued(
-    happenings: Iterator[Event], training: Training, recorder: _Recorder, rows: Sequence[RowLogged]
-) -> Iterator[Event]:
+def _rescued(happenings: Iterator[Event], recorder: _Recorder, rows: Sequence[RowLogged]) -> Iterator[Event]:
     """Yield the events; if an error that nobody foresaw ends them, save a checkpoint."""
     try:
         yield from happenings
     except PeerLost:
         raise  # What was not added up to its end may be anything; the checkpoint before is not.
     except Exception:
-        if training.is_whole:
+        if recorder.training.is_whole:
             with suppress(Exception):
-                recorder.append_rows(rows)
+                recorder.experiment.append_rows(rows)
                 recorder.save_checkpoint()
         raise
 
 
-def _insist(
-    write: Callable[[], object], training: Training, experiment: Experiment, control: Control | None
-) -> Iterator[Event]:
+def _insist(write: Callable[[], object], recorder: _Recorder, control: Control | None) -> Iterator[Event]:
     """Do a write until it is done. Raises WriteError if nobody can help, or they give up."""
+    training = recorder.training
     is_waiting = False
     while True:
         try:
             if is_waiting:
-                experiment.restore_file()
+                recorder.experiment.restore_file()
             write()
         except WriteError as error:
             if control is None:
@@ -109,8 +106,8 @@ def _wait_for_resume(control: Control) -> bool:
 
 class _Recorder:
     def __init__(self, training: Training, experiment: Experiment, replay: Replay) -> None:
-        self._training = training
-        self._experiment = experiment
+        self.training = training
+        self.experiment = experiment
         self._replay = replay
         self._next_at = training.stopwatch.read() + CHECKPOINT_INTERVAL_S
 
@@ -121,34 +118,25 @@ class _Recorder:
             yield self.save_checkpoint
             yield self._save_models
         if not self._replay.is_recorded(event):
-            yield partial(self._experiment.append_event, event)
+            yield partial(self.experiment.append_event, event)
         if isinstance(event, events.Detached):
-            yield self._experiment.lock.lose_screen
+            yield self.experiment.lock.lose_screen
         # Between the rows of one step a training is not whole: Progressed says that they are logged.
-        if isinstance(event, events.Paused) or (isinstance(event, events.Progressed) and self._is_time()):
+        is_time = self.training.stopwatch.read() >= self._next_at
+        if isinstance(event, events.Paused) or (isinstance(event, events.Progressed) and is_time):
             yield self.save_checkpoint
-
-    def append_rows(self, rows: Sequence[RowLogged]) -> None:
-        self._experiment.append_rows(rows)
-
-    def _is_time(self) -> bool:
-        return self._training.stopwatch.read() >= self._next_at
 
     def save_checkpoint(self) -> None:
         started = time.perf_counter()
-        lengths = self._experiment.lengths
+        lengths = self.experiment.lengths
         if self._replay.offset is not None:
             lengths[EVENTS] = self._replay.offset
-        self._experiment.save_checkpoint(lambda file: write_checkpoint(file, self._training, lengths))
+        self.experiment.save_checkpoint(lambda file: write_checkpoint(file, self.training, lengths))
         cost = time.perf_counter() - started
-        self._next_at = self._training.stopwatch.read() + checkpoint_interval(cost)
+        interval = min(max(CHECKPOINT_INTERVAL_S, cost / CHECKPOINT_SHARE), LONGEST_INTERVAL_S)
+        self._next_at = self.training.stopwatch.read() + interval
 
     def _save_models(self) -> None:
-        for run in self._training.runs.values():
-            write = partial(write_model, training=self._training, run=run)
-            self._experiment.save(f"model-{run.number}.safetensors", write)
-
-
-def checkpoint_interval(cost: float) -> float:
-    """Return the seconds of training between checkpoints, of which the last one took `cost`."""
-    return min(max(CHECKPOINT_INTERVAL_S, cost / CHECKPOINT_SHARE), LONGEST_INTERVAL_S)
+        for run in self.training.runs.values():
+            write = partial(write_model, training=self.training, run=run)
+            self.experiment.save(f"model-{run.number}.safetensors", write)

@@ -7,14 +7,14 @@ import socket
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.directory import CHECKPOINT, FIRST_LENGTHS, PREVIOUS_CHECKPOINT, Experiment
-from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_events
-from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, Owner, wait_until_free
+from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_events, started_event
+from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, wait_until_free
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import reason
 from logreg_tui.core.session import start as session
@@ -54,7 +54,13 @@ def resume_experiment(
     nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
     config = read_config(directory)
-    _refuse_links(directory)
+    for path in sorted(directory.iterdir()):
+        # Writing would go elsewhere, or block.
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise UserError(
+                f"{str(path)!r} is a link or no regular file: going on would write to another place; "
+                "copy the experiment with `cp -rL` and go on with the copy"
+            )
     lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
         _check_what_is_left(directory, epochs)
@@ -64,7 +70,8 @@ def resume_experiment(
             training, lengths, change = _load(directory, config, environment)
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
-            yield session.started(training, environment, directory)
+            now = session.config_of(environment, training.engine.identity)
+            yield started_event(now, directory.absolute(), training.step, environment.dataset.notice)
             yield DatasetLoaded(training.step, environment.dataset)
             beginnings = [
                 events.RunStarted(run.joined_at, run.number, run.settings, run.epochs)
@@ -91,16 +98,6 @@ def resume_experiment(
         lock.release()
 
 
-def _refuse_links(directory: Path) -> None:
-    """Raise UserError if a file is a link or a pipe: writing would go elsewhere, or block."""
-    for path in sorted(directory.iterdir()):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise UserError(
-                f"{str(path)!r} is a link or no regular file: going on would write to another place; "
-                "copy the experiment with `cp -rL` and go on with the copy"
-            )
-
-
 def _lock(directory: Path, control: Control, progress: Callable[[str], None], *, has_screen: bool) -> Lock:
     """Return the lock, handed over if a process without a screen has it. Raises Held and Cancelled."""
     try:
@@ -110,7 +107,11 @@ def _lock(directory: Path, control: Control, progress: Callable[[str], None], *,
         if owner is None or owner.has_screen or not owner.is_here or owner.pid == os.getpid():
             raise
         progress(f"Asking process {owner.pid} to hand over")
-        _ask_to_hand_over(owner, held)
+        try:
+            os.kill(owner.pid, HAND_OVER_SIGNAL)
+        except OSError as error:
+            # In another container, or another user's: it cannot be asked.
+            raise held from error
         if not wait_until_free(directory, HAND_OVER_S, lambda: control.is_stopping):
             raise
     return _take_lock(directory, has_screen)
@@ -121,14 +122,6 @@ def _take_lock(directory: Path, has_screen: bool) -> Lock:
         return Lock(directory, has_screen=has_screen)
     except OSError as error:
         raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
-
-
-def _ask_to_hand_over(owner: Owner, held: Held) -> None:
-    try:
-        os.kill(owner.pid, HAND_OVER_SIGNAL)
-    except OSError as error:
-        # In another container, or another user's: it cannot be asked.
-        raise held from error
 
 
 def _check_what_is_left(directory: Path, epochs: int | None) -> None:
@@ -197,21 +190,19 @@ def _engine_change(former: object, training: Training) -> events.EngineChanged |
 
 
 def _check_lengths(directory: Path, lengths: dict[str, int]) -> None:
+    """Raise ValueError unless both growing files are as long as a checkpoint says, or longer."""
     for name in (METRICS, EVENTS):
+        length = lengths[name]
         try:
             with (directory / name).open("rb") as file:
-                _check_length(name, file, lengths[name])
+                if file.seek(0, os.SEEK_END) < length:
+                    raise ValueError(f"{name} is shorter than when it was written")
+                # Cut there, it must end with a whole line.
+                file.seek(max(length - 1, 0))
+                if length < FIRST_LENGTHS[name] or (length and file.read(1) != b"\n"):
+                    raise ValueError(f"{name} was changed since it was written")
         except OSError as error:
             raise ValueError(f"{name} cannot be read: {reason(error)}") from error
-
-
-def _check_length(name: str, file: IO[bytes], length: int) -> None:
-    if file.seek(0, os.SEEK_END) < length:
-        raise ValueError(f"{name} is shorter than when it was written")
-    # Cut there, it must end with a whole line.
-    file.seek(max(length - 1, 0))
-    if length < FIRST_LENGTHS[name] or (length and file.read(1) != b"\n"):
-        raise ValueError(f"{name} was changed since it was written")
 
 
 def repeat_experiment(

@@ -16,8 +16,8 @@ from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.experiment.directory import FIRST_LENGTHS, Experiment
+from logreg_tui.core.experiment.event_log import started_event
 from logreg_tui.core.settings import DATASETS, ExperimentSettings
-from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.requests import Control
 from logreg_tui.core.training.snapshots import DatasetLoaded
@@ -83,15 +83,17 @@ def run_experiment(
         from logreg_tui.core.training.state import Training
 
         training = Training.start(settings, environment.engine())
+        config = config_of(environment, training.engine.identity)
         experiment = Experiment.create(
             Path(settings.runs_dir),
             settings.label,
-            _config(settings, environment, training.engine.identity),
+            config,
             lambda file: write_checkpoint(file, training, FIRST_LENGTHS),
             has_screen=stays_open,
         )
         with experiment:
-            begun = started(training, environment, experiment.directory)
+            directory = experiment.directory.absolute()
+            begun = started_event(config, directory, training.step, environment.dataset.notice)
             experiment.append_event(begun)
             yield begun
             yield DatasetLoaded(training.step, environment.dataset)
@@ -176,36 +178,14 @@ def recorded_training(
         raise
 
 
-def started(
-    training: Training, environment: TrainingEnvironment, directory: Path
-) -> events.ExperimentStarted:
-    """Return the event that tells a front end of data, device and settings."""
-    dataset = environment.dataset
-    return events.ExperimentStarted(
-        step=training.step,
-        directory=str(directory.absolute()),
-        dataset=dataset.name,
-        train_samples=len(dataset.train_inputs),
-        test_samples=len(dataset.test_inputs),
-        features=training.engine.features,
-        classes=dataset.classes,
-        image_shape=dataset.image_shape,
-        device=environment.device_text,
-        epochs=training.settings.epochs,
-        log_every=training.settings.log_every,
-        report_every=training.settings.report_every,
-        notice=dataset.notice,
-    )
-
-
-def _config(settings: ExperimentSettings, environment: TrainingEnvironment, engine: str) -> ExperimentConfig:
-    """Return what was asked for, and what it came to on this machine."""
+def config_of(environment: TrainingEnvironment, engine: str) -> ExperimentConfig:
+    """Return what was asked for, and what it came to on this machine; `engine` is the engine's identity."""
     # Loads the email package, for which the first frame need not wait.
     from importlib.metadata import version
 
     import torch
 
-    dataset = environment.dataset
+    dataset, settings = environment.dataset, environment.settings
     is_path = settings.dataset not in DATASETS
     resolved = replace(
         settings,

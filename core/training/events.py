@@ -9,14 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logreg_tui.core.settings import RunSettings
-from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentStarted:
-    """Data, device and directory are ready; training begins at `step`."""
+class Event:
+    """Something that happened to a training, at a step of it."""
 
     step: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentStarted(Event):
+    """Data, device and directory are ready; training begins at `step`."""
+
     directory: str
     """Absolute path of the experiment directory."""
     dataset: str
@@ -36,20 +41,18 @@ class ExperimentStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Event):
     """A run joined at `step`, which is its epoch 0."""
 
-    step: int
     run: int
     settings: RunSettings
     epochs: int
 
 
 @dataclass(frozen=True, slots=True)
-class RowLogged:
+class RowLogged(Event):
     """One row of metrics.csv; everything in it is measured on the parameters of `epoch`."""
 
-    step: int
     run: int
     epoch: int
     elapsed_s: float
@@ -72,20 +75,18 @@ class RowLogged:
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
+class Progressed(Event):
     """All rows up to `step` are logged. Sent after each log point and a few times a second between
     distant ones; never recorded.
     """
 
-    step: int
     elapsed_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class SettingChanged:
+class SettingChanged(Event):
     """A knob was turned: the update that leaves `step` is the first with the new value."""
 
-    step: int
     run: int
     epoch: int
     name: str
@@ -95,31 +96,24 @@ class SettingChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
+class Paused(Event):
     """Training waits at `step`."""
 
-    step: int
-
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Event):
     """Training goes on from `step`."""
 
-    step: int
-
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
+class Stepped(Event):
     """Training goes on from `step` to the next log point and pauses there."""
 
-    step: int
-
 
 @dataclass(frozen=True, slots=True)
-class RunDiverged:
+class RunDiverged(Event):
     """A measured value stopped being finite; the run keeps the parameters of its last finite row."""
 
-    step: int
     run: int
     epoch: int
     cause: str
@@ -127,108 +121,71 @@ class RunDiverged:
 
 
 @dataclass(frozen=True, slots=True)
-class RunEnded:
+class RunEnded(Event):
     """A run left: its epochs are done (`finished`) or the user ended it (`ended`)."""
 
-    step: int
     run: int
     epoch: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class RunExtended:
+class RunExtended(Event):
     """A run goes on to `epochs`, from its present epoch or from the one at which it had finished."""
 
-    step: int
     run: int
     epoch: int
     epochs: int
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentResumed:
+class ExperimentResumed(Event):
     """A process took over at `step`, the step of the checkpoint it went on from."""
 
-    step: int
     host: str
     pid: int
 
 
 @dataclass(frozen=True, slots=True)
-class RequestRefused:
+class RequestRefused(Event):
     """A request could not be carried out, for example because its run has ended."""
 
-    step: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class EngineChanged:
+class EngineChanged(Event):
     """From `step` on the engine computes in another way: later rows may differ in their last digits."""
 
-    step: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class AllRunsEnded:
+class AllRunsEnded(Event):
     """No run is left to train; an interactive experiment waits for a new run."""
 
-    step: int
-
 
 @dataclass(frozen=True, slots=True)
-class Detached:
+class Detached(Event):
     """The terminal is gone; training goes on without a screen."""
 
-    step: int
-
 
 @dataclass(frozen=True, slots=True)
-class WriteRefused:
+class WriteRefused(Event):
     """The disk refused a write: training waits at `step` until Resume tries it again. Never recorded."""
 
-    step: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentEnded:
+class ExperimentEnded(Event):
     """The last event: `finished` if every run had ended, else `stopped`."""
 
-    step: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class ExperimentLeft:
+class ExperimentLeft(Event):
     """The last event of a process that left: the experiment stands at `step` until it is resumed."""
 
-    step: int
     cause: str
-
-
-Event = (
-    ExperimentStarted
-    | RunStarted
-    | RowLogged
-    | Progressed
-    | SettingChanged
-    | Paused
-    | Resumed
-    | Stepped
-    | RunDiverged
-    | RunEnded
-    | RunExtended
-    | ExperimentResumed
-    | RequestRefused
-    | EngineChanged
-    | AllRunsEnded
-    | Detached
-    | WriteRefused
-    | ExperimentEnded
-    | ExperimentLeft
-    | DatasetLoaded
-    | ParametersSnapshot
-)

@@ -81,12 +81,8 @@ def _request(event: Event, known_runs: int, extended_at: set[int]) -> Request | 
     match event:
         case events.RunStarted(_, run, settings) if run > known_runs:
             return requests.AddRun(settings)
-        case events.SettingChanged(_, run, _, "head", _, new):
-            return requests.SetHead(run, str(new))
-        case events.SettingChanged(_, run, _, "l2", _, new):
-            return requests.SetL2(run, float(new))
-        case events.SettingChanged(_, run, _, "learning_rate", _, new):
-            return requests.SetLearningRate(run, float(new))
+        case events.SettingChanged(_, run, _, name, _, new):
+            return requests.SetKnob(run, name, new if name == "head" else float(new))
         case events.RunEnded(_, run, _, "ended"):
             return requests.EndRun(run)
         case events.RunExtended(step, _, _, epochs) if step not in extended_at:

@@ -9,124 +9,91 @@ import threading
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from logreg_tui.core.heads import check_head
-from logreg_tui.core.settings import RunSettings, check_l2, check_learning_rate
+from logreg_tui.core.settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Request:
+    """Something to be done by a training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Request):
     """Wait before the next epoch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Request):
     """Go on after a pause."""
 
 
 @dataclass(frozen=True, slots=True)
-class StepOnce:
+class StepOnce(Request):
     """Train to the next log point, then pause."""
 
 
 @dataclass(frozen=True, slots=True)
-class SetHead:
-    """Switch the head of a run; its parameters are kept."""
+class SetKnob(Request):
+    """Turn a knob of a run; its parameters are kept, and its schedule multiplies a new learning rate."""
 
     run: int
-    head: str
+    name: str
+    """`head`, `l2` or `learning_rate`."""
+    value: str | float
 
     def __post_init__(self) -> None:
-        check_head(self.head)
+        RunSettings().changed(self.name, self.value)
 
 
 @dataclass(frozen=True, slots=True)
-class SetL2:
-    """Change the lambda of a run's L2 term."""
-
-    run: int
-    l2: float
-
-    def __post_init__(self) -> None:
-        check_l2(self.l2)
-
-
-@dataclass(frozen=True, slots=True)
-class SetLearningRate:
-    """Change a run's learning rate; its schedule goes on multiplying the new value."""
-
-    run: int
-    learning_rate: float
-
-    def __post_init__(self) -> None:
-        check_learning_rate(self.learning_rate)
-
-
-@dataclass(frozen=True, slots=True)
-class AddRun:
+class AddRun(Request):
     """Train one more run beside the others, from its epoch 0, for as many epochs as the experiment's."""
 
     settings: RunSettings
 
 
 @dataclass(frozen=True, slots=True)
-class EndRun:
+class EndRun(Request):
     """Stop training one run; its rows and parameters stay."""
 
     run: int
 
 
 @dataclass(frozen=True, slots=True)
-class Extend:
+class Extend(Request):
     """Let every run that trains or has finished go on to this epoch."""
 
     epochs: int
 
 
 @dataclass(frozen=True, slots=True)
-class LogRows:
+class LogRows(Request):
     """Log a row for every run that has none at this step, as a stop does; a replay asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class ShowParameters:
+class ShowParameters(Request):
     """Show the parameters of one run as they are now; nothing of the training changes."""
 
     run: int
 
 
 @dataclass(frozen=True, slots=True)
-class Detach:
+class Detach(Request):
     """The terminal is gone: train on to the end without a screen, or leave if nothing trains."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Request):
     """End the experiment cleanly: the epoch it stands at is its last and gets its row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(Request):
     """Let this process go at once, even in the middle of an epoch; a resume goes on exactly there."""
 
     cause: str
     """The reason, such as `SIGTERM` or `handed over`."""
-
-
-Knob = SetHead | SetL2 | SetLearningRate
-Request = (
-    Pause
-    | Resume
-    | StepOnce
-    | Knob
-    | AddRun
-    | EndRun
-    | Extend
-    | LogRows
-    | ShowParameters
-    | Detach
-    | Stop
-    | Leave
-)
 
 
 class Control:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from logreg_tui.core.training.events import Event
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -12,18 +14,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DatasetLoaded:
+class DatasetLoaded(Event):
     """The data that are trained and tested on."""
 
-    step: int
     dataset: Dataset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ParametersSnapshot:
+class ParametersSnapshot(Event):
     """The parameters of one run at an epoch, as ShowParameters asks for them."""
 
-    step: int
     run: int
     epoch: int
     head: str

@@ -60,7 +60,7 @@ class _Loop:
     def run(self) -> Iterator[events.Event]:
         training = self.training
         while not self.is_stopping:
-            yield from self.log_rows(self.due_runs())
+            yield from self.log_rows([run for run in training.active if self.is_due(run)])
             if not training.active:
                 yield events.AllRunsEnded(training.step)
                 if not (self.stays_open or self.replay.requests):
@@ -83,15 +83,16 @@ class _Loop:
     def leave(self) -> Iterator[events.Event]:
         yield events.ExperimentLeft(self.training.step, self.control.leave_cause or "hang-up")
 
-    def rate(self, run: RunState, ahead: int = 0) -> float:
-        return run.settings.learning_rate_at(self.training.epoch(run) + ahead)
-
     def rates(self, stride: int) -> list[dict[int, float]]:
         """Return the learning rates of the next epochs by run."""
         active = self.training.active
         if all(run.settings.schedule.kind == "constant" for run in active):
             return [{run.number: run.settings.learning_rate for run in active}] * stride
-        return [{run.number: self.rate(run, ahead) for run in active} for ahead in range(stride)]
+        epochs = [(run, self.training.epoch(run)) for run in active]
+        return [
+            {run.number: run.settings.learning_rate_at(epoch + ahead) for run, epoch in epochs}
+            for ahead in range(stride)
+        ]
 
     def advance(self) -> Iterator[events.Event]:
         """Update every run once or, if epochs are short, up to the next step at which something is due."""
@@ -128,12 +129,10 @@ class _Loop:
     def is_unlogged(self, run: RunState) -> bool:
         return run.logged_epoch != self.training.epoch(run)
 
-    def due_runs(self) -> list[RunState]:
-        return [run for run in self.training.active if self.is_unlogged(run) and self.is_log_point(run)]
-
-    def is_log_point(self, run: RunState) -> bool:
+    def is_due(self, run: RunState) -> bool:
         epoch = self.training.epoch(run)
-        return epoch == run.epochs or self.training.settings.is_log_point(epoch)
+        is_log_point = epoch == run.epochs or self.training.settings.is_log_point(epoch)
+        return is_log_point and self.is_unlogged(run)
 
     def log_rows(self, runs: list[RunState], *, is_last: bool = False) -> Iterator[events.Event]:
         """Log a row for each of these runs, and let those leave that are done or diverged."""
@@ -209,7 +208,8 @@ class _Loop:
     def replay_requests(self) -> Iterator[events.Event]:
         """Carry out again what was done at this step."""
         waiting = self.replay.requests
-        while waiting and self.is_due(waiting[0].step):
+        # Without runs no step follows: what is left to replay belongs to this one.
+        while waiting and (waiting[0].step <= self.training.step or not self.training.active):
             timed = waiting.popleft()
             try:
                 yield from self.carry_out(timed.request)
@@ -217,10 +217,6 @@ class _Loop:
                 if isinstance(timed.request, requests.EndRun):
                     waiting.appendleft(timed)
                 raise
-
-    def is_due(self, step: int) -> bool:
-        # Without runs no step follows: what is left to replay belongs to this one.
-        return step <= self.training.step or not self.training.active
 
     def carry_out(self, request: Request) -> Iterator[events.Event]:
         training = self.training
@@ -258,10 +254,10 @@ class _Loop:
                 yield events.RunStarted(training.step, run.number, settings, run.epochs)
                 # At once, before the next request: a replay keeps this order.
                 yield from self.log_rows([run])
-            case _:
+            case requests.SetKnob() | requests.EndRun():
                 yield from self.change_run(request)
 
-    def change_run(self, request: requests.Knob | requests.EndRun) -> Iterator[events.Event]:
+    def change_run(self, request: requests.SetKnob | requests.EndRun) -> Iterator[events.Event]:
         training = self.training
         run = training.runs.get(request.run)
         if run is None or not run.is_training:
@@ -274,12 +270,8 @@ class _Loop:
                 if run.is_training:
                     training.leave(run, "ended")
                     yield events.RunEnded(training.step, run.number, run.logged_epoch, "ended")
-            case requests.SetHead(_, head):
-                yield from self.turn(run, "head", head)
-            case requests.SetL2(_, l2):
-                yield from self.turn(run, "l2", l2)
-            case requests.SetLearningRate(_, learning_rate):
-                yield from self.turn(run, "learning_rate", learning_rate)
+            case requests.SetKnob(_, name, value):
+                yield from self.turn(run, name, value)
 
     def extend(self, epochs: int) -> Iterator[events.Event]:
         """Let the runs that train or have finished go on to a later epoch."""

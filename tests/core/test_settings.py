@@ -12,7 +12,7 @@ from helpers.loops import scheduler
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, check_name, grid
-from logreg_tui.core.training.requests import SetHead, SetL2, SetLearningRate
+from logreg_tui.core.training.requests import SetKnob
 
 BAD: dict[str, Callable[[], object]] = {
     "negative lambda": lambda: RunSettings(l2=-1e-9),
@@ -35,9 +35,9 @@ BAD: dict[str, Callable[[], object]] = {
     "no threads": lambda: ExperimentSettings(threads=0),
     "no memory": lambda: ExperimentSettings(memory_limit=0),
     "memory beyond 64 bits": lambda: ExperimentSettings(memory_limit=2**63),
-    "request with a bad lambda": lambda: SetL2(1, -1.0),
-    "request with a bad rate": lambda: SetLearningRate(1, 0.0),
-    "request with a bad head": lambda: SetHead(1, "tanh"),
+    "request with a bad lambda": lambda: SetKnob(1, "l2", -1.0),
+    "request with a bad rate": lambda: SetKnob(1, "learning_rate", 0.0),
+    "request with a bad head": lambda: SetKnob(1, "head", "tanh"),
     "name with a slash": lambda: check_name("a/b"),
     "name that starts with a dot": lambda: check_name(".hidden"),
     "empty name": lambda: check_name(""),

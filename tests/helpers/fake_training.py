@@ -107,12 +107,8 @@ class FakeTraining:
                 yield events.Stepped(self._step)
                 yield from self._log_points(1)
                 yield events.Paused(self._step)
-            case core_control.SetHead(run, head):
-                yield from self._change(run, "head", head)
-            case core_control.SetL2(run, l2):
-                yield from self._change(run, "l2", l2)
-            case core_control.SetLearningRate(run, rate):
-                yield from self._change(run, "learning_rate", rate)
+            case core_control.SetKnob(run, name, value):
+                yield from self._change(run, name, value)
             case core_control.ShowParameters(run):
                 yield self._parameters(run)
             case core_control.AddRun(settings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import RunHistory
-from logreg_tui.core.training.requests import Control, Pause, Resume, SetL2
+from logreg_tui.core.training.requests import Control, Pause, Resume, SetKnob
 from logreg_tui.tui.pending_requests import PendingRequests
 
 
@@ -19,7 +19,7 @@ def test_a_request_holds_until_the_training_confirms_the_newest() -> None:
     assert pending.settings(run).l2 == 0.1
     pending.take(events.SettingChanged(5, 1, 5, "l2", 0.01, 0.1))
     assert pending.settings(run).l2 == run.settings.l2
-    assert [inbox.take(), inbox.take()] == [SetL2(1, 0.01), SetL2(1, 0.1)]
+    assert [inbox.take(), inbox.take()] == [SetKnob(1, "l2", 0.01), SetKnob(1, "l2", 0.1)]
 
 
 def test_a_refusal_clears_what_is_pending() -> None:

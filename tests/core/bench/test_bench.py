@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from logreg_tui.core.bench import loops as bench_loops
 from logreg_tui.core.bench import processes as bench_processes
-from logreg_tui.core.bench.bench import Bench, Plan, Side, enough_epochs, in_turn, rounded_up
+from logreg_tui.core.bench.bench import Bench, Plan, Side, enough_epochs, rounded_up
 from logreg_tui.core.bench.loops import PlainData, PlainLoop, largest_difference
 from logreg_tui.core.bench.processes import (
     ENTER_ALTERNATE_SCREEN,
@@ -70,7 +70,7 @@ def test_ratios_are_taken_pair_by_pair() -> None:
 
 def test_two_things_are_measured_in_turn() -> None:
     order: list[str] = []
-    pairs = in_turn(lambda: order.append("a") or 1.0, lambda: order.append("b") or 2.0, 3)
+    pairs = PairedTimes.in_turn(lambda: order.append("a") or 1.0, lambda: order.append("b") or 2.0, 3)
     assert order == list("ababab")
     assert pairs == PairedTimes((1.0,) * 3, (2.0,) * 3)
 

@@ -35,10 +35,10 @@ DEADLINE_S = 60.0
 SIGMOID = RunSettings("sigmoid")
 LOGITS = RunSettings("logits", learning_rate=0.001)
 KNOBS = (
-    TimedRequest(20, requests.SetHead(1, "logits"), 0),
+    TimedRequest(20, requests.SetKnob(1, "head", "logits"), 0),
     TimedRequest(30, requests.AddRun(replace(SIGMOID, seed=5)), 0),
-    TimedRequest(40, requests.SetL2(2, 0.1), 0),
-    TimedRequest(50, requests.SetLearningRate(2, 0.0005), 0),
+    TimedRequest(40, requests.SetKnob(2, "l2", 0.1), 0),
+    TimedRequest(50, requests.SetKnob(2, "learning_rate", 0.0005), 0),
     TimedRequest(60, requests.EndRun(1), 0),
     TimedRequest(70, requests.Extend(110), 0),
 )

@@ -38,9 +38,9 @@ from logreg_tui.tui.cli.commands.runs import listing
 from logreg_tui.tui.text.exit_summary import final_table
 
 DEEDS: dict[int, requests.Request] = {
-    10: requests.SetHead(1, "logits"),
+    10: requests.SetKnob(1, "head", "logits"),
     20: requests.AddRun(RunSettings("sigmoid", seed=5)),
-    25: requests.SetL2(1, 0.01),
+    25: requests.SetKnob(1, "l2", 0.01),
     30: requests.EndRun(2),
 }
 """What a person does, by step; steps that have no row cannot be seen from outside and are not waited for."""

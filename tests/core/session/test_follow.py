@@ -160,10 +160,10 @@ def contents(history: History) -> dict[str, Any]:
 
 
 SCRIPT = {
-    10: [requests.SetL2(1, 0.0), requests.Pause(), requests.Resume()],
+    10: [requests.SetKnob(1, "l2", 0.0), requests.Pause(), requests.Resume()],
     30: [requests.AddRun(RunSettings("logits", learning_rate=0.001, seed=4))],
-    40: [requests.SetHead(1, "logits"), requests.EndRun(2), requests.AddRun(RunSettings(seed=5))],
-    60: [requests.SetLearningRate(3, 0.002), requests.StepOnce()],
+    40: [requests.SetKnob(1, "head", "logits"), requests.EndRun(2), requests.AddRun(RunSettings(seed=5))],
+    60: [requests.SetKnob(3, "learning_rate", 0.002), requests.StepOnce()],
     70: [requests.Resume()],
 }
 

@@ -25,10 +25,10 @@ from logreg_tui.core.training.requests import Control
 Script = dict[int, tuple[requests.Request, ...]]
 
 SCRIPT: Script = {
-    20: (requests.SetHead(1, "logits"), requests.SetL2(1, 0.01)),
+    20: (requests.SetKnob(1, "head", "logits"), requests.SetKnob(1, "l2", 0.01)),
     30: (requests.AddRun(RunSettings("sigmoid", seed=5)), requests.Pause(), requests.Resume()),
-    50: (requests.SetLearningRate(2, 0.003), requests.EndRun(3)),
-    70: (requests.SetHead(1, "sigmoid"),),
+    50: (requests.SetKnob(2, "learning_rate", 0.003), requests.EndRun(3)),
+    70: (requests.SetKnob(1, "head", "sigmoid"),),
 }
 """What a person does, by step."""
 
@@ -138,7 +138,7 @@ def test_a_training_repeats_bit_for_bit(tmp_path: Path, whole: Path) -> None:
 
 def test_a_stopped_training_goes_on_and_its_repetition_stops_where_it_did(tmp_path: Path) -> None:
     wanted, control = settings(tmp_path, "runs"), Control()
-    script: Script = {20: (requests.SetL2(1, 0.0),), 40: (requests.Stop(),)}
+    script: Script = {20: (requests.SetKnob(1, "l2", 0.0),), 40: (requests.Stop(),)}
     list(directed(run_experiment(wanted, control, print), control, script))
     (directory,) = Path(wanted.runs_dir).iterdir()
     list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))

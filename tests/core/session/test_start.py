@@ -93,7 +93,7 @@ def test_every_row_and_event_is_with_the_operating_system_before_it_is_seen(tmp_
     for event in run_experiment(settings(tmp_path), control, print):
         if isinstance(event, events.ExperimentStarted):
             directory = Path(event.directory)
-            control.send(requests.SetL2(1, 0.5))
+            control.send(requests.SetKnob(1, "l2", 0.5))
         rows += isinstance(event, events.RowLogged)
         kept += to_record(event) is not None
         assert len(read_rows(directory)) == rows
@@ -103,9 +103,9 @@ def test_every_row_and_event_is_with_the_operating_system_before_it_is_seen(tmp_
 def test_events_jsonl_tells_what_was_done_and_when(tmp_path: Path) -> None:
     wishes = (
         requests.Pause(),
-        requests.SetHead(1, "logits"),
-        requests.SetL2(1, 0.0),
-        requests.SetLearningRate(1, 0.001),
+        requests.SetKnob(1, "head", "logits"),
+        requests.SetKnob(1, "l2", 0.0),
+        requests.SetKnob(1, "learning_rate", 0.001),
         requests.AddRun(RunSettings("logits", seed=3)),
         requests.EndRun(2),
         requests.StepOnce(),
@@ -317,7 +317,7 @@ def test_on_the_screen_a_refused_write_waits_and_is_done_when_the_user_says_so(
             refusals += 1
             assert "No space left on device" in event.text
             assert [line["epoch"] for line in read_rows(directory)] == ["0", "10"]
-            control.send(requests.SetL2(1, 0.5))
+            control.send(requests.SetKnob(1, "l2", 0.5))
             control.send(requests.Resume())
         if isinstance(event, events.AllRunsEnded):
             control.send(requests.Stop())

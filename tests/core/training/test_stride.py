@@ -34,11 +34,11 @@ LOG_EPOCHS = [0, 7, 10, 14, 20, 21, 23]
 """Where rows stand for --log-every 7, --report-every 10 and --epochs 23."""
 
 PAST: tuple[tuple[int, Request], ...] = (
-    (3, requests.SetL2(1, 0.5)),
-    (3, requests.SetHead(2, "sigmoid")),
+    (3, requests.SetKnob(1, "l2", 0.5)),
+    (3, requests.SetKnob(2, "head", "sigmoid")),
     (5, requests.AddRun(LOGITS)),
-    (9, requests.SetLearningRate(1, 0.001)),
-    (10, requests.SetHead(1, "logits")),
+    (9, requests.SetKnob(1, "learning_rate", 0.001)),
+    (10, requests.SetKnob(1, "head", "logits")),
     (16, requests.LogRows()),
     (18, requests.EndRun(2)),
     (19, requests.Extend(25)),
@@ -140,7 +140,11 @@ def test_the_past_is_carried_out_again_at_its_steps(
 def test_what_is_asked_for_within_a_stride_takes_effect_at_its_end(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted: list[Request] = [requests.SetL2(1, 0.5), requests.AddRun(LOGITS), requests.SetHead(1, "logits")]
+    wanted: list[Request] = [
+        requests.SetKnob(1, "l2", 0.5),
+        requests.AddRun(LOGITS),
+        requests.SetKnob(1, "head", "logits"),
+    ]
     strided = Strides(data, 100, monkeypatch, SIGMOID)
 
     def ask(rates: Sequence[Mapping[int, float]]) -> None:
@@ -153,9 +157,9 @@ def test_what_is_asked_for_within_a_stride_takes_effect_at_its_end(
     changes = [event for event in happened if isinstance(event, events.SettingChanged | events.RunStarted)]
     assert [event.step for event in changes] == [0, 7, 10, 14]
     past = (
-        (7, requests.SetL2(1, 0.5)),
+        (7, requests.SetKnob(1, "l2", 0.5)),
         (10, requests.AddRun(LOGITS)),
-        (14, requests.SetHead(1, "logits")),
+        (14, requests.SetKnob(1, "head", "logits")),
     )
     single = Strides(data, 1, monkeypatch, SIGMOID)
     assert single.events(*past) == happened

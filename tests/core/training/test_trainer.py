@@ -101,9 +101,9 @@ def test_the_same_training_gives_the_same_bits(digits: Dataset) -> None:
 @pytest.mark.parametrize(
     ("request_", "name", "turned"),
     [
-        (requests.SetHead(1, "logits"), "head", RunSettings("logits")),
-        (requests.SetL2(1, 0.5), "l2", RunSettings(l2=0.5)),
-        (requests.SetLearningRate(1, 0.1), "learning_rate", RunSettings(learning_rate=0.1)),
+        (requests.SetKnob(1, "head", "logits"), "head", RunSettings("logits")),
+        (requests.SetKnob(1, "l2", 0.5), "l2", RunSettings(l2=0.5)),
+        (requests.SetKnob(1, "learning_rate", 0.1), "learning_rate", RunSettings(learning_rate=0.1)),
     ],
 )
 def test_turning_a_knob_keeps_the_parameters_and_changes_what_follows(
@@ -141,14 +141,14 @@ def test_turning_a_knob_keeps_the_parameters_and_changes_what_follows(
 
 def test_a_knob_turned_to_where_it_is_says_nothing(digits: Dataset) -> None:
     driver = Driver(start(digits, SIGMOID, epochs=20))
-    driver.send_at(10, requests.SetHead(1, "sigmoid"), requests.SetL2(1, 0.001))
+    driver.send_at(10, requests.SetKnob(1, "head", "sigmoid"), requests.SetKnob(1, "l2", 0.001))
     assert "SettingChanged" not in kinds(driver.finish())
 
 
 def test_a_new_learning_rate_is_multiplied_by_the_schedule_at_the_runs_epoch(digits: Dataset) -> None:
     settings = RunSettings(learning_rate=0.01, schedule=Schedule("step", 10, 0.1))
     driver = Driver(start(digits, settings, epochs=30))
-    driver.send_at(10, requests.SetLearningRate(1, 0.5))
+    driver.send_at(10, requests.SetKnob(1, "learning_rate", 0.5))
     rates = [row.learning_rate for row in rows(driver.finish())]
     assert rates == pytest.approx([0.01, 0.001, 0.005, 0.0005])
 
@@ -200,8 +200,8 @@ def test_ending_a_run_logs_its_last_epoch_and_lets_the_others_go_on(digits: Data
 @pytest.mark.parametrize(
     ("request_", "text"),
     [
-        (requests.SetHead(9, "logits"), "run 9 does not exist"),
-        (requests.SetL2(1, 0.5), "run 1 has ended"),
+        (requests.SetKnob(9, "head", "logits"), "run 9 does not exist"),
+        (requests.SetKnob(1, "l2", 0.5), "run 1 has ended"),
         (requests.EndRun(1), "run 1 has ended"),
     ],
 )
@@ -258,7 +258,7 @@ def test_a_paused_training_takes_other_requests_at_its_step(digits: Dataset) -> 
     driver = Driver(start(digits, SIGMOID, epochs=20))
     driver.control.send(requests.Pause())
     driver.until(events.Paused)
-    for request in (requests.SetL2(1, 0.0), requests.AddRun(LOGITS), requests.Stop()):
+    for request in (requests.SetKnob(1, "l2", 0.0), requests.AddRun(LOGITS), requests.Stop()):
         driver.control.send(request)
     happenings = driver.finish()
     assert kinds(happenings)[-3:] == ["SettingChanged", "RunStarted", "ExperimentEnded"]

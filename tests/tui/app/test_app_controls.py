@@ -41,9 +41,9 @@ async def test_a_learning_rate_is_sent_when_it_is_entered() -> None:
         await type_into(lab, "#learning-rate", "0.25")
         assert lab.training.requests == []
         await lab.press("enter")
-        await lab.request(control.SetLearningRate(1, 0.25))
+        await lab.request(control.SetKnob(1, "learning_rate", 0.25))
         await lab.press("escape")
-        assert lab.training.requests == [control.SetLearningRate(1, 0.25)]
+        assert lab.training.requests == [control.SetKnob(1, "learning_rate", 0.25)]
 
 
 async def test_a_lambda_is_sent_when_its_field_is_left() -> None:
@@ -52,7 +52,7 @@ async def test_a_lambda_is_sent_when_its_field_is_left() -> None:
         await lab.press("tab")
         await type_into(lab, "#l2", "2e-3")
         await lab.press("tab")
-        await lab.request(control.SetL2(1, 0.002))
+        await lab.request(control.SetKnob(1, "l2", 0.002))
 
 
 async def test_a_bad_number_is_named_and_not_sent() -> None:
@@ -82,23 +82,23 @@ async def test_the_head_is_chosen_with_the_arrow_keys() -> None:
     async with running() as lab:
         lab.screen.query_one("#head").focus()
         await lab.press("right")
-        await lab.request(control.SetHead(1, "logits"))
+        await lab.request(control.SetKnob(1, "head", "logits"))
 
 
 async def test_the_mouse_chooses_head_lambda_and_run() -> None:
     async with running(FakeTraining(runs=TWO_RUNS)) as lab:
         await lab.pilot.click("#head", offset=(14, 0))
-        await lab.request(control.SetHead(1, "logits"))
+        await lab.request(control.SetKnob(1, "head", "logits"))
         await lab.pilot.click("#l2-on")
-        await lab.request(control.SetL2(1, 0.0))
+        await lab.request(control.SetKnob(1, "l2", 0.0))
         await lab.pilot.click(RunList, offset=(6, 2))
         await lab.until(lambda: lab.screen.selected_number == 2)
 
 
 async def test_an_echo_from_the_training_sends_nothing_back() -> None:
     async with running() as lab:
-        lab.send(control.SetHead(1, "logits"))
-        lab.send(control.SetL2(1, 0.0))
+        lab.send(control.SetKnob(1, "head", "logits"))
+        lab.send(control.SetKnob(1, "l2", 0.0))
         await lab.until(lambda: lab.screen.query_one("#head", Choice).value == "logits")
         await lab.until(lambda: not lab.screen.query_one("#l2-on", PlainCheckbox).value)
         await lab.pilot.pause()

@@ -19,11 +19,11 @@ TWO_RUNS = (RunSettings(), RunSettings(head="logits", l2=0.0))
 REQUESTS = [
     ("space", control.Pause()),
     ("full_stop", control.StepOnce()),
-    ("h", control.SetHead(1, "logits")),
-    ("plus", control.SetL2(1, 0.01)),
-    ("minus", control.SetL2(1, 0.001)),
-    ("minus", control.SetL2(1, 0.0001)),
-    ("l", control.SetL2(1, 0.0)),
+    ("h", control.SetKnob(1, "head", "logits")),
+    ("plus", control.SetKnob(1, "l2", 0.01)),
+    ("minus", control.SetKnob(1, "l2", 0.001)),
+    ("minus", control.SetKnob(1, "l2", 0.0001)),
+    ("l", control.SetKnob(1, "l2", 0.0)),
     ("c", control.AddRun(RunSettings(l2=0.0))),
     ("r", control.AddRun(RunSettings(l2=0.0))),
     ("d", control.EndRun(3)),
@@ -61,16 +61,20 @@ async def test_quick_presses_add_up_and_a_head_switched_twice_at_once_is_where_i
             lab.screen.action_scale_l2(10)
         lab.screen.action_switch_head()
         lab.screen.action_switch_head()
-        await lab.request(control.SetHead(1, "sigmoid"))
+        await lab.request(control.SetKnob(1, "head", "sigmoid"))
         await lab.pilot.pause()
-        raised = [control.SetL2(1, l2) for l2 in (0.01, 0.1, 1.0)]
-        assert lab.training.requests == [*raised, control.SetHead(1, "logits"), control.SetHead(1, "sigmoid")]
+        raised = [control.SetKnob(1, "l2", l2) for l2 in (0.01, 0.1, 1.0)]
+        assert lab.training.requests == [
+            *raised,
+            control.SetKnob(1, "head", "logits"),
+            control.SetKnob(1, "head", "sigmoid"),
+        ]
 
 
 async def test_lambda_comes_back_with_its_last_value() -> None:
     async with running(FakeTraining(runs=(RunSettings(l2=0.5),))) as lab:
         await lab.press("l", "l")
-        await lab.request(control.SetL2(1, 0.5))
+        await lab.request(control.SetKnob(1, "l2", 0.5))
 
 
 async def test_a_lambda_that_is_off_is_not_scaled_and_turned_on_with_the_default() -> None:
@@ -79,7 +83,7 @@ async def test_a_lambda_that_is_off_is_not_scaled_and_turned_on_with_the_default
         await lab.until(lambda: any("L2 is off" in note for note in lab.notes()))
         assert lab.training.requests == []
         await lab.press("l")
-        await lab.request(control.SetL2(1, 0.001))
+        await lab.request(control.SetKnob(1, "l2", 0.001))
 
 
 async def test_a_lambda_beyond_float32_is_refused() -> None:
@@ -94,7 +98,7 @@ async def test_up_and_down_select_a_run_and_keys_apply_to_it() -> None:
         await lab.press("down")
         await lab.until(lambda: lab.screen.selected_number == 2)
         await lab.press("h")
-        await lab.request(control.SetHead(2, "sigmoid"))
+        await lab.request(control.SetKnob(2, "head", "sigmoid"))
         await lab.press("up")
         await lab.until(lambda: lab.screen.selected_number == 1)
 
@@ -174,4 +178,4 @@ async def test_a_palette_command_does_what_its_key_does() -> None:
     async with running() as lab:
         await lab.press("ctrl+p")
         await lab.press(*"Switch head", "enter")
-        await lab.request(control.SetHead(1, "logits"))
+        await lab.request(control.SetKnob(1, "head", "logits"))
