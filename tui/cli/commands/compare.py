@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.files import different_folders
 from logreg_tui.tui.cli.parser import Parser, add_directories
 
 if TYPE_CHECKING:
@@ -80,17 +81,14 @@ def _read(directories: Iterable[Path]) -> list[list[ComparedRun]]:
     """Return the runs of each directory, once if it is named twice. Raises UserError."""
     from logreg_tui.core.analysis.compared_runs import read_runs
 
-    experiments: dict[str, list[ComparedRun]] = {}
-    for directory in directories:
-        place = os.path.realpath(directory)
-        if place in experiments:
-            continue
-        experiments[place] = runs = read_runs(directory)
+    experiments = []
+    for directory in different_folders(directories):
+        experiments.append(runs := read_runs(directory))
         if all(run.epochs is None and run.state != "diverged" for run in runs):
             raise UserError(
                 f"{str(directory)!r} has no figures yet: wait for the first row of its metrics.csv"
             )
-    return list(experiments.values())
+    return experiments
 
 
 def _pinned(runs: Sequence[ComparedRun], number: int | None) -> ComparedRun:
