@@ -14,7 +14,7 @@ from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
 from logreg_tui.core.files import reason
-from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, RunHistory
@@ -98,39 +98,11 @@ class ComparedRun:
         """The number of test samples that are classified right."""
         return None if self.test_accuracy is None else round(self.test_accuracy * self.origin.test_samples)
 
-    # The settings, under the names they have in the table.
-
-    @property
-    def experiment(self) -> str:
-        return self.origin.experiment
-
-    @property
-    def head(self) -> str:
-        return self.settings.head
-
-    @property
-    def l2(self) -> float:
-        return self.settings.l2
-
-    @property
-    def learning_rate(self) -> float:
-        return self.settings.learning_rate
-
-    @property
-    def schedule(self) -> str:
-        return str(self.settings.schedule)
-
-    @property
-    def seed(self) -> int:
-        return self.settings.seed
-
-    @property
-    def dataset(self) -> str:
-        return self.origin.dataset
-
-    @property
-    def pixels(self) -> str:
-        return self.origin.pixels
+    def value(self, name: str) -> Any:  # noqa: ANN401  numbers and texts
+        """Return a figure of the run, one of its settings or a fact of its origin, by its name."""
+        owner = next(each for each in (self, self.settings, self.origin) if hasattr(each, name))
+        value = getattr(owner, name)
+        return str(value) if isinstance(value, Schedule) else value
 
 
 def origin_of(directory: Path) -> Origin:

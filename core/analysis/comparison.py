@@ -63,8 +63,8 @@ class ComparisonRow:
         if name in _OF_DIFFERENCE:
             return None if self.difference is None else _OF_DIFFERENCE[name](self.difference)
         if len(self.runs) == 1:
-            return getattr(self.first, name)
-        values = [getattr(run, name) for run in self.runs]
+            return self.first.value(name)
+        values = [run.value(name) for run in self.runs]
         if values.count(values[0]) == len(values):
             return values[0]
         return _mean(values) if name in AVERAGED and None not in values else None
@@ -73,7 +73,7 @@ class ComparisonRow:
         """Return the standard deviation over n seeds, sqrt(sum((x - mean)^2) / (n - 1)), None without one."""
         if len(self.runs) == 1 or name not in AVERAGED:
             return None
-        values = [getattr(run, name) for run in self.runs]
+        values = [run.value(name) for run in self.runs]
         if None in values:
             return None
         mean = _mean(values)
@@ -162,7 +162,7 @@ def rows_of(runs: Iterable[ComparedRun], *, folds_seeds: bool = False) -> list[C
     for run in runs:
         alike = _all_but_the_seed(run)
         # A seed that comes again is a repetition, not another draw: it goes into a row of its own.
-        turn = seeds[alike, run.seed] = seeds.get((alike, run.seed), -1) + 1
+        turn = seeds[alike, run.settings.seed] = seeds.get((alike, run.settings.seed), -1) + 1
         groups.setdefault((alike, turn), []).append(run)
     return [ComparisonRow(tuple(group)) for group in groups.values()]
 
@@ -172,7 +172,7 @@ def _all_but_the_seed(run: ComparedRun) -> Hashable:
     epochs = None if run.state in UNDERWAY else run.epochs
     state = "diverged" if run.state == "diverged" else ""
     settings = replace(run.settings, seed=0)
-    return run.origin.data, run.pixels, settings, run.changes, epochs, state
+    return run.origin.data, run.origin.pixels, settings, run.changes, epochs, state
 
 
 def find_row(rows: Iterable[ComparisonRow], key: RunKey | None) -> ComparisonRow | None:
@@ -238,8 +238,8 @@ def sort_rows(rows: Iterable[ComparisonRow], name: str, *, descending: bool) -> 
 
 def _sort_value(row: ComparisonRow, name: str) -> Any:  # noqa: ANN401
     if name == "run":
-        return row.first.experiment, row.first.run
+        return row.first.origin.experiment, row.first.run
     if name == "seed":
-        return row.first.seed
+        return row.first.settings.seed
     value = row.value(name)
     return None if isinstance(value, float) and math.isnan(value) else value

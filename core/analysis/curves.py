@@ -173,12 +173,10 @@ def limits(curves: Iterable[Curve]) -> tuple[float, float]:
     firsts = [each for curve in curves if curve.diverged_at is None for each in _finite(curve)[:1]]
     # Accuracies reach 1 from any beginning.
     most = max(1.0, CEILING * max(firsts)) if firsts else LARGEST
-    seen = [
-        values[values <= (LARGEST if curve.diverged_at is None else most)]
-        for curve in curves
-        for values in [_finite(curve)]
-    ]
-    drawn = np.concatenate([np.empty(0), *seen])
+    drawn = np.empty(0)
+    for curve in curves:
+        values = _finite(curve)
+        drawn = np.append(drawn, values[values <= (LARGEST if curve.diverged_at is None else most)])
     return (float(drawn.min()), float(drawn.max())) if len(drawn) else (0.0, 1.0)
 
 

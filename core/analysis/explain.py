@@ -31,12 +31,24 @@ class Paragraph(NamedTuple):
 def explain(run: RunDiagnosis, name: str) -> Iterator[Paragraph]:
     """Yield why the loss of a run is where it is; `name`, such as `Run 1`, leads its own figures."""
     is_sigmoid = run.settings.head == SIGMOID
-    yield _floor(run) if is_sigmoid else _no_floor()
+    if is_sigmoid:
+        yield _floor(run)
+    else:
+        yield Paragraph(
+            "No floor",
+            "Logits are what CrossEntropyLoss expects, numbers without bounds, so the loss can come as "
+            "close to 0 as the data and the L2 term let it.",
+        )
     yield Paragraph(name, _distance(run) if is_sigmoid else _losses(run))
     if run.facts:
         yield _slope(run.facts) if is_sigmoid else _gradient(run.facts)
     if run.facts and run.facts.tied and is_sigmoid:
-        yield _ties(run.facts)
+        yield Paragraph(
+            "Ties",
+            f"For {percent(run.facts.tied)} of the training samples several classes share the largest "
+            "output, because it has been rounded to the same number; the first of them wins, whatever the "
+            "label says.",
+        )
     if run.oscillates or not is_sigmoid:
         yield Paragraph("The learning rate", _learning_rate(run))
     yield Paragraph("The L2 term", f"It pulls every weight towards 0; {_penalty(run)}.")
@@ -85,22 +97,6 @@ def _slope(facts: HeadFacts) -> Paragraph:
         "output on average (mean |dL/ds|). The sigmoid multiplies it by its slope s(1 - s): 1/4 at most, "
         f"next to nothing near 0 and 1. Behind it {rounded(behind)} is left (mean |dL/dz|): {left}. "
         f"{saturated}",
-    )
-
-
-def _ties(facts: HeadFacts) -> Paragraph:
-    return Paragraph(
-        "Ties",
-        f"For {percent(facts.tied)} of the training samples several classes share the largest output, "
-        "because it has been rounded to the same number; the first of them wins, whatever the label says.",
-    )
-
-
-def _no_floor() -> Paragraph:
-    return Paragraph(
-        "No floor",
-        "Logits are what CrossEntropyLoss expects, numbers without bounds, so the loss can come as close to "
-        "0 as the data and the L2 term let it.",
     )
 
 

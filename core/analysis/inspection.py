@@ -163,13 +163,11 @@ def _outputs(parameters: ParametersSnapshot, inputs: Inputs) -> Iterator[tuple[s
     for start in range(0, len(inputs), rows):
         stop = min(start + rows, len(inputs))
         outputs = inputs.read(start, stop) @ parameters.weight.T + parameters.bias
-        yield slice(start, stop), _sigmoid(outputs) if parameters.head == SIGMOID else outputs
-
-
-def _sigmoid(outputs: np.ndarray) -> np.ndarray:
-    # In float32, as the training computes it: from about 16.6 on it is 1, and these outputs tie.
-    with np.errstate(over="ignore"):
-        return np.asarray(1 / (1 + np.exp(-outputs)))
+        if parameters.head == SIGMOID:
+            # In float32, as the training computes it: from about 16.6 on it is 1, and these outputs tie.
+            with np.errstate(over="ignore"):
+                outputs = 1 / (1 + np.exp(-outputs))
+        yield slice(start, stop), outputs
 
 
 def _softmax(outputs: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.analysis.compared_runs import ComparedRun, Origin, RunKey
+from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
 from logreg_tui.core.analysis.comparison import ContingencyTable, share_a_test_set
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
@@ -50,7 +50,7 @@ def pairs_of(runs: Sequence[ComparedRun], pinned: ComparedRun) -> dict[RunKey, C
     if reference is None:
         return {}
     # Those of the same pixels one after the other: the data are kept that were read last.
-    others.sort(key=lambda run: (run.pixels != pinned.pixels, run.pixels, run.key))
+    others.sort(key=lambda run: (run.origin.pixels != pinned.origin.pixels, run.origin.pixels, run.key))
     return _tables({run.key: answers.of(run) for run in others}, reference)
 
 
@@ -94,17 +94,31 @@ class _SavedAnswers:
     """Right answers by checkpoints; keeps the checkpoint and the data that were read last."""
 
     def __init__(self) -> None:
-        self._directory: str | None = None
-        self._parameters: Mapping[int, ParametersSnapshot] = {}
-        self._data: tuple[object, Dataset | None] | None = None
+        self._checkpoint: tuple[str, Mapping[int, ParametersSnapshot]] = "", {}
+        self._data: tuple[object, Dataset | None] = None, None
 
     def of(self, run: ComparedRun) -> np.ndarray | None:
         """Return right answers, shape (test samples,), bool; None if they are not to be had."""
-        # The data first: without them torch is not needed.
-        dataset = self._dataset_of(run.origin)
+        from logreg_tui.core.experiment.saved_model import data_at_hand, logged_parameters
+
+        directory = run.origin.directory
+        try:
+            config = read_config(Path(directory))
+        except UserError:
+            return None
+        settings = config.settings
+        source = config.fingerprint, settings.dataset, settings.data_dir, settings.pixels
+        if self._data[0] != source:
+            # Forgotten first: two datasets may be more than there is room for.
+            self._data = None, None
+            self._data = source, data_at_hand(config)
+        dataset = self._data[1]
+        # Without the data torch is not needed.
         if dataset is None:
             return None
-        parameters = self._parameters_of(run)
+        if self._checkpoint[0] != directory:
+            self._checkpoint = directory, logged_parameters(Path(directory))
+        parameters = self._checkpoint[1].get(run.run)
         if parameters is None or parameters.epoch != run.epochs:
             return None
         # They come from a file: are they those of a model of these data?
@@ -113,28 +127,6 @@ class _SavedAnswers:
             return None
         right = _right_answers(parameters, dataset)
         return right if _agrees(right, run) else None
-
-    def _dataset_of(self, origin: Origin) -> Dataset | None:
-        from logreg_tui.core.experiment.saved_model import data_at_hand
-
-        try:
-            config = read_config(Path(origin.directory))
-        except UserError:
-            return None
-        settings = config.settings
-        key = config.fingerprint, settings.dataset, settings.data_dir, settings.pixels
-        if self._data is None or self._data[0] != key:
-            self._data = None
-            self._data = key, data_at_hand(config)
-        return self._data[1]
-
-    def _parameters_of(self, run: ComparedRun) -> ParametersSnapshot | None:
-        from logreg_tui.core.experiment.saved_model import logged_parameters
-
-        if self._directory != run.origin.directory:
-            self._directory = run.origin.directory
-            self._parameters = logged_parameters(Path(self._directory))
-        return self._parameters.get(run.run)
 
 
 class LiveAnswers:

@@ -132,8 +132,6 @@ class Bench:
             )
             return BenchResult(machine, limits, agreement, comparisons, self.measure_training())
 
-    # Sides
-
     def use_all_threads(self) -> None:
         """Let PyTorch compute with as many threads as the engine does."""
         torch.set_num_threads(self.environment.threads)
@@ -159,8 +157,6 @@ class Bench:
             self.plan.pairs,
         )
 
-    # Parts
-
     def measure_limits(self) -> Limits:
         """Return what the machine reaches in a plain read of the data and in a large product."""
 
@@ -182,49 +178,36 @@ class Bench:
     def compare_speeds(self, limits: Limits) -> tuple[list[SpeedComparison], Agreement]:
         """Time the plain loop and the engine with each number of runs; compare what they compute."""
         counts = sorted(self.plan.run_counts)
-        expected = self.plain_losses(counts[-1])
+        self.progress(
+            f"Training {counts[-1]} run{'s' if counts[-1] > 1 else ''} for {CHECKED_EPOCHS} epochs to compare"
+        )
+        self.use_all_threads()
+        expected = []
+        for run in self.runs(counts[-1]):
+            loop = PlainLoop(self.data, run)
+            loop.train(CHECKED_EPOCHS)
+            expected.append(loop.losses())
         engine = EngineLoop(self.environment.engine())
+        ours = Side(engine.train, self.use_one_thread, engine.engine.longest_stride)
         plain = Side(PlainLoop(self.data, self.runs(1)[0]).train, self.use_all_threads)
         plain_epochs = self.epochs(plain)
         comparisons, difference = [], 0.0
         for count in counts:
             self.progress(f"Training {count} run{'s' if count > 1 else ''}: {self.plan.pairs} pairs")
-            difference = max(difference, self.compare(engine, expected[:count]))
-            comparisons.append(self.speed_comparison(engine, count, plain, plain_epochs, limits))
+            self.use_one_thread()
+            engine.begin(self.runs(count))
+            engine.train(CHECKED_EPOCHS)
+            difference = max(difference, largest_difference(engine.losses(), expected[:count]))
+            epochs = self.epochs(ours)
+            pairs = self.pairs(plain, plain_epochs, ours, epochs)
+            comparisons.append(
+                SpeedComparison(
+                    Speed.of(pairs.second, epochs, count, self.work, limits),
+                    Speed.of(pairs.first, plain_epochs, 1, self.work, limits),
+                    pairs.ratio(count * epochs / plain_epochs),
+                )
+            )
         return comparisons, Agreement(CHECKED_EPOCHS, sum(counts), difference)
-
-    def plain_losses(self, count: int) -> list[tuple[float, float]]:
-        """Return the losses of `count` runs that the plain loop has trained for CHECKED_EPOCHS."""
-        self.progress(
-            f"Training {count} run{'s' if count > 1 else ''} for {CHECKED_EPOCHS} epochs to compare"
-        )
-        self.use_all_threads()
-        losses = []
-        for run in self.runs(count):
-            loop = PlainLoop(self.data, run)
-            loop.train(CHECKED_EPOCHS)
-            losses.append(loop.losses())
-        return losses
-
-    def compare(self, engine: EngineLoop, expected: Sequence[tuple[float, float]]) -> float:
-        """Train one run per expected pair of losses; return the largest difference of any loss."""
-        self.use_one_thread()
-        engine.begin(self.runs(len(expected)))
-        engine.train(CHECKED_EPOCHS)
-        return largest_difference(engine.losses(), expected)
-
-    def speed_comparison(
-        self, engine: EngineLoop, count: int, plain: Side, plain_epochs: int, limits: Limits
-    ) -> SpeedComparison:
-        """Time the engine, which has `count` runs, and the plain loop in turn."""
-        ours = Side(engine.train, self.use_one_thread, engine.engine.longest_stride)
-        epochs = self.epochs(ours)
-        pairs = self.pairs(plain, plain_epochs, ours, epochs)
-        return SpeedComparison(
-            Speed.of(pairs.second, epochs, count, self.work, limits),
-            Speed.of(pairs.first, plain_epochs, 1, self.work, limits),
-            pairs.ratio(count * epochs / plain_epochs),
-        )
 
     def measure_training(self) -> LoggedTraining:
         """Time `train`, and the plain loop with both losses as often, in turn."""

@@ -131,7 +131,7 @@ def download(
         wanted = find_resources(class_name, names)
         check_cancelled(is_cancelled)
         folder.mkdir(parents=True, exist_ok=True)
-        job = _Job(folder, patience, _throttled(progress), is_cancelled)
+        job = _Job(folder, patience, progress, is_cancelled)
         for resource in wanted:
             job.fetch(resource)
     except NoTorchvision as error:
@@ -149,20 +149,6 @@ def download(
 
 class _Failed(Exception):
     """A file, or one mirror of it, could not be had; the text says why."""
-
-
-def _throttled(progress: Callable[[str], None]) -> Callable[[str], None]:
-    """Return a progress function that drops messages which follow another too soon."""
-    last = -math.inf
-
-    def tell(text: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= MESSAGE_INTERVAL_S:
-            last = now
-            progress(text)
-
-    return tell
 
 
 class _Source(threading.Thread):
@@ -204,13 +190,21 @@ class _Job:
 
     folder: Path
     patience: Patience
-    tell: Callable[[str], None]
+    progress: Callable[[str], None]
     is_cancelled: Callable[[], bool]
 
     def __post_init__(self) -> None:
         self._deadline = time.monotonic() + self.patience.total_s
         self._first_byte_deadline = math.inf
         self._failed_hosts: set[str] = set()
+        self._told_at = -math.inf
+
+    def _tell(self, text: str) -> None:
+        """Pass a message on unless it follows another too soon."""
+        now = time.monotonic()
+        if now - self._told_at >= MESSAGE_INTERVAL_S:
+            self._told_at = now
+            self.progress(text)
 
     def fetch(self, resource: Resource) -> None:
         """Try the mirrors of a file until one gives it. Raises _Failed with all their reasons."""
@@ -240,7 +234,7 @@ class _Job:
     def _copy(self, url: str, resource: Resource, file: IO[bytes]) -> None:
         """Write what the address gives into the file. Raises _Failed unless it is the resource."""
         name = f"{resource.name}.gz"
-        self.tell(f"Connecting to {escape_control_chars(_host(url))} for {name}")
+        self._tell(f"Connecting to {escape_control_chars(_host(url))} for {name}")
         source = _Source(url, self.patience.silence_s)
         source.start()
         digest, received = hashlib.md5(usedforsecurity=False), 0
@@ -253,7 +247,7 @@ class _Job:
                 file.write(chunk)
                 digest.update(chunk)
                 total = f" of {source.length / 1e6:.1f}" if source.length else ""
-                self.tell(f"Downloading {name}: {received / 1e6:.1f}{total} MB")
+                self._tell(f"Downloading {name}: {received / 1e6:.1f}{total} MB")
         finally:
             source.is_abandoned = True
         if source.length is not None and received < source.length:

@@ -66,7 +66,8 @@ def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Cal
         test, test_labels = _read_split(folder, files, "test", is_cancelled)
         check_sample_shapes(files["X_train"][0], train.stored_shape, files["X_test"][0], test.stored_shape)
         _check_labels(files, (train, test), (train_labels, test_labels))
-        meter = _Meter(name, _size(train) + _size(test), progress)
+        total = sum(math.prod(split.shape) * split.dtype.itemsize for split in (train, test))
+        meter = _Meter(name, total, progress)
         digest = fingerprint_of_parts(
             [
                 (train.dtype, train.stored_shape, _checked(train, meter, is_cancelled)),
@@ -134,7 +135,12 @@ def _read_split(
         check_cancelled(is_cancelled)
         header, shard = _read_inputs_header(folder / name, start)
         headers.append(header)
-        _check_alike(names[0], headers[0], name, header)
+        if headers[0].dtype != header.dtype:
+            types = f"{quoted(str(headers[0].dtype))}, {name} {quoted(str(header.dtype))}"
+            raise Unusable(
+                f"{names[0]} holds values of type {types}: all files of a split must have one type"
+            )
+        check_sample_shapes(names[0], headers[0].shape, name, header.shape)
         labels.append(_read_labels(folder / labels_name, is_cancelled))
         check_counts(name, shard.samples, labels_name, len(labels[-1]))
         shards.append(shard)
@@ -183,13 +189,6 @@ def _read_header(path: Path, file: IO[bytes]) -> Header:
     return header
 
 
-def _check_alike(first_name: str, first: Header, name: str, header: Header) -> None:
-    if first.dtype != header.dtype:
-        types = f"{quoted(str(first.dtype))}, {name} {quoted(str(header.dtype))}"
-        raise Unusable(f"{first_name} holds values of type {types}: all files of a split must have one type")
-    check_sample_shapes(first_name, first.shape, name, header.shape)
-
-
 def _check_labels(
     files: dict[str, list[str]],
     inputs: tuple[ShardSource, ShardSource],
@@ -202,10 +201,6 @@ def _check_labels(
         shard = bisect_right(starts, error.row) - 1
         name = files["y_test" if error.is_test else "y_train"][shard]
         raise Unusable(f"{name}: {error}") from error
-
-
-def _size(source: ShardSource) -> int:
-    return math.prod(source.shape) * source.dtype.itemsize
 
 
 class _Meter:

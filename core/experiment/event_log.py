@@ -167,9 +167,15 @@ def recorded_events(
         row = logged_row(parse_row(line), joins, settings)
         if row is not None:
             rows.append(replace(row, is_report=True) if (row.run, row.epoch) in ends else row)
+
+    def order(event: Event) -> tuple[int, int]:
+        """A run starts before its first row; what else happened at a step came after its rows."""
+        rank = 0 if isinstance(event, events.RunStarted) else 1 if isinstance(event, RowLogged) else 2
+        return event.step, rank
+
     happened: list[Event] = []
     begun = set()
-    for event in sorted([*changes, *rows], key=_order):
+    for event in sorted([*changes, *rows], key=order):
         if isinstance(event, events.RunStarted):
             begun.add(event.run)
         # Only a damaged file tells something of a run before its beginning.
@@ -201,10 +207,3 @@ def logged_row(
     joined_at = next(step for start, step in reversed(joins[row.run]) if row.epoch > start)
     is_report = settings.is_report_point(row.epoch)
     return RowLogged(step=joined_at + row.epoch, **values, is_report=is_report)
-
-
-def _order(event: Event) -> tuple[int, int]:
-    """A run starts before its first row; what else happened at a step came after its rows."""
-    if isinstance(event, events.RunStarted):
-        return event.step, 0
-    return event.step, 1 if isinstance(event, RowLogged) else 2

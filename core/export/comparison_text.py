@@ -89,11 +89,11 @@ def as_plain(comparison: Comparison, means: Comparison | None = None, width: int
 
 def as_markdown(comparison: Comparison, means: Comparison | None = None) -> str:
     """Return the same as Markdown, with every column."""
-    return _document(comparison, means, _Format(None, escaped, _escaped_table, "- "))
 
+    def table(header: Sequence[str], lines: Iterable[Sequence[str]], right: set[int]) -> str:
+        return markdown_table(header, [[escaped(cell) for cell in line] for line in lines], right)
 
-def _escaped_table(header: Sequence[str], lines: Iterable[Sequence[str]], right: set[int]) -> str:
-    return markdown_table(header, [[escaped(cell) for cell in line] for line in lines], right)
+    return _document(comparison, means, _Format(None, escaped, table, "- "))
 
 
 def _document(comparison: Comparison, means: Comparison | None, form: _Format) -> str:
@@ -166,7 +166,7 @@ def _short_names(names: Sequence[str], longest: int) -> Sequence[str]:
 
 def _experiment(row: ComparisonRow) -> str:
     directories = {run.origin.directory for run in row.runs}
-    return row.first.experiment if len(directories) == 1 else f"{len(directories)} experiments"
+    return row.first.origin.experiment if len(directories) == 1 else f"{len(directories)} experiments"
 
 
 def _reference(comparison: Comparison) -> str:

@@ -206,19 +206,14 @@ def _set_axes(axes: Axes, curves: Sequence[Curve], metric: str, floors: Sequence
 def _add_legend(figure: Figure, entries: Sequence[LegendEntry]) -> None:
     """Put the legend under the axes, in as many columns as fit, and make room for it."""
     lines, labels = zip(*entries, strict=True)
-    columns = _columns([len(label) + HANDLE_ROOM for label in labels])
+    # Each column is filled from its top.
+    widths = [len(label) + HANDLE_ROOM for label in labels]
+    columns = len(widths)
+    while columns > 1 and sum(max(part) for part in np.array_split(widths, columns)) > COLUMN_ROOM:
+        columns -= 1
     rows = -(-len(labels) // columns)
     figure.set_size_inches(WIDTH, HEIGHT + ROW_HEIGHT * max(0, rows - LEGEND_ROWS))
     figure.legend(lines, labels, loc="outside lower center", ncols=columns)
-
-
-def _columns(widths: Sequence[int]) -> int:
-    """Return the number of columns in which entries of these widths fit, each filled from its top."""
-
-    def fits(columns: int) -> bool:
-        return sum(int(part.max()) for part in np.array_split(widths, columns)) <= COLUMN_ROOM
-
-    return next((columns for columns in range(len(widths), 1, -1) if fits(columns)), 1)
 
 
 def _show_weights(figure: Figure, weight: np.ndarray, shape: tuple[int, int], title: str) -> None:

@@ -46,15 +46,15 @@ _TRAIN = {
 
 @dataclass(slots=True)
 class _Run:
-    settings: ComparedRun
+    compared: ComparedRun
     started: float
     """Seconds since 1970."""
     rows: list[MetricsRow] = field(default_factory=list)
 
     @property
     def folder(self) -> str:
-        head = self.rows[0].head if self.rows else self.settings.head
-        return f"run-{self.settings.run}-{head}"
+        head = self.rows[0].head if self.rows else self.compared.settings.head
+        return f"run-{self.compared.run}-{head}"
 
 
 def export_tensorboard(directories: Sequence[Path], target: Path) -> Exported:
@@ -96,8 +96,8 @@ def _folder_name(name: str) -> str:
 def _read(directory: Path) -> tuple[list[_Run], int]:
     """Return the runs of an experiment with their rows, and how many lines are left out."""
     rows, left_out = read_rows(directory)
-    known, starts = read_runs(directory), _starts(directory)
-    runs = {run.run: _Run(run, starts.get(run.run, starts[0])) for run in known}
+    starts = _starts(directory)
+    runs = {run.run: _Run(run, starts.get(run.run, starts[0])) for run in read_runs(directory)}
     for row in rows:
         if row.run in runs and math.isfinite(_elapsed(row)):
             runs[row.run].rows.append(row)
@@ -145,8 +145,8 @@ def _about(run: _Run, session: str) -> Iterator[Any]:
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
     from tensorboard.plugins.text.summary_v2 import text_pb
 
-    settings = {name: getattr(run.settings, name) for name in HYPERPARAMETERS}
-    settings["knobs_turned"] = len(run.settings.changes)
+    settings = {name: run.compared.value(name) for name in HYPERPARAMETERS}
+    settings["knobs_turned"] = len(run.compared.changes)
     summary = hparams_pb(settings, trial_id=session, start_time_secs=run.started)
     plugin_data = summary.value[0].metadata.plugin_data
     # A map of protobuf's has no order of its own: written anew, so that the same settings are the same bytes.
@@ -154,8 +154,8 @@ def _about(run: _Run, session: str) -> Iterator[Any]:
         deterministic=True
     )
     yield Event(wall_time=run.started, summary=summary)
-    if run.settings.changes:
-        lines = "\n".join(f"- epoch {change}" for change in run.settings.changes)
+    if run.compared.changes:
+        lines = "\n".join(f"- epoch {change}" for change in run.compared.changes)
         yield Event(wall_time=run.started, summary=text_pb("knobs turned", lines))
 
 

@@ -47,7 +47,11 @@ def _read(path: Path) -> np.ndarray:
         warnings.simplefilter("ignore")
         try:
             with Image.open(file, formats=FORMATS) as image:
-                _check(path, image)
+                if image.width * image.height > MOST_PIXELS:
+                    raise _too_large(path)
+                # A phone's JPEG may hold a second picture, its map of depths: the first is the photo.
+                if getattr(image, "is_animated", False) and image.format != "MPO":
+                    raise UserError(f"{str(path)!r} is animated: save the one frame that is meant as PNG")
                 # A JPEG is decoded at an eighth, a quarter or half of its size if that is enough.
                 image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
                 return _values(ImageOps.exif_transpose(image))
@@ -60,14 +64,6 @@ def _read(path: Path) -> np.ndarray:
         # A damaged file makes its decoder raise whatever it comes across.
         except Exception as error:
             raise UserError(f"{str(path)!r} is damaged: {describe(error)}; save it again") from error
-
-
-def _check(path: Path, image: Image.Image) -> None:
-    if image.width * image.height > MOST_PIXELS:
-        raise _too_large(path)
-    # A phone's JPEG may hold a second picture, its map of depths: the first is the photo.
-    if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise UserError(f"{str(path)!r} is animated: save the one frame that is meant as PNG")
 
 
 def _too_large(path: Path) -> UserError:

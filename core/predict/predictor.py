@@ -5,7 +5,7 @@ Torch, which takes seconds to import, is needed only for an experiment that has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays
-from logreg_tui.core.data.inputs import ArraySource, Inputs
+from logreg_tui.core.data.inputs import ArraySource
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.event_log import EVENTS, read_events
@@ -64,11 +64,6 @@ class Predictor:
     def predict(self, samples: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
         """Return the probabilities by run, shape (samples, classes), float64."""
         from logreg_tui.core.analysis.inspection import probabilities
-
-        inputs = self._inputs(samples)
-        return {number: probabilities(parameters, inputs) for number, parameters in self.runs.items()}
-
-    def _inputs(self, samples: Sequence[np.ndarray]) -> Inputs:
         from logreg_tui.core.data.scaling import scaled_inputs
 
         test = np.stack(samples)
@@ -78,7 +73,8 @@ class Predictor:
         brightest = None if self.preprocessing.is_measured else self.preprocessing.ink
         # Exactly what the data themselves go through, with the pictures for a test set.
         arrays = Arrays("", test if train is None else train, labels, test, labels, brightest)
-        return scaled_inputs(arrays, self._config.settings.pixels)[1]
+        inputs = scaled_inputs(arrays, self._config.settings.pixels)[1]
+        return {number: probabilities(parameters, inputs) for number, parameters in self.runs.items()}
 
 
 def open_predictor(directory: Path, run: int | None = None) -> Predictor:
@@ -102,7 +98,13 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
             known = ", ".join(map(str, runs))
             raise UsageError(f"{str(directory)!r} has no run {run}: choose from {known}")
         runs = {run: runs[run]}
-    _check(directory, runs.values(), shape)
+    for each in runs.values():
+        fits = each.weight.shape == (len(each.bias), shape[0] * shape[1]) and each.bias.ndim == 1
+        if not fits or not all(np.isfinite(part).all() for part in (each.weight, each.bias)):
+            raise UserError(
+                f"{str(directory)!r} is damaged: the parameters of run {each.run} are not finite, or do not "
+                f"fit images of {shape[0]} x {shape[1]} pixels; train it again with repeat"
+            )
     preprocessing = KNOWN.get(config.settings.dataset)
     is_known = preprocessing is not None and preprocessing.shape == shape
     data = _data(config, is_known)
@@ -141,7 +143,7 @@ def _of_models(directory: Path) -> dict[int, ParametersSnapshot]:
         read = _read_model(directory / f"model-{run.run}.safetensors")
         if read is None or run.epochs is None:
             return {}
-        found[run.run] = ParametersSnapshot(last.step, run.run, run.epochs, run.head, *read)
+        found[run.run] = ParametersSnapshot(last.step, run.run, run.epochs, run.settings.head, *read)
     return found
 
 
@@ -156,17 +158,6 @@ def _read_model(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     # A damaged file makes the reader raise whatever it comes across; the checkpoint is there too.
     except Exception:
         return None
-
-
-def _check(directory: Path, runs: Iterable[ParametersSnapshot], shape: tuple[int, int]) -> None:
-    """Raise UserError if parameters do not fit images of a shape, or are not finite."""
-    for run in runs:
-        fits = run.weight.shape == (len(run.bias), shape[0] * shape[1]) and run.bias.ndim == 1
-        if not fits or not all(np.isfinite(part).all() for part in (run.weight, run.bias)):
-            raise UserError(
-                f"{str(directory)!r} is damaged: the parameters of run {run.run} are not finite, or do not "
-                f"fit images of {shape[0]} x {shape[1]} pixels; train it again with repeat"
-            )
 
 
 def _data(config: ExperimentConfig, is_known: bool) -> Dataset | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,10 +44,16 @@ def check_figures() -> None:
 
 def draw(comparison: RunComparison, number: int, target: Path) -> Figures:
     """Draw the figures of comparison `number`, from 1, beside the report `target`. Raises UserError."""
-    return Figures(
-        _draw_losses(comparison, f"{target.stem}-loss{'' if number == 1 else f'-{number}'}.png", target),
-        tuple(_draw_weights(comparison, target)),
-    )
+    losses = _draw_losses(comparison, f"{target.stem}-loss{'' if number == 1 else f'-{number}'}.png", target)
+    weights = []
+    for run in comparison.pictured:
+        shape, parameters = run.experiment.config.image_shape, run.parameters
+        if shape is not None and parameters is not None:
+            name = f"{target.stem}-weights-{run.label}.png"
+            title = f"Weights of {run.name}, {parameters.head}, epoch {parameters.epoch:,}"
+            draw_weights(parameters.weight, shape, title, target.with_name(name))
+            weights.append((run, name))
+    return Figures(losses, tuple(weights))
 
 
 def _draw_losses(comparison: RunComparison, name: str, target: Path) -> str | None:
@@ -61,16 +66,6 @@ def _draw_losses(comparison: RunComparison, name: str, target: Path) -> str | No
     ]
     draw_curves(named, target.with_name(name))
     return name
-
-
-def _draw_weights(comparison: RunComparison, target: Path) -> Iterator[tuple[ReportedRun, str]]:
-    for run in comparison.pictured:
-        shape, parameters = run.experiment.config.image_shape, run.parameters
-        if shape is not None and parameters is not None:
-            name = f"{target.stem}-weights-{run.label}.png"
-            title = f"Weights of {run.name}, {parameters.head}, epoch {parameters.epoch:,}"
-            draw_weights(parameters.weight, shape, title, target.with_name(name))
-            yield run, name
 
 
 def described(comparison: RunComparison) -> list[ReportedRun]:

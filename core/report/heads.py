@@ -153,7 +153,7 @@ class RunComparison:
 
     def of_head(self, head: str) -> list[ReportedRun]:
         """Return the runs of a head that have figures."""
-        return [run for run in self.with_figures if run.compared.head == head]
+        return [run for run in self.with_figures if run.compared.settings.head == head]
 
     @property
     def pictured(self) -> list[ReportedRun]:
@@ -173,9 +173,9 @@ class RunComparison:
         groups: dict[object, dict[int, tuple[ComparedRun, float]]] = {}
         for pair in self.pairs:
             run = pair.sigmoid
-            settings = run.l2, run.learning_rate, run.schedule, run.pixels, run.epochs
+            settings = tuple(value for name, value in settings_of(run).items() if name != "seed")
             if pair.difference is not None and not run.changes:
-                groups.setdefault(settings, {})[run.seed] = run, pair.difference.points
+                groups.setdefault(settings, {})[run.settings.seed] = run, pair.difference.points
         found = []
         for of_seeds in groups.values():
             runs, points = zip(*of_seeds.values(), strict=True)
@@ -209,7 +209,7 @@ def _pair(sigmoid: ReportedRun, logits: ReportedRun) -> HeadComparison:
 def opponents(runs: Sequence[ComparedRun]) -> list[tuple[int, int]]:
     """Return all pairs of a sigmoid and a logits run as places in `runs`, those most alike first."""
     of_head = {
-        head: [at for at, run in enumerate(runs) if run.head == head and run.epochs is not None]
+        head: [at for at, run in enumerate(runs) if run.settings.head == head and run.epochs is not None]
         for head in HEADS
     }
     pairs = product(of_head[SIGMOID], of_head[LOGITS])
@@ -233,11 +233,11 @@ def beside_the_head(sigmoid: ComparedRun, logits: ComparedRun) -> dict[str, tupl
 def settings_of(run: ComparedRun) -> dict[str, str]:
     """Return the settings of a run beside its head, as the report writes them."""
     return {
-        "pixels": run.pixels,
-        "lambda": exact(run.l2),
-        "learning rate": exact(run.learning_rate),
-        "schedule": run.schedule,
-        "seed": str(run.seed),
+        "pixels": run.origin.pixels,
+        "lambda": exact(run.settings.l2),
+        "learning rate": exact(run.settings.learning_rate),
+        "schedule": str(run.settings.schedule),
+        "seed": str(run.settings.seed),
         "epochs": "none" if run.epochs is None else f"{run.epochs:,}",
     }
 
@@ -251,7 +251,7 @@ def _analyses(runs: Sequence[ReportedRun]) -> Iterator[RunAnalysis]:
         settings, facts, missing = config.settings, None, ""
         if parameters is None:
             missing = NO_PARAMETERS
-        elif parameters.head != run.compared.head:
+        elif parameters.head != run.compared.settings.head:
             missing = OTHER_EPOCH
         else:
             of_run = settings.dataset, settings.data_dir, settings.pixels

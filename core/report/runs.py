@@ -100,19 +100,17 @@ def _read(directory: Path, letter: str) -> list[ReportedRun]:
             experiment,
             compared,
             history.runs[compared.run],
-            _report_rows(history, compared.run),
+            tuple(_report_rows(history, compared.run)),
             _checked(parameters.get(compared.run), experiment.config, compared),
         )
         for compared in RunReader(origin_of(directory)).read(history)
     ]
 
 
-def _report_rows(history: History, number: int) -> tuple[RowLogged, ...]:
+def _report_rows(history: History, number: int) -> list[RowLogged]:
     rows = [row for row in history.reports if row.run == number]
     last = history.runs[number].last
-    if last is not None and (not rows or rows[-1].epoch != last.epoch):
-        rows.append(last)
-    return tuple(rows)
+    return rows if last is None or (rows and rows[-1].epoch == last.epoch) else [*rows, last]
 
 
 def _checked(

@@ -58,7 +58,7 @@ def _shown(value: float | None, show: Callable[[float], str]) -> str:
 def _differing(runs: Sequence[ReportedRun]) -> list[dict[str, str]]:
     shared = shared_settings(runs)
     return [
-        {"run": run.label, "head": run.compared.head}
+        {"run": run.label, "head": run.compared.settings.head}
         | {name: value for name, value in _settings(run).items() if name not in shared}
         for run in runs
     ]
@@ -120,7 +120,7 @@ def _interval(difference: Difference) -> str:
 
 def head_table(analyses: Sequence[RunAnalysis]) -> str:
     """Return a table of the figures at the head, with a column for each run."""
-    header = ["", *(f"{analysis.run.name}, {analysis.run.compared.head}" for analysis in analyses)]
+    header = ["", *(f"{analysis.run.name}, {analysis.run.compared.settings.head}" for analysis in analyses)]
     columns = [_head_figures(analysis) for analysis in analyses]
     titles = max(columns, key=len)
     rows = [[title, *(column.get(title, NOTHING) for column in columns)] for title in titles]

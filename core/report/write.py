@@ -54,21 +54,18 @@ def write_report(directories: Sequence[Path], target: Path) -> list[Path]:
 
 def render(sections: Sequence[tuple[RunComparison, Figures]]) -> str:
     """Return the report on comparisons with their figures, as Markdown."""
-    text = (
-        templates()
-        .get_template("report.md.j2")
-        .render(
-            sections=sections,
-            runs=[run for comparison, _ in sections for run in comparison.runs],
-            tables=tables,
-            command_again=command_again,
-            command_for_both_heads=command_for_both_heads,
-            described=described,
-            explain=explain,
-            extent=extent,
-            most_accurate=most_accurate,
-            turning_points=turning_points,
-        )
+    template = templates().get_template("report.md.j2")
+    text = template.render(
+        sections=sections,
+        runs=[run for comparison, _ in sections for run in comparison.runs],
+        tables=tables,
+        command_again=command_again,
+        command_for_both_heads=command_for_both_heads,
+        described=described,
+        explain=explain,
+        extent=extent,
+        most_accurate=most_accurate,
+        turning_points=turning_points,
     )
     return unwrapped(text)
 

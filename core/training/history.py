@@ -155,26 +155,33 @@ class History:
         match event:
             case events.RowLogged():
                 self._append(event)
-            case ParametersSnapshot(run=run):
-                self.parameters = {**self.parameters, run: event}
+            case ParametersSnapshot(run=number):
+                self.parameters = {**self.parameters, number: event}
             case DatasetLoaded(_, dataset):
                 self.dataset = dataset
             case events.Progressed(step, elapsed_s):
                 self.step, self.elapsed_s = step, elapsed_s
             case events.ExperimentStarted(step):
                 self.experiment, self.step, self.state = event, step, "training"
-            case events.RunStarted(step, run, settings, epochs):
-                self.runs = {**self.runs, run: RunHistory(run, settings, epochs, step)}
+            case events.RunStarted(step, number, settings, epochs):
+                self.runs = {**self.runs, number: RunHistory(number, settings, epochs, step)}
                 if self.state == "idle":
                     self.state = "training"
-            case events.SettingChanged():
-                self._change_setting(event)
-            case events.RunDiverged(_, run, epoch, cause):
-                self._end(run, "diverged", epoch, Mark(epoch, cause, "divergence"))
-            case events.RunEnded(_, run, epoch, reason):
-                self._end(run, reason, epoch)
-            case events.RunExtended():
-                self._extend(event)
+            case events.SettingChanged(_, number, epoch, name, _, new):
+                run = self.runs[number]
+                run.settings = run.settings.changed(name, new)
+                mark = Mark(epoch, describe_change(event), "head" if name == "head" else "knob")
+                run.marks = (*run.marks, mark)
+            case events.RunDiverged(_, number, epoch, cause):
+                self._end(self.runs[number], "diverged", epoch, Mark(epoch, cause, "divergence"))
+            case events.RunEnded(_, number, epoch, reason):
+                self._end(self.runs[number], reason, epoch)
+            case events.RunExtended(step, number, epoch, epochs):
+                run = self.runs[number]
+                run.epochs, run.ended_at, run.status = epochs, None, "training"
+                run.joined_at = step - epoch
+                if self.state == "idle":
+                    self.state = "training"
             case _:
                 self.state = _STATES.get(type(event), self.state)
                 if isinstance(event, events.ExperimentEnded):
@@ -191,25 +198,11 @@ class History:
         self.step, self.elapsed_s = row.step, row.elapsed_s
         self.rows += 1
 
-    def _change_setting(self, event: events.SettingChanged) -> None:
-        run = self.runs[event.run]
-        run.settings = run.settings.changed(event.name, event.new)
-        mark = Mark(event.epoch, describe_change(event), "head" if event.name == "head" else "knob")
-        run.marks = (*run.marks, mark)
-
-    def _end(self, run: int, status: str, epoch: int, *marks: Mark) -> None:
-        history = self.runs[run]
-        history.ended_at = epoch
-        history.marks = (*history.marks, *marks)
-        history.status = status
-        self._report_last(history)
-
-    def _extend(self, event: events.RunExtended) -> None:
-        run = self.runs[event.run]
-        run.epochs, run.ended_at, run.status = event.epochs, None, "training"
-        run.joined_at = event.step - event.epoch
-        if self.state == "idle":
-            self.state = "training"
+    def _end(self, run: RunHistory, status: str, epoch: int, *marks: Mark) -> None:
+        run.ended_at = epoch
+        run.marks = (*run.marks, *marks)
+        run.status = status
+        self._report_last(run)
 
     def _close(self, reason: str) -> None:
         for run in self.runs.values():

@@ -313,8 +313,6 @@ class _Loop:
 
 def _not_finite(row: events.RowLogged) -> str | None:
     """Return which measured value is not finite, such as `train_loss is nan`, or None."""
-    if math.isfinite(row.train_loss + row.l2_penalty + row.test_loss):
-        return None
     for name in ("train_loss", "l2_penalty", "test_loss"):
         value = getattr(row, name)
         if not math.isfinite(value):

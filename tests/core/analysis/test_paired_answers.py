@@ -29,10 +29,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[ComparedRun]:
 
 
 def right_answers(run: ComparedRun) -> np.ndarray:
-    digits = load_dataset("digits", None, run.pixels, print, lambda: False)
+    digits = load_dataset("digits", None, run.origin.pixels, print, lambda: False)
     model = load_file(Path(run.origin.directory) / f"model-{run.run}.safetensors")
     outputs = np.asarray(digits.test_inputs) @ model["weight"].T + model["bias"]
-    if run.head == "sigmoid":
+    if run.settings.head == "sigmoid":
         outputs = 1 / (1 + np.exp(-outputs, dtype=np.float32))
     return np.asarray(outputs.argmax(1) == digits.test_labels)
 

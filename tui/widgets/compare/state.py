@@ -111,7 +111,7 @@ class CompareState:
         row = self.comparison.reference
         if row is None:
             return ""
-        return run_label(row) if self._is_here(row) else f"{row.first.experiment} {run_label(row)}"
+        return run_label(row) if self._is_here(row) else f"{row.first.origin.experiment} {run_label(row)}"
 
     def wanted(
         self, snapshots: Mapping[int, ParametersSnapshot]

@@ -62,7 +62,7 @@ class CompareTable:
         if name != "run":
             return plain_text(text, is_ascii)
         if row.first.key.directory != self._live:
-            text = f"{row.first.experiment} {text}"
+            text = f"{row.first.origin.experiment} {text}"
         state = self._glyphs.symbol(SYMBOLS.get(row.first.state, row.first.state))
         mark = ("*" if is_ascii else "◆") if self._pinned in row.keys else " "
         name = shorten(plain_text(text, is_ascii), self._longest_name, self._glyphs.dots)
