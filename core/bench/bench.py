@@ -178,15 +178,7 @@ class Bench:
     def compare_speeds(self, limits: Limits) -> tuple[list[SpeedComparison], Agreement]:
         """Time the plain loop and the engine with each number of runs; compare what they compute."""
         counts = sorted(self.plan.run_counts)
-        self.progress(
-            f"Training {counts[-1]} run{'s' if counts[-1] > 1 else ''} for {CHECKED_EPOCHS} epochs to compare"
-        )
-        self.use_all_threads()
-        expected = []
-        for run in self.runs(counts[-1]):
-            loop = PlainLoop(self.data, run)
-            loop.train(CHECKED_EPOCHS)
-            expected.append(loop.losses())
+        expected = self.plain_losses(counts[-1])
         engine = EngineLoop(self.environment.engine())
         ours = Side(engine.train, self.use_one_thread, engine.engine.longest_stride)
         plain = Side(PlainLoop(self.data, self.runs(1)[0]).train, self.use_all_threads)
@@ -208,6 +200,19 @@ class Bench:
                 )
             )
         return comparisons, Agreement(CHECKED_EPOCHS, sum(counts), difference)
+
+    def plain_losses(self, count: int) -> list[tuple[float, float]]:
+        """Return the losses of `count` runs that the plain loop has trained for CHECKED_EPOCHS."""
+        self.progress(
+            f"Training {count} run{'s' if count > 1 else ''} for {CHECKED_EPOCHS} epochs to compare"
+        )
+        self.use_all_threads()
+        losses = []
+        for run in self.runs(count):
+            loop = PlainLoop(self.data, run)
+            loop.train(CHECKED_EPOCHS)
+            losses.append(loop.losses())
+        return losses
 
     def measure_training(self) -> LoggedTraining:
         """Time `train`, and the plain loop with both losses as often, in turn."""
