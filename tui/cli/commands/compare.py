@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.files import different_folders
 from logreg_tui.tui.cli.parser import Parser, add_directories
 
 if TYPE_CHECKING:
@@ -80,6 +79,7 @@ def run(values: argparse.Namespace) -> int:
 def _read(directories: Iterable[Path]) -> list[list[ComparedRun]]:
     """Return the runs of each directory, once if it is named twice. Raises UserError."""
     from logreg_tui.core.analysis.compared_runs import read_runs
+    from logreg_tui.core.files import different_folders
 
     experiments = []
     for directory in different_folders(directories):
