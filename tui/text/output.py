@@ -36,6 +36,14 @@ def can_show(text: str) -> bool:
     return True
 
 
+def print_answer(text: str) -> None:
+    """Print the answer of a command on stdout; a reader that has gone, as `head` does, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_out(text: str) -> None:
     """Print a line on stdout, silently nothing once its reader has gone."""
     _print(text, "\n", sys.stdout)

@@ -10,6 +10,7 @@ import argparse
 from typing import Any
 
 from logreg_tui.tui.cli.parser import COMMANDS, Parser, load
+from logreg_tui.tui.text.output import print_answer
 
 EXAMPLE = "completion fish > ~/.config/fish/completions/logreg-tui.fish"
 SHELLS = ("bash", "zsh", "fish")
@@ -22,7 +23,7 @@ def add_options(parser: Parser) -> None:
 def run(values: argparse.Namespace) -> int:
     import shtab
 
-    print(shtab.complete(whole_parser(), shell=values.shell))
+    print_answer(shtab.complete(whole_parser(), shell=values.shell))
     return 0
 
 

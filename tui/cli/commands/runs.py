@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.tui.cli.parser import Parser, to_path
+from logreg_tui.tui.text.output import print_answer
 
 if TYPE_CHECKING:
     from logreg_tui.core.experiment.listing import Summary
@@ -22,7 +23,7 @@ def add_options(parser: Parser) -> None:
 def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.experiment.listing import list_experiments
 
-    print(listing(list_experiments(values.runs_dir)))
+    print_answer(listing(list_experiments(values.runs_dir)))
     return 0
 
 
