@@ -27,12 +27,10 @@ from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.app.driver import ThriftyDriver
 from logreg_tui.tui.app.runner import Runner, StartTraining
 from logreg_tui.tui.app.signals import TerminalGone
-from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
+from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
 from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor
-
-__all__ = ["LogRegApp", "Outcome", "StartTraining"]
 
 QUIT_WITHIN_S = 2.0
 """Seconds between two ctrl+c that together quit."""
@@ -47,18 +45,8 @@ class LogRegApp(App[None]):
         Binding("ctrl+z", "suspend_process", show=False),
         Binding("ctrl+l", "repaint", show=False),
     ]
-    HORIZONTAL_BREAKPOINTS = [
-        (0, "-w-tiny"),
-        (60, "-w-narrow"),
-        (80, "-w-medium"),
-        (104, "-w-wide"),
-    ]
-    VERTICAL_BREAKPOINTS = [
-        (0, "-h-tiny"),
-        (20, "-h-short"),
-        (30, "-h-normal"),
-        (46, "-h-tall"),
-    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-w-tiny"), (60, "-w-narrow"), (80, "-w-medium"), (104, "-w-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-h-tiny"), (20, "-h-short"), (30, "-h-normal"), (46, "-h-tall")]
 
     def __init__(
         self,
@@ -79,7 +67,9 @@ class LogRegApp(App[None]):
         self._remembers = preferences is not None
         self.history = History()
         self.control = Control()
-        self.runner = Runner(start, self.control, self.history, self.post_message)
+        self.runner = Runner(
+            start, self.control, self.history, lambda message: self._main.post_message(message)
+        )
         self.crash: Exception | None = None
         """An error of the screen that nobody foresaw."""
         self.defaults = defaults
@@ -112,7 +102,8 @@ class LogRegApp(App[None]):
         return self.runner.outcome
 
     def get_default_screen(self) -> Screen[None]:
-        return MainScreen(self, fps=self._fps)
+        self._main = MainScreen(self, fps=self._fps)
+        return self._main
 
     def start_training(self) -> None:
         """Start the training thread, once the first frame is on the screen."""
@@ -137,24 +128,6 @@ class LogRegApp(App[None]):
                     yield SystemCommand(title, text, partial(screen.run_action, action.action))
         yield SystemCommand("View: Change theme", "Dark, light and others", self.action_change_theme)
 
-    @on(Preparing)
-    def show_preparation(self, message: Preparing) -> None:
-        if screen := self._main:
-            screen.show_preparation(message.text)
-
-    @on(TrainingEvent)
-    def take_event(self, message: TrainingEvent) -> None:
-        if screen := self._main:
-            screen.take_event(message.event)
-
-    @on(TrainingEnded)
-    def end_training(self, message: TrainingEnded) -> None:
-        """Leave if there is nothing to look at, else show how it ended."""
-        if self.history.experiment is None:
-            self.exit(return_code=message.outcome.status)
-        elif screen := self._main:
-            screen.end_training(message.outcome)
-
     @on(Driver.SignalResume)
     def action_repaint(self) -> None:
         """Paint everything: after ctrl+z the terminal is empty, or something else has written into it."""
@@ -174,12 +147,6 @@ class LogRegApp(App[None]):
             return
         self.crash = error
         self.exit(return_code=1)
-
-    @property
-    def _main(self) -> MainScreen | None:
-        """The main screen, or None while the app closes: the worker may have more to tell by then."""
-        stack = self.screen_stack
-        return stack[0] if stack and isinstance(stack[0], MainScreen) else None
 
     async def action_quit(self) -> None:
         """Ask the training to stop and close at once; the caller of `run` waits for the thread."""

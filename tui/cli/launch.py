@@ -16,9 +16,11 @@ from logreg_tui.tui.text.exit_summary import exit_summary
 from logreg_tui.tui.text.output import print_error
 
 if TYPE_CHECKING:
-    from logreg_tui.tui.app.app import LogRegApp, Outcome, StartTraining
+    from logreg_tui.tui.app.app import LogRegApp
+    from logreg_tui.tui.app.runner import StartTraining
     from logreg_tui.tui.app.signals import SignalHandlers
     from logreg_tui.tui.cli.options import AppOptions
+    from logreg_tui.tui.messages import Outcome
 
 QUIT_WITHIN_S = 0.6
 """Patience with the last row of a training after the screen has gone."""

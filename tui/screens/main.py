@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher, Static
 from logreg_tui.core.training import events as core_events
 from logreg_tui.core.training.requests import Pause, ShowParameters
 from logreg_tui.core.training.snapshots import DatasetLoaded
-from logreg_tui.tui.messages import Outcome
+from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvent
 from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.screens.context import ScreenContext
 from logreg_tui.tui.screens.main_actions import NEEDS, TABS, MainActions
@@ -100,13 +100,15 @@ class MainScreen(MainActions):
 
     # Messages of the training
 
-    def show_preparation(self, text: str) -> None:
-        """Show the step of the preparation."""
-        self.painter.note = text
+    @on(Preparing)
+    def show_preparation(self, message: Preparing) -> None:
+        self.painter.note = message.text
         self.paint()
 
-    def take_event(self, event: core_events.Event) -> None:
+    @on(TrainingEvent)
+    def take_event(self, message: TrainingEvent) -> None:
         """Show an event that History has taken in already."""
+        event = message.event
         self.pending.take(event)
         match event:
             case core_events.ExperimentStarted(notice=notice, device=device):
@@ -134,9 +136,13 @@ class MainScreen(MainActions):
                 self.notify(ALL_ENDED, markup=False)
         self.paint()
 
-    def end_training(self, outcome: Outcome) -> None:
-        """Show that the training is over, and if it failed, loudly why."""
-        self.is_over = True
+    @on(TrainingEnded)
+    def end_training(self, message: TrainingEnded) -> None:
+        """Leave if there is nothing to look at, else show that it is over, and if it failed, loudly why."""
+        self.is_over, outcome = True, message.outcome
+        if self.context.history.experiment is None:
+            self.app.exit(return_code=outcome.status)
+            return
         if outcome.error is not None:
             self.failure = outcome
             self._show_line("#failure", outcome.error)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from rich.segment import Segment
@@ -17,9 +16,11 @@ from textual.strip import Strip
 
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.training.snapshots import ParametersSnapshot
-from logreg_tui.tui.widgets.palette import BLACK, ON_DARK
+from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.chart_style import ChartStyle
+from logreg_tui.tui.widgets.palette import BLACK
 from logreg_tui.tui.widgets.pictures import fitted, grey_inks, picture
-from logreg_tui.tui.widgets.spans import beside, paint
+from logreg_tui.tui.widgets.spans import beside
 
 PICTURE_WIDTH = 28
 PICTURE_HEIGHT = 14
@@ -31,53 +32,47 @@ MOST_CLASSES = 20
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionStyle:
-    """The width, colours and characters that lines may have."""
-
-    width: int
-    has_color: bool
-    is_ascii: bool
-
-
 def prediction_lines(
     shares: np.ndarray,
     runs: Mapping[int, ParametersSnapshot],
     probabilities: Mapping[int, np.ndarray],
-    style: PredictionStyle,
+    width: int,
+    *,
+    has_color: bool,
+    ascii_only: bool,
 ) -> list[Strip]:
-    """Return lines of at most the style's width; they are wider if that is less than LEAST_COLUMN.
+    """Return lines of at most `width` cells; they are wider if that is less than LEAST_COLUMN.
 
     `shares` are the pixels from background to ink, shape (rows, columns), 0..1; `probabilities` are those
     of each run, shape (classes,).
     """
     # Black as the model sees it, whatever the terminal's own background is.
-    inks = grey_inks(True, BLACK, has_color=style.has_color, has_blocks=not style.is_ascii)
+    style = ChartStyle(True, not has_color, ascii_only, BLACK)
     rows, columns = shares.shape
-    size = fitted((rows, columns), min(PICTURE_WIDTH, style.width), PICTURE_HEIGHT)
-    drawn = picture(np.clip(shares, 0, 1), *size, inks)
-    room = style.width - PICTURE_WIDTH - GAP
+    size = fitted((rows, columns), min(PICTURE_WIDTH, width), PICTURE_HEIGHT)
+    drawn = picture(np.clip(shares, 0, 1), *size, grey_inks(style))
+    room = width - PICTURE_WIDTH - GAP
     is_beside = room >= LEAST_COLUMN
-    room = room if is_beside else style.width
+    room = room if is_beside else width
     count = max(1, min(len(runs), MOST_COLUMNS, (room + GAP) // (LEAST_COLUMN + GAP)))
-    width = max(LEAST_COLUMN, (room + GAP) // count - GAP)
+    column = max(LEAST_COLUMN, (room + GAP) // count - GAP)
     barred = list(runs.values())[:count]
-    blocks = [_column(run, probabilities[run.run], width, style) for run in barred]
+    blocks = [_column(run, probabilities[run.run], column, style) for run in barred]
     others = [_verdict(run, probabilities[run.run]) for run in list(runs.values())[count:]]
     if is_beside:
         lines = beside([[line.adjust_cell_length(PICTURE_WIDTH) for line in drawn], *blocks], GAP)
     else:
         lines = [*drawn, Strip.blank(0), *beside(blocks, GAP)]
-    return [*lines, *(_text(line, style.width) for line in others)]
+    return [*lines, *(_text(line, width) for line in others)]
 
 
-def sigmoid_note(classes: int, style: PredictionStyle) -> str:
-    """Return why a sigmoid head is never sure, on lines of the style's width."""
+def sigmoid_note(classes: int, width: int) -> str:
+    """Return why a sigmoid head is never sure, on lines of this width."""
     text = (
         f"A sigmoid head puts out values between 0 and 1, so it gives none of {classes} classes more than "
         f"{100 * most_probable(SIGMOID, classes):.1f} %: its bars are full there."
     )
-    return textwrap.fill(text, max(20, style.width))
+    return textwrap.fill(text, max(20, width))
 
 
 def most_probable(head: str, classes: int) -> float:
@@ -85,9 +80,7 @@ def most_probable(head: str, classes: int) -> float:
     return math.exp(-loss_floor(classes)) if head == SIGMOID else 1.0
 
 
-def _column(
-    run: ParametersSnapshot, probabilities: np.ndarray, width: int, style: PredictionStyle
-) -> list[Strip]:
+def _column(run: ParametersSnapshot, probabilities: np.ndarray, width: int, style: ChartStyle) -> list[Strip]:
     """Return the bars of one run under its name, all `width` cells wide."""
     winner = int(probabilities.argmax())
     shown = np.arange(len(probabilities))
@@ -101,10 +94,10 @@ def _column(
     for number in shown:
         is_winner = number == winner
         strong = Style(bold=is_winner)
-        color = paint(ON_DARK[1 if is_winner else 0], None) if style.has_color else Style.null()
+        color = ink(style.color(2 if is_winner else 1, False))
         name = f"{'>' if is_winner else ' '} {number:>{digits}} "
         figure = f"{100 * probabilities[number]:6.1f} %"
-        bar = _bar(float(probabilities[number] / most), width - len(name) - len(figure), style.is_ascii)
+        bar = _bar(float(probabilities[number] / most), width - len(name) - len(figure), style.ascii_only)
         bars.append(Strip([Segment(name, strong), Segment(bar, color), Segment(figure, strong)]))
     left_out = len(probabilities) - len(shown)
     rest = [_text(f"and {left_out:,} classes less likely", width)] if left_out else []

@@ -66,11 +66,7 @@ class LinePanel(LineView, Panel, can_focus=True):
     def on_resize(self) -> None:
         self.redraw()
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
-        self.redraw()
+    on_focus = on_blur = on_resize
 
     def redraw(self) -> None:
         """Draw the lines, once there is room for them, and measure how long that takes."""
@@ -104,24 +100,20 @@ class ParametersPanel(LinePanel):
         """The reason why there are none."""
 
     def signature(self, history: History, selected: int | None) -> tuple[object, ...]:
-        """Return the parameters, and the line that is shown without them."""
-        return self._parameters_of(history, selected), self._waiting_for(history, selected)
+        return self.newest(history, selected)
 
     def draw(self, history: History, selected: int | None) -> None:
-        """Show the newest parameters of the selected run."""
-        self._parameters = self._parameters_of(history, selected)
-        self._waiting = self._waiting_for(history, selected)
+        self._parameters, self._waiting = self.newest(history, selected)
         self.redraw()
 
-    def _parameters_of(self, history: History, selected: int | None) -> ParametersSnapshot | None:
-        return None if selected is None else history.parameters.get(selected)
-
-    def _waiting_for(self, history: History, selected: int | None) -> str:
+    def newest(self, history: History, selected: int | None) -> tuple[ParametersSnapshot | None, str]:
+        """Return the newest parameters of the selected run, and the line that is shown without them."""
         if history.experiment is None or selected is None:
-            return "Waiting for the training to begin."
+            return None, "Waiting for the training to begin."
+        waiting = f"Waiting for the parameters of run {selected}."
         if self._watching:
-            return f"Reading run {selected} from the newest checkpoint: the first time takes some seconds."
-        return f"Waiting for the parameters of run {selected}."
+            waiting = f"Reading run {selected} from the newest checkpoint: the first time takes some seconds."
+        return history.parameters.get(selected), waiting
 
 
 def chart_style_of(widget: LineView) -> ChartStyle:

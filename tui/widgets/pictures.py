@@ -16,6 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend
 from logreg_tui.tui.widgets.spans import paint
 
@@ -54,18 +55,21 @@ class Inks:
 
 
 @lru_cache(maxsize=16)
-def signed_inks(dark: bool, *, has_color: bool, has_blocks: bool) -> Inks:
+def signed_inks(style: ChartStyle) -> Inks:
     """Return inks for values around 0: orange below, blue above, the stronger the further from paper."""
-    colors = signed_colors(dark) if has_color else None
-    return Inks(colors, None if has_color and has_blocks else SIGNED_CHARACTERS)
+    colors = None if style.monochrome else signed_colors(style.dark)
+    return Inks(colors, SIGNED_CHARACTERS if style.monochrome or style.ascii_only else None)
 
 
 @lru_cache(maxsize=16)
-def grey_inks(dark: bool, background: Rgb, *, has_color: bool, has_blocks: bool) -> Inks:
+def grey_inks(style: ChartStyle) -> Inks:
     """Return inks for brightness: the brightest stands out most from the background."""
-    ends = (blend(background, WHITE, 0.09), WHITE) if dark else (blend(background, WHITE, 0.6), BLACK)
-    colors = gradient(ends, GREY_LEVELS) if has_color else None
-    return Inks(colors, None if has_color and has_blocks else GREY_CHARACTERS)
+    paper, brightest = (
+        blend(style.background, WHITE, 0.09 if style.dark else 0.6),
+        WHITE if style.dark else BLACK,
+    )
+    colors = None if style.monochrome else gradient((paper, brightest), GREY_LEVELS)
+    return Inks(colors, GREY_CHARACTERS if style.monochrome or style.ascii_only else None)
 
 
 @lru_cache(maxsize=2)

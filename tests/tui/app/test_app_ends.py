@@ -13,7 +13,8 @@ from helpers.fake_training import Emit, Fail, FakeTraining
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
 from logreg_tui.core.training import events
 from logreg_tui.core.training.requests import Control, Stop
-from logreg_tui.tui.app.app import LogRegApp, Outcome
+from logreg_tui.tui.app.app import LogRegApp
+from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.screens.help import HelpScreen
 
 

@@ -18,7 +18,8 @@ from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.requests import Stop
 from logreg_tui.tui.actions import ACTIONS, Needs
-from logreg_tui.tui.app.app import LogRegApp, Outcome
+from logreg_tui.tui.app.app import LogRegApp
+from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.main import ALL_ENDED, MainScreen

@@ -70,7 +70,7 @@ def test_a_larger_picture_repeats_the_pixels() -> None:
 
 
 def test_every_cell_shows_two_pixels() -> None:
-    inks = pictures.signed_inks(True, has_color=True, has_blocks=True)
+    inks = pictures.signed_inks(ChartStyle())
     shares = pictures.signed_shares(np.array([[-2.0, 0.0], [2.0, 0.0]]), 2.0)
     assert inks.colors is not None
     low, middle, high = inks.colors[0], inks.colors[len(inks.colors) // 2], inks.colors[-1]
@@ -99,7 +99,7 @@ def test_strength_is_luminance_and_the_sign_is_told_by_orange_and_blue(dark: boo
 @pytest.mark.parametrize("dark", [True, False])
 def test_the_ends_of_every_scale_stand_out_from_its_zero(dark: bool) -> None:
     scale = pictures.signed_colors(dark)
-    greys = pictures.grey_inks(dark, BACKGROUNDS[dark], has_color=True, has_blocks=True).colors
+    greys = pictures.grey_inks(ChartStyle(dark, background=BACKGROUNDS[dark])).colors
     assert greys is not None
     for end, zero in ((scale[0], scale[12]), (scale[-1], scale[12]), (greys[-1], greys[0])):
         assert palette.contrast(end, zero) > 7
@@ -109,14 +109,14 @@ def test_the_ends_of_every_scale_stand_out_from_its_zero(dark: bool) -> None:
 
 @pytest.mark.parametrize("has_color", [True, False])
 def test_in_ascii_the_character_tells_sign_and_strength(has_color: bool) -> None:
-    inks = pictures.signed_inks(True, has_color=has_color, has_blocks=False)
+    inks = pictures.signed_inks(ChartStyle(monochrome=not has_color, ascii_only=True))
     strips = pictures.picture(np.linspace(0, 1, 9)[None], 9, 1, inks)
     assert strips[0].text == "%=-. '+*#"
     assert any(segment.style.color for segment in strips[0] if segment.style) is has_color
 
 
 def test_without_colour_characters_take_the_place_of_half_blocks() -> None:
-    inks = pictures.grey_inks(True, (18, 18, 18), has_color=False, has_blocks=True)
+    inks = pictures.grey_inks(ChartStyle(monochrome=True))
     assert pictures.picture(np.array([[0.0, 0.5, 1.0]]), 3, 1, inks)[0].text == " =@"
 
 

@@ -59,19 +59,21 @@ def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool)
     from logreg_tui.core.heads import SIGMOID
     from logreg_tui.core.text import escape_control_chars
     from logreg_tui.tui.text.output import can_show, print_out, stdout_encoding, terminal_colors
-    from logreg_tui.tui.text.prediction_text import PredictionStyle, prediction_lines, sigmoid_note
+    from logreg_tui.tui.text.prediction_text import prediction_lines, sigmoid_note
 
     console = terminal_colors()
     is_ascii = is_ascii or not can_show(NEEDED)
-    style = PredictionStyle(get_terminal_size().columns, console is not None, is_ascii)
+    width = get_terminal_size().columns
     encoding = "ascii" if is_ascii else stdout_encoding()
     predicted = predictor.predict(list(samples.values()))
     for at, (name, sample) in enumerate(samples.items()):
         probabilities = {run: shares[at] for run, shares in predicted.items()}
         shares = predictor.preprocessing.shares(sample)
-        strips = prediction_lines(shares, predictor.runs, probabilities, style)
+        strips = prediction_lines(
+            shares, predictor.runs, probabilities, width, has_color=console is not None, ascii_only=is_ascii
+        )
         lines = [strip.render(console) if console else strip.text.rstrip() for strip in strips]
         for line in (escape_control_chars(name), *lines, ""):
             print_out(line.encode(encoding, "backslashreplace").decode(encoding))
     if any(run.head == SIGMOID for run in predictor.runs.values()):
-        print_out(sigmoid_note(predictor.classes, style))
+        print_out(sigmoid_note(predictor.classes, width))

@@ -135,11 +135,8 @@ def _tile(sample: PredictedSample, cell: CellSamples, layout: PageLayout, style:
     text = _text(sample, cell, style)
     if cell.image_shape is None:
         return text
-    inks = pictures.grey_inks(
-        style.dark, style.background, has_color=not style.monochrome, has_blocks=not style.ascii_only
-    )
     shares = pictures.grey_shares(sample.stored.reshape(cell.image_shape))
-    image = pictures.picture(shares, layout.width, layout.height, inks)
+    image = pictures.picture(shares, layout.width, layout.height, pictures.grey_inks(style))
     if layout.is_beside:
         return beside([image, text], 1)
     return [line.adjust_cell_length(layout.tile[0]) for line in (*image, *text)]

@@ -79,8 +79,8 @@ class MistakesPanel(ParametersPanel):
 
     def signature(self, history: History, selected: int | None) -> tuple[object, ...]:
         """Return what is drawn, except what keys change, and whether there is something to compute."""
-        can_analyse = self._can_analyse(history.dataset, self._parameters_of(history, selected))
-        return *super().signature(history, selected), history.dataset, can_analyse
+        parameters, waiting = self.newest(history, selected)
+        return parameters, waiting, history.dataset, self._can_analyse(history.dataset, parameters)
 
     def draw(self, history: History, selected: int | None) -> None:
         """Show the mistakes of the selected run, computed anew if it is time."""

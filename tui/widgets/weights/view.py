@@ -159,18 +159,11 @@ class _Drawing:
     def _legend(self, ends: tuple[str, str], bar: int) -> Strip:
         """Return the scale: its ends in figures, all its colours, 0 in their middle."""
         sides = [
-            pictures.picture(np.linspace(low, high, bar)[None], bar, 1, self._inks)[0]
+            pictures.picture(np.linspace(low, high, bar)[None], bar, 1, pictures.signed_inks(self.style))[0]
             for low, high in ((0.0, 0.5 - 0.5 / bar), (0.5 + 0.5 / bar, 1.0))
         ]
         low, zero, high = (strip_of([(text, self.style.muted)]) for text in (ends[0], ZERO, ends[1]))
         return Strip.join([low, sides[0], zero, sides[1], high])
-
-    @property
-    def _inks(self) -> pictures.Inks:
-        style = self.style
-        return pictures.signed_inks(
-            style.dark, has_color=not style.monochrome, has_blocks=not style.ascii_only
-        )
 
     def _all_classes(self, shape: tuple[int, int]) -> list[Strip]:
         """Return a page of classes; if these are not all, the header says which."""
@@ -194,7 +187,7 @@ class _Drawing:
 
     def _picture(self, shape: tuple[int, int], number: int, width: int, height: int) -> list[Strip]:
         shares = pictures.signed_shares(self.shown.weight[number].reshape(shape), self.largest)
-        return pictures.picture(shares, width, height, self._inks)
+        return pictures.picture(shares, width, height, pictures.signed_inks(self.style))
 
     def _enlarged(self, shape: tuple[int, int]) -> list[Strip]:
         """Return one class as large as it can be, its figures beside it or above."""

@@ -14,7 +14,7 @@ from logreg_tui.core.predict.picture_file import read_picture
 from logreg_tui.core.predict.preprocessing import DIGITS
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.cli.main import main
-from logreg_tui.tui.text.prediction_text import PredictionStyle, prediction_lines, sigmoid_note
+from logreg_tui.tui.text.prediction_text import prediction_lines, sigmoid_note
 
 
 @pytest.fixture
@@ -136,9 +136,11 @@ def run_of(number: int, head: str = "logits", classes: int = 10) -> ParametersSn
     return ParametersSnapshot(0, number, 10_000, head, np.zeros((classes, 4)), np.zeros(classes))
 
 
-def text(runs: list[ParametersSnapshot], probabilities: np.ndarray, look: PredictionStyle) -> str:
+def text(runs: list[ParametersSnapshot], probabilities: np.ndarray, width: int = 80) -> str:
     given = {run.run: probabilities for run in runs}
-    lines = prediction_lines(np.eye(8), {run.run: run for run in runs}, given, look)
+    lines = prediction_lines(
+        np.eye(8), {run.run: run for run in runs}, given, width, has_color=False, ascii_only=False
+    )
     return "\n".join(line.text for line in lines)
 
 
@@ -147,27 +149,25 @@ def test_with_colours_two_pixels_stand_in_a_cell() -> None:
     shares[::2] = 1
     runs = {1: run_of(1)}
     even = {1: np.full(10, 0.1)}
-    first, *_ = prediction_lines(shares, runs, even, PredictionStyle(80, True, False))
+    first, *_ = prediction_lines(shares, runs, even, 80, has_color=True, ascii_only=False)
     assert first.text[:28] == "▀" * 28
     style = next(iter(first)).style
     assert style is not None
     assert style.color != style.bgcolor
-    plain, *_ = prediction_lines(shares, runs, even, PredictionStyle(80, False, False))
+    plain, *_ = prediction_lines(shares, runs, even, 80, has_color=False, ascii_only=False)
     assert {segment.style.color for segment in plain if segment.style} == {None}
     assert "▀" not in plain.text
 
 
 def test_of_many_runs_the_first_have_bars_and_the_others_a_line() -> None:
-    shown = text(
-        [run_of(number) for number in range(1, 25)], np.eye(10)[3], PredictionStyle(200, False, False)
-    )
+    shown = text([run_of(number) for number in range(1, 25)], np.eye(10)[3], 200)
     assert shown.count("> 3 ") == 4
     assert "run 24  logits: 3  100.0 %  epoch 10,000" in shown
 
 
 def test_of_many_classes_the_likeliest_are_shown() -> None:
     probabilities = np.arange(1, 101) / 5050
-    shown = text([run_of(1, classes=100)], probabilities, PredictionStyle(80, False, False))
+    shown = text([run_of(1, classes=100)], probabilities)
     assert "> 99 " in shown
     assert "  80 " in shown
     assert "  79 " not in shown
@@ -176,14 +176,14 @@ def test_of_many_classes_the_likeliest_are_shown() -> None:
 
 def test_a_tie_is_told_of() -> None:
     tied = np.array([0, 0.25, 0.25, 0.25, 0.25, 0, 0, 0, 0, 0])
-    assert "tie with 2 and 2 more" in text([run_of(1)], tied, PredictionStyle(80, False, False))
+    assert "tie with 2 and 2 more" in text([run_of(1)], tied)
     tied[3:5] = 0, 0.2
-    assert "tie with 2" in text([run_of(1)], tied, PredictionStyle(80, False, False))
-    assert " more" not in text([run_of(1)], tied, PredictionStyle(80, False, False))
+    assert "tie with 2" in text([run_of(1)], tied)
+    assert " more" not in text([run_of(1)], tied)
 
 
 def test_the_bar_of_a_sigmoid_is_full_at_the_most_it_can_give() -> None:
     surest = np.exp(np.eye(10)[3]) / (np.e + 9)
-    lines = text([run_of(1, "sigmoid")], surest, PredictionStyle(80, False, False)).splitlines()
+    lines = text([run_of(1, "sigmoid")], surest).splitlines()
     assert "█ 23.2 %" in lines[5].replace("   ", " ").replace("  ", " ")
-    assert "23.2 %" in sigmoid_note(10, PredictionStyle(80, False, False))
+    assert "23.2 %" in sigmoid_note(10, 80)
