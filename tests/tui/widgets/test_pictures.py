@@ -7,6 +7,7 @@ import pytest
 from textual.strip import Strip
 
 from logreg_tui.tui.widgets import palette, pictures
+from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.palette import Rgb
 
 BACKGROUNDS = {True: (18, 18, 18), False: (224, 224, 224)}
