@@ -66,11 +66,7 @@ class PendingRequests:
                     self._state = None
 
 
-_REQUESTED_STATES = {
-    control.Pause: "pausing",
-    control.Resume: "resuming",
-    control.StepOnce: "stepping",
-}
+_REQUESTED_STATES = {control.Pause: "pausing", control.Resume: "resuming", control.StepOnce: "stepping"}
 _ANSWERS: dict[type[object], tuple[str, ...]] = {
     events.Paused: ("pausing",),
     events.Resumed: ("resuming",),

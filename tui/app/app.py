@@ -5,7 +5,7 @@ Loads neither torch nor numpy nor plotext: the first frame does not wait for the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome
+from textual.message import Message
 from textual.screen import Screen
 
 from logreg_tui.core.hardware import Sampler
@@ -67,9 +68,7 @@ class LogRegApp(App[None]):
         self._remembers = preferences is not None
         self.history = History()
         self.control = Control()
-        self.runner = Runner(
-            start, self.control, self.history, lambda message: self._main.post_message(message)
-        )
+        self.runner = Runner(start, self.control, self.history)
         self.crash: Exception | None = None
         """An error of the screen that nobody foresaw."""
         self.defaults = defaults
@@ -102,12 +101,11 @@ class LogRegApp(App[None]):
         return self.runner.outcome
 
     def get_default_screen(self) -> Screen[None]:
-        self._main = MainScreen(self, fps=self._fps)
-        return self._main
+        return MainScreen(self, fps=self._fps)
 
-    def start_training(self) -> None:
-        """Start the training thread, once the first frame is on the screen."""
-        self.runner.launch()
+    def start_training(self, post: Callable[[Message], bool]) -> None:
+        """Start the training thread, once the first frame is on the screen; `post` takes its messages."""
+        self.runner.launch(post)
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that sends only what changed, unless the environment names another one."""

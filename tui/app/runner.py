@@ -27,24 +27,22 @@ StartTraining = Callable[[Control, Callable[[str], None]], Iterator[Event]]
 class Runner:
     """Consumes the events on its own thread: History's only writer."""
 
-    def __init__(
-        self, start: StartTraining, control: Control, history: History, post: Callable[[Message], bool]
-    ) -> None:
+    def __init__(self, start: StartTraining, control: Control, history: History) -> None:
         self._start = start
         self._control = control
         self._history = history
-        self._post = post
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
         self.outcome = Outcome(0, None)
         self.exception: Exception | None = None
         """The error that ended the training, with its traceback."""
 
-    def launch(self) -> None:
-        """Start the thread, unless the app was asked to stop before its first frame.
+    def launch(self, post: Callable[[Message], bool]) -> None:
+        """Start the thread, which posts messages, unless the app was asked to stop before its first frame.
 
         The garbage collector, which the command line turned off for the start, works from here on,
         without walking through what the start has made.
         """
+        self._post = post
         gc.freeze()
         gc.enable()
         if not self._control.is_stopping:

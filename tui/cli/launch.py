@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from logreg_tui.tui.app.runner import StartTraining
     from logreg_tui.tui.app.signals import SignalHandlers
     from logreg_tui.tui.cli.options import AppOptions
-    from logreg_tui.tui.messages import Outcome
 
 QUIT_WITHIN_S = 0.6
 """Patience with the last row of a training after the screen has gone."""
@@ -79,20 +78,16 @@ def _run(
 
 
 def _report_outcome(app: LogRegApp) -> int:
-    """Print what went wrong, if anything did, and return the exit status."""
-    outcome = app.outcome if app.crash is None else _log_crash(app.crash, app)
+    """Print what went wrong, if anything did; the traceback of a crash of the screen goes beside the rows."""
+    from logreg_tui.tui.app.runner import outcome_of
+
+    crash, experiment = app.crash, app.history.experiment
+    if crash is not None and experiment is not None and not app.is_watching:
+        path = Path(experiment.directory) / ERROR_LOG
+        with suppress(OSError), path.open("a") as file:
+            file.write("".join(format_exception(crash)))
+            crash.log_path = path  # type: ignore[attr-defined]
+    outcome = app.outcome if crash is None else outcome_of(crash)
     if outcome.error:
         print_error(outcome.error)
     return outcome.status
-
-
-def _log_crash(error: Exception, app: LogRegApp) -> Outcome:
-    """Write the traceback of an error of the screen beside the rows; return the outcome to report."""
-    from logreg_tui.tui.app.runner import outcome_of
-
-    if app.history.experiment is not None and not app.is_watching:
-        path = Path(app.history.experiment.directory) / ERROR_LOG
-        with suppress(OSError), path.open("a") as file:
-            file.write("".join(format_exception(error)))
-            error.log_path = path  # type: ignore[attr-defined]
-    return outcome_of(error)

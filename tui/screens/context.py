@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+from textual.message import Message
 
 from logreg_tui.core.hardware import Sampler
 from logreg_tui.core.settings import RunSettings
@@ -32,5 +35,5 @@ class ScreenContext(Protocol):
     def remember(self, **choices: object) -> None:
         """Keep choices of view, named as in Preferences."""
 
-    def start_training(self) -> None:
-        """Start the training thread."""
+    def start_training(self, post: Callable[[Message], bool]) -> None:
+        """Start the training thread; `post` takes its messages."""

@@ -38,9 +38,7 @@ OTHER_KEYS = ("tab", "shift+tab", "ctrl+p", "ctrl+q", "ctrl+c")
 class HelpScreen(Dialog[None]):
     """Scrollable; closes with escape, enter, q or another question mark."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,q,question_mark", "cancel", "Close", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,q,question_mark", "cancel", "Close", show=False)]
     AUTO_FOCUS = "VerticalScroll"
 
     def __init__(self, screen: Screen[None], *, glyphs: Glyphs) -> None:

@@ -30,8 +30,10 @@ from logreg_tui.tui.widgets.frame.machine_line import MachineLine
 from logreg_tui.tui.widgets.frame.status import StatusLines
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.mistakes.panel import MistakesPanel
+from logreg_tui.tui.widgets.panel import ParametersPanel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
-from logreg_tui.tui.widgets.runs.run_list import RunLine, RunList
+from logreg_tui.tui.widgets.runs.run_groups import RunLine
+from logreg_tui.tui.widgets.runs.run_list import RunList
 from logreg_tui.tui.widgets.weights.panel import WeightsPanel
 from logreg_tui.tui.widgets.why.panel import WhyPanel
 
@@ -55,7 +57,7 @@ class MainScreen(MainActions):
 
     def compose(self) -> ComposeResult:
         """Yield everything once; the style sheet arranges it by the size of the terminal."""
-        glyphs, is_watching = self.context.glyphs, self.context.is_watching
+        glyphs = self.context.glyphs
         yield Static("This screen needs at least 60 x 20 characters.\nTraining goes on.", id="too-small")
         yield HeaderLine(glyphs=glyphs, id="header")
         yield Static(id="notice", markup=False)
@@ -66,8 +68,8 @@ class MainScreen(MainActions):
                 yield TabLine([name.title() for name in TABS], id="tabs")
                 with ContentSwitcher(initial=TABS[0], id="panels"):
                     yield LossChart(glyphs=glyphs, id="curves")
-                    yield WeightsPanel(glyphs=glyphs, watching=is_watching, id="weights")
-                    yield MistakesPanel(glyphs=glyphs, watching=is_watching, id="mistakes")
+                    yield WeightsPanel(glyphs=glyphs, id="weights")
+                    yield MistakesPanel(glyphs=glyphs, id="mistakes")
                     yield ComparePanel(glyphs=glyphs, id="compare")
                     yield WhyPanel(glyphs=glyphs, id="why")
             with Container(id="side"):
@@ -84,6 +86,8 @@ class MainScreen(MainActions):
         self.query_one(AccuracyLog).border_title = "Accuracy"
         self.query_one(Knobs).border_title = "Run"
         adapt_scroll_bar(self.query_one(RunList), self.context.glyphs)
+        for panel in self.query(ParametersPanel):
+            panel.is_watching = self.context.is_watching
         chart, liked = self.query_one(LossChart), self.context.preferences
         chart.log_x, chart.log_y = liked.log_x, liked.log_y
         chart.metric = "accuracy" if liked.accuracy else "loss"
@@ -96,7 +100,7 @@ class MainScreen(MainActions):
         self.set_interval(1 / self._fps, self._tick)
         # Textual draws the frames first and what is in them next: what the training's thread imports would
         # hold that up.
-        self.call_after_refresh(self.call_after_refresh, self.context.start_training)
+        self.call_after_refresh(self.call_after_refresh, self.context.start_training, self.post_message)
 
     # Messages of the training
 

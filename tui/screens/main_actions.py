@@ -37,7 +37,7 @@ NEEDS = {action.method: action.needs for action in ACTIONS}
 
 
 class MainActions(Screen[None]):
-    """The actions and their conditions; MainScreen puts the widgets on the screen and paints them."""
+    """The actions that tui/actions explains, and their conditions; MainScreen has the widgets and paints."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(action.binding for action in ACTIONS),
@@ -107,24 +107,20 @@ class MainActions(Screen[None]):
         self.paint()
 
     def action_step(self) -> None:
-        """Train to the next log point, then pause."""
         self.pending.send(requests.StepOnce())
         self.paint()
 
     # The knobs of the selected run
 
     def action_switch_head(self) -> None:
-        """Give the run the other head."""
         if run := self.selected:
             self.change(run, "head", self.pending.settings(run).with_other_head().head)
 
     def action_toggle_l2(self) -> None:
-        """Turn the L2 term off, or on with the lambda it had."""
         if run := self.selected:
             self.change(run, "l2", 0.0 if self.pending.settings(run).l2 else self.pending.last_l2(run))
 
     def action_scale_l2(self, factor: float) -> None:
-        """Multiply lambda."""
         run = self.selected
         if run is None:
             return
@@ -146,7 +142,6 @@ class MainActions(Screen[None]):
     # The runs
 
     def action_new_run(self) -> None:
-        """Ask for the settings of a new run."""
         if experiment := self.context.history.experiment:
             run = self.selected
             settings = self.context.defaults if run is None else self.pending.settings(run)
@@ -154,12 +149,10 @@ class MainActions(Screen[None]):
             self.app.push_screen(screen, self._add_run)
 
     def action_other_head(self) -> None:
-        """Add the selected run once more, with the other head."""
         if run := self.selected:
             self._add_run(self.pending.settings(run).with_other_head())
 
     def action_restart(self) -> None:
-        """Add the selected run once more, from epoch 0."""
         if run := self.selected:
             self._add_run(self.pending.settings(run))
 
@@ -179,7 +172,6 @@ class MainActions(Screen[None]):
             self.pending.send(requests.AddRun(settings))
 
     def action_end_run(self) -> None:
-        """Stop training the selected run."""
         if run := self.selected:
             self.pending.send(requests.EndRun(run.number))
 
@@ -194,13 +186,11 @@ class MainActions(Screen[None]):
     # The curves
 
     def action_toggle_metric(self) -> None:
-        """Draw losses or accuracies."""
         chart = self.query_one(LossChart)
         chart.toggle_metric()
         self.context.remember(accuracy=chart.metric == "accuracy")
 
     def action_toggle_clock(self) -> None:
-        """Let the x axis count epochs or seconds."""
         chart = self.query_one(LossChart)
         chart.toggle_clock()
         self.context.remember(by_seconds=chart.clock == "seconds")
@@ -220,15 +210,12 @@ class MainActions(Screen[None]):
             chart.widen()
 
     def action_cycle_smoothing(self) -> None:
-        """Smooth the curves more, or not at all."""
         self.query_one(LossChart).cycle_smoothing()
 
     def action_toggle_earlier(self) -> None:
-        """Lay earlier experiments under the curves."""
         self.query_one(LossChart).toggle_earlier()
 
     def action_move_cursor(self, rows: int) -> None:
-        """Read values off some rows further on, or back."""
         self.query_one(LossChart).move_cursor(rows)
 
     # The view
@@ -266,7 +253,6 @@ class MainActions(Screen[None]):
         self.call_after_refresh(self.paint)
 
     def action_toggle_freeze(self) -> None:
-        """Let the screen stand still while training goes on, or follow again."""
         self.painter.freeze(not self.painter.is_frozen)
         self.paint()
 
@@ -282,12 +268,10 @@ class MainActions(Screen[None]):
     # Dialogs
 
     def action_export(self) -> None:
-        """Ask where the metrics are to be written."""
         if experiment := self.context.history.experiment:
             self.app.push_screen(ExportScreen(experiment.directory, glyphs=self.context.glyphs))
 
     def action_help(self) -> None:
-        """Show the keys that are active now."""
         self.app.push_screen(HelpScreen(self, glyphs=self.context.glyphs))
 
 

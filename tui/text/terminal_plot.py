@@ -91,11 +91,11 @@ def _history(runs: Sequence[NamedRun]) -> History:
 
 def _names(runs: Sequence[NamedRun], style: ChartStyle, width: int) -> list[Strip]:
     """Return the numbers in the chart with the names of their runs, in columns."""
-    dots = style.pick("…", "..")
-    texts = [
-        (_swatch(number, len(runs), style), plain_text(f"{number} {named.label}", style.ascii_only))
-        for number, named in enumerate(runs, start=1)
-    ]
+    dots, line = style.pick("…", ".."), style.pick("━", "-")
+    texts = []
+    for number, named in enumerate(runs, start=1):
+        mark = f"{curve_mark(number, False)}{line}" if style.marks_curves(len(runs)) else ""
+        texts.append((f"{line}{mark} ", plain_text(f"{number} {named.label}", style.ascii_only)))
     room = min(width, max(len(swatch) + len(text) for swatch, text in texts))
     columns = max(1, (width + GAP) // (room + GAP))
     rows = -(-len(texts) // columns)
@@ -105,8 +105,3 @@ def _names(runs: Sequence[NamedRun], style: ChartStyle, width: int) -> list[Stri
         cells.put(x, y, swatch, ink(style.color(at + 1, False)))
         cells.put(x + len(swatch), y, shorten(text, room - len(swatch), dots), ink(None))
     return cells.strips()
-
-
-def _swatch(number: int, runs: int, style: ChartStyle) -> str:
-    line = style.pick("━", "-")
-    return f"{line}{curve_mark(number, False)}{line} " if style.marks_curves(runs) else f"{line} "

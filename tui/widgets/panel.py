@@ -14,7 +14,6 @@ from textual.widget import Widget
 
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
-from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.palette import BLACK, WHITE
@@ -84,20 +83,12 @@ class ParametersPanel(LinePanel):
     """A tab about the parameters of the selected run, or what they wait for."""
 
     NEEDS_PARAMETERS = True
-
-    def __init__(
-        self,
-        *,
-        glyphs: Glyphs = UNICODE,
-        watching: bool = False,
-        id: str | None = None,  # noqa: A002
-    ) -> None:
-        super().__init__(glyphs=glyphs, id=id)
-        self._watching = watching
-        self._parameters: ParametersSnapshot | None = None
-        """The newest of the selected run."""
-        self._waiting = ""
-        """The reason why there are none."""
+    is_watching = False
+    """True if another process trains."""
+    _parameters: ParametersSnapshot | None = None
+    """The newest of the selected run."""
+    _waiting = ""
+    """The reason why there are none."""
 
     def signature(self, history: History, selected: int | None) -> tuple[object, ...]:
         return self.newest(history, selected)
@@ -111,7 +102,7 @@ class ParametersPanel(LinePanel):
         if history.experiment is None or selected is None:
             return None, "Waiting for the training to begin."
         waiting = f"Waiting for the parameters of run {selected}."
-        if self._watching:
+        if self.is_watching:
             waiting = f"Reading run {selected} from the newest checkpoint: the first time takes some seconds."
         return history.parameters.get(selected), waiting
 

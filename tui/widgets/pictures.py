@@ -64,11 +64,8 @@ def signed_inks(style: ChartStyle) -> Inks:
 @lru_cache(maxsize=16)
 def grey_inks(style: ChartStyle) -> Inks:
     """Return inks for brightness: the brightest stands out most from the background."""
-    paper, brightest = (
-        blend(style.background, WHITE, 0.09 if style.dark else 0.6),
-        WHITE if style.dark else BLACK,
-    )
-    colors = None if style.monochrome else gradient((paper, brightest), GREY_LEVELS)
+    ends = blend(style.background, WHITE, 0.09 if style.dark else 0.6), WHITE if style.dark else BLACK
+    colors = None if style.monochrome else gradient(ends, GREY_LEVELS)
     return Inks(colors, GREY_CHARACTERS if style.monochrome or style.ascii_only else None)
 
 

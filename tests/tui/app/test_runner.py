@@ -16,8 +16,8 @@ from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvent
 def test_the_runner_posts_one_message_per_event_that_is_not_a_row() -> None:
     posted: list[Message] = []
     control, history = Control(More(20)), History()
-    runner = Runner(FakeTraining(), control, history, lambda message: not posted.append(message))
-    runner.launch()
+    runner = Runner(FakeTraining(), control, history)
+    runner.launch(lambda message: not posted.append(message))
     assert runner.stop(DEADLINE_S)
     assert history.rows == 24
     kinds = [type(message.event) for message in posted if isinstance(message, TrainingEvent)]
@@ -28,8 +28,8 @@ def test_the_runner_posts_one_message_per_event_that_is_not_a_row() -> None:
 
 def test_the_runner_keeps_an_error_for_whoever_asks_later() -> None:
     error = RuntimeError("two\nlines")
-    runner = Runner(FakeTraining(), Control(Fail(error)), History(), lambda _: True)
-    runner.launch()
+    runner = Runner(FakeTraining(), Control(Fail(error)), History())
+    runner.launch(lambda _: True)
     assert runner.stop(DEADLINE_S)
     assert runner.exception is error
     assert runner.outcome.status == 1
@@ -41,8 +41,8 @@ def test_an_app_that_has_gone_does_not_disturb_the_runner() -> None:
         raise RuntimeError("Event loop is closed")
 
     training, history = FakeTraining(), History()
-    runner = Runner(training, Control(), history, gone)
-    runner.launch()
+    runner = Runner(training, Control(), history)
+    runner.launch(gone)
     assert runner.stop(DEADLINE_S)
     assert training.closed
     assert history.state == "stopped"
@@ -51,7 +51,7 @@ def test_an_app_that_has_gone_does_not_disturb_the_runner() -> None:
 
 def test_a_runner_asked_to_stop_before_it_began_never_begins() -> None:
     training = FakeTraining()
-    runner = Runner(training, Control(), History(), lambda _: True)
+    runner = Runner(training, Control(), History())
     assert runner.stop(0)
-    runner.launch()
+    runner.launch(lambda _: True)
     assert not training.started

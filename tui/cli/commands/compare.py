@@ -92,10 +92,8 @@ def _read(directories: Iterable[Path]) -> list[list[ComparedRun]]:
 
 
 def _pinned(runs: Sequence[ComparedRun], number: int | None) -> ComparedRun:
-    if number is None:
-        return runs[0]
     for run in runs:
-        if run.run == number:
+        if number in (None, run.run):
             return run
     numbers = ", ".join(str(run.run) for run in runs)
     raise UsageError(f"--pin {number}: the first directory has no such run, it has {numbers}")

@@ -6,12 +6,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.analysis.comparison import PAIRED, UNPAIRED, Comparison, ComparisonRow, Order
-from logreg_tui.core.analysis.comparison_columns import (
-    COLUMNS,
-    cell_text,
-    columns_of,
-    fitting_columns,
-)
+from logreg_tui.core.analysis.comparison_columns import COLUMNS, cell_text, columns_of, fitting_columns
 from logreg_tui.tui.number_format import first_fitting, shorten
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.cells import ink, plain_text

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.tui import number_format as figures
+from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.palette import run_color
 from logreg_tui.tui.widgets.scrolling_lines import ScrollingLines
 from logreg_tui.tui.widgets.spans import strip_of
@@ -47,8 +47,7 @@ class AccuracyLog(ScrollingLines):
     def line(self, index: int) -> Strip:
         """Return a report, its run's number in the colour of the run."""
         row, (epoch, decimals) = self._reports[index], self._widths()
-        red, green, blue = run_color(row.run, self.app.current_theme.dark)
-        color = Style(color=f"rgb({red},{green},{blue})", bold=True)
+        color = ink(run_color(row.run, self.app.current_theme.dark), bold=True)
         shares = f"{row.train_accuracy:.{decimals}f} {row.test_accuracy:.{decimals}f}"
         values = f" {figures.loss(row.objective):>9} {shares}"
         return strip_of([(f"{row.epoch:>{epoch},} ", None), (f"{row.run:>3}", color), (values, None)])

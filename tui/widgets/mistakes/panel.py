@@ -12,7 +12,6 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
     CellPage,
     MatrixLayout,
@@ -57,25 +56,16 @@ class MistakesPanel(ParametersPanel):
         Binding("escape", "back", "Back to the table", show=False),
     ]
 
-    def __init__(
-        self,
-        *,
-        glyphs: Glyphs = UNICODE,
-        watching: bool = False,
-        clock: Callable[[], float] = monotonic,
-        id: str | None = None,  # noqa: A002
-    ) -> None:
-        super().__init__(glyphs=glyphs, watching=watching, id=id)
-        self._clock = clock
-        self._dataset: Dataset | None = None
-        self._analysis: ErrorAnalysis | None = None
-        self._problem = ""
-        self._is_analysing = False
-        self._analysed_at = -float("inf")
-        self._cursor: tuple[int, int] | None = None
-        self._first = (0, 0)
-        self._page: CellPage | None = None
-        """The cell whose samples are looked at."""
+    clock: Callable[[], float] = monotonic
+    _dataset: Dataset | None = None
+    _analysis: ErrorAnalysis | None = None
+    _problem = ""
+    _is_analysing = False
+    _analysed_at = -float("inf")
+    _cursor: tuple[int, int] | None = None
+    _first = (0, 0)
+    _page: CellPage | None = None
+    """The cell whose samples are looked at."""
 
     def signature(self, history: History, selected: int | None) -> tuple[object, ...]:
         """Return what is drawn, except what keys change, and whether there is something to compute."""
@@ -102,7 +92,7 @@ class MistakesPanel(ParametersPanel):
 
     def _is_rested(self) -> bool:
         duration_s = self._analysis.duration_s if self._analysis is not None else 0.0
-        return self._clock() - self._analysed_at >= max(LEAST_REST_S, REST * duration_s)
+        return self.clock() - self._analysed_at >= max(LEAST_REST_S, REST * duration_s)
 
     def _analyse_if_needed(self) -> None:
         """Have the matrix, or the samples that are looked at, computed if that is needed."""
@@ -124,7 +114,7 @@ class MistakesPanel(ParametersPanel):
     def take_analysis(self, event: Panel.Analysed) -> None:
         """Show what was computed, and go on if something else is wanted by now."""
         event.stop()
-        self._is_analysing, self._analysed_at = False, self._clock()
+        self._is_analysing, self._analysed_at = False, self.clock()
         if isinstance(event.result, str):
             self._problem, self._page = event.result, None
         else:

@@ -27,8 +27,6 @@ from logreg_tui.tui.widgets.runs.run_groups import (
     matcher,
 )
 
-__all__ = ["RunLine", "RunList"]
-
 WIDE = 30
 """Cells from which the values have their names."""
 TITLE = "Runs"

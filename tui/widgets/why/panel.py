@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, perf_counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.style import Style
@@ -14,7 +15,6 @@ from textual.strip import Strip
 from logreg_tui.core.analysis.diagnostics import RunDiagnosis, diagnose
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.tui.number_format import shown_path
-from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.scrolling_lines import ScrollingLines
 from logreg_tui.tui.widgets.why.text import ADVICE, HOW, TEXT, TITLE, StyledParagraph, paragraphs
@@ -55,30 +55,22 @@ class WhyPanel(ScrollingLines, Panel):
         ("home end", "to the top, to the end"),
     )
 
-    def __init__(
-        self,
-        *,
-        glyphs: Glyphs,
-        id: str | None = None,  # noqa: A002
-        clock: Callable[[], float] = monotonic,
-    ) -> None:
-        super().__init__(glyphs=glyphs, id=id)
-        self.pixels: str | None = None
-        """`--pixels` of the experiment; None if it is not known."""
-        self._clock = clock
-        self._history: History | None = None
-        self._selected: int | None = None
-        self._facts: dict[int, HeadFacts] = {}
-        self._failure = ""
-        """Why the last analysis failed."""
-        self._is_analysing = False
-        self._analysed: ParametersSnapshot | None = None
-        """The parameters that were looked at last."""
-        self._next_analysis = 0.0
-        self._text: list[Strip] = []
-        self._rows = 0
-        """Rows of the run when the text was written last."""
-        self._written_at = float("-inf")
+    clock: Callable[[], float] = monotonic
+    pixels: str | None = None
+    """`--pixels` of the experiment; None if it is not known."""
+    _history: History | None = None
+    _selected: int | None = None
+    _facts: Mapping[int, HeadFacts] = MappingProxyType({})
+    _failure = ""
+    """Why the last analysis failed."""
+    _is_analysing = False
+    _analysed: ParametersSnapshot | None = None
+    """The parameters that were looked at last."""
+    _next_analysis = 0.0
+    _text: Sequence[Strip] = ()
+    _rows = 0
+    """Rows of the run when the text was written last."""
+    _written_at = float("-inf")
 
     def line_count(self) -> int:
         return len(self._text)
@@ -94,7 +86,7 @@ class WhyPanel(ScrollingLines, Panel):
         if run is None:
             return selected, self.content_size
         rows = len(run.columns)
-        if self._clock() - self._written_at < TEXT_REST_S and run.is_training:
+        if self.clock() - self._written_at < TEXT_REST_S and run.is_training:
             rows = self._rows
         shown = history.parameters.get(run.number)
         marks, facts = len(run.marks), self._facts.get(run.number)
@@ -106,7 +98,7 @@ class WhyPanel(ScrollingLines, Panel):
         is_other_run = selected != self._selected
         self._history, self._selected = history, selected
         run = history.runs.get(selected) if selected is not None else None
-        self._written_at, self._rows = self._clock(), 0 if run is None else len(run.columns)
+        self._written_at, self._rows = self.clock(), 0 if run is None else len(run.columns)
         width = min(MOST_WIDTH, max(20, self.content_size.width - 2))
         if run is None:
             written = [StyledParagraph(TEXT, NO_RUN)]
@@ -145,7 +137,7 @@ class WhyPanel(ScrollingLines, Panel):
         if shown is None or dataset is None or shown is self._analysed or self._is_analysing:
             return
         # A run that was just selected need not wait for its first figures.
-        if self._clock() < self._next_analysis and (run in self._facts or self._failure):
+        if self.clock() < self._next_analysis and (run in self._facts or self._failure):
             return
         self._is_analysing, self._analysed = True, shown
         self.analyse(lambda: _look(shown, dataset))
@@ -157,9 +149,9 @@ class WhyPanel(ScrollingLines, Panel):
         found, took_s = cast("tuple[HeadFacts | str, float]", event.result)
         self._failure = found if isinstance(found, str) else ""
         if not isinstance(found, str):
-            self._facts[found.run] = found
+            self._facts = {**self._facts, found.run: found}
         rest_s = max(ANALYSIS_REST_S, ANALYSIS_REST * took_s)
-        self._next_analysis = self._clock() + rest_s
+        self._next_analysis = self.clock() + rest_s
         if self._history is not None:
             self.draw(self._history, self._selected)
         # The painter says nothing new of a training that stands still.

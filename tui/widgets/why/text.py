@@ -26,11 +26,9 @@ def paragraphs(number: int, run: RunDiagnosis, source: str) -> list[StyledParagr
     """Return everything about a run; `source` is the line on its figures at the head."""
     advices = advise(run)
     to_try = "; ".join(advice.what.lower() for advice in advices)
+    title = f"Run {number}, {run.settings.head}, epoch {run.last.epoch:,}: why the loss is where it is"
     return [
-        StyledParagraph(
-            TITLE,
-            f"Run {number}, {run.settings.head}, epoch {run.last.epoch:,}: why the loss is where it is",
-        ),
+        StyledParagraph(TITLE, title),
         *([StyledParagraph(TEXT, f"To try next, see below: {to_try}.")] if advices else []),
         *(StyledParagraph(TEXT, f"{lead}. {text}", f"{lead}.") for lead, text in explain(run, "This run")),
         StyledParagraph(TEXT, source),

@@ -318,7 +318,8 @@ async def test_the_samples_of_an_empty_cell_are_none() -> None:
 async def test_new_parameters_are_looked_at_about_once_a_second() -> None:
     data, shown = made(3)
     clock = Clock()
-    panel = MistakesPanel(clock=clock)
+    panel = MistakesPanel()
+    panel.clock = clock
     app = PanelApp(panel)
     async with app.run_test(size=(100, 30)) as pilot:
         now = history(data, shown)
@@ -343,7 +344,8 @@ async def test_new_parameters_are_looked_at_about_once_a_second() -> None:
 async def test_samples_follow_new_parameters() -> None:
     data, shown = made(2, samples=40)
     clock = Clock()
-    panel = MistakesPanel(clock=clock)
+    panel = MistakesPanel()
+    panel.clock = clock
     app = PanelApp(panel)
     async with app.run_test(size=(100, 30)) as pilot:
         now = history(data, shown)
@@ -362,7 +364,8 @@ async def test_samples_follow_new_parameters() -> None:
 
 async def test_another_run_is_looked_at_without_a_rest() -> None:
     data, shown = made(3)
-    panel = MistakesPanel(clock=Clock())
+    panel = MistakesPanel()
+    panel.clock = Clock()
     app = PanelApp(panel)
     async with app.run_test(size=(100, 30)) as pilot:
         now = history(data, shown)
@@ -378,7 +381,8 @@ async def test_another_run_is_looked_at_without_a_rest() -> None:
 async def test_what_cannot_be_read_is_said_and_tried_again() -> None:
     data, shown = made(3)
     clock = Clock()
-    panel = MistakesPanel(clock=clock)
+    panel = MistakesPanel()
+    panel.clock = clock
     app = PanelApp(panel)
     async with app.run_test(size=(100, 30)) as pilot:
         now = history(data, shown)
@@ -409,7 +413,8 @@ async def test_it_says_what_it_waits_for(
     has_data: bool, has_parameters: bool, watching: bool, expected: str
 ) -> None:
     data, shown = made(3)
-    panel = MistakesPanel(watching=watching)
+    panel = MistakesPanel()
+    panel.is_watching = watching
     app = PanelApp(panel)
     async with app.run_test(size=(58, 8)) as pilot:
         panel.draw(history(data if has_data else None, shown if has_parameters else None), 1)

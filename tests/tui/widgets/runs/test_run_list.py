@@ -13,7 +13,8 @@ from textual.pilot import Pilot
 
 from logreg_tui.core.settings import RunSettings, Schedule, grid
 from logreg_tui.tui.theme import ASCII, UNICODE, Glyphs
-from logreg_tui.tui.widgets.runs.run_list import RunLine, RunList
+from logreg_tui.tui.widgets.runs.run_groups import RunLine
+from logreg_tui.tui.widgets.runs.run_list import RunList
 
 GRID = grid(["sigmoid", "logits"], [0, 0.0001, 0.001, 0.01], [0.01], [0, 1, 2], Schedule())
 

@@ -203,13 +203,12 @@ async def test_the_theme_decides_the_colours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("panel", "expected"),
-    [
-        (WeightsPanel(), "Waiting for the parameters of run 1."),
-        (WeightsPanel(watching=True), "Reading run 1 from the newest"),
-    ],
+    ("is_watching", "expected"),
+    [(False, "Waiting for the parameters of run 1."), (True, "Reading run 1 from the newest")],
 )
-async def test_it_says_what_it_waits_for(panel: WeightsPanel, expected: str) -> None:
+async def test_it_says_what_it_waits_for(is_watching: bool, expected: str) -> None:
+    panel = WeightsPanel()
+    panel.is_watching = is_watching
     app = PanelApp(panel)
     async with app.run_test(size=(58, 8)) as pilot:
         panel.draw(looked_at(None, None, shape=SHAPE), 1)

@@ -63,7 +63,8 @@ class WhyApp(App[None]):
 
     def __init__(self, clock: Callable[[], float], *, ascii_only: bool = False) -> None:
         super().__init__()
-        self.panel = WhyPanel(glyphs=ASCII if ascii_only else UNICODE, clock=clock)
+        self.panel = WhyPanel(glyphs=ASCII if ascii_only else UNICODE)
+        self.panel.clock = clock
 
     def compose(self) -> ComposeResult:
         yield self.panel
