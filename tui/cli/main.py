@@ -95,7 +95,3 @@ def _app(words: Sequence[str]) -> int:
     from logreg_tui.tui.cli.launch import show
 
     return show(partial(run_experiment, settings, stays_open=True), AppOptions.of(values), settings.runs[0])
-
-
-if __name__ == "__main__":
-    entry()

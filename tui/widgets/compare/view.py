@@ -38,11 +38,7 @@ class CompareView(LinePanel):
     CompareView > .compare--cursor-blurred { background: $block-cursor-blurred-background; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "compare--header",
-        "compare--note",
-        "compare--sorted",
-        "compare--cursor",
-        "compare--cursor-blurred",
+        f"compare--{name}" for name in ("header", "note", "sorted", "cursor", "cursor-blurred")
     }
 
     def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
