@@ -17,7 +17,7 @@ from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.options import AppOptions, add_app_options, add_training_options, to_settings
 from logreg_tui.tui.cli.parser import COMMANDS, Parser, check_terminal, run_command
-from logreg_tui.tui.text.output import print_error
+from logreg_tui.tui.text.output import print_answer, print_error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,7 +87,7 @@ def _app(words: Sequence[str]) -> int:
     if values.version:
         from importlib.metadata import version
 
-        print(f"{PROGRAM} {version(PROGRAM)}")
+        print_answer(f"{PROGRAM} {version(PROGRAM)}")
         return 0
     settings = to_settings(values)
     check_terminal(f"use {PROGRAM} train to train without one")

@@ -6,6 +6,7 @@ import argparse
 
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.parser import add_directory
+from logreg_tui.tui.text.output import print_answer
 
 EXAMPLE = "stop runs/20261122T184530-sigmoid"
 add_options = add_directory
@@ -19,8 +20,8 @@ def run(values: argparse.Namespace) -> int:
 
     owner = stop_experiment(values.directory)
     if owner is None:
-        print(f"nothing trains {escape_control_chars(values.directory)}")
+        print_answer(f"nothing trains {escape_control_chars(values.directory)}")
     else:
         resume = f"{PROGRAM} resume {quote(str(values.directory))}"
-        print(f"process {owner.pid} has checkpointed and left; go on with: {resume}")
+        print_answer(f"process {owner.pid} has checkpointed and left; go on with: {resume}")
     return 0

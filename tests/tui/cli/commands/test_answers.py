@@ -11,7 +11,7 @@ import pytest
 from logreg_tui.tui.cli import main as cli
 
 
-@pytest.mark.parametrize("words", [["runs", "--runs-dir", "."], ["completion", "bash"]])
+@pytest.mark.parametrize("words", [["runs", "--runs-dir", "."], ["completion", "bash"], ["--version"]])
 def test_a_reader_that_has_gone_is_no_error(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
