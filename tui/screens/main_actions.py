@@ -216,7 +216,7 @@ class MainActions(Screen[None]):
         self.query_one(LossChart).toggle_earlier()
 
     def action_move_cursor(self, rows: int) -> None:
-        self.query_one(LossChart).move_cursor(rows)
+        self.query_one(LossChart).action_move_cursor(rows)
 
     # The view
 

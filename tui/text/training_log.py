@@ -70,15 +70,15 @@ class Signals:
             raise Interrupted
 
 
-def train_plainly(start: StartPlainly) -> int:
-    """Train without a screen and return the exit status.
+def train_plainly(start: StartPlainly, history: History | None = None) -> int:
+    """Train without a screen and return the exit status; `history` takes in what happens.
 
     Of processes that torchrun started together rank 0 trains and the others compute for it. Raises what this
     process is to say about its end, a UserError mostly; of several processes only one says it.
     """
-    rank = launched_rank()
+    rank, history = launched_rank(), History() if history is None else history
     if rank is None:
-        return _train(start)
+        return _train(start, history)
     if rank == 0:
         print_progress("Waiting for the other ranks")
     # Before torch is imported; what goes wrong between processes is said once, and without C++ frames.
@@ -88,15 +88,15 @@ def train_plainly(start: StartPlainly) -> int:
     group = Group()
     try:
         with group:
-            return serve(group) if rank else _train(partial(start, ranks=group))
+            return serve(group) if rank else _train(partial(start, ranks=group), history)
     except Exception as error:
         if group.is_silent:
             return error.exit_status if isinstance(error, UserError) else 1
         raise
 
 
-def _train(start: StartPlainly) -> int:
-    control, history = Control(), History()
+def _train(start: StartPlainly, history: History) -> int:
+    control = Control()
     signals = Signals(control)
     reporter = Reporter(history)
     try:

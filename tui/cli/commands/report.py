@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from logreg_tui.core import settings as s
@@ -29,9 +29,6 @@ from logreg_tui.tui.cli.parser import Parser, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from logreg_tui.core.training.events import Event
-    from logreg_tui.core.training.requests import Control
 
 EXAMPLE = "report runs/20261122T184530-sigmoid-logits -o report.md"
 
@@ -104,11 +101,10 @@ def settings_of(values: argparse.Namespace) -> s.ExperimentSettings:
 def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
     import signal
 
-    from logreg_tui.core.experiment.listing import summarize
     from logreg_tui.core.report.figures import check_figures
     from logreg_tui.core.report.write import check_target
     from logreg_tui.core.session.start import run_experiment
-    from logreg_tui.core.training.events import ExperimentStarted
+    from logreg_tui.core.training.history import History
     from logreg_tui.tui.number_format import shown_path
     from logreg_tui.tui.text.exit_summary import shell_word
     from logreg_tui.tui.text.output import print_out
@@ -117,29 +113,21 @@ def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
     # Before hours of training rather than behind them.
     check_target(target)
     check_figures()
-    directories: list[Path] = []
-
-    def start(control: Control, progress: Callable[[str], None]) -> Generator[Event, None, None]:
-        with closing(run_experiment(settings, control, progress)) as events:
-            for event in events:
-                if isinstance(event, ExperimentStarted):
-                    directories.append(to_path(shown_path(event.directory)))
-                yield event
-
-    status = train_plainly(start)
+    history = History()
+    status = train_plainly(partial(run_experiment, settings), history)
     # There is no training any more that ^C and SIGTERM could end cleanly.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if not directories:
+    if history.experiment is None:
         return status
-    if status or summarize(directories[0]).state != "finished":
-        directory = shell_word(str(directories[0]))
+    if status or history.state != "finished":
+        directory = shell_word(history.experiment.directory)
         print_out(
             f"no report yet: {PROGRAM} resume {directory} --no-screen, then "
             f"{PROGRAM} report {directory} -o {shell_word(str(target))}"
         )
         return status or 1
-    return _report(directories, target)
+    return _report([to_path(shown_path(history.experiment.directory))], target)
 
 
 def _report(directories: Sequence[Path], target: Path) -> int:

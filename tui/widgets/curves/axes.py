@@ -216,7 +216,10 @@ def loss_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
 
     Values of a log axis are above 0; under a factor of ten it has the limits of a linear one.
     """
-    low, high = _spread(low, high)
+    size = max(abs(low), abs(high))
+    if high - low <= 1e-6 * size:
+        margin = 0.1 * size or 1.0
+        low, high = low - margin, high + margin
     if is_log and high / low >= 10:
         low, high = _nice_below(low), nice_step(high)
         return Axis(low, high, True, _label(_decade_ticks(low, high), _loss_text))
@@ -224,14 +227,6 @@ def loss_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
     start, end = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
     bottom = _nice_below(low) if is_log and start <= 0 else start * step
     return Axis(bottom, end * step, is_log, _linear_ticks(bottom, end * step, min(8, rows // 3)))
-
-
-def _spread(low: float, high: float) -> tuple[float, float]:
-    size = max(abs(low), abs(high))
-    if high - low > 1e-6 * size:
-        return low, high
-    margin = 0.1 * size or 1.0
-    return low - margin, high + margin
 
 
 def _linear_ticks(

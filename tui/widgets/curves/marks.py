@@ -41,10 +41,12 @@ class Annotations:
 
     def draw_lines(self) -> None:
         """Draw the lines that lie under the curves."""
-        self._draw_floor_line()
+        if self._scene.floor is not None:
+            draw_level(self._cells, self._plot, self._scene.floor, "-", self._style.floor)
         for run in self._scene.runs:
             self._draw_mark_lines(run)
-        self._draw_cursor_line()
+        if (x := self.cursor_column) is not None:
+            self._put_column(x, self._plot.top, self._style.pick("│", "|"), self._style.shade(0.75))
 
     def draw_texts(self) -> None:
         """Write the texts that lie over the curves, the most important first."""
@@ -52,10 +54,6 @@ class Annotations:
         self._draw_mark_texts()
         self._draw_floor_text()
         self._draw_earlier_names()
-
-    def _draw_floor_line(self) -> None:
-        if self._scene.floor is not None:
-            draw_level(self._cells, self._plot, self._scene.floor, "-", self._style.floor)
 
     def _draw_floor_text(self) -> None:
         floor = self._scene.floor
@@ -154,11 +152,6 @@ class Annotations:
                 if self._plot.holds(*spot) and self._plot.holds(spot[0] + len(text) - 1, spot[1])
             ]
             self._put_text(text, inside, self._style.shade(0.6))
-
-    def _draw_cursor_line(self) -> None:
-        x = self.cursor_column
-        if x is not None:
-            self._put_column(x, self._plot.top, self._style.pick("│", "|"), self._style.shade(0.75))
 
     @property
     def cursor_x(self) -> float | None:

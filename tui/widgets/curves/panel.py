@@ -140,7 +140,8 @@ class LossChart(LinePanel):
         """
         has_new_run = selected != self._selected
         self._history, self._selected = history, selected
-        if not keeps_legend or self._has_unknown_run(history):
+        has_unknown_run = any(run.last and run.number not in self._values for run in history.runs.values())
+        if not keeps_legend or has_unknown_run:
             self._update_legend()
         if has_new_run and self.cursor is not None and (run := self._run) is not None:
             self.set_reactive(LossChart.cursor, moved(run, self.cursor))
@@ -151,10 +152,6 @@ class LossChart(LinePanel):
         """The selected run, once it has rows."""
         run = self._history.runs.get(self._selected or 0) if self._history is not None else None
         return run if run is not None and run.last is not None else None
-
-    def _has_unknown_run(self, history: History) -> bool:
-        """Return True if a run has got its first row since the legend was made."""
-        return any(run.last and run.number not in self._values for run in history.runs.values())
 
     def _update_legend(self) -> None:
         if self._history is not None:
@@ -223,7 +220,7 @@ class LossChart(LinePanel):
         run, plot, cursor = self._run, self.plot, self.cursor
         return None if run is None or plot is None or cursor is None else plot.x_of_epoch(run, cursor)
 
-    def move_cursor(self, rows: int) -> None:
+    def action_move_cursor(self, rows: int) -> None:
         """Read values off `rows` further; the first time at the newest row."""
         if (run := self._run) is not None:
             self._read_at(moved(run, self.cursor, rows))
@@ -237,9 +234,6 @@ class LossChart(LinePanel):
         """Stop reading values off; return whether they were."""
         was_reading, self.cursor = self.cursor is not None, None
         return was_reading
-
-    def action_move_cursor(self, rows: int) -> None:
-        self.move_cursor(rows)
 
     def action_cursor_to_first(self) -> None:
         if (run := self._run) is not None:

@@ -80,16 +80,13 @@ class Scene:
         self.selected = next((run for run in self.runs if run.number == view.selected), None)
         self.values = newest_values(self.runs, view.metric) if view.losses is None else view.losses
         self.best = best_runs(self.runs, self.values, view.metric) if view.best is None else view.best
-        order = sorted(self.runs, key=self._height)
+        order = sorted(self.runs, key=lambda run: (run is self.selected, self.is_full(run.number)))
         own = [series_of(run, view.metric, view.clock, is_thin=not self.is_full(run.number)) for run in order]
         self.series = [earlier_series(run, view.metric, view.clock) for run in view.earlier] + own
 
     def is_full(self, number: int) -> bool:
         """Return True if a run is drawn with both curves in its colour."""
         return len(self.runs) <= FULL_RUNS or number == self.view.selected or number in self.best
-
-    def _height(self, run: RunHistory) -> tuple[bool, bool]:
-        return run is self.selected, self.is_full(run.number)
 
     @property
     def floor(self) -> float | None:

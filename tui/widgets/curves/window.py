@@ -96,7 +96,11 @@ def zoomed(axis: Axis, place: float, factor: float, end: float) -> Window:
 
     `end` is the newest x.
     """
-    return _between(axis.value(place - place * factor), axis.value(place + (1 - place) * factor), axis, end)
+    low, high = max(axis.value(place - place * factor), 0.0), axis.value(place + (1 - place) * factor)
+    if high - low < end * LEAST_SPAN:
+        return Window(limits=(axis.low, axis.high))
+    first = SMALLEST if axis.is_log else 0.0
+    return ALL if low <= first and high >= end else Window(limits=(low, high))
 
 
 def panned(axis: Axis, places: float, end: float) -> Window:
@@ -116,11 +120,3 @@ def holding(window: Window, axis: Axis, x: float, end: float) -> Window:
     if window.is_all or math.isnan(place) or 0 <= place <= 1:
         return window
     return panned(axis, place if place < 0 else place - 1, end)
-
-
-def _between(low: float, high: float, axis: Axis, end: float) -> Window:
-    low = max(low, 0.0)
-    if high - low < end * LEAST_SPAN:
-        return Window(limits=(axis.low, axis.high))
-    first = 0.0 if not axis.is_log else SMALLEST
-    return ALL if low <= first and high >= end else Window(limits=(low, high))

@@ -199,15 +199,15 @@ async def test_arrows_read_values_off_and_escape_from_them_is_known(data: Histor
 
 async def test_another_run_is_read_off_at_its_nearest_row(data: History) -> None:
     async with drawn(data) as (app, _):
-        app.chart.move_cursor(0)
+        app.chart.action_move_cursor(0)
         app.chart.draw(data, 2)
         assert app.chart.cursor == 990
 
 
 async def test_with_the_cursor_the_window_narrows_around_it(data: History) -> None:
     async with drawn(data) as (app, pilot):
-        app.chart.move_cursor(0)
-        app.chart.move_cursor(-100)
+        app.chart.action_move_cursor(0)
+        app.chart.action_move_cursor(-100)
         app.chart.narrow()
         low, high = app.chart.window.limits or (0, 0)
         assert low < 990 < high
