@@ -15,17 +15,20 @@ def escape_control_chars(text: object) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(text))
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return text of at most `longest` characters, its end replaced by dots if there is more."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 def quoted(name: str) -> str:
     """Return a name found in a file, quoted, shortened, and harmless to a terminal and to markup."""
-    shown = name if len(name) <= MAX_SHOWN else name[: MAX_SHOWN - 3] + "..."
-    return escape_control_chars(repr(shown)).replace("[", r"\x5b")
+    return escape_control_chars(repr(shortened(name, MAX_SHOWN))).replace("[", r"\x5b")
 
 
 def describe(error: BaseException) -> str:
     """Return an exception as a few words on one line, without control characters."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    line = escape_control_chars(text.strip().split("\n")[0])
-    return line if len(line) <= 2 * MAX_SHOWN else line[: 2 * MAX_SHOWN - 3] + "..."
+    return shortened(escape_control_chars(text.strip().split("\n")[0]), 2 * MAX_SHOWN)
 
 
 def exact(value: float) -> str:
@@ -55,3 +58,12 @@ def percent(share: float) -> str:
     if 0.9995 <= share < 1:
         return "more than 99.9 %"
     return f"{100 * share:.1f} %"
+
+
+def without_infinities(value: object) -> object:
+    """Return plain values for JSON, which has no number for nan and infinities: they become None."""
+    if isinstance(value, dict):
+        return {name: without_infinities(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_infinities(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

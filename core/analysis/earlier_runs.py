@@ -68,7 +68,14 @@ def earlier_runs(directory: Path, most: int = EXPERIMENTS) -> list[EarlierRun]:
         return []
     found: list[EarlierRun] = []
     experiments = 0
-    for other in _beside(directory)[:LOOKED_AT]:
+    try:
+        own = directory.resolve()
+        folders = [path for path in own.parent.iterdir() if path != own and not path.name.startswith(".")]
+    except OSError:
+        return []
+    # Names begin with the time.
+    folders.sort(key=lambda path: path.name, reverse=True)
+    for other in folders[:LOOKED_AT]:
         if experiments == most:
             break
         if _fingerprint(other) == fingerprint and not is_locked(other):
@@ -76,16 +83,6 @@ def earlier_runs(directory: Path, most: int = EXPERIMENTS) -> list[EarlierRun]:
             experiments += bool(runs)
             found += runs
     return found
-
-
-def _beside(directory: Path) -> list[Path]:
-    """Return the other folders, those with the newest name first: names begin with the time."""
-    try:
-        own = directory.resolve()
-        folders = [path for path in own.parent.iterdir() if path != own and not path.name.startswith(".")]
-    except OSError:
-        return []
-    return sorted(folders, key=lambda path: path.name, reverse=True)
 
 
 def _fingerprint(directory: Path) -> str | None:
@@ -106,7 +103,11 @@ def _runs_of(directory: Path) -> list[EarlierRun]:
             is_whole = None not in values and math.isfinite(values[1])
             if is_whole and (not kept or values[0] > kept[-1][0]):
                 kept.append(values)
-    runs = [_thinned(directory.name, number, kept) for number, kept in rows.items() if len(kept) > 1]
+    name, runs = escape_control_chars(directory.name), []
+    for number, kept in rows.items():
+        if len(kept) > 1:
+            at = np.unique(np.linspace(0, len(kept) - 1, min(POINTS, len(kept))).astype(int))
+            runs.append(EarlierRun(name, number, *np.array(kept)[at].T))
 
     def final_loss(run: EarlierRun) -> float:
         return float(run.test_loss[-1]) if math.isfinite(run.test_loss[-1]) else math.inf
@@ -126,8 +127,3 @@ def _lines(path: Path) -> Iterator[bytes]:
         for at in range(PARTS):
             file.seek(at * (size - length) // (PARTS - 1))
             yield from file.read(length).split(b"\n")[1 if at else 0 : -1]
-
-
-def _thinned(experiment: str, number: int, rows: list[tuple[float, ...]]) -> EarlierRun:
-    kept = np.unique(np.linspace(0, len(rows) - 1, min(POINTS, len(rows))).astype(int))
-    return EarlierRun(escape_control_chars(experiment), number, *np.array(rows)[kept].T)

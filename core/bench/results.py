@@ -6,13 +6,13 @@ Spreads are medians with their quartiles. Where two things are compared they are
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.text import without_infinities
 
 TOLERANCE = 1e-4
 """How far the losses of the engine may be from those of the plain loop."""
@@ -271,12 +271,4 @@ class BenchResult:
         record = {"spread": "median, and the interquartile range from low to high", **asdict(self)}
         record["contests"] = record.pop("comparisons")
         record["agreement"]["is_close"] = self.agreement.is_close
-        return {name: _finite(value) for name, value in record.items()}
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return {name: without_infinities(value) for name, value in record.items()}

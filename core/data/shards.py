@@ -133,7 +133,12 @@ def _read_split(
     headers, shards, labels, start = [], [], [], 0
     for name, labels_name in zip(names, files[f"y_{split}"], strict=True):
         check_cancelled(is_cancelled)
-        header, shard = _read_inputs_header(folder / name, start)
+        with _opened(folder / name) as file:
+            header = _read_header(folder / name, file)
+            version = version_of(os.fstat(file.fileno()))
+            shard = Shard(folder / name, start, header.shape[0], file.tell(), version)
+        if header.is_fortran:
+            raise Unusable(f"{name} is in Fortran order: save numpy.ascontiguousarray of the array")
         headers.append(header)
         if headers[0].dtype != header.dtype:
             types = f"{quoted(str(headers[0].dtype))}, {name} {quoted(str(header.dtype))}"
@@ -146,14 +151,6 @@ def _read_split(
         shards.append(shard)
         start += shard.samples
     return ShardSource(shards, headers[0].dtype, headers[0].shape[1:]), np.concatenate(labels)
-
-
-def _read_inputs_header(path: Path, start: int) -> tuple[Header, Shard]:
-    with _opened(path) as file:
-        header = _read_header(path, file)
-        if header.is_fortran:
-            raise Unusable(f"{path.name} is in Fortran order: save numpy.ascontiguousarray of the array")
-        return header, Shard(path, start, header.shape[0], file.tell(), version_of(os.fstat(file.fileno())))
 
 
 def _read_labels(path: Path, is_cancelled: Callable[[], bool]) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,13 +24,13 @@ from logreg_tui.core.analysis.comparison_columns import (
     run_label,
 )
 from logreg_tui.core.export.tables import GAP, escaped, markdown_table, plain_table
+from logreg_tui.core.text import shortened, without_infinities
 
 EXPERIMENT = "experiment"
 """A column beside COLUMNS if the runs are of several experiments."""
 SHARED = ("dataset", "pixels", "head", "l2", "learning_rate", "schedule", "seed", "epochs", "state")
 """Columns that stand above the table, once, if they are the same in all rows."""
 MEANS_TITLE = f"Means {PLUS_MINUS} standard deviations (n - 1) over the seeds"
-DOTS = "..."
 NAME_SHARE = 0.25
 """Share of the width that the names of experiments get if there is no room for everything."""
 SHORTEST_NAME = 16
@@ -54,13 +53,7 @@ def as_csv(comparison: Comparison) -> str:
 
 def as_json(comparison: Comparison) -> str:
     """Return a list with one object per row by the names of FIELDS; what is missing or not finite is null."""
-    records = [
-        {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in record(row).items()
-        }
-        for row in comparison.rows
-    ]
+    records = without_infinities([record(row) for row in comparison.rows])
     return json.dumps(records, indent=2, allow_nan=False) + "\n"
 
 
@@ -97,7 +90,11 @@ def as_markdown(comparison: Comparison, means: Comparison | None = None) -> str:
 
 
 def _document(comparison: Comparison, means: Comparison | None, form: _Format) -> str:
-    shared = _shared(comparison)
+    shared = {}
+    for name in SHARED:
+        texts = {cell_text(row, name) for row in comparison.rows}
+        if len(texts) == 1 and not (name == "seed" and comparison.has_means):
+            shared[name] = texts.pop()
     columns, table = _table(comparison, shared, form)
     blocks = [
         form.text(", ".join(f"{COLUMNS[name].title} {text}" for name, text in shared.items())),
@@ -110,16 +107,6 @@ def _document(comparison: Comparison, means: Comparison | None, form: _Format) -
     notes = _notes(comparison, columns)
     blocks.append("\n".join(form.bullet + form.text(note) for note in notes))
     return "\n\n".join(block for block in blocks if block) + "\n"
-
-
-def _shared(comparison: Comparison) -> dict[str, str]:
-    """Return the cells that are the same in all rows, by the names of SHARED."""
-    shared = {}
-    for name in SHARED:
-        texts = {cell_text(row, name) for row in comparison.rows}
-        if len(texts) == 1 and not (name == "seed" and comparison.has_means):
-            shared[name] = texts.pop()
-    return shared
 
 
 def _table(comparison: Comparison, shared: Collection[str], form: _Format) -> tuple[Columns, str]:
@@ -158,7 +145,7 @@ def _title(name: str) -> str:
 def _short_names(names: Sequence[str], longest: int) -> Sequence[str]:
     """Return names that are at most `longest` long, or as long as they need be to differ still."""
     for length in range(longest, max(map(len, names))):
-        short = [name if len(name) <= length else name[: length - len(DOTS)] + DOTS for name in names]
+        short = [shortened(name, length) for name in names]
         if len(set(short)) == len(set(names)):
             return short
     return names

@@ -138,26 +138,21 @@ def _of_models(directory: Path) -> dict[int, ParametersSnapshot]:
     is_end = isinstance(last, events.AllRunsEnded | events.ExperimentEnded)
     if not is_end or getattr(last, "reason", "finished") != "finished":
         return {}
-    found = {}
-    for run in read_runs(directory):
-        read = _read_model(directory / f"model-{run.run}.safetensors")
-        if read is None or run.epochs is None:
-            return {}
-        found[run.run] = ParametersSnapshot(last.step, run.run, run.epochs, run.settings.head, *read)
-    return found
-
-
-def _read_model(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    if not path.is_file():
-        return None
     from safetensors.numpy import load_file
 
-    try:
-        arrays = load_file(path)
-        return arrays["weight"], arrays["bias"]
-    # A damaged file makes the reader raise whatever it comes across; the checkpoint is there too.
-    except Exception:
-        return None
+    found = {}
+    for run in read_runs(directory):
+        path = directory / f"model-{run.run}.safetensors"
+        if run.epochs is None or not path.is_file():
+            return {}
+        try:
+            arrays = load_file(path)
+            both = arrays["weight"], arrays["bias"]
+        # A damaged file makes the reader raise whatever it comes across; the checkpoint is there too.
+        except Exception:
+            return {}
+        found[run.run] = ParametersSnapshot(last.step, run.run, run.epochs, run.settings.head, *both)
+    return found
 
 
 def _data(config: ExperimentConfig, is_known: bool) -> Dataset | None:

@@ -186,7 +186,12 @@ def _find_drawing(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ink = ink * ndimage.binary_dilation(is_kept, NEIGHBOURS)
     sides = [np.flatnonzero((ink > COVERED).any(axis)) for axis in (1, 0)]
     box = tuple(slice(side[0], side[-1] + 1) for side in sides)
-    return ink[box].astype(np.float32), _darkness(picture, background)[box].astype(np.float32)
+    grey, paper = (values @ np.array(LUMINANCE) for values in (picture, background))
+    if np.median(paper) > 0.5:
+        darkness = (paper - grey) / np.maximum(paper, 1e-6)
+    else:
+        darkness = (grey - paper) / np.maximum(1 - paper, 1e-6)
+    return ink[box].astype(np.float32), np.clip(darkness, 0, 1)[box].astype(np.float32)
 
 
 def _fit_background(picture: np.ndarray) -> tuple[np.ndarray, float]:
@@ -197,7 +202,10 @@ def _fit_background(picture: np.ndarray) -> tuple[np.ndarray, float]:
     """
     step = max(1, max(picture.shape[:2]) // GRID)
     small = picture[::step, ::step].astype(np.float64)
-    all_terms = _quadratic_terms(picture.shape[:2])
+    # 1, x, y, x^2, xy, y^2 for every pixel, shape (rows, columns, 6); x and y are in -1..1.
+    y, x = (np.linspace(-1, 1, side) for side in picture.shape[:2])
+    across, down = np.meshgrid(x, y)
+    all_terms = np.stack([np.ones_like(across), across, down, across**2, across * down, down**2], axis=2)
     terms = all_terms[::step, ::step]
     border = _border(small)
     level = np.median(border, axis=0)
@@ -213,13 +221,6 @@ def _fit_background(picture: np.ndarray) -> tuple[np.ndarray, float]:
         scale = np.median(away[is_near])
         level = all_terms[..., :count] @ fitted
     return np.broadcast_to(level, picture.shape), float(scale)
-
-
-def _quadratic_terms(shape: tuple[int, int]) -> np.ndarray:
-    """Return 1, x, y, x^2, xy, y^2 for every pixel, shape (rows, columns, 6); x and y are in -1..1."""
-    y, x = (np.linspace(-1, 1, side) for side in shape)
-    across, down = np.meshgrid(x, y)
-    return np.stack([np.ones(shape), across, down, across**2, across * down, down**2], axis=2)
 
 
 def _border(values: np.ndarray) -> np.ndarray:
@@ -241,13 +242,6 @@ def _main_components(is_drawn: np.ndarray, distance: np.ndarray) -> np.ndarray:
     if is_inside.max() > 0.05 * mass.max():
         mass = is_inside
     return np.asarray((mass > SPECK * mass.max())[numbers])
-
-
-def _darkness(picture: np.ndarray, background: np.ndarray) -> np.ndarray:
-    grey, paper = (values @ np.array(LUMINANCE) for values in (picture, background))
-    if np.median(paper) > 0.5:
-        return np.asarray(np.clip((paper - grey) / np.maximum(paper, 1e-6), 0, 1))
-    return np.asarray(np.clip((grey - paper) / np.maximum(1 - paper, 1e-6), 0, 1))
 
 
 # Bringing it to the form of a sample

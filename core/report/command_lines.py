@@ -27,7 +27,13 @@ def original_runs(
 def command_again(experiment: ReportedExperiment, runs: Sequence[ReportedRun]) -> str:
     """Return the command that does an experiment again; `repeat` if no options ask for what was done."""
     settings = experiment.config.settings
-    words = None if _was_steered(experiment, runs) else _grid_words(settings) or _report_words(settings)
+    own = [run for run in runs if run.experiment is experiment]
+    # Somebody added or ended runs, turned knobs or went further than planned.
+    was_steered = len(own) != len(settings.runs) or any(
+        run.compared.changes or run.history.status == "ended" or run.history.epochs != settings.epochs
+        for run in own
+    )
+    words = None if was_steered else _grid_words(settings) or _report_words(settings)
     return shlex.join(words or [PROGRAM, "repeat", str(experiment.directory)])
 
 
@@ -35,16 +41,6 @@ def command_for_both_heads(experiment: ReportedExperiment, run: RunSettings) -> 
     """Return the command that trains a run with both heads, everything else the same."""
     settings = replace(experiment.config.settings, name=None)
     return shlex.join(_train_words(settings, HEADS, [run]))
-
-
-def _was_steered(experiment: ReportedExperiment, runs: Sequence[ReportedRun]) -> bool:
-    """Tell if somebody added or ended runs, turned knobs or went further than planned."""
-    own = [run for run in runs if run.experiment is experiment]
-    settings = experiment.config.settings
-    return len(own) != len(settings.runs) or any(
-        run.compared.changes or run.history.status == "ended" or run.history.epochs != settings.epochs
-        for run in own
-    )
 
 
 def _grid_words(settings: ExperimentSettings) -> list[str] | None:

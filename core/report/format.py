@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.text import escape_control_chars, exact, loss_text, percent, rounded
+from logreg_tui.core.text import escape_control_chars, exact, loss_text, percent, rounded, shortened
 
 MOST_CHARACTERS = 120
 """Of a text from a file."""
@@ -53,7 +53,7 @@ def listed(parts: Sequence[str]) -> str:
 
 def literal_text(text: object) -> str:
     """Return a text from a file: words as they are, anything else as code, which Markdown leaves alone."""
-    shown = _shortened(text)
+    shown = shortened(escape_control_chars(text), MOST_CHARACTERS)
     is_plain = _WORDS.fullmatch(shown) and not _LINKS.search(shown)
     return shown if is_plain else code(shown)
 
@@ -61,13 +61,8 @@ def literal_text(text: object) -> str:
 def code(text: object) -> str:
     """Return text as a code span of one line."""
     # No backtick may end the span early.
-    shown = _shortened(text).replace("`", "'").strip()
+    shown = shortened(escape_control_chars(text), MOST_CHARACTERS).replace("`", "'").strip()
     return f"`{shown}`" if shown else "(empty)"
-
-
-def _shortened(text: object) -> str:
-    shown = escape_control_chars(text)
-    return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 3]}..."
 
 
 def fenced(command: str) -> str:

@@ -139,12 +139,10 @@ class Group(ProcessGroup):
     def _send(self, message: list[Any]) -> None:
         with self._exchange():
             dist.broadcast_object_list(message, device=CPU)
-        if message[0][0] in PASSES:
-            self._has_trained = True
-            self._agree()
-
-    def _agree(self) -> None:
-        """Let rank 0 know which signal asked a process to end; it then ends the training for all."""
+        if message[0][0] not in PASSES:
+            return
+        self._has_trained = True
+        # Rank 0 learns which signal asked a process to end, and then ends the training for all.
         wish = torch.tensor([self.wish])
         with self._exchange():
             dist.all_reduce(wish, dist.ReduceOp.MAX)

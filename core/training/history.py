@@ -50,16 +50,13 @@ class Columns:
         """Add a row; only the writing thread may call it."""
         count = self._count
         if count == self._table.shape[1]:
-            self._grow()
+            import numpy as np
+
+            larger = np.empty((len(COLUMNS), 2 * count))
+            larger[:, :count] = self._table
+            self._table = larger
         self._table[:, count] = [getattr(row, name) for name in COLUMNS]
         self._count = count + 1
-
-    def _grow(self) -> None:
-        import numpy as np
-
-        larger = np.empty((len(COLUMNS), 2 * self._table.shape[1]))
-        larger[:, : self._count] = self._table[:, : self._count]
-        self._table = larger
 
     def read(self, *names: str) -> tuple[np.ndarray, ...]:
         """Return views of the named columns, all of the same number of rows, shape (rows,)."""

@@ -105,7 +105,10 @@ class _Loop:
         failure = training.engine.graph_failure
         if failure != before:
             yield events.EngineChanged(training.step, f"{failure}: epochs are computed one by one")
-        yield from self.progress()
+        now = time.monotonic()
+        if now - self.last_progress >= PROGRESS_INTERVAL_S:
+            self.last_progress = now
+            yield events.Progressed(training.step, training.stopwatch.read())
 
     def stride(self) -> int:
         """Return how many epochs lie before the next row or request of the past."""
@@ -117,12 +120,6 @@ class _Loop:
         if self.replay.requests:
             stops.append(self.replay.requests[0].step - training.step)
         return max(1, min(stops))
-
-    def progress(self) -> Iterator[events.Event]:
-        now = time.monotonic()
-        if now - self.last_progress >= PROGRESS_INTERVAL_S:
-            self.last_progress = now
-            yield events.Progressed(self.training.step, self.training.stopwatch.read())
 
     # Rows
 
@@ -277,8 +274,7 @@ class _Loop:
         """Let the runs that train or have finished go on to a later epoch."""
         training = self.training
         for run in training.runs.values():
-            is_further = epochs > run.epochs and run.status in ("training", "finished")
-            if not is_further:
+            if epochs <= run.epochs or run.status not in ("training", "finished"):
                 continue
             if run.is_training:
                 run.epochs = epochs
