@@ -140,12 +140,7 @@ def read_runs(directory: Path) -> list[ComparedRun]:
 
     Rows that cannot be read are left out. Raises UserError if the directory is none, or damaged.
     """
-    from logreg_tui.core.experiment.listing import summarize
-
-    origin = origin_of(directory)
-    history = read_history(directory)
-    history.state = summarize(directory).state
-    return RunReader(origin).read(history)
+    return RunReader(origin_of(directory)).read(read_history(directory))
 
 
 def read_history(directory: Path) -> History:
@@ -154,6 +149,7 @@ def read_history(directory: Path) -> History:
     Rows that cannot be read are left out. Raises UserError if the directory is none, or damaged.
     """
     from logreg_tui.core.experiment.event_log import recorded_events
+    from logreg_tui.core.experiment.listing import summarize
 
     settings = read_config(directory).settings
     beginnings = [
@@ -172,6 +168,7 @@ def read_history(directory: Path) -> History:
         raise UserError(
             f"{str(directory)!r} is damaged: cannot read {METRICS} or {EVENTS}: {reason(error)}"
         ) from error
+    history.state = summarize(directory).state
     return history
 
 

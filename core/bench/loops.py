@@ -22,9 +22,8 @@ from logreg_tui.core.training.requests import Control
 from logreg_tui.core.training.state import Training
 from logreg_tui.core.training.trainer import train
 
-PRODUCT_SIZES = {"cpu": 2048}
+CPU_PRODUCT_SIZE, GPU_PRODUCT_SIZE = 2048, 8192
 """Rows and columns of the square product that shows what the device can compute."""
-GPU_PRODUCT_SIZE = 8192
 
 
 def synchronize(device: torch.device) -> None:
@@ -164,7 +163,7 @@ def reads(data: PlainData) -> dict[str, Callable[[], None]]:
 
 def square_product(device: torch.device) -> tuple[int, Callable[[], None]]:
     """Return a size, and the product of two float32 matrices of that many rows and columns."""
-    size = PRODUCT_SIZES.get(device.type, GPU_PRODUCT_SIZE)
+    size = CPU_PRODUCT_SIZE if device.type == "cpu" else GPU_PRODUCT_SIZE
     left, right = torch.rand(2, size, size, device=device)
     product = torch.empty(size, size, device=device)
     return size, _finished(lambda: torch.mm(left, right, out=product), device)

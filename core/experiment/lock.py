@@ -76,20 +76,18 @@ class Lock:
     def _take(self, directory: Path) -> IO[bytes]:
         try:
             file = self._path.open("ab", buffering=0)
-        except OSError as error:
-            raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                owner = read_owner(directory)
+                if owner is not None and not owner.is_here:
+                    raise Held(directory, owner)
+            except BaseException:
+                file.close()
+                raise
         except BlockingIOError as error:
-            file.close()
             raise Held(directory, read_owner(directory)) from error
         except OSError as error:
-            file.close()
             raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
-        owner = read_owner(directory)
-        if owner is not None and not owner.is_here:
-            file.close()
-            raise Held(directory, owner)
         return file
 
     def _write(self) -> None:

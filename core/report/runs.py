@@ -16,7 +16,6 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun, RunReader, origi
 from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
-from logreg_tui.core.experiment.listing import summarize
 from logreg_tui.core.experiment.saved_model import saved_parameters
 from logreg_tui.core.files import different_folders
 from logreg_tui.core.training.events import RowLogged
@@ -93,7 +92,6 @@ def _letters(count: int) -> list[str]:
 def _read(directory: Path, letter: str) -> list[ReportedRun]:
     experiment = ReportedExperiment(directory, letter, read_config(directory))
     history = read_history(directory)
-    history.state = summarize(directory).state
     parameters = saved_parameters(directory)
     return [
         ReportedRun(

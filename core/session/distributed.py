@@ -83,7 +83,11 @@ class Group(ProcessGroup):
             with suppress(RuntimeError):  # Where the store has gone with rank 0.
                 self.is_silent = not self._claims(error)
                 if self.rank == 0 and not is_clean:
-                    self._wait_for_claims(error)
+                    # The others see who has claimed: the store may end with this process.
+                    _disconnect(error)
+                    end = time.monotonic() + PATIENCE_S
+                    while self._store.add(CLAIM, 0) < self.size - 1 and time.monotonic() < end:
+                        time.sleep(POLL_S)
 
     def _claims(self, error: BaseException | None) -> bool:
         """Return whether this process is the first to say what went wrong; of a lost peer rank 0 tells."""
@@ -93,13 +97,6 @@ class Group(ProcessGroup):
             with suppress(dist.DistStoreError):
                 self._store.wait([CLAIM], timedelta(seconds=PATIENCE_S))
         return bool(self._store.add(CLAIM, 1) == 1)
-
-    def _wait_for_claims(self, error: BaseException | None) -> None:
-        """Let the others see who has claimed: the store may end with this process."""
-        _disconnect(error)
-        end = time.monotonic() + PATIENCE_S
-        while self._store.add(CLAIM, 0) < self.size - 1 and time.monotonic() < end:
-            time.sleep(POLL_S)
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:

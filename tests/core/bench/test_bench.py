@@ -183,7 +183,7 @@ def test_losses_that_differ_too_much_are_an_error(difference: float, is_close: b
 
 def bench(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Return the shortest benchmark there is."""
-    monkeypatch.setitem(bench_loops.PRODUCT_SIZES, "cpu", 64)
+    monkeypatch.setattr(bench_loops, "CPU_PRODUCT_SIZE", 64)
     plan = Plan(run_counts=(3, 1), pairs=1, epochs=1)
     return Bench(
         plan,
