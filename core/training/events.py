@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from logreg_tui.core.settings import RunSettings
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity, which those keep that hold arrays; all others compare their fields.
+@dataclass(frozen=True, slots=True, eq=False)
 class Event:
     """Something that happened to a training, at a step of it."""
 
