@@ -64,11 +64,10 @@ class WithoutColor(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the segments in the terminal's own two colours."""
-        return [Segment(text, _without_color(style), control) for text, style, control in segments]
-
-
-def _without_color(style: Style | None) -> Style | None:
-    return None if style is None else style.without_color + Style.from_meta(style.meta)
+        return [
+            Segment(text, style and style.without_color + Style.from_meta(style.meta), control)
+            for text, style, control in segments
+        ]
 
 
 class PlainScrollBar(ScrollBarRender):

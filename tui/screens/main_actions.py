@@ -202,12 +202,7 @@ class MainActions(Screen[None]):
         self.context.remember(**{name: getattr(chart, name)})
 
     def action_zoom(self, direction: int) -> None:
-        """Show less (1) or more (-1) of the x axis."""
-        chart = self.query_one(LossChart)
-        if direction > 0:
-            chart.narrow()
-        else:
-            chart.widen()
+        self.query_one(LossChart).zoom(direction)
 
     def action_cycle_smoothing(self) -> None:
         self.query_one(LossChart).cycle_smoothing()

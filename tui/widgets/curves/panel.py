@@ -195,23 +195,14 @@ class LossChart(LinePanel):
         """Lay earlier experiments under the curves, or take them away."""
         self.shows_earlier = not self.shows_earlier
 
-    def narrow(self) -> None:
-        """Show less: the next smaller share, or half as much around the cursor."""
-        if self.cursor is None:
-            self.window = curve_window.narrower(self.window)
-        else:
-            self._zoom_at_cursor(0.5)
-
-    def widen(self) -> None:
-        """Show more: the next larger share, or twice as much around the cursor."""
-        if self.cursor is None or self.window.limits is None:
-            self.window = curve_window.wider(self.window)
-        else:
-            self._zoom_at_cursor(2.0)
-
-    def _zoom_at_cursor(self, factor: float) -> None:
-        if self.plot is not None and (x := self._cursor_x) is not None:
+    def zoom(self, direction: int) -> None:
+        """Show less (1) or more (-1): the next share, or half or twice as much around the cursor."""
+        if self.cursor is None or (direction < 0 and self.window.limits is None):
+            next_window = curve_window.narrower if direction > 0 else curve_window.wider
+            self.window = next_window(self.window)
+        elif self.plot is not None and (x := self._cursor_x) is not None:
             place = min(max(self.plot.x_axis.place(x), 0.0), 1.0)
+            factor = 0.5 if direction > 0 else 2.0
             self.window = curve_window.zoomed(self.plot.x_axis, place, factor, self.plot.end)
 
     @property

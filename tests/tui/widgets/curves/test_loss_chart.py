@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -168,14 +169,14 @@ async def test_choices_redraw_by_themselves(data: History) -> None:
             (app.chart.toggle_metric, "Accuracy Comparison"),
             (app.chart.toggle_clock, "Seconds"),
             (app.chart.cycle_smoothing, "smoothed 0.6"),
-            (app.chart.narrow, "last half"),
+            (partial(app.chart.zoom, 1), "last half"),
         ):
             choose()
             await pilot.pause()
             assert text in app.text()
         for _ in range(3):
             app.chart.cycle_smoothing()
-        app.chart.widen()
+        app.chart.zoom(-1)
         assert (app.chart.smoothing, app.chart.window) == (0.0, ALL)
 
 
@@ -208,7 +209,7 @@ async def test_with_the_cursor_the_window_narrows_around_it(data: History) -> No
     async with drawn(data) as (app, pilot):
         app.chart.action_move_cursor(0)
         app.chart.action_move_cursor(-100)
-        app.chart.narrow()
+        app.chart.zoom(1)
         low, high = app.chart.window.limits or (0, 0)
         assert low < 990 < high
         await pilot.press("home")
