@@ -111,7 +111,6 @@ class ComparePanel(CompareView, can_focus=True):
         self.redraw()
 
     def _ask_for_pairs(self) -> None:
-        """Ask for what would make intervals paired."""
         history = self._history
         if history is None:
             return

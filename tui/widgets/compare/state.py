@@ -102,7 +102,6 @@ class CompareState:
         return self._pinned_here
 
     def _is_here(self, row: ComparisonRow) -> bool:
-        """Return whether a row is of the training itself."""
         return row.first.key.directory == self.directory
 
     @property

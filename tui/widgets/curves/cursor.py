@@ -32,11 +32,6 @@ class Reading:
         """How much larger the loss on the test set is."""
         return self.test_loss - self.train_loss
 
-    @property
-    def accuracy_gap(self) -> float:
-        """How much larger the accuracy on the test set is."""
-        return self.test_accuracy - self.train_accuracy
-
 
 def moved(run: RunHistory, epoch: float | None, rows: int = 0) -> int:
     """Return the epoch of the run's row that is nearest, or of one `rows` further on; None is the newest."""
@@ -75,7 +70,7 @@ _COLUMNS: tuple[tuple[str, int, Callable[[Reading], str]], ...] = (
     ("gap", 10, lambda row: _signed(row.loss_gap)),
     ("tr.acc", 7, lambda row: f"{row.train_accuracy:.4f}"),
     ("te.acc", 7, lambda row: f"{row.test_accuracy:.4f}"),
-    ("gap", 8, lambda row: f"{row.accuracy_gap:+.4f}"),
+    ("gap", 8, lambda row: f"{row.test_accuracy - row.train_accuracy:+.4f}"),
 )
 """Title, width and text, the more important ones first."""
 _WIDE_TITLES = ("epoch", "train loss", "test loss", "gap", "train acc", "test acc", "gap")

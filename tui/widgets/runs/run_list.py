@@ -211,7 +211,6 @@ class RunList(OptionList):
         ]
 
     def _few(self, runs: list[RunLine]) -> list[OptionLine]:
-        """Return a line per run, with all its values."""
         is_wide = self.size.width >= WIDE
         number: Callable[[float], str] = "{:g}".format if is_wide else _short_number
         l2_width = max((len(number(run.settings.l2)) for run in runs), default=0)

@@ -43,7 +43,6 @@ class WeightsPanel(ParametersPanel):
     _is_enlarged = False
 
     def draw(self, history: History, selected: int | None) -> None:
-        """Show the weights of the selected run."""
         self._shape = history.experiment.image_shape if history.experiment else None
         super().draw(history, selected)
 
