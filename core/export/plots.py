@@ -137,7 +137,16 @@ def _compare(figure: Figure, curves: Sequence[Curve], metric: str) -> None:
         entries.append((line, f"sigmoid floor {floor:.4f}"))
     entries += _draw_knobs(axes, curves)
     _set_axes(axes, curves, metric, floors)
-    _add_legend(figure, entries)
+    # The legend stands under the axes, in as many columns as fit, and the figure makes room for it.
+    lines, labels = zip(*entries, strict=True)
+    # Each column is filled from its top.
+    widths = [len(label) + HANDLE_ROOM for label in labels]
+    columns = len(widths)
+    while columns > 1 and sum(max(part) for part in np.array_split(widths, columns)) > COLUMN_ROOM:
+        columns -= 1
+    rows = -(-len(labels) // columns)
+    figure.set_size_inches(WIDTH, HEIGHT + ROW_HEIGHT * max(0, rows - LEGEND_ROWS))
+    figure.legend(lines, labels, loc="outside lower center", ncols=columns)
 
 
 def _line_styles(count: int) -> list[dict[str, Any]]:
@@ -201,19 +210,6 @@ def _set_axes(axes: Axes, curves: Sequence[Curve], metric: str, floors: Sequence
     else:
         margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
         axes.set_ylim(low - margin, high + margin)
-
-
-def _add_legend(figure: Figure, entries: Sequence[LegendEntry]) -> None:
-    """Put the legend under the axes, in as many columns as fit, and make room for it."""
-    lines, labels = zip(*entries, strict=True)
-    # Each column is filled from its top.
-    widths = [len(label) + HANDLE_ROOM for label in labels]
-    columns = len(widths)
-    while columns > 1 and sum(max(part) for part in np.array_split(widths, columns)) > COLUMN_ROOM:
-        columns -= 1
-    rows = -(-len(labels) // columns)
-    figure.set_size_inches(WIDTH, HEIGHT + ROW_HEIGHT * max(0, rows - LEGEND_ROWS))
-    figure.legend(lines, labels, loc="outside lower center", ncols=columns)
 
 
 def _show_weights(figure: Figure, weight: np.ndarray, shape: tuple[int, int], title: str) -> None:
