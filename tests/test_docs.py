@@ -146,10 +146,10 @@ def test_every_document_is_linked_from_the_readme() -> None:
 
 def test_the_map_has_every_package() -> None:
     text = section(DOCS[ROOT / "docs/contributing.md"], "The map").split("```")[1]
-    inside = [*pkgutil.walk_packages(logreg_tui.core.__path__, "core.")]
-    inside += pkgutil.walk_packages(logreg_tui.tui.__path__, "tui.")
+    inside = [*pkgutil.walk_packages(logreg_tui.core.__path__, "logreg_tui.core.")]
+    inside += pkgutil.walk_packages(logreg_tui.tui.__path__, "logreg_tui.tui.")
     folders = {module.name.rpartition(".")[2] for module in inside if module.ispkg}
-    assert set(re.findall(r"(\w+)/", text)) == folders | {"core", "tui", "tests", "e2e", "helpers"}
+    assert set(re.findall(r"(\w+)/", text)) == folders | {"core", "tui", "tests", "e2e", "gpu", "helpers"}
 
 
 def test_every_path_of_the_code_that_the_documents_name_exists() -> None:
