@@ -235,6 +235,36 @@ def test_a_signal_before_training_began_leaves_nothing(tmp_path: Path, environme
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_closed_stderr_changes_no_status(
+    tmp_path: Path, environment: dict[str, str], command: Command
+) -> None:
+    assert command("train", *SMALL, "--epochs", "20").returncode == 0
+    (directory,) = experiments(tmp_path)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    words = (
+        ("export", directory, "-o", "rows.csv"),
+        ("plot", directory, "-o", "loss.png"),
+        ("plot", "nowhere"),
+    )
+    statuses = [
+        subprocess.run(
+            [COMMAND, *line],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=write_end,
+            timeout=60,
+            check=False,
+        ).returncode
+        for line in words
+    ]
+    os.close(write_end)
+    assert statuses == [0, 0, 1]
+    assert (tmp_path / "rows.csv").is_file()
+    assert (tmp_path / "loss.png").is_file()
+
+
 def test_a_reader_that_goes_away_does_not_end_the_training(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

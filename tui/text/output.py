@@ -65,4 +65,4 @@ def print_error(what: object) -> None:
     """Print on stderr what went wrong, in one line that is harmless to the terminal."""
     from logreg_tui.core.text import escape_control_chars
 
-    print(f"{PROGRAM}: {escape_control_chars(what)}", file=sys.stderr)
+    print_progress(f"{PROGRAM}: {escape_control_chars(what)}")

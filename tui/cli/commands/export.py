@@ -7,10 +7,9 @@ tensorboard a log folder with one folder per run for TensorBoard (needs its pack
 from __future__ import annotations
 
 import argparse
-import sys
 
 from logreg_tui.tui.cli.parser import Parser, add_directories, to_path
-from logreg_tui.tui.text.output import print_error
+from logreg_tui.tui.text.output import print_error, print_progress
 
 EXAMPLE = "export runs/20261122T184530-sigmoid -o rows.csv"
 FORMATS = ("csv", "jsonl", "tensorboard")
@@ -51,5 +50,5 @@ def run(values: argparse.Namespace) -> int:
     if written.left_out:
         print_error(f"{written.left_out:,} lines of metrics.csv left out: they are no rows of a run")
     runs = f" of {written.runs} runs" if written.runs else ""
-    print(f"{written.rows:,} rows{runs} in {place}{end}", file=sys.stderr)
+    print_progress(f"{written.rows:,} rows{runs} in {place}{end}")
     return 0

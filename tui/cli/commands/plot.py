@@ -55,13 +55,14 @@ def _draw(directories: Sequence[Path], target: Path, metric: str) -> None:
     from logreg_tui.core.experiment.directory import check_outside
     from logreg_tui.core.export.plots import draw_curves, image_format
     from logreg_tui.core.text import escape_control_chars
+    from logreg_tui.tui.text.output import print_progress
 
     image_format(target)
     check_outside(target)
     curves = read_curves(directories, metric)
     draw_curves(curves, target, metric)
     runs = "run" if len(curves) == 1 else "runs"
-    print(f"{len(curves)} {runs} in {escape_control_chars(target.absolute())}", file=sys.stderr)
+    print_progress(f"{len(curves)} {runs} in {escape_control_chars(target.absolute())}")
 
 
 def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:

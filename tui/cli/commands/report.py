@@ -9,7 +9,6 @@ pip install matplotlib.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -134,10 +133,9 @@ def _report(directories: Sequence[Path], target: Path) -> int:
     from logreg_tui.core.report.format import counted
     from logreg_tui.core.report.write import write_report
     from logreg_tui.core.text import escape_control_chars
+    from logreg_tui.tui.text.output import print_progress
 
     figures = write_report(directories, target)
-    print(
-        f"report in {escape_control_chars(target.absolute())}, {counted(len(figures), 'figure')} beside it",
-        file=sys.stderr,
-    )
+    place = escape_control_chars(target.absolute())
+    print_progress(f"report in {place}, {counted(len(figures), 'figure')} beside it")
     return 0
