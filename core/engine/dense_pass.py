@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from logreg_tui.core.engine.blocks import DenseBlock
-from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.full_batch_pass import BlockwisePass
 from logreg_tui.core.engine.storage import StorageLayout
 from logreg_tui.core.engine.thread_team import ThreadTeam
 
@@ -35,7 +35,7 @@ class _Scratch:
         self.gradient = torch.zeros_like(self.outputs)
 
 
-class DensePass(FullBatchPass[DenseBlock]):
+class DensePass(BlockwisePass[DenseBlock]):
     """Passes over dense blocks."""
 
     def __init__(
@@ -46,6 +46,7 @@ class DensePass(FullBatchPass[DenseBlock]):
         classes: int,
         device: torch.device,
         team: ThreadTeam,
+        count: int,
     ) -> None:
         self._outputs = runs * classes
         self._padded = math.ceil(self._outputs / PADDING) * PADDING
@@ -59,7 +60,7 @@ class DensePass(FullBatchPass[DenseBlock]):
         self._sum_dtype = torch.float32 if device.type == "mps" else torch.float64
         self._weights = torch.zeros(self._width, self._padded, device=device)
         self._scratches: dict[int, list[_Scratch]] = {}
-        super().__init__(team)
+        super().__init__(team, count)
 
     def set_parameters(self, parameters: Tensor) -> None:
         """Take the parameters, shape (outputs, features + 1)."""

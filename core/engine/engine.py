@@ -197,11 +197,11 @@ class Engine:
             run: replace(slots[run], parameters=part) for run, part in zip(order, parts, strict=True)
         }
         self._parameters = matrix
-        self._gradient = torch.zeros_like(matrix)
         self._decay = torch.zeros(rows, 1, device=self.device)
         self._table: list[list[float]] = []
         """The learning rates of the last call of `advance`, negative: most often those of the next."""
         self._full_pass = self._new_pass()
+        self._gradient = self._full_pass.new_gradient(matrix)
         # Several processes leave together, between two passes.
         self._full_pass.is_cancelled = lambda: self.ranks.size == 1 and self.is_cancelled()
         self._set_decay()
@@ -213,10 +213,14 @@ class Engine:
         runs = len(self._slots)
         sigmoid_runs = sum(slot.head == SIGMOID for slot in self._slots.values())
         if self._kernel is None:
-            return DensePass(self._storage, runs, sigmoid_runs, self.classes, self.device, self._team)
+            return DensePass(
+                self._storage, runs, sigmoid_runs, self.classes, self.device, self._team, self._counts[0]
+            )
         from logreg_tui.core.engine.sparse_pass import SparsePass
 
-        return SparsePass(self._storage, runs, sigmoid_runs, self.classes, self._kernel, self._team)
+        return SparsePass(
+            self._storage, runs, sigmoid_runs, self.classes, self._kernel, self._team, self._counts[0]
+        )
 
     def _set_decay(self) -> None:
         """Fill the decay of each row of the matrix, in place: graphs that use it stay valid."""
@@ -230,7 +234,7 @@ class Engine:
             return {}
         self._full_pass.set_parameters(self._parameters)
         train = self._full_pass.metrics_and_gradient(self._train, self._gradient)
-        self._average_gradient()
+        self._complete_gradient()
         metrics = torch.cat([train / self._counts[0], self._full_pass.metrics(self._test) / self._counts[1]])
         self.ranks.all_reduce(metrics)
         # One transfer from the device.
@@ -257,9 +261,8 @@ class Engine:
         """
         return self._parameters.to(dtype).square().view(1, len(self._slots), -1).sum(2)
 
-    def _average_gradient(self) -> None:
-        """Turn the summed gradient of this process's rows into the mean over the rows of all."""
-        self._gradient.div_(self._counts[0])
+    def _complete_gradient(self) -> None:
+        """Add what the other processes found on their rows."""
         self.ranks.all_reduce(self._gradient)
         self.gradient_is_stale = False
 
@@ -307,9 +310,8 @@ class Engine:
             if self.gradient_is_stale:
                 self._full_pass.set_parameters(self._parameters)
                 self._full_pass.gradient(self._train, self._gradient)
-                self._average_gradient()
-            step = torch.addcmul(self._gradient, self._parameters, self._decay)
-            self._parameters.addcmul_(step, rate)
+                self._complete_gradient()
+            self._full_pass.update(self._parameters, self._gradient, self._decay, rate)
             self.gradient_is_stale = True
 
     @contextmanager

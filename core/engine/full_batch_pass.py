@@ -21,20 +21,49 @@ B = TypeVar("B")
 
 
 class FullBatchPass(ABC, Generic[B]):
-    """Passes over blocks of one kind for R runs of C classes; those of sigmoid heads come first.
+    """Passes over all samples for R runs of C classes; those of sigmoid heads come first.
 
     The parameters of all runs are one matrix (R * C, D + 1): for each run and class the weights of the D
-    features, then the bias.
+    features, then the bias. `B` is the type of the blocks in which samples are kept.
     """
 
-    def __init__(self, team: ThreadTeam) -> None:
-        self._team = team
-        self._sum = OrderedSum(self.new_sum)
+    def __init__(self) -> None:
         self.is_cancelled: Callable[[], bool] = lambda: False
 
     @abstractmethod
     def set_parameters(self, parameters: Tensor) -> None:
         """Take the parameters of the next passes."""
+
+    @abstractmethod
+    def gradient(self, samples: SampleBlocks[B], out: Tensor) -> None:
+        """Fill the gradient of the mean cross entropy, as `new_gradient` made room. Raises Cancelled."""
+
+    @abstractmethod
+    def metrics_and_gradient(self, samples: SampleBlocks[B], out: Tensor) -> Tensor:
+        """Do the same, and return the sums of losses and of correct answers, shape (2, R)."""
+
+    @abstractmethod
+    def metrics(self, samples: SampleBlocks[B]) -> Tensor:
+        """Return the sums of losses and of correct answers, shape (2, R). Raises Cancelled."""
+
+    def new_gradient(self, parameters: Tensor) -> Tensor:
+        """Return room for what `gradient` fills and `update` takes; a pass may choose another shape."""
+        return torch.zeros_like(parameters)
+
+    def update(self, parameters: Tensor, gradient: Tensor, decay: Tensor, negative_rate: Tensor) -> None:
+        """Take a step of gradient descent in place; decay and rate have the shape (R * C, 1)."""
+        parameters.addcmul_(torch.addcmul(gradient, parameters, decay), negative_rate)
+
+
+class BlockwisePass(FullBatchPass[B]):
+    """Passes that threads compute block by block."""
+
+    def __init__(self, team: ThreadTeam, count: int) -> None:
+        """Average gradients over `count` samples, those of all processes."""
+        super().__init__()
+        self._team = team
+        self._count = count
+        self._sum = OrderedSum(self.new_sum)
 
     @abstractmethod
     def new_sum(self) -> Tensor:
@@ -49,7 +78,7 @@ class FullBatchPass(ABC, Generic[B]):
         """Turn the sum over all blocks into the gradient of the parameters, (R * C, D + 1)."""
 
     def gradient(self, samples: SampleBlocks[B], out: Tensor) -> None:
-        """Fill the gradient of the summed cross entropy, shape (R * C, D + 1). Raises Cancelled."""
+        """Fill the gradient of the mean cross entropy, shape (R * C, D + 1). Raises Cancelled."""
         self._run(samples, out, has_metrics=False)
 
     def metrics_and_gradient(self, samples: SampleBlocks[B], out: Tensor) -> Tensor:
@@ -76,6 +105,7 @@ class FullBatchPass(ABC, Generic[B]):
             self._team.run(work, len(samples.block_bounds), self.is_cancelled)
         if out is not None:
             self.fill_gradient(self._sum.total, out)
+            out.div_(self._count)
         return metrics
 
 

@@ -20,13 +20,13 @@ from torch import Tensor
 
 from logreg_tui.core.engine import kernels
 from logreg_tui.core.engine.blocks import SparseBlock, SparseRows
-from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.full_batch_pass import BlockwisePass
 from logreg_tui.core.engine.storage import StorageLayout
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.engine.vector_loops import LANES
 
 
-class SparsePass(FullBatchPass[SparseBlock]):
+class SparsePass(BlockwisePass[SparseBlock]):
     """Passes over sparse blocks; outputs are padded to P, a multiple of the lanes of a register."""
 
     def __init__(
@@ -37,6 +37,7 @@ class SparsePass(FullBatchPass[SparseBlock]):
         classes: int,
         kernel: Callable[..., None],
         team: ThreadTeam,
+        count: int,
     ) -> None:
         """Use `kernel`, as `kernels.compiled_pass` returns it."""
         self._runs, self._sigmoid_runs, self._classes = runs, sigmoid_runs, classes
@@ -48,7 +49,7 @@ class SparsePass(FullBatchPass[SparseBlock]):
         self._kernel = kernel
         # Each thread has room of its own to compute in.
         self._own = threading.local()
-        super().__init__(team)
+        super().__init__(team, count)
 
     def set_parameters(self, parameters: Tensor) -> None:
         """Take the parameters, shape (outputs, features + 1)."""
