@@ -37,12 +37,12 @@ def exact(value: float) -> str:
 
 
 def rounded(value: float, digits: int = 3) -> str:
-    """Return a figure with significant digits alone, without an exponent if it is of a usual size."""
-    return _without_exponent(f"{value:.{digits}g}", value)
+    """Return a figure with significant digits alone, without an exponent if it has at most six digits."""
+    return _without_exponent(f"{value:.{digits}g}", value, 1e6)
 
 
-def _without_exponent(text: str, value: float) -> str:
-    is_usual = math.isfinite(value) and (value == 0 or 1e-9 <= abs(value) < 1e15)
+def _without_exponent(text: str, value: float, limit: float = 1e15) -> str:
+    is_usual = math.isfinite(value) and (value == 0 or 1e-9 <= abs(value) < limit)
     return f"{Decimal(text):f}" if is_usual else text
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from logreg_tui.core.analysis.diagnostics import DIVERGED, RECENT_ROWS, RunDiagnosis
+from logreg_tui.core.analysis.diagnostics import DIVERGED, RunDiagnosis
+from logreg_tui.core.analysis.trends import RECENT_ROWS
 from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.settings import DEFAULT_L2
-from logreg_tui.core.text import percent
+from logreg_tui.core.text import percent, rounded
 
 MOST_SATURATED = 0.5
 """Share of the outputs from which on saturation is what limits a run."""
@@ -38,16 +39,26 @@ class Advice:
 
 def advise(run: RunDiagnosis) -> list[Advice]:
     """Return what to try next, the most promising first; nothing if nothing stands out."""
-    if run.status == DIVERGED:
+    if run.status == DIVERGED or run.explosion is not None:
         rate = run.settings.learning_rate
+        if run.explosion is None:
+            seen = run.cause or DIVERGED
+        else:
+            seen = f"exploded: its train loss stays {times_first(run)} times its first one"
         restart = Advice(
             "Restart it with a tenth of the learning rate",
-            f"it {run.cause or DIVERGED}, because each update overshot further than the one before",
+            f"it {seen}, because each update overshot further than the one before",
             f"press R: lr {rate / 10:g} in place of {rate:g}",
         )
         return [restart]
     rules = (_small_inputs, _smaller_steps, _no_sigmoid, _l2, _slower_schedule, _more_epochs)
     return [advice for rule in rules if (advice := rule(run)) is not None]
+
+
+def times_first(run: RunDiagnosis) -> str:
+    """Return how many times its first train loss the present one of an exploded run is."""
+    assert run.explosion is not None
+    return rounded(run.last.train_loss / max(run.explosion.first_loss, 1e-9), 2)
 
 
 def _small_inputs(run: RunDiagnosis) -> Advice | None:

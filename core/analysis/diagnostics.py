@@ -9,24 +9,23 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from logreg_tui.core.analysis.trends import (
+    RECENT_ROWS,
+    Explosion,
+    Plateau,
+    explosion_of,
+    first_row,
+    plateau_of,
+)
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.text import loss_text
 from logreg_tui.core.training.history import COLUMNS, History, RunHistory
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from logreg_tui.core.analysis.inspection import HeadFacts
     from logreg_tui.core.training.events import RowLogged
 
-WINDOW_EPOCHS = 1000
-"""A plateau is looked for in this many of the newest epochs ..."""
-LEAST_ROWS = 30
-"""... or in more of them, if fewer rows than this were logged in them."""
-LEAST_FALL = 1e-4
-"""Less than this share of itself is no fall: 0.01 %."""
-RECENT_ROWS = 30
-"""Differences of the train loss that are looked at for its sign changes: one row more."""
 MOST_SIGN_CHANGES = 7
 """A train loss whose differences change sign more often than this in RECENT_ROWS oscillates."""
 LEAST_SWING = 1e-4
@@ -34,17 +33,9 @@ LEAST_SWING = 1e-4
 OVERFIT = 0.01
 """A test loss this share above its lowest, while the train loss went on falling, is overfitted."""
 DIVERGED = "diverged"
+EXPLODED = "exploded"
 STALLS = "stalls"
-
-
-@dataclass(frozen=True, slots=True)
-class Plateau:
-    """The train loss of a run hardly falls any more."""
-
-    since: int
-    """The first epoch whose loss is within LEAST_FALL of the lowest one."""
-    epochs: int
-    """The number of newest epochs that were looked at."""
+CONVERGED = "converged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +65,7 @@ class RunDiagnosis:
     """Test accuracies of the newer half of these rows."""
     lowest: Lowest
     plateau: Plateau | None = None
+    explosion: Explosion | None = None
     pixels: str | None = None
     """None if it is not known."""
     facts: HeadFacts | None = None
@@ -139,8 +131,8 @@ def diagnose(
         return None
     last, train, test = _row(run, count - 1), train[:count], test[:count]
     # A knob that was turned just now may have no row behind it yet.
-    start = min(_first_row(run, epochs), count - 1)
-    start_of_head = min(_first_row(run, epochs, of_head=True), count - 1)
+    start = min(first_row(run, epochs), count - 1)
+    start_of_head = min(first_row(run, epochs, of_head=True), count - 1)
     best = start + int(test[start:].argmin())
     recent = train[start:][-RECENT_ROWS - 1 :].tolist()
     return RunDiagnosis(
@@ -154,6 +146,7 @@ def diagnose(
         recent_accuracies=tuple(accuracies[count - 1 - (len(recent) - 1) // 2 : count].tolist()),
         lowest=Lowest(int(epochs[best]), float(train[best]), float(test[best])),
         plateau=plateau_of(run),
+        explosion=explosion_of(run),
         pixels=pixels,
         facts=facts,
         directory=directory,
@@ -171,25 +164,19 @@ def _row(run: RunHistory, at: int) -> RowLogged:
     return replace(run.last, **{**values, "epoch": int(values["epoch"])})
 
 
-def _first_row(run: RunHistory, epochs: np.ndarray, *, of_head: bool = False) -> int:
-    """Return the number of the first row behind the last knob turn, or behind the last turn of the head."""
-    turns = [mark for mark in run.marks if (mark.breaks_line if of_head else not mark.is_divergence)]
-    return int(epochs.searchsorted(turns[-1].epoch, side="right")) if turns else 0
-
-
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One thing that somebody should know about a run."""
 
     run: int
     kind: str
-    """DIVERGED or STALLS."""
+    """DIVERGED, EXPLODED, STALLS or CONVERGED."""
     epoch: int
-    """The run's epoch at which it diverged, or since which its loss does not fall."""
+    """The run's epoch at which it diverged, or since which its loss is too large or does not fall."""
     epochs: int = 0
     """Of a plateau: the number of epochs that were looked at."""
     cause: str = ""
-    """Of a divergence: the value, such as `train_loss is nan`."""
+    """Of a divergence or explosion: the value, such as `train_loss is nan`."""
     knob_turns: int = 0
     """Knobs turned before: after another turn a later plateau is another one."""
 
@@ -199,31 +186,11 @@ class Alarm:
         return self.run, self.kind, self.knob_turns
 
 
-def plateau_of(run: RunHistory) -> Plateau | None:
-    """Return the plateau on which a run's train loss is, or None.
-
-    The lowest train loss of the newest WINDOW_EPOCHS epochs (and LEAST_ROWS rows) is compared with
-    the lowest before, so that a loss that only oscillates is on a plateau too. Rows from before the
-    last knob turn do not count, and as many epochs again must lie before the window.
-    """
-    epochs, losses = run.columns.read("epoch", "train_loss")
-    start = _first_row(run, epochs)
-    epochs, losses = epochs[start:], losses[start:]
-    if len(epochs) < 2 * LEAST_ROWS or epochs[-1] - epochs[0] < 2 * WINDOW_EPOCHS:
-        return None
-    in_window = int(epochs.searchsorted(epochs[-1] - WINDOW_EPOCHS, side="right"))
-    begin = min(in_window, len(epochs) - LEAST_ROWS)
-    before, newest = float(losses[:begin].min()), float(losses[begin:].min())
-    # Also false if one of them is not a number: that is a divergence.
-    if not before - newest < LEAST_FALL * before:
-        return None
-    lowest = min(before, newest)
-    since = int(epochs[int((losses <= lowest * (1 + LEAST_FALL)).argmax())])
-    return Plateau(since, int(epochs[-1] - epochs[begin - 1]))
-
-
 def alarms(history: History) -> list[Alarm]:
-    """Return the alarms of all runs, the newest first: divergences, and plateaus of runs that train."""
+    """Return the alarms of all runs, the newest first.
+
+    Divergences and explosions of all runs, plateaus of runs that train.
+    """
     found = [pair for run in history.runs.values() if (pair := _alarm_of(run)) is not None]
     return [alarm for _, alarm in sorted(found, key=lambda pair: (pair[0], pair[1].run), reverse=True)]
 
@@ -233,8 +200,14 @@ def _alarm_of(run: RunHistory) -> tuple[int, Alarm] | None:
     if run.status == DIVERGED and run.ended_at is not None:
         cause = run.marks[-1].detail if run.marks else ""
         return run.joined_at + run.ended_at, Alarm(run.number, DIVERGED, run.ended_at, cause=cause)
+    knob_turns = len(run.marks)
+    if run.last is not None and (explosion := explosion_of(run)) is not None:
+        cause = f"train loss {loss_text(run.last.train_loss)}, {loss_text(explosion.first_loss)} at its start"
+        alarm = Alarm(run.number, EXPLODED, explosion.since, cause=cause, knob_turns=knob_turns)
+        return run.joined_at + explosion.since, alarm
     plateau = plateau_of(run) if run.is_training else None
     if plateau is None:
         return None
-    alarm = Alarm(run.number, STALLS, plateau.since, plateau.epochs, knob_turns=len(run.marks))
+    kind = CONVERGED if plateau.is_converged else STALLS
+    alarm = Alarm(run.number, kind, plateau.since, plateau.epochs, knob_turns=knob_turns)
     return run.joined_at + plateau.since + plateau.epochs, alarm

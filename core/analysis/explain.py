@@ -10,7 +10,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from logreg_tui.core.analysis.diagnostics import LEAST_FALL, RunDiagnosis
+from logreg_tui.core.analysis.advice import times_first
+from logreg_tui.core.analysis.diagnostics import RunDiagnosis
+from logreg_tui.core.analysis.trends import LEAST_FALL
 from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.text import exact, loss_text, percent, rounded
 
@@ -40,8 +42,16 @@ def explain(run: RunDiagnosis, name: str) -> Iterator[Paragraph]:
             "close to 0 as the data and the L2 term let it.",
         )
     yield Paragraph(name, _distance(run) if is_sigmoid else _losses(run))
-    if run.facts:
+    if run.facts and math.isfinite(run.last.train_loss):
         yield _slope(run.facts) if is_sigmoid else _gradient(run.facts)
+    if run.explosion is not None:
+        yield Paragraph(
+            "It exploded",
+            f"Since epoch {run.explosion.since:,} its train loss stays far above the "
+            f"{loss_text(run.explosion.first_loss)} of its first row, {times_first(run)} times now: each "
+            "update overshoots further than it corrects. It is still a number, so the training goes on; R "
+            "begins anew with a tenth of the learning rate.",
+        )
     if run.facts and run.facts.tied and is_sigmoid:
         yield Paragraph(
             "Ties",
@@ -49,10 +59,17 @@ def explain(run: RunDiagnosis, name: str) -> Iterator[Paragraph]:
             "output, because it has been rounded to the same number; the first of them wins, whatever the "
             "label says.",
         )
-    if run.oscillates or not is_sigmoid:
+    if run.explosion is None and (run.oscillates or not is_sigmoid):
         yield Paragraph("The learning rate", _learning_rate(run))
     yield Paragraph("The L2 term", f"It pulls every weight towards 0; {_penalty(run)}.")
-    if run.plateau is not None:
+    if run.plateau is not None and run.plateau.is_converged:
+        yield Paragraph(
+            "It has converged",
+            f"Since epoch {run.plateau.since:,} the loss fell by less than {100 * LEAST_FALL:.2f} % in "
+            f"{run.plateau.epochs:,} epochs, and loss and gradient are small: the training is done, more "
+            "epochs change next to nothing.",
+        )
+    elif run.plateau is not None:
         yield Paragraph(
             "It stalls",
             f"Since epoch {run.plateau.since:,} the loss is where it is: it fell by less than "
@@ -78,7 +95,7 @@ def _distance(run: RunDiagnosis) -> str:
     if not 0 < distance < begun:
         return f"{loss}."
     done = percent(1 - distance / begun)
-    return f"{loss}; it began {loss_text(begun)} above, so {done} of the way is done."
+    return f"{loss}; it began {loss_text(begun)} above with this head, so {done} of the way is done."
 
 
 def _slope(facts: HeadFacts) -> Paragraph:
@@ -110,7 +127,7 @@ def _losses(run: RunDiagnosis) -> str:
     wrong = 1 - last.train_accuracy
     return (
         f"{losses}. {percent(wrong)} of the training samples are classified wrong, and there is no bound to "
-        f"what one of them costs: here {rounded(last.train_loss / wrong)} at most, on average."
+        f"what one costs: {rounded(last.train_loss / wrong)} on average, if all of the loss is theirs."
     )
 
 

@@ -157,10 +157,10 @@ class MainActions(Screen[None]):
             self._add_run(self.pending.settings(run))
 
     def action_restart_slower(self) -> None:
-        """Add a run that diverged, or else the selected one, once more with a tenth of its learning rate."""
+        """Add a run that failed, or else the selected one, once more with a tenth of its learning rate."""
         banner, run = self.query_one(Banner), self.selected
-        if (run is None or run.status != DIVERGED) and banner.diverged_run is not None:
-            run = self.context.history.runs[banner.diverged_run]
+        if (run is None or run.status != DIVERGED) and banner.failed_run is not None:
+            run = self.context.history.runs[banner.failed_run]
         if run is not None:
             settings = self.pending.settings(run)
             banner.dismiss(run.number)

@@ -8,8 +8,9 @@ import pytest
 from helpers.records import history_of, row
 
 from logreg_tui.core.analysis.advice import advise
-from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis, diagnose
+from logreg_tui.core.analysis.diagnostics import Lowest, RunDiagnosis, diagnose
 from logreg_tui.core.analysis.inspection import HeadFacts
+from logreg_tui.core.analysis.trends import Explosion, Plateau
 from logreg_tui.core.heads import LOGITS, SIGMOID
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import events
@@ -67,6 +68,7 @@ OVERFITTED = diagnosed(LOGITS, 0.05, 0.14, lowest=Lowest(900, 0.08, 0.12))
         (diagnosed(train=1.5460), []),
         (diagnosed(plateau=PLATEAU), ["press c"]),
         (diagnosed(LOGITS, 0.3, 0.3, plateau=PLATEAU), []),
+        (diagnosed(LOGITS, 3e11, 3e11, explosion=Explosion(10, 76.0), pixels="raw"), ["press R: lr 0.001"]),
         (diagnosed(LOGITS, 20.0, 20.0, recent=SWINGING), ["--schedule step"]),
         (diagnosed(LOGITS, 20.0, 20.0, recent=SWINGING, pixels="raw"), ["--pixels unit", "lr 0.001"]),
         (diagnosed(recent=ROUNDING), []),

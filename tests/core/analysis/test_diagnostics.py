@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from helpers.records import history_of, row
 
-from logreg_tui.core.analysis.diagnostics import DIVERGED, STALLS, alarms, plateau_of
+from logreg_tui.core.analysis.diagnostics import CONVERGED, DIVERGED, EXPLODED, STALLS, alarms
+from logreg_tui.core.analysis.trends import explosion_of, plateau_of
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
@@ -97,3 +98,50 @@ def test_an_alarm_is_the_same_one_until_a_knob_is_turned() -> None:
         history.apply(row(1, epoch, train_loss=1.5))
     keys.append(alarms(history)[0].key)
     assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize(
+    ("losses", "since"),
+    [
+        ((76, 9e19, 5e32), 10),
+        ((76, 720, 103, 219, 94), None),
+        ((76, 9e19), None),
+        ((76, 80, 90, 900, 3e11, 4e11), None),
+        ((76, *[80] * 10, *[3e11] * 30), 110),
+        ((0.01, 0.3, 0.4, 0.5), None),
+        ((76, 9e19, float("nan")), None),
+    ],
+    ids=["at once", "swings", "too early to tell", "not for long", "later", "small all the same", "nan"],
+)
+def test_a_loss_that_stays_far_above_its_first_one_has_exploded(
+    losses: tuple[float, ...], since: int | None
+) -> None:
+    history = trained(lambda epoch: losses[epoch // 10], 10 * (len(losses) - 1))
+    explosion = explosion_of(history.runs[1])
+    assert (explosion.since if explosion else None) == since
+    found = [(alarm.kind, alarm.epoch) for alarm in alarms(history)]
+    assert found == ([(EXPLODED, since)] if since is not None else [])
+    history.apply(events.RunEnded(3000, 1, 3000, "finished"))
+    assert [alarm.kind for alarm in alarms(history)] == [kind for kind, _ in found], (
+        "it warns at the end, too"
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "rate", "last", "kind"),
+    [
+        ("logits", 0.5, 0.19, CONVERGED),
+        ("logits", 1e-9, 0.19, STALLS),
+        ("logits", 0.5, 1.9, STALLS),
+        ("sigmoid", 0.5, 0.19, STALLS),
+    ],
+    ids=["converged", "the rate is too small to move", "much is left to gain", "a sigmoid is in the way"],
+)
+def test_a_plateau_where_loss_and_gradient_are_small_has_converged(
+    head: str, rate: float, last: float, kind: str
+) -> None:
+    history = history_of(runs=[RunSettings(head=head)])
+    for epoch in range(0, 4010, 10):
+        loss = last + 2 * 0.99**epoch + 1e-9 * (4000 - epoch)
+        history.apply(row(1, epoch, train_loss=loss, learning_rate=rate))
+    assert [alarm.kind for alarm in alarms(history)] == [kind]

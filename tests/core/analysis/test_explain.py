@@ -7,9 +7,10 @@ from typing import Any
 
 from helpers.records import row
 
-from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis
+from logreg_tui.core.analysis.diagnostics import Lowest, RunDiagnosis
 from logreg_tui.core.analysis.explain import explain
 from logreg_tui.core.analysis.inspection import HeadFacts
+from logreg_tui.core.analysis.trends import Explosion, Plateau
 from logreg_tui.core.settings import RunSettings
 
 SIGMOID_FACTS = HeadFacts(1, 1000, "sigmoid", 60_000, 0.00036168, 0.15703, 0.97434, 0.08747, 0.0)
@@ -32,7 +33,7 @@ def test_a_sigmoid_is_explained_with_the_runs_own_numbers() -> None:
     for words in (
         "e/(e + 9) = 0.232",
         "ln(1 + 9/e) = 1.4612",
-        "Run 1. Its train loss is 1.5609, 0.0997 above the floor; it began 0.9200 above, so 89.2 % of",
+        "Run 1. Its train loss is 1.5609, 0.0997 above the floor; it began 0.9200 above with this head",
         "0.157 per output",
         "0.000362 is left",
         "434 times less",
@@ -48,7 +49,7 @@ def test_logits_are_explained_with_the_runs_own_numbers() -> None:
     for words in (
         "No floor",
         "loss is 0.2958, the test loss 0.3008. 10.0 % of the training samples are classified wrong",
-        "here 2.96 at most",
+        "2.96 on average",
         "0.0305 per output",
         "6.0 % of the training samples are certain",
         "here it does not (in the last 2 rows it turned round 0 times)",
@@ -79,7 +80,8 @@ def test_of_a_run_that_has_just_begun_no_oscillation_is_claimed() -> None:
 
 
 def test_of_a_run_that_diverged_nothing_is_derived_from_its_loss() -> None:
-    text = explained("logits", math.nan, None)
+    text = explained("logits", math.nan, LOGITS_FACTS)
+    assert "The gradient" not in text
     assert "Its train loss is nan, the test loss nan.\n" in text
     assert "nan %" not in text
     assert "It pulls every weight towards 0; lambda is 0.001." in text
@@ -89,3 +91,16 @@ def test_without_figures_at_the_head_the_rest_is_explained() -> None:
     text = explained("sigmoid", 1.5609, None)
     assert "ln(1 + 9/e)" in text
     assert "saturated" not in text
+
+
+def test_an_exploded_loss_is_said_to_be_one_and_not_called_calm() -> None:
+    text = explained("logits", 3.8e11, None, explosion=Explosion(10, 76.0), recent=(3e11, 3.4e11, 3.8e11))
+    assert "It exploded. Since epoch 10 its train loss stays far above the 76.0000" in text
+    assert "5e+09 times now" in text
+    assert "does not" not in text
+
+
+def test_a_run_with_nothing_left_to_gain_has_converged() -> None:
+    text = explained("logits", 0.19, None, plateau=Plateau(3200, 1000, is_converged=True))
+    assert "It has converged. Since epoch 3,200" in text
+    assert "stalls" not in text

@@ -20,15 +20,22 @@ def test_settings_have_all_their_digits(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.000462435, "0.000462"), (622.7, "623"), (1234567.0, "1230000"), (0.0, "0"), (math.nan, "nan")],
+    [
+        (0.000462435, "0.000462"),
+        (622.7, "623"),
+        (999499.0, "999000"),
+        (1234567.0, "1.23e+06"),
+        (0.0, "0"),
+        (math.nan, "nan"),
+    ],
 )
-def test_rounded_figures_have_no_exponent(value: float, text: str) -> None:
+def test_rounded_figures_have_no_exponent_up_to_six_digits(value: float, text: str) -> None:
     assert rounded(value) == text
 
 
 def test_losses_and_shares_never_look_like_what_they_are_not() -> None:
     assert [loss_text(value) for value in (1.46124, 402.84174, 12345678.9)] == [
-        "1.4612", "402.8417", "12350000",
+        "1.4612", "402.8417", "1.235e+07",
     ]  # fmt: skip
     assert [percent(value) for value in (0, 0.0001, 0.969, 0.9999, 1)] == [
         "0.0 %", "less than 0.1 %", "96.9 %", "more than 99.9 %", "100.0 %",

@@ -1,44 +1,55 @@
-"""One or two lines over the panels that cannot be overlooked: runs that diverged, runs that stall."""
+"""One or two lines over the panels that cannot be overlooked: runs that fail, stall or are done."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from logreg_tui.core.analysis.diagnostics import DIVERGED, LEAST_FALL, Alarm, alarms
+from logreg_tui.core.analysis.diagnostics import CONVERGED, DIVERGED, EXPLODED, Alarm, alarms
+from logreg_tui.core.analysis.trends import LEAST_FALL
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.number_format import first_fitting, shorten
 from logreg_tui.tui.widgets.line_view import LineView
 
 MOST_LINES = 2
 HINT = ", escape hides this"
+ORDER = (DIVERGED, EXPLODED)
+"""Kinds that come first; the others are told in the order in which they were found."""
 
 
 class Banner(LineView):
-    """Divergences, then stalls, newest first; what was dismissed does not come back."""
+    """Divergences, explosions, then plateaus, newest first; what was dismissed does not come back."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"banner--diverged", "banner--stalls"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "banner--diverged",
+        "banner--exploded",
+        "banner--stalls",
+        "banner--converged",
+    }
     DEFAULT_CSS = """
     Banner { display: none; width: 100%; height: 1; padding: 0 1; }
-    Banner > .banner--diverged { text-style: bold; color: $text; background: $error; }
+    Banner > .banner--diverged, Banner > .banner--exploded {
+        text-style: bold; color: $text; background: $error;
+    }
+    Banner > .banner--converged { color: $text-success; background: $success-muted; }
     Banner > .banner--stalls { color: $text-warning; background: $warning-muted; }
-    Banner:nocolor > .banner--diverged { text-style: bold reverse; }
-    Banner:nocolor > .banner--stalls { text-style: reverse; }
+    Banner:nocolor > .banner--diverged, Banner:nocolor > .banner--exploded { text-style: bold reverse; }
+    Banner:nocolor > .banner--stalls, Banner:nocolor > .banner--converged { text-style: reverse; }
     """
 
     _alarms: Sequence[Alarm] = ()
     _dismissed: frozenset[tuple[int, str, int]] = frozenset()
 
     @property
-    def diverged_run(self) -> int | None:
+    def failed_run(self) -> int | None:
         """The run that the banner offers to restart."""
-        return next((alarm.run for alarm in self._alarms if alarm.kind == DIVERGED), None)
+        return next((alarm.run for alarm in self._alarms if alarm.kind in ORDER), None)
 
     def show(self, history: History, *, can_restart: bool = True) -> None:
         """Show what needs attention now; the key R is named only if `can_restart`."""
         found = [alarm for alarm in alarms(history) if alarm.key not in self._dismissed]
         # A stable sort: the newest first of each kind.
-        self._alarms = sorted(found, key=lambda alarm: alarm.kind != DIVERGED)
+        self._alarms = sorted(found, key=lambda alarm: (*ORDER, alarm.kind).index(alarm.kind))
         self.display = bool(self._alarms)
         if not self._alarms:
             return
@@ -49,7 +60,7 @@ class Banner(LineView):
         more = len(self._alarms) - len(shown)
         lines = []
         for number, alarm in enumerate(shown):
-            offers_restart = can_restart and alarm.run == self.diverged_run
+            offers_restart = can_restart and alarm.run == self.failed_run
             rate = slower(history.runs[alarm.run].settings.learning_rate) if offers_restart else None
             tail = f" (and {more} more)" if more and number == len(shown) - 1 else ""
             text = first_fitting([text + tail for text in _texts(alarm, rate)], width)
@@ -76,18 +87,23 @@ def slower(rate: float) -> float:
 
 def _texts(alarm: Alarm, rate: float | None) -> Iterator[str]:
     """Yield the texts of an alarm, the longest first; `rate` is the one to restart with."""
-    if alarm.kind != DIVERGED:
-        begin = f"run {alarm.run} stalls since epoch {alarm.epoch:,}"
+    if alarm.kind not in ORDER:
+        is_converged = alarm.kind == CONVERGED
+        begin = f"run {alarm.run} {'has converged' if is_converged else 'stalls'} since epoch {alarm.epoch:,}"
         cause = f"the loss fell by less than {100 * LEAST_FALL:.2f} % in {alarm.epochs:,} epochs"
+        if is_converged:
+            cause += ", loss and gradient are small"
         yield f"{begin}: {cause} - tab 5 says why{HINT}"
         yield f"{begin}: {cause} - tab 5 says why"
         yield f"{begin} - tab 5 says why"
         return
-    begin = f"run {alarm.run} diverged at epoch {alarm.epoch:,}"
+    verb = f"{'diverged at' if alarm.kind == DIVERGED else 'exploded, since'} epoch {alarm.epoch:,}"
+    begin = f"run {alarm.run} {verb}"
     if rate is not None:
         offer = f"press R to restart it with a tenth of the learning rate ({rate:g})"
         yield f"{begin}: {alarm.cause} - {offer}{HINT}"
         yield f"{begin}: {alarm.cause} - {offer}"
+        yield f"{begin}: {alarm.cause} - R restarts it with lr {rate:g}"
         yield f"{begin} - {offer}"
         yield f"{begin} - R restarts it with lr {rate:g}"
         return

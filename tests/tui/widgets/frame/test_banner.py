@@ -80,6 +80,21 @@ async def test_a_stall_names_since_when_and_where_to_read_more() -> None:
         ]
 
 
+async def test_an_explosion_stands_first_and_a_converged_run_is_told_calmly() -> None:
+    history = records.history_of(runs=[RunSettings("logits")] * 2)
+    for epoch in range(0, 4010, 10):
+        history.apply(records.row(1, epoch, train_loss=0.19 + 2 * 0.99**epoch))
+        history.apply(records.row(2, epoch, train_loss=3e11 if epoch else 76.0))
+    async with shown(history, 110) as (app, _):
+        exploded, converged = text(app)
+        assert exploded == (
+            "run 2 exploded, since epoch 10: train loss 3e+11, 76.0000 at its start - "
+            "R restarts it with lr 0.001"
+        )
+        assert converged.startswith("run 1 has converged since epoch")
+        assert app.banner.failed_run == 2
+
+
 async def test_divergences_stand_first_and_there_are_never_more_than_two_lines() -> None:
     async with shown(history_of(5, stalled=2, diverged=2)) as (app, _):
         lines = text(app)
@@ -87,7 +102,7 @@ async def test_divergences_stand_first_and_there_are_never_more_than_two_lines()
         assert lines[0].startswith("run 5 diverged")
         assert "press R" in lines[0]
         assert lines[1] == "run 4 diverged at epoch 3,010: train_loss is nan (and 2 more)"
-        assert app.banner.diverged_run == 5
+        assert app.banner.failed_run == 5
 
 
 async def test_what_is_dismissed_stays_away_until_something_new_happens() -> None:
@@ -107,7 +122,7 @@ async def test_what_is_dismissed_stays_away_until_something_new_happens() -> Non
 async def test_one_run_alone_can_be_dismissed() -> None:
     async with shown(history_of(3, diverged=2)) as (app, _):
         assert app.banner.dismiss(3)
-        assert app.banner.diverged_run == 2
+        assert app.banner.failed_run == 2
 
 
 async def test_whoever_only_watches_is_offered_no_key() -> None:

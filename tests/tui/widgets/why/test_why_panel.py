@@ -13,9 +13,10 @@ from helpers.app import strips_of, text_of, wait_until
 from helpers.records import history_of, row
 from textual.app import App, ComposeResult
 
-from logreg_tui.core.analysis.diagnostics import Lowest, Plateau, RunDiagnosis
+from logreg_tui.core.analysis.diagnostics import Lowest, RunDiagnosis
 from logreg_tui.core.analysis.explain import explain
 from logreg_tui.core.analysis.inspection import HeadFacts
+from logreg_tui.core.analysis.trends import Plateau
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.history import History

@@ -1,0 +1,114 @@
+"""Plateaus and explosions of a run's train loss, from its rows.
+
+No numpy is imported here, because the screen loads this module before the first frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from logreg_tui.core.heads import SIGMOID
+from logreg_tui.core.training.history import RunHistory
+
+if TYPE_CHECKING:
+    import numpy as np
+
+WINDOW_EPOCHS = 1000
+"""A plateau is looked for in this many of the newest epochs ..."""
+LEAST_ROWS = 30
+"""... or in more of them, if fewer rows than this were logged in them."""
+LEAST_FALL = 1e-4
+"""Less than this share of itself is no fall: 0.01 %."""
+RECENT_ROWS = 30
+"""Differences of the train loss that are looked at for its trend: one row more."""
+EXPLODES = 10
+"""A train loss that stays above this many times its first one has exploded, finite as it is."""
+LEAST_EXPLODED_ROWS = 2
+"""Newest rows that have to be so large."""
+SMALL_LOSS = 0.25
+"""Share of a run's first train loss that is small ..."""
+SMALL_GRADIENT = 0.01
+"""... and a norm of the objective's gradient that is: together with a plateau, the run has converged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """The train loss of a run hardly falls any more."""
+
+    since: int
+    """The first epoch whose loss is within LEAST_FALL of the lowest one."""
+    epochs: int
+    """The number of newest epochs that were looked at."""
+    is_converged: bool = False
+    """True if there is nothing to gain: no sigmoid in the way, loss and gradient small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explosion:
+    """The train loss of a run is far above its first one, though finite."""
+
+    since: int
+    """The first of the newest epochs whose loss is so large."""
+    first_loss: float
+    """Train loss of the first row with the present head."""
+
+
+def first_row(run: RunHistory, epochs: np.ndarray, *, of_head: bool = False) -> int:
+    """Return the number of the first row behind the last knob turn, or behind the last turn of the head."""
+    turns = [mark for mark in run.marks if (mark.breaks_line if of_head else not mark.is_divergence)]
+    return int(epochs.searchsorted(turns[-1].epoch, side="right")) if turns else 0
+
+
+def plateau_of(run: RunHistory) -> Plateau | None:
+    """Return the plateau on which a run's train loss is, or None.
+
+    The lowest train loss of the newest WINDOW_EPOCHS epochs (and LEAST_ROWS rows) is compared with
+    the lowest before, so that a loss that only oscillates is on a plateau too. Rows from before the
+    last knob turn do not count, and as many epochs again must lie before the window.
+    """
+    epochs, losses = run.columns.read("epoch", "train_loss")
+    start = first_row(run, epochs)
+    epochs, losses = epochs[start:], losses[start:]
+    if len(epochs) < 2 * LEAST_ROWS or epochs[-1] - epochs[0] < 2 * WINDOW_EPOCHS:
+        return None
+    in_window = int(epochs.searchsorted(epochs[-1] - WINDOW_EPOCHS, side="right"))
+    begin = min(in_window, len(epochs) - LEAST_ROWS)
+    before, newest = float(losses[:begin].min()), float(losses[begin:].min())
+    # Also false if one of them is not a number: that is a divergence.
+    if not before - newest < LEAST_FALL * before:
+        return None
+    lowest = min(before, newest)
+    since = int(epochs[int((losses <= lowest * (1 + LEAST_FALL)).argmax())])
+    span = int(epochs[-1] - epochs[begin - 1])
+    return Plateau(since, span, _is_converged(run, start + begin - 1, span))
+
+
+def _is_converged(run: RunHistory, begin: int, span: int) -> bool:
+    """Return if nothing is to be gained on a plateau of `span` epochs from row `begin` to the end.
+
+    An update of gradient descent lowers the objective by learning rate * |gradient|^2, nearly, if the rate is
+    small: that gives the norm of the gradient without computing it.
+    """
+    columns = run.columns.read("train_loss", "l2_penalty", "learning_rate")
+    train, penalty, rate = (column[begin:] for column in columns)
+    if run.settings.head == SIGMOID or not train[-1] <= SMALL_LOSS * columns[0][0]:
+        return False
+    fall = abs(float(train[0] + penalty[0] - train[-1] - penalty[-1]))
+    return bool(fall <= SMALL_GRADIENT**2 * float(rate.mean()) * span)
+
+
+def explosion_of(run: RunHistory) -> Explosion | None:
+    """Return since when a run's train loss stays far above its first one with the present head, or None."""
+    epochs, losses = run.columns.read("epoch", "train_loss")
+    start = first_row(run, epochs, of_head=True)
+    epochs, losses = epochs[start:], losses[start:]
+    if len(losses) <= LEAST_EXPLODED_ROWS:
+        return None
+    first = float(losses[0])
+    # A fit that is nearly perfect may come to lose a multiple of next to nothing.
+    limit = EXPLODES * max(first, 1.0)
+    if not (losses[1:][-RECENT_ROWS:] > limit).all():
+        return None
+    since = len(losses) - int((losses[::-1] <= limit).argmax())
+    return Explosion(int(epochs[since]), first)
