@@ -41,6 +41,8 @@ MAY_IMPORT = {
     "tui.__main__": "tui.cli",
 }
 """Packages, each with the packages it may import; a last `*` stands for any one name."""
+PART_OF = {"core.engine.gpu": "core.engine"}
+"""Folders that are packages for the number of their modules only: they and the one above need each other."""
 ONLY_FOR_COMMANDS = {"core.predict", "core.report"}
 MOST_MODULES = 13
 """In one folder, without its `__init__`."""
@@ -56,7 +58,8 @@ MODULES = {
 
 def package_of(module: str) -> str:
     """Return the package a module belongs to; what starts the program stands above all others."""
-    return module if MODULES[module] or module == "tui.__main__" else module.rpartition(".")[0]
+    package = module if MODULES[module] or module == "tui.__main__" else module.rpartition(".")[0]
+    return PART_OF.get(package, package)
 
 
 def imported_by(module: str) -> Iterator[str]:

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
-from logreg_tui.core.engine.cuda_graphs import GraphCache
 from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, collective
 from logreg_tui.core.engine.storage import SampleBlocks, StorageLayout, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam

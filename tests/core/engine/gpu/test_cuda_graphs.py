@@ -14,8 +14,8 @@ from helpers.made_data import all_parameters, cut_into_blocks, dataset, values, 
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from logreg_tui.core.data.dataset import Dataset
-from logreg_tui.core.engine.cuda_graphs import GRAPH_EPOCHS, GraphCache
 from logreg_tui.core.engine.engine import Engine, stride_of
+from logreg_tui.core.engine.gpu.cuda_graphs import GRAPH_EPOCHS, GraphCache
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
