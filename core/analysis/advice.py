@@ -35,6 +35,8 @@ class Advice:
     evidence: str
     how: str
     """The exact option or key."""
+    action: str = ""
+    """The action of the screen that does it, with its arguments; empty if a command has to be typed."""
 
 
 def advise(run: RunDiagnosis) -> list[Advice]:
@@ -49,6 +51,7 @@ def advise(run: RunDiagnosis) -> list[Advice]:
             "Restart it with a tenth of the learning rate",
             f"it {seen}, because each update overshot further than the one before",
             f"press R: lr {rate / 10:g} in place of {rate:g}",
+            "restart_slower",
         )
         return [restart]
     rules = (_small_inputs, _smaller_steps, _no_sigmoid, _l2, _slower_schedule, _more_epochs)
@@ -84,12 +87,13 @@ def _oscillation(run: RunDiagnosis) -> str:
 def _smaller_steps(run: RunDiagnosis) -> Advice | None:
     if not run.oscillates:
         return None
-    tenth = run.settings.learning_rate / 10
+    tenth = float(f"{run.settings.learning_rate / 10:.12g}")
     now = f"lr {tenth:g} (type it into the field lr, or press R to begin anew with it)"
     return Advice(
         "Take smaller steps",
         f"the learning rate is {run.last.learning_rate:g}, {_oscillation(run)}",
         f"start with --schedule step, or {now}" if run.settings.schedule.kind == "constant" else now,
+        f"set_learning_rate({tenth!r})",
     )
 
 
@@ -103,12 +107,14 @@ def _no_sigmoid(run: RunDiagnosis) -> Advice | None:
             "Take the sigmoid away: with it there is next to nothing left to gain",
             f"the train loss began {begun:.4f} above the floor and is {where} now",
             "press h (the parameters are kept), or c for a second run without it",
+            "switch_head",
         )
     if run.plateau is not None:
         return Advice(
             "Compare it with the same run without the sigmoid",
             f"the train loss has hardly fallen since epoch {run.plateau.since:,}, {where}",
             "press c (a second run beside this one), or h to take it away here",
+            "other_head",
         )
     return None
 
@@ -122,6 +128,7 @@ def _l2(run: RunDiagnosis) -> Advice | None:
             f"{last.test_loss:.4f} now, while the train loss fell from {run.lowest.train_loss:.4f} "
             f"to {last.train_loss:.4f}",
             f"press +: lambda {10 * l2:g}" if l2 else f"press l: lambda {DEFAULT_L2:g}",
+            "scale_l2(10)" if l2 else "toggle_l2",
         )
     if l2 and run.penalty_share > MOST_PENALTY:
         share = f"{percent(run.penalty_share)} of what is minimised{' above the floor' if run.floor else ''}"
@@ -130,6 +137,7 @@ def _l2(run: RunDiagnosis) -> Advice | None:
             f"the L2 penalty, {last.l2_penalty:.4g}, is {share}: the weights are held small rather "
             "than fitted",
             f"press -: lambda {l2 / 10:g}, or l to turn it off",
+            "scale_l2(0.1)",
         )
     return None
 

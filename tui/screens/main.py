@@ -226,6 +226,10 @@ class MainScreen(MainActions):
     def choose_tab(self, event: TabLine.Chosen) -> None:
         self.action_show_tab(event.index)
 
+    @on(WhyPanel.AdviceChosen)
+    async def follow_advice(self, event: WhyPanel.AdviceChosen) -> None:
+        await self.carry_out(event.action)
+
     @on(ComparePanel.Pinned)
     def pin_run(self, event: ComparePanel.Pinned) -> None:
         """Keep the run that others are compared with on top of the list too."""

@@ -33,7 +33,7 @@ TABS = ("curves", "weights", "mistakes", "compare", "why")
 """The ids of the panels in the order of their tabs."""
 WIDE = 104
 """Columns from which the runs stand beside the tabs."""
-NEEDS = {action.method: action.needs for action in ACTIONS}
+NEEDS = {action.method: action.needs for action in ACTIONS} | {"set_learning_rate": Needs.TRAINING_RUN}
 
 
 class MainActions(Screen[None]):
@@ -130,6 +130,17 @@ class MainActions(Screen[None]):
             return
         # Rounded, so that ten times a tenth is what it was.
         self.change(run, "l2", float(f"{l2 * factor:.12g}"))
+
+    def action_set_learning_rate(self, rate: float) -> None:
+        if run := self.selected:
+            self.change(run, "learning_rate", rate)
+
+    async def carry_out(self, action: str) -> None:
+        """Do what tab 5 advises, or say why it cannot be done."""
+        if self.can(action.partition("(")[0]):
+            await self.run_action(action)
+        else:
+            self.notify("The selected run takes no requests any more", severity="warning")
 
     def change(self, run: RunHistory, name: str, value: str | float) -> None:
         """Ask for another value of a setting, or say why it is not possible."""

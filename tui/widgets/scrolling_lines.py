@@ -57,10 +57,15 @@ class ScrollingLines(LineView, can_focus=True):
         """Return one of the lines that scroll, `index` counted from 0."""
         raise NotImplementedError
 
+    @property
+    def top(self) -> int:
+        """The first of the lines in view."""
+        last = self._last_top()
+        return last if self._top is None else min(self._top, last)
+
     def redraw(self) -> None:
         """Show the lines in view as they are now."""
-        page, count, last = self._page(), self.line_count(), self._last_top()
-        top = last if self._top is None else min(self._top, last)
+        page, count, top = self._page(), self.line_count(), self.top
         lines = [self.line(index) for index in range(top, min(top + page, count))]
         if count > page:
             start, end = thumb_span(page, count, page, top)
@@ -87,8 +92,7 @@ class ScrollingLines(LineView, can_focus=True):
         return max(0, self.line_count() - self._page())
 
     def action_scroll_lines(self, lines: int) -> None:
-        last = self._last_top()
-        self.scroll_to_line((last if self._top is None else min(self._top, last)) + lines)
+        self.scroll_to_line(self.top + lines)
 
     def action_scroll_pages(self, pages: int) -> None:
         """Scroll by pages, of which a line stays in view."""

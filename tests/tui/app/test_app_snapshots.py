@@ -56,7 +56,7 @@ CASES = {
     "mistakes": ScreenPicture(keys=("3",), text="recall"),
     "mistakes-medium": ScreenPicture((80, 24), keys=("3",), text="recall"),
     "compare": ScreenPicture(keys=("4", "p"), text="diff"),
-    "why": ScreenPicture(keys=("5",), text="The slope"),
+    "why": ScreenPicture(keys=("5",), text="The floor"),
     "twenty-four-runs": ScreenPicture(runs=MANY_RUNS),
     "twenty-four-runs-medium": ScreenPicture((80, 24), runs=MANY_RUNS),
 }

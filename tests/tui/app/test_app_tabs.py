@@ -19,6 +19,7 @@ from logreg_tui.tui.preferences import Preferences
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.runs.run_list import RunList
+from logreg_tui.tui.widgets.why.panel import WhyPanel
 
 TABS = {"1": "Loss Comparison", "2": "bias", "3": "recall", "4": "test acc", "5": "The floor"}
 """Keys and words that only their tab shows."""
@@ -143,3 +144,29 @@ async def test_without_preferences_nothing_is_written(
         await lab.press("y", "2")
         await lab.pilot.pause()
     assert saved == []
+
+
+@pytest.mark.parametrize("way", ["enter", "click"])
+async def test_tab_5_carries_out_its_advice(way: str) -> None:
+    async with running(FakeTraining(runs=(RunSettings("logits"),))) as lab:
+        lab.send(Emit(events.RunDiverged(1, 1, 1, "train_loss is nan")))
+        await lab.press("5")
+        await lab.until(lambda: "Restart it with a tenth" in lab.text())
+        if way == "enter":
+            lab.screen.query_one(WhyPanel).focus()
+            await lab.press("enter")
+        else:
+            lines = lines_of(lab.app)
+            row = next(number for number, line in enumerate(lines) if "-> press R" in line)
+            await lab.pilot.click(offset=(lines[row].index("-> press R"), row))
+        await lab.request(AddRun(RunSettings("logits", learning_rate=0.001)))
+
+
+async def test_advice_that_comes_too_late_says_so() -> None:
+    async with running(FakeTraining(runs=(RunSettings("logits"),)), watching=True) as lab:
+        lab.send(Emit(events.RunDiverged(1, 1, 1, "train_loss is nan")))
+        await lab.press("5")
+        await lab.until(lambda: "Restart it with a tenth" in lab.text())
+        lab.screen.query_one(WhyPanel).focus()
+        await lab.press("enter")
+        await lab.until(lambda: "The selected run takes no requests any more" in lab.notes())

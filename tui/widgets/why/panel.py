@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic, perf_counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.style import Style
 from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.strip import Strip
 
 from logreg_tui.core.analysis.diagnostics import RunDiagnosis, diagnose
@@ -49,11 +53,22 @@ class WhyPanel(ScrollingLines, Panel):
     WhyPanel > .why--title { text-style: bold; color: $text-primary; }
     WhyPanel > .why--how { text-style: bold; color: $text-success; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "follow_advice", "Follow the advice", show=False)
+    ]
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("enter, click", "carry out the first advice (after tab has moved here), or the one clicked"),
         ("up down", "scroll the text by a line (after tab has moved here; else they select a run)"),
         ("page up page down", "scroll by a page"),
         ("home end", "to the top, to the end"),
     )
+
+    @dataclass
+    class AdviceChosen(Message):
+        """An advice is to be carried out."""
+
+        action: str
+        """An action of the screen, with its arguments."""
 
     clock: Callable[[], float] = monotonic
     pixels: str | None = None
@@ -68,6 +83,8 @@ class WhyPanel(ScrollingLines, Panel):
     """The parameters that were looked at last."""
     _next_analysis = 0.0
     _text: Sequence[Strip] = ()
+    _advised: Sequence[str] = ()
+    """The action that each line of the text stands for, or nothing."""
     _rows = 0
     """Rows of the run when the text was written last."""
     _written_at = float("-inf")
@@ -106,7 +123,10 @@ class WhyPanel(ScrollingLines, Panel):
             written = [StyledParagraph(TEXT, NO_ROW)]
         else:
             written = paragraphs(run.number, diagnosis, self._source(history, diagnosis.facts))
-        self._text = [line for paragraph in written for line in self._lines_of(paragraph, width)]
+        lines = [
+            (line, paragraph.action) for paragraph in written for line in self._lines_of(paragraph, width)
+        ]
+        self._text, self._advised = [line for line, _ in lines], [action for _, action in lines]
         self.action_scroll_to_start() if is_other_run else self.redraw()
         self.last_draw_s = perf_counter() - begun
         if run is not None:
@@ -128,6 +148,19 @@ class WhyPanel(ScrollingLines, Panel):
         if self._failure:
             return f"Gradient, saturation and ties could not be measured: {self._failure}."
         return NO_DATA if history.dataset is None else NO_PARAMETERS
+
+    def action_follow_advice(self) -> None:
+        """Carry out the first advice that is more than a command to be typed."""
+        if action := next(filter(None, self._advised), ""):
+            self.post_message(self.AdviceChosen(action))
+
+    def on_click(self, event: events.Click) -> None:
+        """Carry out the advice that was clicked; beside the text it is the scroll bar's."""
+        offset = event.get_content_offset_capture(self)
+        line = self._text[index] if (index := self.top + offset.y) < len(self._text) else Strip.blank(0)
+        if offset.x < line.cell_length and (action := self._advised[index]):
+            event.prevent_default()
+            self.post_message(self.AdviceChosen(action))
 
     # The analysis
 

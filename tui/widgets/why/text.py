@@ -1,4 +1,4 @@
-"""The text of the Why tab: the explanation of a run, the source of its figures, and advice."""
+"""The text of the Why tab: advice on a run, the explanation of its loss, the source of its figures."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ class StyledParagraph(NamedTuple):
     text: str
     lead: str = ""
     """The words that a TEXT begins with, if they are to stand out."""
+    action: str = ""
+    """The action of the screen that a HOW stands for; empty if it is a command to be typed."""
 
 
 def paragraphs(number: int, run: RunDiagnosis, source: str) -> list[StyledParagraph]:
     """Return everything about a run; `source` is the line on its figures at the head."""
-    advices = advise(run)
-    to_try = "; ".join(advice.what.lower() for advice in advices)
     title = f"Run {number}, {run.settings.head}, epoch {run.last.epoch:,}: why the loss is where it is"
     return [
+        StyledParagraph(TITLE, "What to try next"),
+        *_advice(advise(run)),
         StyledParagraph(TITLE, title),
-        *([StyledParagraph(TEXT, f"To try next, see below: {to_try}.")] if advices else []),
         *(StyledParagraph(TEXT, f"{lead}. {text}", f"{lead}.") for lead, text in explain(run, "This run")),
         StyledParagraph(TEXT, source),
-        StyledParagraph(TITLE, "What to try next"),
-        *_advice(advices),
     ]
 
 
@@ -43,4 +42,5 @@ def _advice(advices: list[Advice]) -> Iterator[StyledParagraph]:
     for number, advice in enumerate(advices, 1):
         yield StyledParagraph(ADVICE, f"{number}. {advice.what}")
         yield StyledParagraph(TEXT, f"Because {advice.evidence}.")
-        yield StyledParagraph(HOW, f"-> {advice.how}")
+        done = "  [click, or tab and enter: do it]" if advice.action else ""
+        yield StyledParagraph(HOW, f"-> {advice.how}{done}", action=advice.action)
