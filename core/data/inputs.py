@@ -106,8 +106,8 @@ class Inputs:
 
     @property
     def are_bytes(self) -> bool:
-        """True if the values are stored as bytes in memory."""
-        return not self.source.is_on_disk and self.source.dtype in (np.uint8, np.bool_)
+        """True if the values are stored as bytes."""
+        return self.source.dtype in (np.uint8, np.bool_)
 
     @property
     def stored_bytes_per_value(self) -> int:

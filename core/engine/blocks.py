@@ -1,15 +1,28 @@
-"""Blocks of rows as they are kept: dense float32 for products by PyTorch, or sparse for compiled kernels."""
+"""The samples of one split on the device, cut into blocks of rows.
+
+Blocks are float32 or bytes for products by PyTorch, or sparse for compiled kernels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
-SMALL_INDEX = 1 << 16
-"""Rows and columns that 16 bits can number."""
+from logreg_tui.core.data.arrays import row_chunks
+from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.data.read_ahead import ReadAhead
+from logreg_tui.core.engine.storage import GPU_ROWS, StorageLayout, block_bounds_of
+from logreg_tui.core.engine.thread_team import ThreadTeam
+
+B = TypeVar("B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +32,24 @@ class DenseBlock:
     inputs: Tensor
     """Shape (rows, K), float32."""
     labels: Tensor
-    """Shape (rows,)."""
-    one_hot: Tensor
-    """The labels as ones among zeros, shape (classes, rows)."""
+    """Shape (rows,), int64."""
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class ByteBlock:
+    """Rows of inputs as they are stored: scaling and bias are the weights' concern."""
+
+    inputs: Tensor
+    """Shape (rows, K), uint8; on a GPU with rows and columns of zeros as padding."""
+    labels: Tensor
+    """Shape (rows,), int64; -1 as padding."""
+    count: int
+    """Rows that are none of the padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +104,132 @@ class SparseBlock:
     """The same by columns; None if no gradient is asked for."""
     labels: np.ndarray
     """Shape (rows,), int64."""
+
+
+class SampleBlocks(Generic[B]):
+    """Inputs and labels, cut into blocks."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        labels: np.ndarray,
+        storage: StorageLayout,
+        device: torch.device,
+        team: ThreadTeam,
+        *,
+        has_gradient: bool,
+    ) -> None:
+        """Move the samples to the device. Raises torch.OutOfMemoryError if they do not fit."""
+        self.block_bounds = block_bounds_of(
+            inputs.shape,
+            device,
+            is_streamed=storage.is_streamed,
+            is_sparse=storage.is_sparse,
+            are_bytes=storage.are_bytes,
+        )
+        self._inputs = inputs
+        self._labels = np.ascontiguousarray(labels, np.int64)
+        self._storage = storage
+        self._device = device
+        self._has_gradient = has_gradient
+        self._own = threading.local()
+        self._kept: dict[int, Any] = {}
+        if not storage.is_streamed:
+            team.run(self._keep, len(self.block_bounds))
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[[int], B]]:
+        """Give a function from numbers of blocks to blocks, for one pass.
+
+        Blocks that are not kept are read ahead, so the numbers are to rise; such a block is valid until its
+        thread asks for the next.
+        """
+        if not self._storage.is_streamed:
+            yield self._kept.__getitem__
+            return
+        with ReadAhead(self._stored, len(self.block_bounds)) as stored:
+
+            def streamed(index: int) -> Any:  # noqa: ANN401  of the kind that the storage says
+                return self._streamed(index, stored.take(index))
+
+            yield streamed
+
+    def _stored(self, index: int) -> np.ndarray:
+        return self._inputs.stored(*self.block_bounds[index])
+
+    def _keep(self, index: int) -> None:
+        if self._storage.is_sparse:
+            self._kept[index] = self._sparse(index)
+        elif not self._storage.are_bytes:
+            self._kept[index] = self._dense(index)
+        elif self._device.type == "cpu":
+            self._kept[index] = self._bytes_here(index, self._stored(index))
+        else:
+            self._kept[index] = self._bytes_on_gpu(index)
+
+    def _streamed(self, index: int, stored: np.ndarray) -> DenseBlock | ByteBlock:
+        if self._storage.are_bytes:
+            return self._bytes_here(index, stored)
+        # One buffer per thread: fresh memory costs as much as a product.
+        rows = getattr(self._own, "rows", None)
+        if rows is None or len(rows) < len(stored):
+            rows = self._own.rows = self._storage.empty(len(stored))
+        rows = rows[: len(stored)]
+        self._inputs.scaled(stored, rows[:, : self._storage.features])
+        return self._dense_block(index, rows)
+
+    def _sparse(self, index: int) -> SparseBlock:
+        start, stop = self.block_bounds[index]
+        # Part by part: the places of all would take several times what is kept of them.
+        parts = (values for _, values in self._chunks(start, stop))
+        rows = SparseRows.of(parts, self._storage.columns, self._storage.index)
+        columns = rows.transposed(len(self._storage.columns)) if self._has_gradient else None
+        return SparseBlock(rows, columns, self._labels[start:stop])
+
+    def _chunks(self, start: int, stop: int) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield the values of some rows, part by part, with where they are among these."""
+        read = self._inputs.stored if self._storage.are_bytes else self._inputs.read
+        for part in row_chunks((stop - start, self._storage.features)):
+            values = read(start + part.start, start + part.stop)
+            yield part, np.ascontiguousarray(values).view(self._storage.values)
+
+    def _bytes_here(self, index: int, stored: np.ndarray) -> ByteBlock:
+        """Return a block of bytes, where they lie if all features are kept."""
+        columns = self._storage.columns
+        kept = stored if len(columns) == stored.shape[1] else stored[:, columns]
+        # PyTorch warns of memory that must not be written, though nobody writes to it.
+        inputs = torch.from_numpy(np.require(kept, requirements=["C", "W"]).view(np.uint8)).to(self._device)
+        return ByteBlock(inputs, self._labels_of(index).to(self._device), len(stored))
+
+    def _bytes_on_gpu(self, index: int) -> ByteBlock:
+        parts = self._chunks(*self.block_bounds[index])
+        return padded_bytes(parts, self._labels_of(index), self._storage, self._device)
+
+    def _labels_of(self, index: int) -> Tensor:
+        return torch.from_numpy(self._labels[slice(*self.block_bounds[index])])
+
+    def _dense(self, index: int) -> DenseBlock:
+        ready = self._inputs.ready(*self.block_bounds[index])
+        if ready is not None and ready.shape[1] == self._storage.width:
+            return self._dense_block(index, ready)
+        stored = self._stored(index)
+        rows = self._storage.empty(len(stored))
+        self._inputs.scaled(stored, rows[:, : self._storage.features])
+        return self._dense_block(index, rows)
+
+    def _dense_block(self, index: int, rows: np.ndarray) -> DenseBlock:
+        return DenseBlock(torch.from_numpy(rows).to(self._device), self._labels_of(index).to(self._device))
+
+
+def padded_bytes(
+    parts: Iterable[tuple[slice, np.ndarray]], labels: Tensor, storage: StorageLayout, device: torch.device
+) -> ByteBlock:
+    """Return rows of bytes, which come part by part, with the padding that products on a GPU ask for."""
+    count, columns = len(labels), storage.columns
+    rows = math.ceil(count / GPU_ROWS) * GPU_ROWS
+    inputs = torch.zeros(rows, storage.byte_width, dtype=torch.uint8, device=device)
+    padded_labels = torch.full((rows,), -1, device=device)
+    padded_labels[:count] = labels.to(device)
+    for part, values in parts:
+        inputs[part, : len(columns)] = torch.from_numpy(values[:, columns]).to(device)
+    return ByteBlock(inputs, padded_labels, count)

@@ -11,32 +11,40 @@ For inputs X (B, K), of which one column is 1, weights W (K, P) with the bias am
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
-from logreg_tui.core.engine.blocks import DenseBlock
+from logreg_tui.core.engine.blocks import ByteBlock, DenseBlock
+from logreg_tui.core.engine.folding import Folding
 from logreg_tui.core.engine.full_batch_pass import BlockwisePass
 from logreg_tui.core.engine.storage import StorageLayout
 from logreg_tui.core.engine.thread_team import ThreadTeam
 
 PADDING = 16
 """Outputs are padded to a multiple: the widths at which products are fast."""
+PART_VALUES, GPU_PART_VALUES = 1 << 20, 1 << 24
+"""Bytes that become float32 at once, on a processor and on a GPU: they are read twice, out of the cache."""
 
 aten = torch.ops.aten
 
 
 class _Scratch:
-    """Room for what is computed of one block, reused from block to block by one thread at a time."""
+    """Room for what is computed of some rows, reused by one thread at a time."""
 
-    def __init__(self, rows: int, outputs: int, device: torch.device) -> None:
-        self.rows = torch.zeros(rows, outputs, device=device)
+    def __init__(self, inputs: Tensor | None, rows: int, outputs: int, device: torch.device) -> None:
+        self.inputs = None if inputs is None else inputs.to(device)
+        """Bytes as float32 with a column of ones, shape (rows, K)."""
+        # On a processor this product is fastest row by row; what follows is, with the rows innermost.
+        self.rows = torch.zeros(rows, outputs) if device.type == "cpu" else None
         self.outputs = torch.zeros(outputs, rows, device=device)
         self.gradient = torch.zeros_like(self.outputs)
 
 
-class DensePass(BlockwisePass[DenseBlock]):
-    """Passes over dense blocks."""
+class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
+    """Passes over dense blocks; bytes become float32 some rows at a time, scaled by the weights."""
 
     def __init__(
         self,
@@ -52,75 +60,111 @@ class DensePass(BlockwisePass[DenseBlock]):
         self._padded = math.ceil(self._outputs / PADDING) * PADDING
         self._sigmoid_outputs = sigmoid_runs * classes
         self._classes = classes
-        self._width = storage.width
+        self._storage = storage
         self._device = device
-        used = torch.from_numpy(storage.columns)
-        self._used = torch.cat([used, torch.tensor([storage.features])]).to(device)
+        self._folding = Folding(storage, device)
         # Sums of losses; Apple's GPUs have no float64.
         self._sum_dtype = torch.float32 if device.type == "mps" else torch.float64
-        self._weights = torch.zeros(self._width, self._padded, device=device)
+        self._weights = torch.zeros(storage.width, self._padded, device=device)
+        self._minus_one = torch.full((1, 1, 1), -1.0, device=device)
         self._scratches: dict[int, list[_Scratch]] = {}
         super().__init__(team, count)
 
     def set_parameters(self, parameters: Tensor) -> None:
         """Take the parameters, shape (outputs, features + 1)."""
-        used = parameters.index_select(1, self._used)
+        used, bias = self._folding.weights(parameters)
         self._weights[: used.shape[1], : self._outputs].copy_(used.t())
+        self._weights[used.shape[1], : self._outputs].copy_(bias)
 
     def new_sum(self) -> Tensor:
         """Return room for the gradient of a block, shape (P, K)."""
-        return torch.zeros(self._padded, self._width, device=self._device)
+        return torch.zeros(self._padded, self._storage.width, device=self._device)
 
     def fill_gradient(self, total: Tensor, gradient: Tensor) -> None:
         """Spread the gradient of the used features over all; the others have none."""
-        if gradient.shape[1] > len(self._used):
-            gradient.zero_()
-        gradient.index_copy_(1, self._used, total[: self._outputs, : len(self._used)])
+        used = len(self._storage.columns)
+        self._folding.fill_gradient(total[: self._outputs, :used], total[: self._outputs, used], gradient)
 
-    def compute(self, block: DenseBlock, gradient: Tensor | None, *, has_metrics: bool) -> Tensor | None:
+    def compute(
+        self, block: DenseBlock | ByteBlock, gradient: Tensor | None, *, has_metrics: bool
+    ) -> Tensor | None:
         """Fill the gradient of a block, (P, K), if it is asked for; return its metrics (2, R) if they are."""
-        free = self._scratches.setdefault(len(block.labels), [])
+        metrics: Tensor | None = None
+        for start, stop in self._parts(block):
+            with self._scratch(stop - start) as scratch:
+                inputs, labels = self._rows(block, start, stop, scratch), block.labels[start:stop]
+                self._set_outputs(inputs, scratch)
+                if has_metrics:
+                    of_part = self._metrics(labels, scratch)
+                    metrics = of_part if metrics is None else metrics.add_(of_part)
+                if gradient is not None:
+                    self._set_gradient(labels, scratch)
+                    if start > 0:
+                        gradient.addmm_(scratch.gradient, inputs)
+                    else:
+                        torch.mm(scratch.gradient, inputs, out=gradient)
+        return metrics
+
+    def _parts(self, block: DenseBlock | ByteBlock) -> list[tuple[int, int]]:
+        """Return the bounds of the rows that are computed at once: of bytes, as many as fit into a cache."""
+        count = block.count
+        values = PART_VALUES if self._device.type == "cpu" else GPU_PART_VALUES
+        parts = 1 if isinstance(block, DenseBlock) else math.ceil(count * self._storage.width / values)
+        rows = math.ceil(count / parts)
+        return [(start, min(start + rows, count)) for start in range(0, count, rows)]
+
+    @contextmanager
+    def _scratch(self, rows: int) -> Iterator[_Scratch]:
+        free = self._scratches.setdefault(rows, [])
         try:
             scratch = free.pop()
         except IndexError:
-            scratch = _Scratch(len(block.labels), self._padded, self._device)
-        self._set_outputs(block, scratch)
-        metrics = self._metrics(block, scratch) if has_metrics else None
-        if gradient is not None:
-            self._set_gradient(block, scratch)
-            torch.mm(scratch.gradient, block.inputs, out=gradient)
+            room = (
+                torch.from_numpy(self._storage.empty(rows)).to(self._device)
+                if self._storage.are_bytes
+                else None
+            )
+            scratch = _Scratch(room, rows, self._padded, self._device)
+        yield scratch
         free.append(scratch)
-        return metrics
 
-    def _set_outputs(self, block: DenseBlock, scratch: _Scratch) -> None:
-        if self._device.type == "cpu":
-            # On a processor this product is fastest row by row; what follows is, with the rows innermost.
-            torch.mm(block.inputs, self._weights, out=scratch.rows)
+    def _rows(self, block: DenseBlock | ByteBlock, start: int, stop: int, scratch: _Scratch) -> Tensor:
+        """Return rows of a block as float32 with a column of ones, shape (rows, K)."""
+        if scratch.inputs is None:
+            return block.inputs[start:stop]
+        used = len(self._storage.columns)
+        scratch.inputs[:, :used].copy_(block.inputs[start:stop, :used])
+        return scratch.inputs
+
+    def _set_outputs(self, inputs: Tensor, scratch: _Scratch) -> None:
+        if scratch.rows is not None:
+            torch.mm(inputs, self._weights, out=scratch.rows)
             scratch.outputs.copy_(scratch.rows.t())
         else:
-            torch.mm(self._weights.t(), block.inputs.t(), out=scratch.outputs)
+            torch.mm(self._weights.t(), inputs.t(), out=scratch.outputs)
         scratch.outputs[: self._sigmoid_outputs].sigmoid_()
 
     def _by_run(self, outputs: Tensor) -> Tensor:
         """Return the outputs, shape (P, rows), as (runs, classes, rows)."""
         return outputs[: self._outputs].view(-1, self._classes, outputs.shape[1])
 
-    def _set_gradient(self, block: DenseBlock, scratch: _Scratch) -> None:
+    def _set_gradient(self, labels: Tensor, scratch: _Scratch) -> None:
         """Fill the scratch's gradient of the summed loss at the linear outputs."""
         outputs, gradient = self._by_run(scratch.outputs), self._by_run(scratch.gradient)
         torch.softmax(outputs, 1, out=gradient)
-        gradient.sub_(block.one_hot)
+        index = labels.expand(len(outputs), 1, -1)
+        gradient.scatter_add_(1, index, self._minus_one.expand_as(index))
         sigmoid_part = scratch.gradient[: self._sigmoid_outputs]
         sigmoid_outputs = scratch.outputs[: self._sigmoid_outputs]
         aten.sigmoid_backward(sigmoid_part, sigmoid_outputs, grad_input=sigmoid_part)
 
-    def _metrics(self, block: DenseBlock, scratch: _Scratch) -> Tensor:
-        """Return the sums of losses and of correct answers of a block, shape (2, runs)."""
+    def _metrics(self, labels: Tensor, scratch: _Scratch) -> Tensor:
+        """Return the sums of losses and of correct answers of some rows, shape (2, runs)."""
         outputs = self._by_run(scratch.outputs)
-        index = block.labels.expand(len(outputs), 1, -1)
+        index = labels.expand(len(outputs), 1, -1)
         of_label = outputs.gather(1, index)[:, 0]
         losses = torch.log_softmax(outputs, 1).gather(1, index)[:, 0].neg_().sum(1, dtype=self._sum_dtype)
-        n_correct = _is_correct(outputs, of_label, block.labels, losses).sum(1)
+        n_correct = _is_correct(outputs, of_label, labels, losses).sum(1)
         return torch.stack([losses, n_correct.to(self._sum_dtype)])
 
 

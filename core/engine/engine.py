@@ -27,17 +27,18 @@ from torch import Tensor
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.engine.blocks import SampleBlocks
 from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, collective
-from logreg_tui.core.engine.storage import SampleBlocks, StorageLayout, choose_storage
+from logreg_tui.core.engine.storage import StorageLayout, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.text import describe
 
-VERSION = 2
+VERSIONS = {"sparse": 2, "dense": 3, "graph": 3}
 """Another version may round otherwise; written into checkpoints beside the engine's name."""
 FIRST_STRIDE, LONGEST_STRIDE = 10, 100
 """Epochs on a GPU between two looks at what was asked for: before one was timed, and at most."""
@@ -121,9 +122,7 @@ class Engine:
         self._lay_out({})
 
     def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> SampleBlocks[Any]:
-        return SampleBlocks(
-            inputs, labels, self.classes, self._storage, self.device, self._team, has_gradient=has_gradient
-        )
+        return SampleBlocks(inputs, labels, self._storage, self.device, self._team, has_gradient=has_gradient)
 
     def _is_graphed(self, kind: str) -> bool:
         """Return if epochs are to be replayed. Raises UserError if they are asked for in vain."""
@@ -147,7 +146,7 @@ class Engine:
     def identity(self) -> str:
         """Name and version: the same history gives the same bits while they stay."""
         kind = "graph" if self._graphs is not None else "sparse" if self._storage.is_sparse else "dense"
-        return f"{kind} {VERSION}"
+        return f"{kind} {VERSIONS[kind]}"
 
     @property
     def longest_stride(self) -> int:

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from logreg_tui.core.engine.storage import SampleBlocks
+from logreg_tui.core.engine.blocks import SampleBlocks
 from logreg_tui.core.engine.thread_team import ThreadTeam
 
 B = TypeVar("B")

@@ -1,13 +1,4 @@
-"""Passes over sparse blocks by compiled kernels, on a processor; `--pixels` is folded into the weights.
-
-Inputs x = (v - shift) * scale of stored values v need no copy of their own; features that are constant in
-training have scale 0. With V (B, D) the stored values, W (P, D) and b (P,) the parameters, G (B, P) the
-gradient at the outputs:
-
-    X W^T + b = V (W * scale)^T + (b - W (shift * scale))
-    dL/dW = (G^T V) * scale - (1^T G)^T (shift * scale)
-    dL/db = 1^T G
-"""
+"""Passes over sparse blocks by compiled kernels, on a processor."""
 
 from __future__ import annotations
 
@@ -20,6 +11,7 @@ from torch import Tensor
 
 from logreg_tui.core.engine import kernels
 from logreg_tui.core.engine.blocks import SparseBlock, SparseRows
+from logreg_tui.core.engine.folding import Folding
 from logreg_tui.core.engine.full_batch_pass import BlockwisePass
 from logreg_tui.core.engine.storage import StorageLayout
 from logreg_tui.core.engine.thread_team import ThreadTeam
@@ -43,8 +35,7 @@ class SparsePass(BlockwisePass[SparseBlock]):
         self._runs, self._sigmoid_runs, self._classes = runs, sigmoid_runs, classes
         self._outputs = runs * classes
         padded = -(-self._outputs // LANES) * LANES
-        self._used = torch.from_numpy(storage.columns)
-        self._scale, self._offset = _folded(storage)
+        self._folding = Folding(storage, torch.device("cpu"))
         self._weights = torch.zeros(len(storage.columns) + 1, padded)
         self._kernel = kernel
         # Each thread has room of its own to compute in.
@@ -53,13 +44,8 @@ class SparsePass(BlockwisePass[SparseBlock]):
 
     def set_parameters(self, parameters: Tensor) -> None:
         """Take the parameters, shape (outputs, features + 1)."""
-        weight, bias = parameters[:, :-1], parameters[:, -1]
-        used = weight.index_select(1, self._used)
-        if self._scale is not None:
-            used *= self._scale
+        used, bias = self._folding.weights(parameters)
         self._weights[:-1, : self._outputs].copy_(used.t())
-        if self._offset is not None:
-            bias = (bias.double() - weight.double() @ self._offset).float()
         self._weights[-1, : self._outputs] = bias
 
     def new_sum(self) -> Tensor:
@@ -69,14 +55,7 @@ class SparsePass(BlockwisePass[SparseBlock]):
     def fill_gradient(self, total: Tensor, gradient: Tensor) -> None:
         """Undo the folding, and spread the gradient of the used features over all."""
         used, bias = total[:-1, : self._outputs].t(), total[-1, : self._outputs]
-        if self._scale is not None:
-            used = used * self._scale
-        if gradient.shape[1] > len(self._used) + 1:
-            gradient.zero_()
-        gradient[:, -1] = bias
-        gradient.index_copy_(1, self._used, used)
-        if self._offset is not None:
-            gradient[:, :-1].sub_(torch.outer(bias.double(), self._offset))
+        self._folding.fill_gradient(used, bias, gradient)
 
     def compute(self, block: SparseBlock, gradient: Tensor | None, *, has_metrics: bool) -> Tensor | None:
         """Fill the gradient of a block, (K + 1, P), if it is asked for; return its metrics if they are."""
@@ -113,20 +92,6 @@ class SparsePass(BlockwisePass[SparseBlock]):
             self._own.room = torch.zeros(2 * self._classes + 2, kernels.TILE).numpy()
             self._own.place = np.zeros(kernels.TILE, np.int64)
         return z[:rows], self._own.room, self._own.place
-
-
-def _folded(storage: StorageLayout) -> tuple[Tensor | None, Tensor | None]:
-    """Return the scale of the used features and shift * scale of all; None if all are 1, or 0."""
-    scaling = storage.scaling
-    if scaling is None:
-        return None, None
-    scale = np.zeros(storage.features)
-    np.divide(1.0, scaling.divisor, out=scale, where=scaling.divisor != 0)
-    offset = scale * scaling.shift
-    return (
-        torch.from_numpy(scale[storage.columns].astype(np.float32)),
-        torch.from_numpy(offset) if offset.any() else None,
-    )
 
 
 def _nothing(rows: SparseRows) -> SparseRows:

@@ -18,13 +18,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from logreg_tui.core.data.inputs import ArraySource, Inputs, Scaling
+from logreg_tui.core.engine import dense_pass
+from logreg_tui.core.engine.blocks import SampleBlocks, padded_bytes
 from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.kernels import compiled_pass
 from logreg_tui.core.engine.process_group import ProcessGroup
 from logreg_tui.core.engine.sparse_pass import SparsePass
-from logreg_tui.core.engine.storage import SampleBlocks, choose_storage
+from logreg_tui.core.engine.storage import choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import Cancelled
 
@@ -32,7 +34,7 @@ NAN, INF = float("nan"), float("inf")
 HEADS = ("sigmoid", "logits", "sigmoid", "logits")
 
 
-KINDS = ("sparse", "dense")
+KINDS = ("sparse", "dense", "bytes", "padded bytes")
 
 
 def pass_over(
@@ -40,14 +42,22 @@ def pass_over(
 ) -> tuple[FullBatchPass[Any], SampleBlocks[Any]]:
     """Return passes of a kind for runs with these heads, those with a sigmoid first, and the samples."""
     team, sigmoid_runs = ThreadTeam(threads), heads.count("sigmoid")
+    if kind == "dense":
+        train = Inputs(ArraySource(np.array(train, np.float32)))
     storage = choose_storage([train, train], CPU, team, None, may_be_sparse=False)
     if kind == "sparse":
-        storage = replace(storage, is_sparse=True, scaling=train.scaling, values=train.source.dtype)
-    samples: SampleBlocks[Any] = SampleBlocks(train, labels, classes, storage, CPU, team, has_gradient=True)
-    if kind == "dense":
-        return DensePass(storage, len(heads), sigmoid_runs, classes, CPU, team, len(labels)), samples
-    kernel = compiled_pass(storage.index, storage.values, print)
-    return SparsePass(storage, len(heads), sigmoid_runs, classes, kernel, team, len(labels)), samples
+        storage = replace(storage, is_sparse=True)
+    samples: SampleBlocks[Any] = SampleBlocks(train, labels, storage, CPU, team, has_gradient=True)
+    if kind == "sparse":
+        kernel = compiled_pass(storage.index, storage.values, print)
+        return SparsePass(storage, len(heads), sigmoid_runs, classes, kernel, team, len(labels)), samples
+    assert storage.are_bytes == (kind != "dense")
+    if kind == "padded bytes":
+        # As on a GPU: one block of all rows.
+        samples.block_bounds = [(0, len(labels))]
+        rows = [(slice(0, len(labels)), train.stored(0, len(labels)))]
+        samples._kept = {0: padded_bytes(rows, torch.from_numpy(labels), storage, CPU)}
+    return DensePass(storage, len(heads), sigmoid_runs, classes, CPU, team, len(labels)), samples
 
 
 def measured(
@@ -57,7 +67,7 @@ def measured(
     runs, rows, classes = outputs.shape
     heads = ["sigmoid"] * n_sigmoid_outputs + ["logits"] * (runs - n_sigmoid_outputs)
     # Each row has a feature of its own, whose weights are its outputs.
-    inputs = Inputs.of(np.eye(rows, dtype=np.float32) if kind == "dense" else np.eye(rows, dtype=np.uint8))
+    inputs = Inputs.of(np.eye(rows, dtype=np.uint8))
     full_pass, samples = pass_over(inputs, labels.numpy(), kind, heads, classes)
     weights = outputs.transpose(1, 2).reshape(runs * classes, rows)
     full_pass.set_parameters(torch.cat([weights, torch.zeros(len(weights), 1)], 1))
@@ -163,6 +173,8 @@ def test_gradients_are_those_of_autograd_whatever_heads_stand_together(
     kind: str, threads: int, runs: int, scaling: Scaling | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_into_blocks(monkeypatch, 40)
+    # A block of bytes becomes float32 in several parts.
+    monkeypatch.setattr(dense_pass, "PART_VALUES", 16 * 15)
     stored = values(200, 6, 0.2)
     stored[:, 1] = 0
     train = Inputs(ArraySource(stored), scaling)

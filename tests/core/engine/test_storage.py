@@ -16,12 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logreg_tui.core.data.arrays import Arrays
-from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.data.inputs import Inputs, Scaling
 from logreg_tui.core.data.scaling import scaled_inputs
 from logreg_tui.core.engine import storage as samples
-from logreg_tui.core.engine.blocks import SMALL_INDEX, DenseBlock, SparseBlock, SparseRows
+from logreg_tui.core.engine.blocks import (
+    ByteBlock,
+    DenseBlock,
+    SampleBlocks,
+    SparseBlock,
+    SparseRows,
+    padded_bytes,
+)
 from logreg_tui.core.engine.engine import Engine
-from logreg_tui.core.engine.storage import SampleBlocks, StorageLayout, block_bounds_of, choose_storage
+from logreg_tui.core.engine.storage import SMALL_INDEX, StorageLayout, block_bounds_of, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 
 TEAM = ThreadTeam(2)
@@ -43,7 +50,7 @@ def prepared(stored: np.ndarray, pixels: str) -> tuple[Inputs, Inputs]:
 
 def snapshot(inputs: Inputs, storage: StorageLayout) -> SampleBlocks[Any]:
     labels = np.arange(len(inputs)) % 2
-    return SampleBlocks(inputs, labels, 2, storage, CPU, TEAM, has_gradient=True)
+    return SampleBlocks(inputs, labels, storage, CPU, TEAM, has_gradient=True)
 
 
 @settings(deadline=None)
@@ -208,23 +215,90 @@ def _only_block(own: SampleBlocks[Any]) -> object:
 
 
 @pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
-def test_dense_blocks_hold_the_scaled_inputs_and_ones(pixels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_float32_blocks_hold_the_scaled_inputs_and_ones(pixels: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cut_into_blocks(monkeypatch, 30)
-    stored = values(147, 9)
-    stored[:, 4] = 0
-    inputs, test = prepared(stored, pixels)
-    storage = surveyed(inputs, test)
-    own = snapshot(inputs, storage)
-    assert storage.columns.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    on_disk = Inputs(DiskSource(values(147, 9, 1.0, "<f4") / 2), SCALINGS[pixels])
+    storage = surveyed(on_disk, on_disk)
+    assert not storage.are_bytes
+    own = snapshot(on_disk, storage)
     with own.reading() as block_of:
         for index, cut in enumerate(own.block_bounds):
             block = block_of(index)
             assert isinstance(block, DenseBlock)
             rows = block.inputs.numpy()
-            expected = np.c_[inputs.read(*cut)[:, storage.columns], np.ones(cut[1] - cut[0])]
-            np.testing.assert_allclose(rows[:, :9], expected, rtol=1e-6)
-            assert not rows[:, 9:].any()
+            expected = np.c_[on_disk.read(*cut), np.ones(cut[1] - cut[0])]
+            np.testing.assert_allclose(rows[:, :10], expected, rtol=1e-6)
+            assert not rows[:, 10:].any()
             assert rows.shape[1] == storage.width
+
+
+SCALINGS = {
+    "raw": None,
+    "unit": Scaling(np.zeros(1), np.array([255.0])),
+    "standardized": Scaling(np.arange(9.0), np.array([2.0] * 8 + [0])),
+}
+
+
+@pytest.mark.parametrize("pixels", ["raw", "unit", "standardized"])
+def test_bytes_are_used_where_they_lie_whatever_is_made_of_them(
+    pixels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_into_blocks(monkeypatch, 30)
+    inputs, test = prepared(values(147, 9), pixels)
+    storage = surveyed(inputs, test)
+    assert not storage.is_sparse
+    own = snapshot(inputs, storage)
+    assert len(own.block_bounds) > 1
+    with own.reading() as block_of:
+        for index, cut in enumerate(own.block_bounds):
+            block = block_of(index)
+            assert isinstance(block, ByteBlock)
+            assert block.count == len(block.inputs) == cut[1] - cut[0]
+            assert np.array_equal(block.inputs, inputs.stored(*cut))
+            assert np.shares_memory(block.inputs.numpy(), inputs.stored(*cut))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "?"])
+def test_bytes_without_the_features_that_are_zero_are_a_copy(dtype: str) -> None:
+    stored = values(147, 9, dtype=dtype)
+    stored[:, 4] = 0
+    stored.flags.writeable = False
+    inputs = Inputs.of(stored)
+    storage = surveyed(inputs, inputs)
+    block = _only_block(snapshot(inputs, storage))
+    assert isinstance(block, ByteBlock)
+    assert np.array_equal(block.inputs, stored[:, [0, 1, 2, 3, 5, 6, 7, 8]])
+
+
+@pytest.mark.filterwarnings("error")
+def test_bytes_that_must_not_be_written_are_used_without_a_warning() -> None:
+    stored = values(30, 9)
+    stored.flags.writeable = False
+    inputs = Inputs.of(stored)
+    block = _only_block(snapshot(inputs, surveyed(inputs, inputs)))
+    assert isinstance(block, ByteBlock)
+    assert np.array_equal(block.inputs, stored)
+
+
+@pytest.mark.parametrize(("rows", "padded"), [(1, 128), (128, 128), (300, 384)])
+def test_on_a_gpu_bytes_are_one_block_padded_for_its_products(rows: int, padded: int) -> None:
+    stored = values(rows, 19)
+    stored[:, [0, 7]] = 0
+    inputs = Inputs.of(stored)
+    storage = choose_storage([inputs, inputs], CUDA, TEAM, None)
+    assert (storage.are_bytes, storage.is_sparse, storage.byte_width) == (True, False, 32)
+    assert block_bounds_of((10**7, 19), CUDA, are_bytes=True) == [(0, 10**7)]
+    cuts = [slice(start, min(start + 50, rows)) for start in range(0, rows, 50)]
+    block = padded_bytes(
+        ((cut, stored[cut]) for cut in cuts), torch.arange(rows), storage, torch.device("cpu")
+    )
+    assert block.count == rows
+    assert block.inputs.shape == (padded, 32)
+    assert block.inputs.dtype == torch.uint8
+    assert np.array_equal(block.inputs[:rows, :17], np.delete(stored, [0, 7], 1))
+    assert not block.inputs[rows:].any()
+    assert not block.inputs[:, 17:].any()
+    assert block.labels.tolist() == [*range(rows), *[-1] * (padded - rows)]
 
 
 def _dense(rows: SparseRows, columns: int) -> np.ndarray:
@@ -263,7 +337,7 @@ def test_sparse_blocks_hold_the_stored_bytes_by_rows_and_by_columns(
 def test_samples_that_are_only_measured_have_one_orientation() -> None:
     inputs = Inputs.of(values(40, 5, 0.1))
     own: SampleBlocks[SparseBlock] = SampleBlocks(
-        inputs, np.arange(40) % 2, 2, surveyed(inputs, inputs), CPU, TEAM, has_gradient=False
+        inputs, np.arange(40) % 2, surveyed(inputs, inputs), CPU, TEAM, has_gradient=False
     )
     with own.reading() as block_of:
         assert block_of(0).columns is None
@@ -310,20 +384,19 @@ def test_labels_are_those_of_the_rows(share: float, monkeypatch: pytest.MonkeyPa
         blocks = [block_of(index) for index in range(len(own.block_bounds))]
     labels = torch.cat([torch.as_tensor(block.labels) for block in blocks])
     assert labels.tolist() == [row % 2 for row in range(47)]
-    if share == 1.0:
-        one_hot = torch.cat([block.one_hot for block in blocks], 1)
-        assert torch.equal(one_hot, torch.nn.functional.one_hot(labels, 2).T.float())
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("u1", 9 * 60), ("?", 9 * 60), ("<f4", 4 * 16 * 60)])
 @pytest.mark.parametrize(
-    ("limit", "is_streamed"), [(1, True), (4 * 16 * 60 - 1, True), (4 * 16 * 60, False), (10**9, False)]
+    ("difference", "is_streamed"), [(-(10**9), True), (-1, True), (0, False), (10**9, False)]
 )
 def test_what_lies_on_disk_is_streamed_where_it_takes_more_than_the_limit(
-    limit: int, is_streamed: bool
+    dtype: str, size: int, difference: int, is_streamed: bool
 ) -> None:
-    train, test = Inputs(DiskSource(values(40, 9, 0.1))), Inputs(DiskSource(values(20, 9, 0.1)))
-    storage = surveyed(train, test, limit)
+    train, test = (Inputs(DiskSource(values(rows, 9, 0.1, dtype))) for rows in (40, 20))
+    storage = surveyed(train, test, max(1, size + difference))
     assert (storage.is_streamed, storage.is_sparse, len(storage.columns)) == (is_streamed, False, 9)
+    assert storage.are_bytes == (dtype != "<f4")
 
 
 @pytest.mark.parametrize(("free", "is_streamed"), [(None, False), (10**9, False), (1000, True)])

@@ -15,8 +15,8 @@ from helpers.made_data import DiskSource, all_parameters, cut_into_blocks, datas
 
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.data.inputs import Inputs, Scaling
+from logreg_tui.core.data.read_ahead import READ_AHEAD, ReadAhead
 from logreg_tui.core.engine.engine import Engine
-from logreg_tui.core.engine.storage import READ_AHEAD, ReadAhead
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import Cancelled, UserError
 
