@@ -61,8 +61,9 @@ def test_streamed_data_give_the_bits_of_data_in_memory(share: float, scaling: Sc
     data = dataset(train, test)
     figures, parameters = outcome(data, PLENTY)
     assert source.reads == len(range(0, 333, 21)), "each block was read once"
+    train, source = on_disk(values(333, 7, share), scaling)
     for threads in (1, 2, 5):
-        streamed_figures, streamed_parameters = outcome(data, NOTHING, threads)
+        streamed_figures, streamed_parameters = outcome(dataset(train, test), NOTHING, threads)
         assert streamed_figures == figures
         assert torch.equal(streamed_parameters, parameters)
     assert source.held == 0
