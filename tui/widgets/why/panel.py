@@ -201,7 +201,9 @@ class WhyPanel(ScrollingLines, Panel):
         style = Style(bold=paragraph.kind == ADVICE)
         if paragraph.kind in (TITLE, HOW):
             style = self.get_component_rich_style(f"why--{paragraph.kind}", partial=True)
-        text = Text(self.glyphs.shown(shown), style)
+        text = Text(self.glyphs.shown(shown))
+        # A style of the whole, rather than a span, is not rendered.
+        text.stylize(style)
         if paragraph.kind == TEXT:
             text.highlight_regex(NUMBERS, Style(bold=True))
         text.stylize(Style(bold=True, underline=True), 0, len(paragraph.lead))

@@ -182,3 +182,16 @@ async def test_a_plain_terminal_gets_plain_characters() -> None:
         text = text_of(app)
         assert text.isascii()
         assert "#" in text
+
+
+async def test_titles_advice_and_keys_stand_out() -> None:
+    app = WhyApp(lambda: 0.0)
+    history = history_of(*(row(1, epoch, train_loss=3e11 if epoch else 76.0) for epoch in range(0, 50, 10)))
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.panel.draw(history, 1)
+        await pilot.pause()
+        for begin in ("What to try next", "1. Restart", "-> press R"):
+            strip = next(strip for strip in strips_of(app) if strip.text.startswith(begin))
+            style = next(iter(strip)).style
+            assert style is not None, begin
+            assert style.bold, begin
