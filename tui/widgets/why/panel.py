@@ -36,6 +36,10 @@ TEXT_REST_S = 1.0
 ANALYSIS_REST_S = 4.0
 ANALYSIS_REST = 25
 """The analysis rests this many times its own duration: it takes less than 4 % of one processor's time."""
+RECENT = 0.9
+"""Parameters of this share of a run's epochs are as good as those of now ..."""
+PATIENCE_S = 3.0
+"""... and others are looked at if no newer ones come within seconds of the tab's opening."""
 NUMBERS = r"(?<![\w.])\d[\d,]*(\.\d+)?(e[-+]\d+)?( ?%)?"
 
 NO_RUN = "This tab explains the selected run's loss: it waits for the first run to start."
@@ -82,6 +86,7 @@ class WhyPanel(ScrollingLines, Panel):
     _analysed: ParametersSnapshot | None = None
     """The parameters that were looked at last."""
     _next_analysis = 0.0
+    _opened_at = float("-inf")
     _text: Sequence[Strip] = ()
     _advised: Sequence[str] = ()
     """The action that each line of the text stands for, or nothing."""
@@ -169,6 +174,9 @@ class WhyPanel(ScrollingLines, Panel):
         shown, dataset = history.parameters.get(run), history.dataset
         if shown is None or dataset is None or shown is self._analysed or self._is_analysing:
             return
+        is_waiting = self.clock() - self._opened_at < PATIENCE_S
+        if is_waiting and not _is_recent(shown.epoch, history.runs[run]):
+            return
         # A run that was just selected need not wait for its first figures.
         if self.clock() < self._next_analysis and (run in self._facts or self._failure):
             return
@@ -189,6 +197,13 @@ class WhyPanel(ScrollingLines, Panel):
             self.draw(self._history, self._selected)
         # The painter says nothing new of a training that stands still.
         self.set_timer(rest_s, self._catch_up)
+
+    def on_show(self) -> None:
+        """Forget figures from long before, and wait for those of now."""
+        self._opened_at, self._next_analysis, self._analysed = self.clock(), 0.0, None
+        runs = {} if self._history is None else self._history.runs
+        self._facts = {run: facts for run, facts in self._facts.items() if _is_recent(facts.epoch, runs[run])}
+        self.set_timer(PATIENCE_S, self._catch_up)
 
     def _catch_up(self) -> None:
         if self.display and self._history is not None and self._selected is not None:
@@ -214,6 +229,11 @@ class WhyPanel(ScrollingLines, Panel):
     def on_resize(self) -> None:
         if self._history is not None:
             self.draw(self._history, self._selected)
+
+
+def _is_recent(epoch: int, run: RunHistory) -> bool:
+    """Return if what was measured at an epoch still holds for the run as it is."""
+    return not run.is_training or run.last is None or epoch >= RECENT * run.last.epoch
 
 
 def _look(shown: ParametersSnapshot, dataset: Dataset) -> tuple[HeadFacts | str, float]:

@@ -113,16 +113,43 @@ async def test_new_parameters_are_looked_at_and_then_left_alone_for_a_while() ->
     async with app.run_test(size=(90, 40)) as pilot:
         history = started()
         show_data(history)
-        show_parameters(history, 100)
+        show_parameters(history, 180)
         app.panel.draw(history, 1)
-        await wait_until(pilot, lambda: "Measured at epoch 100 on 50 training samples" in app.words())
-        show_parameters(history, 150)
+        await wait_until(pilot, lambda: "Measured at epoch 180 on 50 training samples" in app.words())
+        show_parameters(history, 190)
         app.panel.draw(history, 1)
         await pilot.pause(0.1)
-        assert "Measured at epoch 100" in app.words()
+        assert "Measured at epoch 180" in app.words()
         now[0] = 1000.0
         app.panel.draw(history, 1)
-        await wait_until(pilot, lambda: "Measured at epoch 150" in app.words())
+        await wait_until(pilot, lambda: "Measured at epoch 190" in app.words())
+
+
+async def test_figures_from_long_before_the_tab_was_opened_are_not_shown_as_those_of_now() -> None:
+    now = [0.0]
+    app = WhyApp(lambda: now[0])
+    async with app.run_test(size=(90, 40)) as pilot:
+        history = started()
+        show_data(history)
+        show_parameters(history, 0)
+        app.panel.draw(history, 1)
+        await pilot.pause(0.1)
+        assert "come in a few seconds" in app.words()
+        show_parameters(history, 190)
+        app.panel.draw(history, 1)
+        await wait_until(pilot, lambda: "Measured at epoch 190" in app.words())
+        app.panel.display = False
+        await pilot.pause()
+        for epoch in range(200, 2010, 10):
+            history.apply(row(1, epoch, train_loss=1.0))
+        app.panel.display = True
+        await pilot.pause()
+        app.panel.draw(history, 1)
+        await pilot.pause(0.1)
+        assert "come in a few seconds" in app.words()
+        now[0] = 1000.0
+        app.panel.draw(history, 1)
+        await wait_until(pilot, lambda: "Measured at epoch 190" in app.words())
 
 
 async def test_a_failed_analysis_is_said_and_tried_again() -> None:
@@ -131,7 +158,7 @@ async def test_a_failed_analysis_is_said_and_tried_again() -> None:
     async with app.run_test(size=(90, 40)) as pilot:
         history = started()
         history.apply(DatasetLoaded(0, SimpleNamespace(train_inputs=None, train_labels=None)))  # type: ignore[arg-type]
-        show_parameters(history, 100)
+        show_parameters(history, 190)
         app.panel.draw(history, 1)
         await wait_until(pilot, lambda: "could not be measured: TypeError" in app.words())
         show_data(history)
