@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
-from logreg_tui.core.errors import UserError
+from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.directory import CHECKPOINT, FIRST_LENGTHS, PREVIOUS_CHECKPOINT, Experiment
 from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_events, started_event
@@ -45,13 +45,14 @@ def resume_experiment(
     *,
     stays_open: bool = False,
     epochs: int | None = None,
+    runs: Sequence[int] = (),
     ranks: ProcessGroup = ALONE,
 ) -> Generator[Event, None, None]:
     """Go on with an experiment from its last checkpoint, exactly, and yield what happens.
 
     First comes what had happened before, so that a front end shows the whole; none of it is
-    recorded again. `epochs` lets the runs go further than planned. Raises AlreadyFinished if
-    nothing is left to train, UserError and Cancelled like `run_experiment`.
+    recorded again. `epochs` lets the runs, or those whose numbers are given, go further than planned.
+    Raises AlreadyFinished if nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
     config = read_config(directory)
     for path in sorted(directory.iterdir()):
@@ -63,7 +64,7 @@ def resume_experiment(
             )
     lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
-        _check_what_is_left(directory, epochs)
+        _check_what_is_left(directory, epochs, runs)
         environment = session.prepare(config.safe_settings, control, progress, ranks)
         _check_data(config, environment.dataset.fingerprint)
         with session.out_of_memory_explained(environment):
@@ -83,7 +84,8 @@ def resume_experiment(
             if epochs is not None:
                 # Behind what was done before, at the step where that leaves the training.
                 step = max([training.step, *(request.step for request in replay.requests)])
-                replay.requests.append(TimedRequest(step, Extend(epochs), experiment.lengths[EVENTS]))
+                request = Extend(epochs, tuple(runs))
+                replay.requests.append(TimedRequest(step, request, experiment.lengths[EVENTS]))
             with experiment:
                 resumed = events.ExperimentResumed(training.step, socket.gethostname(), os.getpid())
                 for event in (resumed, change) if change is not None else (resumed,):
@@ -124,19 +126,50 @@ def _take_lock(directory: Path, has_screen: bool) -> Lock:
         raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
 
 
-def _check_what_is_left(directory: Path, epochs: int | None) -> None:
-    """Raise AlreadyFinished if every run has ended and `epochs` adds nothing."""
+def _check_what_is_left(directory: Path, epochs: int | None, runs: Sequence[int]) -> None:
+    """Raise AlreadyFinished if every run has ended and none goes on to `epochs`.
+
+    Raises UsageError if one of `runs` cannot.
+    """
     recorded = [line.event for line in _read_log(directory)]
+    reached = _reached(recorded)
+    for run in runs:
+        if run not in reached:
+            raise UsageError(f"run {run} cannot go on: there is none of that number, or it has diverged")
+        if epochs is not None and epochs <= reached[run][0]:
+            raise UsageError(
+                f"run {run} cannot go on to epoch {epochs:,}: it has reached {reached[run][0]:,}"
+            )
     ends = [event for event in recorded if isinstance(event, events.ExperimentEnded | events.RunExtended)]
     if not ends or ends[-1] != events.ExperimentEnded(ends[-1].step, "finished"):
         return
-    beginnings = [event for event in recorded if isinstance(event, events.RunStarted | events.RunExtended)]
-    planned = max((event.epochs for event in beginnings), default=0)
-    if epochs is None or epochs <= planned:
+    if not reached:
         raise AlreadyFinished(
-            f"{str(directory)!r} is finished: every run has ended; `--epochs N` with N above "
-            f"{planned:,} goes further"
+            f"{str(directory)!r} is finished: every run has diverged, so none can go on; "
+            "start again with a smaller --lr"
         )
+    ended = {run: epoch for run, (epoch, was_ended) in reached.items() if was_ended}
+    least = min([epoch for epoch, was_ended in reached.values() if not was_ended] or ended.values())
+    if not runs and (epochs is None or epochs <= least):
+        others = ", ".join(map(str, ended)) if len(ended) < len(reached) else ""
+        raise AlreadyFinished(
+            f"{str(directory)!r} is finished: every run has ended; `--epochs N` with N above {least:,} "
+            "goes further" + (f", with `--run` a run that was ended ({others})" if others else "")
+        )
+
+
+def _reached(recorded: Sequence[Event]) -> dict[int, tuple[int, bool]]:
+    """Return at which epoch each run ends that can go on, by number, and True if a person ended it."""
+    reached: dict[int, tuple[int, bool]] = {}
+    for event in recorded:
+        match event:
+            case events.RunStarted(_, run, _, epochs) | events.RunExtended(_, run, _, epochs):
+                reached[run] = epochs, False
+            case events.RunEnded(_, run, epoch, "ended"):
+                reached[run] = epoch, True
+            case events.RunDiverged(_, run):
+                reached.pop(run, None)
+    return reached
 
 
 def _read_log(directory: Path) -> list[Recorded]:

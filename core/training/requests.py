@@ -61,9 +61,11 @@ class EndRun(Request):
 
 @dataclass(frozen=True, slots=True)
 class Extend(Request):
-    """Let every run that trains or has finished go on to this epoch."""
+    """Let runs go on to this epoch; those that diverged or have reached it stay as they are."""
 
     epochs: int
+    runs: tuple[int, ...] = ()
+    """None: all that train or have finished, or if there is none of these, those that were ended."""
 
 
 @dataclass(frozen=True, slots=True)

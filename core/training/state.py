@@ -62,6 +62,12 @@ class RunState:
         """True if the run is in the engine."""
         return self.status == "training"
 
+    def can_reach(self, epochs: int) -> bool:
+        """Return whether the run can go on from where it stands or is planned to end to this epoch."""
+        return self.status != "diverged" and epochs > (
+            self.logged_epoch if self.status == "ended" else self.epochs
+        )
+
 
 @dataclass(slots=True)
 class Training:
@@ -99,8 +105,8 @@ class Training:
         self.engine.remove(run.number)
 
     def rejoin(self, run: RunState, epochs: int) -> None:
-        """Let a run that has finished go on to a later epoch, as if it had waited since."""
-        assert run.parameters is not None, "a run that has finished keeps its parameters"
+        """Let a run that has finished or was ended go on to a later epoch, as if it had waited since."""
+        assert run.parameters is not None, "a run that has left keeps its parameters"
         self.engine.add(run.number, run.settings.head, run.settings.l2, *run.parameters)
         run.joined_at = self.step - run.logged_epoch
         run.joined_at_s = self.stopwatch.read() - run.trained_s

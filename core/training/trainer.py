@@ -198,6 +198,8 @@ class _Loop:
         self.training.is_paused = False
         self.training.stopwatch.stop()
         yield from self.replay_requests()
+        # What was replayed may have brought no run back.
+        self.is_stopping |= not (self.training.active or self.stays_open)
         while not (self.training.active or self.is_stopping):
             yield from self.carry_out(self.control.wait())
         self.training.stopwatch.start()
@@ -230,7 +232,7 @@ class _Loop:
             case requests.ShowParameters(number):
                 if number in training.runs:
                     yield training.shown(training.runs[number])
-            case requests.Pause() | requests.Resume() | requests.StepOnce() if not training.active:
+            case requests.Pause() | requests.StepOnce() if not training.active:
                 pass
             case requests.Pause():
                 yield from self.pause()
@@ -241,8 +243,8 @@ class _Loop:
             case requests.StepOnce():
                 self.pauses_at_next_row = True
                 yield self.go_on(events.Stepped(training.step))
-            case requests.Extend(epochs):
-                yield from self.extend(epochs)
+            case requests.Extend():
+                yield from self.extend(request)
             case requests.LogRows():
                 yield from self.log_last_rows()
             case requests.AddRun(settings):
@@ -270,12 +272,18 @@ class _Loop:
             case requests.SetKnob(_, name, value):
                 yield from self.turn(run, name, value)
 
-    def extend(self, epochs: int) -> Iterator[events.Event]:
-        """Let the runs that train or have finished go on to a later epoch."""
-        training = self.training
-        for run in training.runs.values():
-            if epochs <= run.epochs or run.status not in ("training", "finished"):
-                continue
+    def extend(self, request: requests.Extend) -> Iterator[events.Event]:
+        training, epochs = self.training, request.epochs
+        runs = training.runs.values()
+        if request.runs:
+            asked = [run for run in runs if run.number in request.runs]
+        else:
+            asked = [run for run in runs if run.status in ("training", "finished")] or list(runs)
+        chosen = [run for run in asked if run.can_reach(epochs)]
+        if not chosen:
+            refusal = f"no run goes on to epoch {epochs:,}: each is beyond it or has diverged"
+            yield events.RequestRefused(training.step, refusal)
+        for run in chosen:
             if run.is_training:
                 run.epochs = epochs
             else:

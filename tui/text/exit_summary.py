@@ -69,5 +69,7 @@ def go_on_with(history: History) -> str:
         return ""
     directory = shell_word(history.experiment.directory)
     if history.state == "finished":
+        if all(run.status == "diverged" for run in history.runs.values()):
+            return "every run has diverged: start again with a smaller --lr"
         return f"every run is done; go further with: logreg-tui resume {directory} --epochs N"
     return f"go on with: logreg-tui resume {directory}"

@@ -13,7 +13,7 @@ import pytest
 import torch
 from helpers.experiments import directed, untimed_rows
 
-from logreg_tui.core.errors import UserError
+from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.session.resume import AlreadyFinished, repeat_experiment, resume_experiment
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
@@ -167,6 +167,109 @@ def test_what_is_finished_says_so_and_goes_further_on_request(tmp_path: Path, wh
     list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))
     (again,) = (tmp_path / "again").iterdir()
     assert untimed_rows(again) == untimed_rows(directory)
+
+
+TAKEN_UP: Script = {
+    20: (requests.SetKnob(1, "head", "logits"), requests.EndRun(1), requests.Extend(90, (1,))),
+    50: (requests.EndRun(1), requests.EndRun(2)),
+}
+"""Runs that are ended: the first is taken up at once, and both later, when nothing trains any more."""
+BACK = (requests.Extend(70, (2,)), requests.Extend(110, (1, 2)), requests.SetKnob(2, "l2", 0.1))
+
+
+def _taken_up(tmp_path: Path) -> Iterator[Event]:
+    """Train with runs that are ended and taken up again."""
+    control = Control()
+    happenings = run_experiment(settings(tmp_path, "runs"), control, print, stays_open=True)
+    for event in directed(happenings, control, TAKEN_UP):
+        if isinstance(event, events.AllRunsEnded):
+            for request in BACK if event.step == 50 else [requests.Stop()]:
+                control.send(request)
+        yield event
+
+
+def _only(directory: Path) -> Path:
+    (found,) = directory.iterdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def taken_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a training in which runs were ended and taken up again."""
+    folder = tmp_path_factory.mktemp("taken")
+    list(_taken_up(folder))
+    return _only(folder / "runs")
+
+
+def test_a_run_that_was_ended_goes_on_where_it_stood_and_repeats_bit_for_bit(
+    tmp_path: Path, taken_up: Path
+) -> None:
+    rows = untimed_rows(taken_up)
+    for run in ("1", "2"):
+        assert [int(row["epoch"]) for row in rows if row["run"] == run] == list(range(0, 111, 10))
+    list(repeat_experiment(taken_up, str(tmp_path / "again"), Control(), print))
+    assert untimed_rows(_only(tmp_path / "again")) == rows
+
+
+@pytest.mark.parametrize("from_the_start", [False, True], ids=["newest checkpoint", "checkpoint of step 0"])
+@pytest.mark.parametrize("rows", [0, 1, 4, 9])
+def test_after_a_crash_behind_it_everything_comes_again_once(
+    tmp_path: Path, taken_up: Path, rows: int, from_the_start: bool
+) -> None:
+    happenings = _taken_up(tmp_path)
+    left = rows
+    for event in happenings:
+        if isinstance(event, events.SettingChanged) and event.step == 50:
+            break
+    while left:
+        left -= isinstance(next(happenings), events.RowLogged)
+    happenings.close()  # type: ignore[attr-defined]
+    directory = _only(tmp_path / "runs")
+    if from_the_start:
+        (directory / "checkpoint.pt").write_bytes(b"damaged")
+    list(resume_experiment(directory, Control(), print))
+    assert untimed_rows(directory) == untimed_rows(taken_up)
+    assert lasting(directory) == lasting(taken_up)
+
+
+def test_what_a_person_ended_goes_on_with_epochs_if_nothing_else_can(tmp_path: Path) -> None:
+    wanted, control = settings(tmp_path, "runs"), Control()
+    script: Script = {30: (requests.EndRun(1), requests.EndRun(2))}
+    list(directed(run_experiment(wanted, control, print), control, script))
+    directory = _only(Path(wanted.runs_dir))
+    with pytest.raises(AlreadyFinished, match="N above 30 goes further"):
+        list(resume_experiment(directory, Control(), print, epochs=30))
+    list(resume_experiment(directory, Control(), print, epochs=60, runs=[2]))
+    assert [row["epoch"] for row in untimed_rows(directory)][-3:] == ["40", "50", "60"]
+    list(resume_experiment(directory, Control(), print, epochs=100))
+    assert [row["run"] for row in untimed_rows(directory) if row["epoch"] == "100"] == ["2"]
+    with pytest.raises(UsageError, match="run 2 cannot go on to epoch 90: it has reached 100"):
+        list(resume_experiment(directory, Control(), print, epochs=90, runs=[2]))
+    with pytest.raises(UsageError, match="run 3 cannot go on"):
+        list(resume_experiment(directory, Control(), print, epochs=90, runs=[3]))
+    list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))
+    assert untimed_rows(_only(tmp_path / "again")) == untimed_rows(directory)
+
+
+def test_runs_that_all_diverged_cannot_go_on_and_say_so(tmp_path: Path) -> None:
+    runs = (RunSettings("logits", learning_rate=1e30),)
+    wanted = ExperimentSettings(
+        runs=runs, dataset="digits", device="cpu", epochs=50, runs_dir=str(tmp_path / "runs")
+    )
+    list(run_experiment(wanted, Control(), print))
+    with pytest.raises(AlreadyFinished, match="every run has diverged.*smaller --lr"):
+        list(resume_experiment(_only(tmp_path / "runs"), Control(), print, epochs=90))
+
+
+def test_without_a_screen_a_training_that_nothing_brings_back_ends(tmp_path: Path) -> None:
+    wanted, control = settings(tmp_path, "runs"), Control()
+    script: Script = {30: (requests.EndRun(1), requests.EndRun(2))}
+    for event in directed(run_experiment(wanted, control, print, stays_open=True), control, script):
+        # Killed while it waits for a new run: nobody recorded an end.
+        if isinstance(event, events.AllRunsEnded):
+            break
+    happened = list(resume_experiment(_only(Path(wanted.runs_dir)), Control(), print, epochs=20))
+    assert happened[-1] == events.ExperimentEnded(30, "finished")
 
 
 def _timed(directory: Path) -> list[dict[str, str]]:

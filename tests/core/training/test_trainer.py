@@ -351,3 +351,18 @@ def test_parameters_of_a_run_that_has_ended_are_those_of_its_last_epoch(digits: 
     assert (shown.epoch, shown.head) == (10, "sigmoid")
     driver.control.send(requests.Stop())
     driver.finish()
+
+
+def test_a_paused_training_whose_last_run_is_ended_can_go_on_and_take_it_up_again(digits: Dataset) -> None:
+    driver = Driver(start(digits, SIGMOID, epochs=60), stays_open=True)
+    driver.send_at(20, requests.Pause(), requests.EndRun(1), requests.Resume())
+    driver.until(events.AllRunsEnded)
+    driver.control.send(requests.Extend(10))
+    driver.control.send(requests.Extend(40))
+    refused = driver.until(events.RequestRefused)
+    assert isinstance(refused, events.RequestRefused)
+    assert "no run goes on to epoch 10" in refused.text
+    driver.until(events.RunExtended, run=1, epoch=20, epochs=40)
+    driver.until(events.AllRunsEnded)
+    driver.control.send(requests.Stop())
+    assert [row.epoch for row in rows(driver.finish())] == [0, 10, 20, 30, 40]

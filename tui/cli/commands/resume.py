@@ -1,7 +1,7 @@
 """Go on with an experiment from its last checkpoint, exactly, with the knobs as they were last turned.
 
 An experiment that another process trains without a screen is taken over. --epochs lets runs go on that were
-done.
+done; those that were ended with d too, if there are no others or --run names them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ def add_options(parser: Parser) -> None:
     add_directory(parser)
     parser.add_argument("--no-screen", action="store_true", help="train without a screen")
     parser.add_argument("--epochs", type=POSITIVE, metavar="N", help="let the runs go further than planned")
+    parser.add_argument(
+        "--run", type=POSITIVE, nargs="+", default=[], metavar="N", help="with --epochs: these runs only"
+    )
     add_app_options(parser)
 
 
@@ -27,7 +30,9 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.experiment.config import read_config
     from logreg_tui.core.session.resume import resume_experiment
 
-    start = partial(resume_experiment, values.directory, epochs=values.epochs)
+    if values.run and values.epochs is None:
+        raise UsageError("--run says which runs --epochs lets go on: add --epochs N")
+    start = partial(resume_experiment, values.directory, epochs=values.epochs, runs=values.run)
     if values.no_screen:
         for option in ("paused", "fps", "ascii"):
             if getattr(values, option):
