@@ -15,5 +15,12 @@ class UsageError(UserError):
     exit_status = 2
 
 
+class ReaderGone(Exception):
+    """The program that reads stdout has gone, as `head` does once it has its lines; nothing went wrong."""
+
+    exit_status = 141
+    """128 + SIGPIPE, which ends programs that leave that signal alone."""
+
+
 class Cancelled(Exception):
     """The user asked to stop while something was being prepared; nothing went wrong."""

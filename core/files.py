@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from logreg_tui.core.errors import ReaderGone
+
+STDOUT = Path("-")
+"""In the place of a file to be written: standard output."""
+
 
 def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a temporary file beside `target`, sync it and rename it over `target`.
 
-    A device or a pipe is written to directly; what a symbolic link points to is replaced, not the
-    link. Raises OSError and leaves `target` as it was where the disk refuses a write.
+    STDOUT, a device or a pipe is written to directly; what a symbolic link points to is replaced, not
+    the link. Raises OSError and leaves `target` as it was where the disk refuses a write, ReaderGone if
+    nobody reads stdout any more.
     """
-    target = Path(os.path.realpath(target))
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder")
-    if target.exists() and not target.is_file():
+    if target == STDOUT:
+        _write_to_stdout(write)
+        return
+    # Before the link is followed: that of a pipe, as /dev/stdout may be, leads to no path.
+    if target.exists() and not (target.is_file() or target.is_dir()):
         with target.open("wb") as stream:
             write(stream)
         return
+    target = Path(os.path.realpath(target))
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder")
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
     try:
         with draft.open("xb") as file:
@@ -34,6 +46,18 @@ def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def _write_to_stdout(write: Callable[[IO[bytes]], object]) -> None:
+    # Whole first: what fails half way has written nothing, and some formats go back and forth.
+    content = io.BytesIO()
+    write(content)
+    try:
+        sys.stdout.flush()
+        with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
+            stream.write(content.getvalue())
+    except BrokenPipeError as error:
+        raise ReaderGone from error
 
 
 def different_folders(folders: Iterable[Path]) -> list[Path]:

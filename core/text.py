@@ -51,6 +51,11 @@ def loss_text(value: float) -> str:
     return rounded(value, 4) if abs(value) >= 1e6 else f"{value:.4f}"
 
 
+def counted(count: int, singular: str) -> str:
+    """Return a number with its noun, such as `1 run` or `1,000 rows`."""
+    return f"{count:,} {singular}{'' if count == 1 else 's'}"
+
+
 def percent(share: float) -> str:
     """Return a share of 1 in per cent; more than nothing never looks like 0, less than all never like 100."""
     if 0 < share < 0.0005:

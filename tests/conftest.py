@@ -32,3 +32,9 @@ def mnist_dir() -> str:
             f"needs the real MNIST: {TEST_DATA_VARIABLE} names no folder with MNIST/raw/*-ubyte in it"
         )
     return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def no_config_file(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let no test read the defaults or the choices of view of whoever runs it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))

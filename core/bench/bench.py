@@ -36,6 +36,7 @@ from logreg_tui.core.bench.results import (
 )
 from logreg_tui.core.session.start import TrainingEnvironment, out_of_memory_explained
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.text import counted
 from logreg_tui.core.training.state import Training
 
 Clock = Callable[[], float]
@@ -185,7 +186,7 @@ class Bench:
         plain_epochs = self.epochs(plain)
         comparisons, difference = [], 0.0
         for count in counts:
-            self.progress(f"Training {count} run{'s' if count > 1 else ''}: {self.plan.pairs} pairs")
+            self.progress(f"Training {counted(count, 'run')}: {counted(self.plan.pairs, 'pair')}")
             self.use_one_thread()
             engine.begin(self.runs(count))
             engine.train(CHECKED_EPOCHS)
@@ -203,9 +204,7 @@ class Bench:
 
     def plain_losses(self, count: int) -> list[tuple[float, float]]:
         """Return the losses of `count` runs that the plain loop has trained for CHECKED_EPOCHS."""
-        self.progress(
-            f"Training {count} run{'s' if count > 1 else ''} for {CHECKED_EPOCHS} epochs to compare"
-        )
+        self.progress(f"Training {counted(count, 'run')} for {CHECKED_EPOCHS} epochs to compare")
         self.use_all_threads()
         losses = []
         for run in self.runs(count):
@@ -216,7 +215,9 @@ class Bench:
 
     def measure_training(self) -> LoggedTraining:
         """Time `train`, and the plain loop with both losses as often, in turn."""
-        self.progress(f"Training 1 run with both losses every {LOG_EVERY} epochs: {self.plan.pairs} pairs")
+        self.progress(
+            f"Training 1 run with both losses every {LOG_EVERY} epochs: {counted(self.plan.pairs, 'pair')}"
+        )
         runs = self.runs(1)
         loop = PlainLoop(self.data, runs[0])
         plain = Side(partial(loop.train, log_every=LOG_EVERY), self.use_all_threads, LOG_EVERY)

@@ -26,6 +26,7 @@ from types import FrameType
 from logreg_tui.core.bench.results import PairedTimes, ScreenCost, Spread, StartUp
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.metrics import parse_row
+from logreg_tui.core.text import counted
 
 COLUMNS, ROWS = 120, 40
 SCREEN_S = 6.0
@@ -172,7 +173,7 @@ def measure_start_up(
     command: Sequence[str], pairs: int, progress: Callable[[str], None]
 ) -> tuple[StartUp, StartUp]:
     """Time `--help` and the first frame of a command, each in turn with the import it cannot do without."""
-    progress(f"Timing --help and the first frame: {pairs} pairs each")
+    progress(f"Timing --help and the first frame: {counted(pairs, 'pair')} each")
     with tempfile.TemporaryDirectory(prefix="logreg-tui-bench-") as folder:
         app = [*command, "--dataset", "digits", "--device", "cpu", "--paused", "--runs-dir", folder]
         return (

@@ -23,7 +23,7 @@ from logreg_tui.core.experiment.config import CONFIG, ExperimentConfig, utc_text
 from logreg_tui.core.experiment.event_log import EVENTS, to_record
 from logreg_tui.core.experiment.lock import Lock
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, csv_line
-from logreg_tui.core.files import AppendOnlyFile, reason, replace_file
+from logreg_tui.core.files import STDOUT, AppendOnlyFile, reason, replace_file
 from logreg_tui.core.training import events
 
 CHECKPOINT = "checkpoint.pt"
@@ -36,6 +36,8 @@ FIRST_LENGTHS = {METRICS: len(CSV_HEADER), EVENTS: 0}
 
 def check_outside(target: Path) -> None:
     """Raise UserError if a file or folder to be written would lie in an experiment's directory."""
+    if target == STDOUT:
+        return
     resolved = Path(os.path.realpath(target))
     for place in resolved, *resolved.parents:
         if (place / CONFIG).is_file() and (place / METRICS).is_file():

@@ -6,6 +6,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner
-from logreg_tui.core.experiment.metrics import METRICS
+from logreg_tui.core.experiment.metrics import METRICS, newest_rows
 from logreg_tui.core.files import reason
 
 TAIL_BYTES = 1 << 16
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +34,41 @@ class Summary:
     host: str
     """Host of the process that trains it now; empty if none does."""
     pid: int | None
+    accuracy: float | None = None
+    """The best test accuracy among the newest rows of its runs."""
 
 
 def list_experiments(runs_dir: Path) -> list[Summary]:
     """Return the experiments in a folder, by name. Raises UserError if it cannot be read."""
     try:
-        folders = sorted(path for path in runs_dir.iterdir() if os.path.isfile(path / CONFIG))
+        return [summarize(folder) for folder in sorted(_folders(runs_dir))]
     except OSError as error:
         raise UserError(
             f"cannot read {str(runs_dir)!r}: {reason(error)}; name the folder with --runs-dir"
         ) from error
-    return [summarize(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def newest_experiment(runs_dir: Path, *, trained: bool = False) -> Path | None:
+    """Return the experiment in a folder that started last, None if there is none.
+
+    With `trained` one that a process trains now goes before all others.
+    """
+    with suppress(OSError):
+        folders = _folders(runs_dir)
+        return max(folders, key=lambda each: (trained and is_locked(each), _start(each), each), default=None)
+    return None
+
+
+def _folders(runs_dir: Path) -> list[Path]:
+    """Return the experiments in a folder. Raises OSError."""
+    return [path for path in runs_dir.iterdir() if path.name[0] != "." and os.path.isfile(path / CONFIG)]
+
+
+def _start(directory: Path) -> datetime:
+    """Return when an experiment started; one that cannot be read started before all others."""
+    with suppress(UserError):
+        return read_config(directory).started or LONG_AGO
+    return LONG_AGO
 
 
 def summarize(directory: Path) -> Summary:
@@ -52,10 +78,13 @@ def summarize(directory: Path) -> Summary:
         rows = _count_lines(directory / METRICS) - 1
         happened = _last_events(directory / EVENTS)
         added = _count_lines(directory / EVENTS, b'"event": "run_started"')
+        runs = max(len(config.settings.runs), added)
+        newest = newest_rows(directory / METRICS, runs)
     except (OSError, UserError):
         return Summary(directory, "damaged", "", 0, 0, "", None)
     is_live = is_locked(directory)
     owner = read_owner(directory)
+    accuracies = [row.test_accuracy for row in newest.values() if row.test_accuracy is not None]
     is_elsewhere = owner is not None and not owner.is_here
     if owner is None or not (is_live or is_elsewhere):
         owner = Owner("", "", 0)
@@ -63,10 +92,11 @@ def summarize(directory: Path) -> Summary:
         directory,
         _state(happened, is_live or is_elsewhere),
         config.dataset,
-        max(len(config.settings.runs), added),
+        runs,
         max(rows, 0),
         owner.host,
         owner.pid or None,
+        max(accuracies, default=None),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from logreg_tui.core.heads import HEADS
 from logreg_tui.core.training.events import RowLogged
 
 METRICS = "metrics.csv"
+BLOCK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,32 @@ def parse_row(line: bytes) -> MetricsRow | None:
     except ValueError:
         return None
     return row if 0 < row.run < 2**63 and 0 <= row.epoch < 2**63 and row.head in HEADS else None
+
+
+def newest_rows(path: Path, runs: int) -> dict[int, MetricsRow]:
+    """Return the newest row of each run by its number, of `runs` at most; reads from the end of the file.
+
+    Raises OSError.
+    """
+    found: dict[int, MetricsRow] = {}
+    with path.open("rb") as file:
+        start, rest, is_last = file.seek(0, os.SEEK_END), b"", True
+        while start and len(found) < runs:
+            size = min(start, BLOCK_BYTES)
+            start -= size
+            file.seek(start)
+            data = file.read(size) + rest
+            if is_last:
+                # A line still being written is none.
+                data, newline, _ = data.rpartition(b"\n")
+                is_last = not newline
+            first, *lines = data.split(b"\n")
+            rest, lines = (first, lines) if start else (b"", [first, *lines])
+            for line in reversed(lines):
+                number = line.partition(b",")[0]
+                if number.isdigit() and int(number) not in found and (row := parse_row(line)) is not None:
+                    found[row.run] = row
+    return found
 
 
 def _number(cell: str) -> float | None:

@@ -18,7 +18,7 @@ import numpy as np
 from logreg_tui.core.analysis.curves import Curve, limits, needs_log
 from logreg_tui.core.analysis.drawn_metrics import LOSS, TITLES
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.files import reason, replace_file
+from logreg_tui.core.files import STDOUT, reason, replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,15 +71,19 @@ STYLE: dict[Any, Any] = {
     "image.composite_image": False,
     "svg.hashsalt": "logreg-tui",
 }
-METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 """Metadata that matplotlib would write into a file and that are not the same each time."""
 
 
 def image_format(target: Path) -> str:
-    """Return `png` or `svg` after the ending of a name. Raises UsageError for any other."""
-    ending = target.suffix.lower().removeprefix(".")
+    """Return `png`, `svg` or `pdf` after the ending of a name, `png` for STDOUT. Raises UsageError."""
+    ending = "png" if target == STDOUT else target.suffix.lower().removeprefix(".")
     if ending not in METADATA:
-        raise UsageError(f"{str(target)!r} is no name of a figure: let it end in .png or .svg")
+        raise UsageError(f"{str(target)!r} is no name of a figure: let it end in .png, .svg or .pdf")
     return ending
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from logreg_tui.core.text import shortened
 
 GAP = "  "
 """Between two columns of a plain table."""
+LEAST_NAME = 16
+"""Characters that a name keeps however narrow a table is."""
 SPECIAL = re.compile(r"[\\`*_\[\]<>~&]")
 
 
@@ -14,6 +18,39 @@ def plain_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Col
     """Return aligned columns, those at the places `right` set to the right, without a newline at the end."""
     lines = _padded([header, *rows], right)
     return "\n".join(GAP.join(line).rstrip() for line in lines)
+
+
+def fitted_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Collection[str],
+    width: int | None,
+    dispensable: Iterable[str],
+) -> str:
+    """Return aligned columns of which, in `width` cells, the `dispensable` ones give way, the first first.
+
+    Columns are named by their titles, those of `right` set to the right. What has no room is named below. If
+    nothing else helps, the cells of the first column are shortened. A width of None has room for everything.
+    """
+    columns = {title: [row[at] for row in rows] for at, title in enumerate(header)}
+    missing = []
+    for title in dispensable:
+        if width is None or _total(columns) <= width:
+            break
+        del columns[title]
+        missing.append(title)
+    if width is not None and (excess := _total(columns) - width) > 0:
+        first = columns[header[0]]
+        longest = max(len(header[0]), max(map(len, first), default=0) - excess, LEAST_NAME)
+        columns[header[0]] = [shortened(cell, longest) for cell in first]
+    places = {at for at, title in enumerate(columns) if title in right}
+    table = plain_table(list(columns), zip(*columns.values(), strict=True), places)
+    return f"{table}\n(no room here for: {', '.join(missing)})" if missing else table
+
+
+def _total(columns: Mapping[str, Sequence[str]]) -> int:
+    """Return the width of a table of columns by their titles."""
+    return sum(max(map(len, (title, *cells))) + len(GAP) for title, cells in columns.items()) - len(GAP)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[int] = ()) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from logreg_tui.core.analysis.curves import read_curves
 from logreg_tui.core.export.plots import draw_curves, draw_weights
+from logreg_tui.core.files import STDOUT
 from logreg_tui.core.report.heads import RunComparison
 from logreg_tui.core.report.runs import ReportedRun
 
@@ -25,6 +26,8 @@ class Figures:
     losses: str | None
     """None if nothing has been logged yet."""
     weights: tuple[tuple[ReportedRun, str], ...]
+    are_drawn: bool = True
+    """False if there is no place for them."""
 
 
 class TurningPoint(NamedTuple):
@@ -43,7 +46,11 @@ def check_figures() -> None:
 
 
 def draw(comparison: RunComparison, number: int, target: Path) -> Figures:
-    """Draw the figures of comparison `number`, from 1, beside the report `target`. Raises UserError."""
+    """Draw the figures of comparison `number`, from 1, beside the report `target`, none beside STDOUT.
+
+    Raises UserError.
+    """
+    are_drawn = target != STDOUT
     losses = _draw_losses(comparison, f"{target.stem}-loss{'' if number == 1 else f'-{number}'}.png", target)
     weights = []
     for run in comparison.pictured:
@@ -51,15 +58,18 @@ def draw(comparison: RunComparison, number: int, target: Path) -> Figures:
         if shape is not None and parameters is not None:
             name = f"{target.stem}-weights-{run.label}.png"
             title = f"Weights of {run.name}, {parameters.head}, epoch {parameters.epoch:,}"
-            draw_weights(parameters.weight, shape, title, target.with_name(name))
+            if are_drawn:
+                draw_weights(parameters.weight, shape, title, target.with_name(name))
             weights.append((run, name))
-    return Figures(losses, tuple(weights))
+    return Figures(losses, tuple(weights), are_drawn)
 
 
 def _draw_losses(comparison: RunComparison, name: str, target: Path) -> str | None:
     runs = [run for run in comparison.runs if len(run.history.columns)]
     if not runs:
         return None
+    if target == STDOUT:
+        return name
     curves = read_curves(list(dict.fromkeys(run.experiment.directory for run in runs)))
     named = [
         replace(curve, label=f"{run.name}, {curve.head}") for run, curve in zip(runs, curves, strict=False)

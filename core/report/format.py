@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from logreg_tui.core.heads import loss_floor
-from logreg_tui.core.text import escape_control_chars, exact, loss_text, percent, rounded, shortened
+from logreg_tui.core.text import counted, escape_control_chars, exact, loss_text, percent, rounded, shortened
 
 MOST_CHARACTERS = 120
 """Of a text from a file."""
@@ -39,11 +39,6 @@ def thousands(count: int) -> str:
 def capital(text: str) -> str:
     """Return text with a capital letter in front."""
     return f"{text[:1].upper()}{text[1:]}"
-
-
-def counted(count: int, singular: str) -> str:
-    """Return a number with its noun."""
-    return f"{count} {singular}{'' if count == 1 else 's'}"
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from logreg_tui.core.analysis.explain import explain
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.directory import check_outside
-from logreg_tui.core.files import reason, replace_file
+from logreg_tui.core.files import STDOUT, reason, replace_file
 from logreg_tui.core.report import tables
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
 from logreg_tui.core.report.figures import Figures, described, draw, extent, turning_points
@@ -27,6 +27,8 @@ ENDING = ".md"
 
 def check_target(target: Path) -> None:
     """Raise UserError if a report cannot be written to `target`, UsageError if its name is none."""
+    if target == STDOUT:
+        return
     if target.suffix.lower() != ENDING:
         raise UsageError(f"{str(target)!r} is no name of a report: let it end in {ENDING}")
     if os.path.isdir(target):
@@ -41,14 +43,15 @@ def check_target(target: Path) -> None:
 def write_report(directories: Sequence[Path], target: Path) -> list[Path]:
     """Write the report on experiments to `target`, its figures beside it, and return the figures.
 
-    Existing files are replaced, the report last. Raises UserError.
+    Existing files are replaced, the report last. STDOUT has no place for figures. Raises UserError.
     """
     check_target(target)
     comparisons = [compare_heads(runs) for runs in read_experiments(directories)]
     sections = [(each, draw(each, number, target)) for number, each in enumerate(comparisons, 1)]
     _write(target, render(sections), target)
-    losses = [figures.losses for _, figures in sections if figures.losses]
-    weights = [name for _, figures in sections for _, name in figures.weights]
+    drawn = [figures for _, figures in sections if figures.are_drawn]
+    losses = [figures.losses for figures in drawn if figures.losses]
+    weights = [name for figures in drawn for _, name in figures.weights]
     return [target.with_name(name) for name in losses + weights]
 
 

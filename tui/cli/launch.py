@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gc
+import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.experiment.directory import ERROR_LOG
-from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.settings import PROGRAM, RunSettings
 from logreg_tui.core.training.requests import Leave
 from logreg_tui.tui.preferences import load
 from logreg_tui.tui.text.exit_summary import exit_summary
-from logreg_tui.tui.text.output import print_error
+from logreg_tui.tui.text.output import print_error, table_width
 
 if TYPE_CHECKING:
     from logreg_tui.tui.app.app import LogRegApp
@@ -39,15 +41,23 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
     if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
         app.control.send(Leave("quit in the middle of an epoch"))
         app.runner.stop(LEAVE_WITHIN_S)
-    print(exit_summary(app.history), end="")
+    print(exit_summary(app.history, table_width()), end="")
     return handlers.status or _report_outcome(app)
 
 
-def show_what_others_train(start: StartTraining, options: AppOptions) -> int:
+def watch(directory: Path, options: AppOptions) -> int:
     """Open the app on an experiment that it only watches, and return the exit status."""
-    app, handlers = _run(start, options, RunSettings(), watching=True)
+    from logreg_tui.core.session.follow import follow_experiment
+
+    app, handlers = _run(partial(follow_experiment, directory), options, RunSettings(), watching=True)
     app.runner.stop(QUIT_WITHIN_S)
     return handlers.status or _report_outcome(app)
+
+
+def own_command() -> list[str]:
+    """Return the words that start this program again: the installed command, or its module."""
+    script = Path(sys.executable).with_name(PROGRAM)
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "logreg_tui.tui"]
 
 
 def _run(

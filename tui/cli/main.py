@@ -13,10 +13,11 @@ from contextlib import suppress
 from functools import partial
 
 from logreg_tui.core.engine.process_group import launched_rank
-from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.errors import ReaderGone, UsageError, UserError
 from logreg_tui.core.settings import PROGRAM
+from logreg_tui.tui.cli.config_file import about, config_path, parse
 from logreg_tui.tui.cli.options import AppOptions, add_app_options, add_training_options, to_settings
-from logreg_tui.tui.cli.parser import COMMANDS, Parser, check_terminal, run_command
+from logreg_tui.tui.cli.parser import COMMANDS, Parser, check_terminal, load, parser_of
 from logreg_tui.tui.text.output import print_answer, print_error
 
 
@@ -33,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The first of processes that train together tells for all what is wrong with the command.
         if not (launched_rank() and isinstance(error, UsageError)):
             print_error(error)
+        return error.exit_status
+    except ReaderGone as error:
         return error.exit_status
     except KeyboardInterrupt:
         return 130
@@ -64,6 +67,15 @@ def _check_distributed(words: list[str]) -> None:
         )
 
 
+def run_command(name: str, words: Sequence[str]) -> int:
+    """Run one of COMMANDS and return the exit status. Raises UserError and ReaderGone."""
+    if name not in COMMANDS:
+        raise UsageError(
+            f"there is no command {name!r}: use {', '.join(COMMANDS)}, or options alone to open the app"
+        )
+    return load(name).run(parse(parser_of(name), words, name))
+
+
 def app_parser() -> Parser:
     """Return the parser of the app's own options."""
     commands = "\n".join(f"{name:<12}{text}" for name, text in COMMANDS.items())
@@ -79,11 +91,12 @@ def app_parser() -> Parser:
     add_training_options(parser)
     add_app_options(parser)
     parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.files = lambda: (config_path(), about())
     return parser
 
 
 def _app(words: Sequence[str]) -> int:
-    values = app_parser().parse_args(words)
+    values = parse(app_parser(), words)
     if values.version:
         from importlib.metadata import version
 

@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM
+from logreg_tui.tui.text.output import print_answer, print_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 INDENT = 4
 WIDEST = 100
 """Columns of a manual page on a wider terminal."""
-EXIT_STATUS = "0 done, 1 failed, 2 wrong usage, 130 and 143 after SIGINT and SIGTERM."
+EXIT_STATUS = (
+    "0 done, 1 failed, 2 wrong usage, 130 and 143 after SIGINT and SIGTERM, 141 if what reads its answer has "
+    "gone, as head does. Training never ends for that."
+)
 COMMANDS = {
     "train": "train without a screen",
     "resume": "go on with an experiment",
+    "attach": "take an experiment over onto this screen, or show it",
     "watch": "show an experiment live without touching it",
     "stop": "end the training of an experiment",
     "repeat": "train an experiment again, every knob turned at its step",
@@ -36,6 +41,8 @@ COMMANDS = {
     "completion": "print a script that completes words in a shell",
 }
 """Summaries by the names of modules in `commands`: `--help` loads none of them."""
+SECOND_NAMES = {"attach": "resume"}
+"""Commands, each with the one whose module it shares."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,21 +55,28 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
         self._summary = summary
         self._example = example
+        self.files: Callable[[], tuple[str, str]] | None = None
+        """Returns a file that the program reads, and a paragraph on it."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
 
+    def print_help(self, file: object = None) -> None:
+        """Print the manual page on stdout. Raises ReaderGone and UserError."""
+        print_answer(self.format_help(), end="")
+
     def format_help(self) -> str:
-        """Return the manual page: NAME, SYNOPSIS, DESCRIPTION, OPTIONS, EXAMPLE, EXIT STATUS."""
-        description = " ".join((self.description or "").split())
+        """Return the manual page: NAME, SYNOPSIS, DESCRIPTION, OPTIONS, EXAMPLE, FILES, EXIT STATUS."""
+        path, about = self.files() if self.files else ("", "")
         sections = [
             ("NAME", f"{self.prog} - {self._summary}"),
             ("SYNOPSIS", self._synopsis()),
-            ("DESCRIPTION", textwrap.fill(description, _width(), break_on_hyphens=False)),
+            ("DESCRIPTION", _filled(self.description or "")),
             ("OPTIONS", self._options()),
             ("COMMANDS", self.epilog or ""),
             ("EXAMPLE", f"{PROGRAM} {self._example}".rstrip()),
-            ("EXIT STATUS", EXIT_STATUS),
+            ("FILES", f"{path}\n{textwrap.indent(_filled(about, INDENT), ' ' * INDENT)}" if path else ""),
+            ("EXIT STATUS", _filled(EXIT_STATUS)),
         ]
         indent = " " * INDENT
         return "\n".join(f"{title}\n{textwrap.indent(text, indent)}\n" for title, text in sections if text)
@@ -104,34 +118,58 @@ class Command(Protocol):
 
 def load(name: str) -> Command:
     """Return one of COMMANDS."""
-    return cast(Command, import_module(f"logreg_tui.tui.cli.commands.{name}"))
+    module = SECOND_NAMES.get(name, name)
+    return cast(Command, import_module(f"logreg_tui.tui.cli.commands.{module}"))
 
 
 def parser_of(name: str) -> Parser:
     """Return the parser of one of COMMANDS."""
     command = load(name)
-    parser = Parser(f"{PROGRAM} {name}", COMMANDS[name], command.__doc__, command.EXAMPLE)
+    example = f"{name} {command.EXAMPLE.partition(' ')[2]}"
+    parser = Parser(f"{PROGRAM} {name}", COMMANDS[name], command.__doc__, example)
     command.add_options(parser)
     return parser
 
 
-def run_command(name: str, words: Sequence[str]) -> int:
-    """Run one of COMMANDS and return the exit status. Raises UserError."""
-    if name not in COMMANDS:
-        raise UsageError(
-            f"there is no command {name!r}: use {', '.join(COMMANDS)}, or options alone to open the app"
-        )
-    return load(name).run(parser_of(name).parse_args(words))
-
-
 def add_directory(parser: Parser) -> None:
-    """Add the one experiment directory that a command is about."""
-    parser.add_argument("directory", type=to_path, metavar="DIR", help="experiment directory")
+    """Add the one experiment directory that a command is about; `directory_of` returns it."""
+    text = "experiment directory (default: the newest)"
+    parser.add_argument("directory", nargs="?", type=to_path, metavar="DIR", help=text)
 
 
 def add_directories(parser: Parser) -> None:
-    """Add the experiment directories that a command is about."""
-    parser.add_argument("directories", nargs="+", type=to_path, metavar="DIR", help="experiment directories")
+    """Add the experiment directories that a command is about; `directories_of` returns them."""
+    text = "experiment directories (default: the newest)"
+    parser.add_argument("directories", nargs="*", type=to_path, metavar="DIR", help=text)
+
+
+def directory_of(values: argparse.Namespace, *, trained: bool = False) -> Path:
+    """Return the directory that is named, else the newest experiment, which stderr tells.
+
+    `trained` prefers the newest that a process trains. Raises UsageError if there is none.
+    """
+    directory: Path = values.directory or _newest(values, trained=trained)
+    return directory
+
+
+def directories_of(values: argparse.Namespace) -> list[Path]:
+    """Return the directories that are named, else the newest experiment, which stderr tells.
+
+    Raises UsageError if there is none.
+    """
+    return values.directories or [_newest(values)]
+
+
+def _newest(values: argparse.Namespace, *, trained: bool = False) -> Path:
+    from logreg_tui.core.experiment.listing import newest_experiment
+    from logreg_tui.core.text import escape_control_chars
+
+    folder = to_path(getattr(values, "newest_in", "runs"))
+    newest = newest_experiment(folder, trained=trained)
+    if newest is None:
+        raise UsageError(f"there is no experiment in {str(folder)!r}: name its directory")
+    print_progress(f"newest experiment: {escape_control_chars(newest)}")
+    return newest
 
 
 def to_path(text: str) -> Path:
@@ -146,6 +184,11 @@ def check_terminal(instead: str) -> None:
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
         raise UsageError(f"the screen needs a terminal: {instead}")
+
+
+def _filled(text: str, indent: int = 0) -> str:
+    """Return a paragraph that fits the page, `indent` columns further in."""
+    return textwrap.fill(" ".join(text.split()), _width() - indent, break_on_hyphens=False)
 
 
 def _width() -> int:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from logreg_tui.core.bench.results import ORIGINAL_EPOCHS, BenchResult, Speed, SpeedComparison, Spread
-from logreg_tui.core.export.tables import plain_table
-from logreg_tui.core.text import escape_control_chars
+from logreg_tui.core.export.tables import GAP, fitted_table
+from logreg_tui.core.text import counted, escape_control_chars
 
 SPEED_HEADER = (
     "", "runs", "ms/epoch", "ms/epoch and run", "epochs/s", "GB/s", "GFLOP/s", "of limit", "times as fast",
 )  # fmt: skip
+DISPENSABLE = ("GFLOP/s", "GB/s", "ms/epoch and run", "of limit", "epochs/s")
+"""Columns that a narrow terminal does without, in this order."""
 
 
-def bench_text(result: BenchResult) -> str:
-    """Return a benchmark as paragraphs and tables, without a newline at the end."""
+def bench_text(result: BenchResult, width: int | None = None) -> str:
+    """Return a benchmark as paragraphs and tables, without a newline at the end.
+
+    In `width` cells lines are wrapped and the table's least important columns give way.
+    """
     machine, limits, training, agreement = result.machine, result.limits, result.training, result.agreement
     dataset, device = escape_control_chars(machine.dataset), escape_control_chars(machine.device)
     work, size = machine.work, f"{limits.product_size:,}"
@@ -28,9 +34,9 @@ def bench_text(result: BenchResult) -> str:
         "An epoch counts as two reads of the inputs as float32 and two products with them, whatever is\n"
         "really read and computed: what leaves out zeros or reads bytes may get past the limit.\n"
         "How many times as fast the engine is: per epoch and run, against the plain loop above it.",
-        speed_table(result.comparisons),
-        f"After {agreement.epochs} epochs of {agreement.runs} runs the losses of engine and plain loop "
-        f"differ by {agreement.largest_difference:.1e} at most\n(allowed: {agreement.tolerance:.0e}): "
+        speed_table(result.comparisons, width),
+        f"After {agreement.epochs} epochs of {counted(agreement.runs, 'run')} the losses of engine and plain "
+        f"loop differ by {agreement.largest_difference:.1e} at most\n(allowed: {agreement.tolerance:.0e}): "
         f"{'they agree' if agreement.is_close else 'THEY DISAGREE'}.",
         f"One run with both losses every {training.log_every} epochs: "
         f"{spread(training.ms_per_epoch, ' ms/epoch')}, the plain loop "
@@ -50,7 +56,17 @@ def bench_text(result: BenchResult) -> str:
         f"{spread(start.ratio)} times"
         for start in result.start_up
     ]
-    return "\n\n".join([*paragraphs, *(["\n".join(starts)] if starts else [])])
+    if starts:
+        paragraphs.append("\n".join(starts))
+    if width is not None:
+        table = speed_table(result.comparisons, width)
+        paragraphs = [text if text == table else wrap(text, width) for text in paragraphs]
+    return "\n\n".join(paragraphs)
+
+
+def wrap(text: str, width: int) -> str:
+    """Return a paragraph in lines of `width` cells at most; a line that fits stays as it is."""
+    return "\n".join(textwrap.fill(line, width, subsequent_indent=GAP) for line in text.splitlines())
 
 
 def spread(values: Spread, unit: str = "") -> str:
@@ -63,13 +79,13 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}".rstrip(".")
 
 
-def speed_table(comparisons: Sequence[SpeedComparison]) -> str:
+def speed_table(comparisons: Sequence[SpeedComparison], width: int | None = None) -> str:
     """Return a line for the plain loop and the engine per number of runs."""
     lines = []
     for comparison in comparisons:
         lines.append(_speed_cells("plain loop", comparison.plain, "1"))
         lines.append(_speed_cells("engine", comparison.engine, spread(comparison.speedup)))
-    return plain_table(SPEED_HEADER, lines, right=range(1, len(SPEED_HEADER)))
+    return fitted_table(SPEED_HEADER, lines, SPEED_HEADER[1:], width, DISPENSABLE)
 
 
 def _speed_cells(name: str, speed: Speed, times: str) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from logreg_tui.core.experiment.metrics import METRICS
-from logreg_tui.core.export.tables import plain_table
-from logreg_tui.core.text import escape_control_chars
+from logreg_tui.core.export.tables import fitted_table
+from logreg_tui.core.text import counted, escape_control_chars
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.number_format import shown_path
 
@@ -14,14 +14,18 @@ TABLE_HEADER = (
     "run", "head", "l2", "lr", "seed", "epoch", "objective",
     "train loss", "test loss", "train acc", "test acc", "state",
 )  # fmt: skip
-NUMBERS = (0, *range(2, 11))
-"""Places of the columns of numbers."""
+NUMBERS = {title for title in TABLE_HEADER if title not in ("head", "state")}
+DISPENSABLE = ("objective", "train loss", "train acc", "seed", "lr", "l2")
+"""Columns that a narrow terminal does without, in this order, after settings that all runs share."""
 
 
-def final_table(history: History) -> str:
-    """Return the newest figures of each run."""
+def final_table(history: History, width: int | None = None) -> str:
+    """Return the newest figures of each run, in `width` cells the most important ones."""
     rows = [_cells(run, history.state) for run in history.runs.values()]
-    return plain_table(TABLE_HEADER, rows, NUMBERS)
+    columns = dict(zip(TABLE_HEADER, zip(*rows, strict=True), strict=False))
+    shared = [title for title in ("seed", "lr", "l2") if len(set(columns.get(title, ()))) == 1]
+    dispensable = dict.fromkeys((*shared, *DISPENSABLE))
+    return fitted_table(TABLE_HEADER, rows, NUMBERS, width, dispensable)
 
 
 def _cells(run: RunHistory, state: str) -> tuple[str, ...]:
@@ -47,7 +51,7 @@ def where_it_is(history: History) -> str:
     if history.experiment is None:
         return ""
     metrics = shown_path(f"{history.experiment.directory}/{METRICS}")
-    return f"{history.rows:,} rows in {escape_control_chars(metrics)}"
+    return f"{counted(history.rows, 'row')} in {escape_control_chars(metrics)}"
 
 
 def shell_word(path: str) -> str:
@@ -55,11 +59,11 @@ def shell_word(path: str) -> str:
     return escape_control_chars(shlex.quote(shown_path(path)))
 
 
-def exit_summary(history: History) -> str:
+def exit_summary(history: History, width: int | None = None) -> str:
     """Return the text for after the screen: the final figures, and where everything is."""
     if history.experiment is None:
         return ""
-    lines = [final_table(history), where_it_is(history), go_on_with(history)]
+    lines = [final_table(history, width), where_it_is(history), go_on_with(history)]
     return "\n".join(lines) + "\n"
 
 

@@ -6,9 +6,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from logreg_tui.core.errors import ReaderGone, UserError
 from logreg_tui.core.settings import PROGRAM
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 
@@ -20,6 +23,13 @@ def terminal_colors() -> Console | None:
 
     console = Console(force_terminal=True)
     return None if console.color_system is None else console
+
+
+def table_width() -> int | None:
+    """Return the columns that a table on stdout may have; None, any number, if that is no terminal."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def stdout_encoding() -> str:
@@ -36,16 +46,37 @@ def can_show(text: str) -> bool:
     return True
 
 
-def print_answer(text: str) -> None:
-    """Print the answer of a command on stdout; a reader that has gone, as `head` does, is no error."""
+def print_answer(text: str, end: str = "\n") -> None:
+    """Print the answer of a command on stdout, characters that it lacks as question marks.
+
+    Raises ReaderGone, and UserError if stdout cannot be written to.
+    """
+    encoding = stdout_encoding()
     try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
+    except BrokenPipeError as error:
+        _silence(sys.stdout)
+        raise ReaderGone from error
+    except OSError as error:
+        from logreg_tui.core.files import reason
+
+        _silence(sys.stdout)
+        raise UserError(f"cannot write to stdout: {reason(error)}") from error
+
+
+def destination(target: Path) -> str:
+    """Return where something is about to be written, in words that say what is replaced there."""
+    from logreg_tui.core.files import STDOUT
+    from logreg_tui.core.text import escape_control_chars
+
+    if target == STDOUT:
+        return "stdout"
+    place = escape_control_chars(target.absolute())
+    return f"{place}, replacing the file that was there" if target.is_file() else place
 
 
 def print_out(text: str) -> None:
-    """Print a line on stdout, silently nothing once its reader has gone."""
+    """Print a line of a training on stdout, which goes on in silence once its reader has gone."""
     _print(text, "\n", sys.stdout)
 
 
@@ -58,7 +89,12 @@ def _print(text: str, end: str, stream: TextIO) -> None:
     try:
         print(text, end=end, file=stream, flush=True)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what a stream still holds, and all that follows, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_error(what: object) -> None:

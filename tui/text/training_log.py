@@ -22,7 +22,7 @@ from logreg_tui.core.training.requests import Control, Leave
 from logreg_tui.tui.number_format import duration
 from logreg_tui.tui.speed import SpeedMeter
 from logreg_tui.tui.text.exit_summary import final_table, go_on_with, where_it_is
-from logreg_tui.tui.text.output import print_out, print_progress
+from logreg_tui.tui.text.output import print_out, print_progress, table_width
 
 BAR_WIDTH = 20
 BAR_INTERVAL_S = 0.25
@@ -110,7 +110,7 @@ def _train(start: StartPlainly, history: History) -> int:
     finally:
         reporter.clear()
     print_out("")
-    print_out(final_table(history))
+    print_out(final_table(history, table_width()))
     print_out(where_it_is(history))
     if history.state == "stopped":
         print_out(go_on_with(history))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from helpers.experiments import write_experiment
 from helpers.records import row
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.listing import list_experiments, summarize
+from logreg_tui.core.experiment import metrics
+from logreg_tui.core.experiment.listing import list_experiments, newest_experiment, summarize
+from logreg_tui.core.experiment.lock import Lock
 from logreg_tui.core.session.start import run_experiment
-from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training.requests import Control
 
 SETTINGS = ExperimentSettings(dataset="digits")
@@ -50,6 +53,48 @@ def test_a_running_experiment_shows_its_process(tmp_path: Path) -> None:
     list(happenings)
     (done,) = list_experiments(tmp_path)
     assert (done.state, done.pid, done.rows) == ("finished", None, 3)
+
+
+def test_the_accuracy_is_the_best_of_the_newest_rows(tmp_path: Path) -> None:
+    rows = [
+        row(1, 0, test_accuracy=0.99),
+        row(2, 0, test_accuracy=0.1),
+        row(2, 10, test_accuracy=0.8),
+        row(1, 10, test_accuracy=0.7),
+    ]
+    settings = ExperimentSettings(dataset="digits", runs=(RunSettings(), RunSettings(seed=1)))
+    folder = write_experiment(tmp_path / "a", settings, rows)
+    assert summarize(folder).accuracy == 0.8
+    with (folder / "metrics.csv").open("a") as file:
+        file.write("1,20,3.0,sigmoid,0.001,0.01,1.0,0.1,1.0,0.9,0.97")
+    assert summarize(folder).accuracy == 0.8
+    assert summarize(write_experiment(tmp_path / "b", SETTINGS)).accuracy is None
+
+
+@pytest.mark.parametrize("block", [16, 100, 1 << 16])
+def test_the_newest_rows_are_found_however_far_back_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(metrics, "BLOCK_BYTES", block)
+    rows = [row(3, 0), *(row(run, epoch) for epoch in (0, 10, 20) for run in (1, 2))]
+    path = write_experiment(tmp_path / "a", SETTINGS, [*rows, "no row at all"]) / "metrics.csv"
+    with path.open("a") as file:
+        file.write("1,30,still being written")
+    found = metrics.newest_rows(path, 4)
+    assert {number: newest.epoch for number, newest in found.items()} == {1: 20, 2: 20, 3: 0}
+
+
+def test_the_newest_experiment_is_the_one_that_started_last(tmp_path: Path) -> None:
+    assert newest_experiment(tmp_path) is None
+    assert newest_experiment(tmp_path / "nowhere") is None
+    for name, day in (("z", 1), ("b", 3), ("c", 2)):
+        write_experiment(tmp_path / name, SETTINGS, started=datetime(2026, 11, day, tzinfo=UTC))
+    (write_experiment(tmp_path / "zz", SETTINGS) / "config.json").write_text("{")
+    assert newest_experiment(tmp_path) == tmp_path / "b"
+    lock = Lock(tmp_path / "c")
+    assert newest_experiment(tmp_path) == tmp_path / "b"
+    assert newest_experiment(tmp_path, trained=True) == tmp_path / "c"
+    lock.release()
 
 
 def test_folders_that_are_no_experiments_are_left_out_and_damaged_ones_named(tmp_path: Path) -> None:

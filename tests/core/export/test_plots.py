@@ -159,9 +159,9 @@ def test_few_or_flat_rows_can_be_drawn(tmp_path: Path, rows: int, value: float) 
     assert lines(tmp_path / "a.svg")
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "a", "png", "a.png.gz"])
+@pytest.mark.parametrize("name", ["a.jpg", "a", "png", "a.png.gz"])
 def test_another_ending_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"let it end in \.png or \.svg"):
+    with pytest.raises(UsageError, match=r"let it end in \.png, \.svg or \.pdf"):
         draw_curves(BOTH, tmp_path / name)
 
 

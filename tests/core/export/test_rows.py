@@ -142,8 +142,8 @@ def test_the_command_says_what_is_where_and_what_is_left_out(
     assert cli.main(["export", str(experiment), "-o", str(target), "--format", "jsonl"]) == 0
     said = capsys.readouterr()
     assert said.out == ""
-    assert f"1 rows in {target}" in said.err
-    assert "1 lines of metrics.csv left out" in said.err
+    assert f"1 row in {target}" in said.err
+    assert "left out of metrics.csv, since it is no row of a run: 1 line" in said.err
 
 
 def test_the_ending_of_the_file_chooses_the_format(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 from logreg_tui.core.errors import UsageError
 from logreg_tui.tui.cli.commands.completion import SHELLS
 from logreg_tui.tui.cli.main import app_parser, main
-from logreg_tui.tui.cli.parser import COMMANDS, WIDEST, Parser, load, parser_of
+from logreg_tui.tui.cli.parser import COMMANDS, SECOND_NAMES, WIDEST, Parser, load, parser_of
 
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLE", "EXIT STATUS")
+OF_THE_APP = ("COMMANDS", "FILES")
 FUNCTION = "_shtab_logreg_tui"
 
 
@@ -31,7 +32,8 @@ def test_help_is_a_manual_page(name: str, capsys: pytest.CaptureFixture[str]) ->
     assert not ended.value.code
     page = capsys.readouterr().out
     titles = [line for line in page.splitlines() if line and not line.startswith(" ")]
-    assert [title for title in titles if title != "COMMANDS"] == list(SECTIONS)
+    assert [title for title in titles if title not in OF_THE_APP] == list(SECTIONS)
+    assert set(titles) >= set(OF_THE_APP) if not name else set(titles).isdisjoint(OF_THE_APP)
     assert page.splitlines()[1].strip() == f"logreg-tui {name}".strip() + " - " + (
         COMMANDS.get(name) or "a terminal lab for logistic (softmax) regression"
     )
@@ -56,7 +58,7 @@ def test_every_option_is_explained() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_example_is_one_the_parser_takes(name: str) -> None:
     words = shlex.split(load(name).EXAMPLE.partition(" > ")[0])
-    assert words[0] == name
+    assert words[0] == SECOND_NAMES.get(name, name)
     values = parser_of(name).parse_args(words[1:])
     assert isinstance(values, argparse.Namespace)
 

@@ -23,9 +23,10 @@ from logreg_tui.core.bench.results import (
     Work,
 )
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.tui.cli import launch
 from logreg_tui.tui.cli.commands import bench
-from logreg_tui.tui.cli.commands.bench import own_command
-from logreg_tui.tui.cli.parser import run_command
+from logreg_tui.tui.cli.launch import own_command
+from logreg_tui.tui.cli.main import run_command
 from logreg_tui.tui.text.bench_report import bench_text, figure, spread
 
 WORK = Work(60_000, 784, 10)
@@ -153,5 +154,6 @@ def test_options_that_make_no_sense_are_refused(words: list[str]) -> None:
         run_command("bench", words)
 
 
-def test_a_program_that_is_not_installed_is_started_as_a_module() -> None:
-    assert own_command("no-such-program")[1:] == ["-m", "logreg_tui.tui"]
+def test_a_program_that_is_not_installed_is_started_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "PROGRAM", "no-such-program")
+    assert own_command()[1:] == ["-m", "logreg_tui.tui"]

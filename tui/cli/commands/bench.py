@@ -7,13 +7,12 @@ status 1 if the losses of the two are not the same.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.settings import PROGRAM, ExperimentSettings
+from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.tui.cli.options import POSITIVE, add_data_options, add_device_options
 from logreg_tui.tui.cli.parser import Parser
 
@@ -78,21 +77,22 @@ def run(values: argparse.Namespace) -> int:
 
     from logreg_tui.core.bench.processes import ended_by_signals
     from logreg_tui.core.training.history import History
-    from logreg_tui.tui.text.output import print_out
+    from logreg_tui.tui.cli.launch import own_command
+    from logreg_tui.tui.text.output import print_answer, table_width
     from logreg_tui.tui.text.training_log import Reporter
 
     reporter = Reporter(History())
     try:
         with ended_by_signals():
-            result = measure(values, settings, own_command(PROGRAM), reporter.say)
+            result = measure(values, settings, own_command(), reporter.say)
     finally:
         reporter.clear()
     if values.format == "json":
-        print_out(json.dumps(result.to_json(), indent=2, allow_nan=False))
+        print_answer(json.dumps(result.to_json(), indent=2, allow_nan=False))
     else:
         from logreg_tui.tui.text.bench_report import bench_text
 
-        print_out(bench_text(result))
+        print_answer(bench_text(result, table_width()))
     result.agreement.check()
     return 0
 
@@ -133,11 +133,3 @@ def same_training(environment: TrainingEnvironment) -> list[str]:
     if settings.threads is not None:
         words += ["--threads", str(settings.threads)]
     return words
-
-
-def own_command(program: str) -> list[str]:
-    """Return the words that start this program again: the installed command, or its module."""
-    from pathlib import Path
-
-    script = Path(sys.executable).with_name(program)
-    return [str(script)] if script.is_file() else [sys.executable, "-m", "logreg_tui.tui"]

@@ -7,13 +7,13 @@ if the parameters of both runs and the data are at hand). What still trains is c
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.tui.cli.parser import Parser, add_directories
+from logreg_tui.tui.cli.parser import Parser, add_directories, directories_of
+from logreg_tui.tui.text.output import print_answer, table_width
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.analysis.comparison import compare, rows_of
     from logreg_tui.core.analysis.comparison_columns import best_first
 
-    experiments = _read(values.directories)
+    experiments = _read(directories_of(values))
     runs = [run for found in experiments for run in found]
     pinned = _pinned(experiments[0], values.pin)
     # Means have no interval: their runs need no pairs.
@@ -112,8 +112,6 @@ def _pairs(runs: list[ComparedRun], pinned: ComparedRun) -> dict[RunKey, Conting
 
 
 def _text(comparison: Comparison, means: Comparison | None, form: str) -> str:
-    from shutil import get_terminal_size
-
     from logreg_tui.core.export.comparison_text import as_csv, as_json, as_markdown, as_plain
 
     if form == "csv":
@@ -123,22 +121,12 @@ def _text(comparison: Comparison, means: Comparison | None, form: str) -> str:
     shown = means if means is not None and means.has_means else None
     if form == "markdown":
         return as_markdown(comparison, shown)
-    return as_plain(comparison, shown, get_terminal_size().columns if sys.stdout.isatty() else None)
+    return as_plain(comparison, shown, table_width())
 
 
 def _print(text: str) -> None:
-    """Print text; a reader that has gone is no error, a full disk is one."""
+    """Print text, plus-minus signs in two characters if stdout has none."""
     from logreg_tui.core.analysis.comparison_columns import PLUS_MINUS
-    from logreg_tui.core.files import reason
-    from logreg_tui.tui.text.output import can_show, stdout_encoding
+    from logreg_tui.tui.text.output import can_show
 
-    if not can_show(text):
-        encoding = stdout_encoding()
-        text = text.replace(PLUS_MINUS, "+-").encode(encoding, "replace").decode(encoding)
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        raise UserError(f"cannot write the table: {reason(error)}") from error
+    print_answer(text if can_show(text) else text.replace(PLUS_MINUS, "+-"), end="")

@@ -7,12 +7,19 @@ tensorboard a log folder with one folder per run for TensorBoard (needs its pack
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from logreg_tui.tui.cli.parser import Parser, add_directories, to_path
-from logreg_tui.tui.text.output import print_error, print_progress
+from logreg_tui.core.errors import UsageError
+from logreg_tui.tui.cli.parser import Parser, add_directories, directories_of, to_path
+from logreg_tui.tui.text.output import destination, print_error, print_progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXAMPLE = "export runs/20261122T184530-sigmoid -o rows.csv"
 FORMATS = ("csv", "jsonl", "tensorboard")
+ENDINGS = {".csv": "csv", ".jsonl": "jsonl", "": "csv"}
+"""Formats by the ending of the file; one without an ending, and stdout, take CSV."""
 
 
 def add_options(parser: Parser) -> None:
@@ -23,32 +30,51 @@ def add_options(parser: Parser) -> None:
         required=True,
         type=to_path,
         metavar="FILE",
-        help="the file to write, which is replaced; for tensorboard a folder",
+        help="the file to write, which is replaced; - is stdout; for tensorboard a folder",
     )
-    parser.add_argument("--format", choices=FORMATS, help="default: jsonl for a FILE.jsonl, else csv")
+    parser.add_argument(
+        "--format", choices=FORMATS, help="default: by the ending of FILE, .csv or .jsonl; csv without one"
+    )
 
 
 def run(values: argparse.Namespace) -> int:
     from shlex import quote
 
     from logreg_tui.core.export.rows import Exported, export_jsonl, join_csv
-    from logreg_tui.core.text import escape_control_chars
+    from logreg_tui.core.files import STDOUT
+    from logreg_tui.core.text import counted
 
-    directories, target = values.directories, values.output
-    place = escape_control_chars(target.absolute())
+    target = values.output
+    chosen = values.format or _format_of(target)
+    directories = directories_of(values)
     end = ""
-    chosen = values.format or ("jsonl" if target.suffix == ".jsonl" else "csv")
+    place = destination(target)
     if chosen == "tensorboard":
         from logreg_tui.core.export.tensorboard import export_tensorboard
 
+        if target == STDOUT:
+            raise UsageError("-o -: TensorBoard's format is a folder, not for stdout: name one")
         written = export_tensorboard(directories, target)
-        end = f"\nLook at them with: tensorboard --logdir {quote(place)}"
+        end = f"\nLook at them with: tensorboard --logdir {quote(str(target))}"
     elif chosen == "jsonl":
         written = export_jsonl(directories, target)
     else:
         written = Exported(join_csv(directories, target), left_out=0)
     if written.left_out:
-        print_error(f"{written.left_out:,} lines of metrics.csv left out: they are no rows of a run")
-    runs = f" of {written.runs} runs" if written.runs else ""
-    print_progress(f"{written.rows:,} rows{runs} in {place}{end}")
+        print_error(
+            f"left out of metrics.csv, since it is no row of a run: {counted(written.left_out, 'line')}"
+        )
+    runs = f" of {counted(written.runs, 'run')}" if written.runs else ""
+    print_progress(f"{counted(written.rows, 'row')}{runs} in {place}{end}")
     return 0
+
+
+def _format_of(target: Path) -> str:
+    """Return the format that the ending of a name stands for. Raises UsageError if none does."""
+    chosen = ENDINGS.get(target.suffix.lower())
+    if chosen is None:
+        raise UsageError(
+            f"{str(target)!r}: no format has this ending: use .csv or .jsonl, or say --format "
+            f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        )
+    return chosen

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.tui.cli.parser import Parser, add_directories, to_path
+from logreg_tui.tui.cli.config_file import is_given
+from logreg_tui.tui.cli.parser import Parser, add_directories, directories_of, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,8 @@ def add_options(parser: Parser) -> None:
         "--output",
         type=to_path,
         metavar="FILE",
-        help="draw into a file, which ends in .png or .svg and is replaced, instead of the terminal",
+        help="draw into a file, which ends in .png, .svg or .pdf and is replaced, instead of the terminal; "
+        "- is a PNG on stdout",
     )
     parser.add_argument(
         "--metric", choices=("loss", "accuracy"), default="loss", help="what is drawn (default: loss)"
@@ -42,34 +44,38 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     if values.output is None:
-        _print(values.directories, values.metric, values.ascii)
-    elif values.ascii:
+        _print(directories_of(values), values.metric, values.ascii)
+    elif is_given(values, "ascii"):
         raise UsageError("--ascii concerns the terminal: leave it out, or leave out -o")
     else:
-        _draw(values.directories, values.output, values.metric)
+        _draw(values)
     return 0
 
 
-def _draw(directories: Sequence[Path], target: Path, metric: str) -> None:
+def _draw(values: argparse.Namespace) -> None:
     from logreg_tui.core.analysis.curves import read_curves
     from logreg_tui.core.experiment.directory import check_outside
     from logreg_tui.core.export.plots import draw_curves, image_format
-    from logreg_tui.core.text import escape_control_chars
-    from logreg_tui.tui.text.output import print_progress
+    from logreg_tui.core.files import STDOUT
+    from logreg_tui.core.text import counted
+    from logreg_tui.tui.text.output import destination, print_progress
 
+    target = values.output
     image_format(target)
     check_outside(target)
-    curves = read_curves(directories, metric)
-    draw_curves(curves, target, metric)
-    runs = "run" if len(curves) == 1 else "runs"
-    print_progress(f"{len(curves)} {runs} in {escape_control_chars(target.absolute())}")
+    if target == STDOUT and sys.stdout.isatty():
+        raise UsageError("-o -: a PNG is not for a terminal: leave -o out, or send stdout elsewhere")
+    curves = read_curves(directories_of(values), values.metric)
+    place = destination(target)
+    draw_curves(curves, target, values.metric)
+    print_progress(f"{counted(len(curves), 'run')} in {place}")
 
 
 def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:
     from shutil import get_terminal_size
 
     from logreg_tui.core.analysis.curves import read_named_runs
-    from logreg_tui.tui.text.output import can_show, print_out, stdout_encoding, terminal_colors
+    from logreg_tui.tui.text.output import can_show, print_answer, terminal_colors
     from logreg_tui.tui.text.terminal_plot import draw
 
     width, lines = get_terminal_size()
@@ -77,6 +83,4 @@ def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:
     height = min(round(HEIGHT_SHARE * width), lines - 1) if sys.stdout.isatty() else HEIGHT_SHARE * width
     ascii_only = is_ascii or not can_show(NEEDED)
     runs = read_named_runs(directories)
-    text = draw(runs, metric, width, round(height), colors=terminal_colors(), ascii_only=ascii_only)
-    encoding = stdout_encoding()
-    print_out(text.encode(encoding, "replace").decode(encoding))
+    print_answer(draw(runs, metric, width, round(height), colors=terminal_colors(), ascii_only=ascii_only))

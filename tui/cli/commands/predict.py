@@ -10,9 +10,9 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.errors import UserError
+from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.tui.cli.options import POSITIVE
-from logreg_tui.tui.cli.parser import Parser, add_directory, to_path
+from logreg_tui.tui.cli.parser import Parser, add_directory, directory_of, to_path
 from logreg_tui.tui.text.output import print_error
 
 if TYPE_CHECKING:
@@ -38,11 +38,17 @@ def run(values: argparse.Namespace) -> int:
     """Classify pictures; the status is 1 if one of them cannot be used."""
     from logreg_tui.core.predict.predictor import open_predictor
 
-    predictor = open_predictor(values.directory, values.run)
-    samples = dict(_samples(predictor, values.images))
+    images = values.images
+    if values.directory is not None and values.directory.is_file():
+        # The directory is left out, and the first picture stands in its place.
+        images, values.directory = [str(values.directory), *images], None
+    elif values.directory is None and to_path(images[0]).is_dir():
+        raise UsageError("name an IMAGE behind the directory")
+    predictor = open_predictor(directory_of(values), values.run)
+    samples = dict(_samples(predictor, images))
     if samples:
         _print(predictor, samples, values.ascii)
-    return 0 if len(samples) == len(set(values.images)) else 1
+    return 0 if len(samples) == len(set(images)) else 1
 
 
 def _samples(predictor: Predictor, images: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
@@ -58,7 +64,7 @@ def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool)
 
     from logreg_tui.core.heads import SIGMOID
     from logreg_tui.core.text import escape_control_chars
-    from logreg_tui.tui.text.output import can_show, print_out, stdout_encoding, terminal_colors
+    from logreg_tui.tui.text.output import can_show, print_answer, stdout_encoding, terminal_colors
     from logreg_tui.tui.text.prediction_text import prediction_lines, sigmoid_note
 
     console = terminal_colors()
@@ -74,6 +80,6 @@ def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool)
         )
         lines = [strip.render(console) if console else strip.text.rstrip() for strip in strips]
         for line in (escape_control_chars(name), *lines, ""):
-            print_out(line.encode(encoding, "backslashreplace").decode(encoding))
+            print_answer(line.encode(encoding, "backslashreplace").decode(encoding))
     if any(run.head == SIGMOID for run in predictor.runs.values()):
-        print_out(sigmoid_note(predictor.classes, width))
+        print_answer(sigmoid_note(predictor.classes, width))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from logreg_tui.tui.cli.parser import Parser, add_directory
+from logreg_tui.tui.cli.parser import Parser, add_directory, directory_of
 
 EXAMPLE = "repeat runs/20261122T184530-sigmoid"
 
@@ -24,5 +24,6 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.session.resume import repeat_experiment
     from logreg_tui.tui.text.training_log import train_plainly
 
-    runs_dir = values.runs_dir or str(values.directory.absolute().parent)
-    return train_plainly(partial(repeat_experiment, values.directory, runs_dir))
+    directory = directory_of(values)
+    runs_dir = values.runs_dir or str(directory.absolute().parent)
+    return train_plainly(partial(repeat_experiment, directory, runs_dir))

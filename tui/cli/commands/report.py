@@ -24,7 +24,7 @@ from logreg_tui.tui.cli.options import (
     add_epoch_options,
     add_run_options,
 )
-from logreg_tui.tui.cli.parser import Parser, to_path
+from logreg_tui.tui.cli.parser import Parser, directories_of, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,14 +34,19 @@ EXAMPLE = "report runs/20261122T184530-sigmoid-logits -o report.md"
 
 def add_options(parser: Parser) -> None:
     parser.add_argument(
-        "directories", nargs="*", metavar="DIR", help="experiment directories; none with --run"
+        "directories",
+        nargs="*",
+        type=to_path,
+        metavar="DIR",
+        help="experiment directories; none with --run (default: the newest)",
     )
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="FILE",
-        help="the report to write, FILE.md; figures go beside it; what exists is replaced",
+        help="the report to write, FILE.md; figures go beside it; what exists is replaced; - is stdout, "
+        "without figures",
     )
     parser.add_argument(
         "--run",
@@ -73,19 +78,26 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     """Write a report, on an experiment trained first with --run."""
+    from logreg_tui.core.files import STDOUT
+
     target = to_path(values.output)
     if values.run:
         if values.directories:
             raise UsageError(
-                f"--run trains what is reported on: leave {values.directories[0]!r} out, or --run"
+                f"--run trains what is reported on: leave {str(values.directories[0])!r} out, or --run"
             )
+        if target == STDOUT:
+            raise UsageError("--run tells on stdout how it trains: name a file in place of -")
         return _train_and_report(settings_of(values), target)
-    given = [option for name, (option, _) in values.training.items() if hasattr(values, name)]
+    from_file = getattr(values, "from_file", ())
+    given = [
+        option
+        for name, (option, _) in values.training.items()
+        if hasattr(values, name) and name not in from_file
+    ]
     if given:
         raise UsageError(f"{given[0]} belongs to --run, which trains first: leave it out, or add --run")
-    if not values.directories:
-        raise UsageError("name the directory of an experiment, or train one for the report with --run")
-    return _report([to_path(directory) for directory in values.directories], target)
+    return _report(directories_of(values), target)
 
 
 def settings_of(values: argparse.Namespace) -> s.ExperimentSettings:
@@ -130,12 +142,12 @@ def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
 
 
 def _report(directories: Sequence[Path], target: Path) -> int:
-    from logreg_tui.core.report.format import counted
     from logreg_tui.core.report.write import write_report
-    from logreg_tui.core.text import escape_control_chars
-    from logreg_tui.tui.text.output import print_progress
+    from logreg_tui.core.text import counted
+    from logreg_tui.tui.text.output import destination, print_progress
 
+    place = destination(target)
     figures = write_report(directories, target)
-    place = escape_control_chars(target.absolute())
-    print_progress(f"report in {place}, {counted(len(figures), 'figure')} beside it")
+    beside = f"; {counted(len(figures), 'figure')} beside it" if figures else ""
+    print_progress(f"report in {place}{beside}")
     return 0

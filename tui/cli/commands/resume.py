@@ -1,17 +1,24 @@
 """Go on with an experiment from its last checkpoint, exactly, with the knobs as they were last turned.
 
-An experiment that another process trains without a screen is taken over. --epochs lets runs go on that were
-done; those that were ended with d too, if there are no others or --run names them.
+An experiment that another process trains without a screen, such as after D in the app, is taken over. attach
+is a second name, by which one that another screen or another host trains, or that is finished, is shown as by
+watch instead. --epochs lets runs go on that were done; those that were ended with d too, if there are no
+others or --run names them.
 """
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
+from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.tui.cli.config_file import is_given
 from logreg_tui.tui.cli.options import POSITIVE, AppOptions, add_app_options
-from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal
+from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal, directory_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXAMPLE = "resume runs/20261122T184530-sigmoid --epochs 20000"
 
@@ -32,16 +39,33 @@ def run(values: argparse.Namespace) -> int:
 
     if values.run and values.epochs is None:
         raise UsageError("--run says which runs --epochs lets go on: add --epochs N")
-    start = partial(resume_experiment, values.directory, epochs=values.epochs, runs=values.run)
     if values.no_screen:
         for option in ("paused", "fps", "ascii"):
-            if getattr(values, option):
+            if is_given(values, option):
                 raise UsageError(f"--{option} concerns the screen: leave it out, or leave out --no-screen")
         from logreg_tui.tui.text.training_log import train_plainly
 
-        return train_plainly(start)
+        directory = directory_of(values)
+        return train_plainly(partial(resume_experiment, directory, epochs=values.epochs, runs=values.run))
     check_terminal("add --no-screen to train without one")
+    directory, options = directory_of(values), AppOptions.of(values)
+    defaults = read_config(directory).settings.runs[0]
+    if getattr(values, "command", "") == "attach" and not values.epochs and not _can_train(directory):
+        from logreg_tui.tui.cli.launch import watch
+
+        return watch(directory, options)
     from logreg_tui.tui.cli.launch import show
 
-    defaults = read_config(values.directory).settings.runs[0]
-    return show(partial(start, stays_open=True), AppOptions.of(values), defaults)
+    start = partial(resume_experiment, directory, epochs=values.epochs, runs=values.run, stays_open=True)
+    return show(start, options, defaults)
+
+
+def _can_train(directory: Path) -> bool:
+    """Return whether an experiment has something left to train that no screen and no other host trains."""
+    from logreg_tui.core.experiment.listing import summarize
+    from logreg_tui.core.experiment.lock import is_locked, read_owner
+
+    owner = read_owner(directory)
+    if owner is not None and (not owner.is_here or (owner.has_screen and is_locked(directory))):
+        return False
+    return summarize(directory).state != "finished"

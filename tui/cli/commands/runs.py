@@ -1,4 +1,7 @@
-"""List the experiments in the runs directory: state, size, and the host and process that trains them."""
+"""List the experiments in the runs directory: state, size, accuracy, and host and process that train them.
+
+The accuracy is the best test accuracy among the newest rows of its runs.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,57 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.tui.cli.parser import Parser, to_path
-from logreg_tui.tui.text.output import print_answer
+from logreg_tui.tui.text.output import print_answer, table_width
 
 if TYPE_CHECKING:
     from logreg_tui.core.experiment.listing import Summary
 
 EXAMPLE = "runs --runs-dir ~/runs"
-HEADER = ("experiment", "state", "dataset", "runs", "rows", "host", "pid")
+HEADER = ("experiment", "state", "dataset", "runs", "rows", "accuracy", "host", "pid")
+NUMBERS = ("runs", "rows", "accuracy", "pid")
+DISPENSABLE = ("host", "runs", "rows", "dataset", "pid")
+"""Columns that a narrow terminal does without, in this order."""
 
 
 def add_options(parser: Parser) -> None:
     parser.add_argument("--runs-dir", type=to_path, metavar="DIR", default="runs", help="default: ./runs")
+    parser.add_argument("--format", choices=("plain", "json"), default="plain", help="default: plain")
 
 
 def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.experiment.listing import list_experiments
 
-    print_answer(listing(list_experiments(values.runs_dir)))
+    experiments = list_experiments(values.runs_dir)
+    print_answer(as_json(experiments) if values.format == "json" else listing(experiments, table_width()))
     return 0
 
 
-def listing(experiments: Sequence[Summary]) -> str:
-    """Return one line per experiment: its state, size and the process that trains it."""
-    from logreg_tui.core.export.tables import plain_table
+def as_json(experiments: Sequence[Summary]) -> str:
+    """Return a list with an object per experiment; what is not known is null."""
+    import json
+
+    from logreg_tui.core.text import without_infinities
+
+    records = [
+        {
+            "experiment": each.directory.name,
+            "directory": str(each.directory.absolute()),
+            "state": each.state,
+            "dataset": each.dataset or None,
+            "runs": each.runs,
+            "rows": each.rows,
+            "test_accuracy": each.accuracy,
+            "host": each.host or None,
+            "pid": each.pid,
+        }
+        for each in experiments
+    ]
+    return json.dumps(without_infinities(records), indent=2, allow_nan=False)
+
+
+def listing(experiments: Sequence[Summary], width: int | None = None) -> str:
+    """Return one line per experiment: its state, size, accuracy and the process that trains it."""
+    from logreg_tui.core.export.tables import fitted_table
     from logreg_tui.core.text import escape_control_chars
 
     if not experiments:
@@ -41,9 +72,10 @@ def listing(experiments: Sequence[Summary]) -> str:
             escape_control_chars(experiment.dataset),
             str(experiment.runs),
             f"{experiment.rows:,}",
+            "" if experiment.accuracy is None else f"{experiment.accuracy:.4f}",
             escape_control_chars(experiment.host),
             "" if experiment.pid is None else str(experiment.pid),
         )
         for experiment in experiments
     ]
-    return plain_table(HEADER, rows, right=(3, 4, 6))
+    return fitted_table(HEADER, rows, NUMBERS, width, DISPENSABLE)

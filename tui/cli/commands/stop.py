@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from logreg_tui.core.settings import PROGRAM
-from logreg_tui.tui.cli.parser import add_directory
+from logreg_tui.tui.cli.parser import add_directory, directory_of
 from logreg_tui.tui.text.output import print_answer
 
 EXAMPLE = "stop runs/20261122T184530-sigmoid"
@@ -18,10 +18,11 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.session.stop import stop_experiment
     from logreg_tui.core.text import escape_control_chars
 
-    owner = stop_experiment(values.directory)
+    directory = directory_of(values, trained=True)
+    owner = stop_experiment(directory)
     if owner is None:
-        print_answer(f"nothing trains {escape_control_chars(values.directory)}")
+        print_answer(f"nothing trains {escape_control_chars(directory)}")
     else:
-        resume = f"{PROGRAM} resume {quote(str(values.directory))}"
+        resume = f"{PROGRAM} resume {quote(str(directory))}"
         print_answer(f"process {owner.pid} has checkpointed and left; go on with: {resume}")
     return 0

@@ -6,11 +6,10 @@ Ends with q; the training goes on.
 from __future__ import annotations
 
 import argparse
-from functools import partial
 
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.options import AppOptions, add_screen_options
-from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal
+from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal, directory_of
 
 EXAMPLE = "watch runs/20261122T184530-sigmoid"
 
@@ -22,7 +21,6 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     check_terminal(f"without one {PROGRAM} runs lists the experiments, {PROGRAM} plot DIR draws their curves")
-    from logreg_tui.core.session.follow import follow_experiment
-    from logreg_tui.tui.cli.launch import show_what_others_train
+    from logreg_tui.tui.cli.launch import watch
 
-    return show_what_others_train(partial(follow_experiment, values.directory), AppOptions.of(values))
+    return watch(directory_of(values), AppOptions.of(values))

@@ -11,8 +11,11 @@ import pytest
 from logreg_tui.tui.cli import main as cli
 
 
-@pytest.mark.parametrize("words", [["runs", "--runs-dir", "."], ["completion", "bash"], ["--version"]])
-def test_a_reader_that_has_gone_is_no_error(
+@pytest.mark.parametrize(
+    "words",
+    [["runs", "--runs-dir", "."], ["completion", "bash"], ["--version"], ["--help"], ["plot", "--help"]],
+)
+def test_a_reader_that_has_gone_ends_a_command_silently_as_sigpipe_does(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -20,7 +23,7 @@ def test_a_reader_that_has_gone_is_no_error(
     os.close(reading)
     with open(writing, "w", encoding="utf-8") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        assert cli.main(words) == 0
+        assert cli.main(words) == 141
     assert capsys.readouterr().err == ""
 
 

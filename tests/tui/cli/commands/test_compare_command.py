@@ -162,20 +162,3 @@ def test_a_terminal_without_the_sign_gets_two(
         monkeypatch.setattr("sys.stdout", file)
         assert main(["compare", directory]) == 0
     assert "0.9100 +-0.0141" in path.read_text()
-
-
-def test_a_full_disk_is_an_error(directory: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.stdout", FullDisk())
-        assert main(["compare", directory]) == 1
-    assert "cannot write the table: No space left" in capsys.readouterr().err
-
-
-class FullDisk:
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return False
-
-    def write(self, text: str) -> int:
-        raise OSError(28, "No space left on device")

@@ -183,33 +183,45 @@ def test_a_divergence_and_a_turned_knob_are_marked(directory: Path, monkeypatch:
     assert "diverged: train_loss is nan" in text
 
 
-def test_a_reader_that_has_gone_is_no_error(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_has_gone_ends_it_silently(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with open(writing, "w", encoding="utf-8") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
-        assert cli.main(["plot", str(directory)]) == 0
+        assert cli.main(["plot", str(directory)]) == 141
 
 
 # Into a file
 
 
-@pytest.mark.parametrize("name", ["loss.png", "loss.SVG"])
+@pytest.mark.parametrize("name", ["loss.png", "loss.SVG", "loss.pdf"])
 def test_a_figure_is_written_and_where_it_is_is_said(
     directory: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     pytest.importorskip("matplotlib")
     target = directory.parent / name
     assert cli.main(["plot", str(directory), "-o", str(target)]) == 0
-    assert target.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
+    assert target.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml", b"%PDF-")
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"2 runs in {target}\n")
+    before = target.read_bytes()
+    assert cli.main(["plot", str(directory), "-o", str(target)]) == 0
+    assert capsys.readouterr().err == f"2 runs in {target}, replacing the file that was there\n"
+    assert target.read_bytes() == before
+
+
+def test_a_minus_is_stdout(directory: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    pytest.importorskip("matplotlib")
+    assert cli.main(["plot", str(directory), "-o", "-"]) == 0
+    out, err = capfdbinary.readouterr()
+    assert out.startswith(b"\x89PNG\r")
+    assert err == b"2 runs in stdout\n"
 
 
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["-o", "loss.pdf"], 2, "'loss.pdf' is no name of a figure: let it end in .png or .svg"),
+        (["-o", "loss.jpg"], 2, "'loss.jpg' is no name of a figure: let it end in .png, .svg or .pdf"),
         (["-o", "a.png", "--ascii"], 2, "--ascii concerns the terminal: leave it out, or leave out -o"),
         (["--metric", "speed"], 2, "invalid choice: 'speed'"),
         (["-o", "{directory}/loss.png"], 1, "lies in an experiment's own directory: choose another place"),

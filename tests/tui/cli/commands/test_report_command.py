@@ -54,7 +54,7 @@ def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "cause"),
     [
-        (["-o", "x.md"], 2, "name the directory of an experiment"),
+        (["-o", "x.md"], 2, "there is no experiment in 'runs': name its directory"),
         (["a", "--run", "-o", "x.md"], 2, "leave 'a' out"),
         (["a"], 2, "-o/--output"),
         (["a", "-o", "x.txt"], 2, "end in .md"),
