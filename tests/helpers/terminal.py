@@ -109,6 +109,10 @@ class Terminal:
         """Press keys."""
         os.write(self._master, keys.encode())
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Change its size, of which the program is told; what it shows is read as if it had not changed."""
+        termios.tcsetwinsize(self._master, (rows, columns))
+
     def wait_for(self, text: str, deadline_s: float = DEADLINE_S) -> None:
         """Wait until the screen shows a text, wrapped or not. Raises AssertionError with the screen."""
         wait_until(

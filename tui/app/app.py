@@ -19,6 +19,7 @@ from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome
 from textual.message import Message
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from logreg_tui.core.hardware import Sampler
 from logreg_tui.core.settings import PROGRAM, RunSettings
@@ -31,6 +32,7 @@ from logreg_tui.tui.app.signals import TerminalGone
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
+from logreg_tui.tui.screens.palette import Palette
 from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor
 
 QUIT_WITHIN_S = 2.0
@@ -123,8 +125,16 @@ class LogRegApp(App[None]):
             for action in ACTIONS:
                 if screen.can(action.method):
                     title, text = f"{action.group}: {action.title}", f"{action.help} ({action.key})"
-                    yield SystemCommand(title, text, partial(screen.run_action, action.action))
+                    shown = self.glyphs.shown
+                    yield SystemCommand(shown(title), shown(text), partial(screen.run_action, action.action))
         yield SystemCommand("View: Change theme", "Dark, light and others", self.action_change_theme)
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette("commands", glyphs=self.glyphs))
+
+    def search_themes(self) -> None:
+        self.push_screen(Palette("themes", [ThemeProvider], glyphs=self.glyphs))
 
     @on(Driver.SignalResume)
     def action_repaint(self) -> None:

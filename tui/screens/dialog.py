@@ -10,10 +10,11 @@ from textual.screen import ModalScreen, ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Button
 
+from logreg_tui.tui.screens.steady import SteadyScreen
 from logreg_tui.tui.theme import Glyphs, adapt_scroll_bar
 
 
-class Dialog(ModalScreen[ScreenResultType]):
+class Dialog(ModalScreen[ScreenResultType], SteadyScreen[ScreenResultType]):
     """A modal screen that escape and a button `cancel` close; ctrl+c quits from here as from everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

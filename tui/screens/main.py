@@ -206,10 +206,11 @@ class MainScreen(MainActions):
         self.query_one(RunList).refresh_colors()
         self.paint()
 
-    def on_resize(self, _: events.Resize) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Draw the lines for the new width once the widgets have it."""
-        self.apply_sizes()
-        self.call_after_refresh(self._after_resize)
+        if event.size == self.size:
+            self.apply_sizes()
+            self.call_after_refresh(self._after_resize)
 
     def on_screen_resume(self) -> None:
         """Catch up with changes under a dialog, the size of the terminal among them."""

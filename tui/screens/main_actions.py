@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED
@@ -22,6 +21,7 @@ from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
 from logreg_tui.tui.screens.painter import Painter
+from logreg_tui.tui.screens.steady import SteadyScreen
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.banner import Banner, slower
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
@@ -36,7 +36,7 @@ WIDE = 104
 NEEDS = {action.method: action.needs for action in ACTIONS} | {"set_learning_rate": Needs.TRAINING_RUN}
 
 
-class MainActions(Screen[None]):
+class MainActions(SteadyScreen[None]):
     """The actions that tui/actions explains, and their conditions; MainScreen has the widgets and paints."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

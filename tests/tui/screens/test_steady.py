@@ -1,0 +1,101 @@
+"""Any sequence of sizes, also of none, leaves a screen that rests and is laid out for the last one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from helpers.app import Lab, running
+from helpers.fake_training import FakeTraining, Finish, More
+from textual.app import App
+from textual.events import Resize
+from textual.geometry import Size
+from textual.message import Message
+
+from logreg_tui.core.settings import RunSettings
+
+ENOUGH = 50
+"""Layouts that a pair of sizes never needs; each needs a few."""
+SIZES = 60
+TWO_RUNS = (RunSettings(), RunSettings("logits"))
+
+
+class Anything(Message):
+    """A message between two sizes, as a training sends them all the time."""
+
+
+def count_layouts(lab: Lab) -> list[Size]:
+    """Return a list to which each layout of the screen on top adds its size."""
+    laid_out: list[Size] = []
+    top = lab.app.screen
+
+    def note(_: object) -> None:
+        laid_out.append(top.outer_size)
+        top.post_message(Anything())
+
+    top.screen_layout_refresh_signal.subscribe(top, note, immediate=True)
+    return laid_out
+
+
+@pytest.mark.parametrize("keys", [(), ("question_mark",), ("ctrl+p",)])
+async def test_two_sizes_on_their_way_do_not_chase_each_other(keys: tuple[str, ...]) -> None:
+    async with running(size=(120, 40)) as lab:
+        await lab.press(*keys)
+        await lab.pilot.pause()
+        laid_out = count_layouts(lab)
+        for size in (Size(100, 40), Size(120, 40), Size(100, 40)):
+            lab.app.screen.post_message(Resize(size, size))
+            lab.app.screen.post_message(Anything())
+        await lab.pilot.resize_terminal(90, 30)
+        for _ in range(ENOUGH):
+            await lab.pilot.pause()
+        assert len(laid_out) < ENOUGH
+        assert laid_out[-1] == lab.app.screen.outer_size == lab.app.size == Size(90, 30)
+
+
+async def storm(lab: Lab, seed: int, between: object) -> None:
+    """Change the size of the terminal as fast as a window that is dragged."""
+    chosen = random.Random(seed)
+    for _ in range(SIZES):
+        size = Size(chosen.randint(0, 200), chosen.randint(0, 60))
+        lab.app.post_message(Resize(size, size))
+        if between is not None:
+            lab.send(between)
+        await asyncio.sleep(chosen.random() * 0.01)
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_a_storm_of_sizes_leaves_the_last_one(seed: int) -> None:
+    state = ("training", "paused", "finished", "watching")[seed % 4]
+    between = More(1) if state in ("training", "watching") else None
+    async with running(FakeTraining(runs=TWO_RUNS), watching=state == "watching") as lab:
+        if state == "paused":
+            await lab.press("space")
+            await lab.until(lambda: lab.screen.state == "paused")
+        elif state == "finished":
+            lab.send(Finish())
+            await lab.until(lambda: not lab.history.is_moving)
+        laid_out = count_layouts(lab)
+        await storm(lab, seed, between)
+        await lab.pilot.resize_terminal(120, 40)
+        await lab.until(lambda: lab.screen.size == (120, 40) and "Loss Comparison" in lab.text())
+        assert len(laid_out) < 6 * SIZES
+        await lab.press("question_mark")
+        await lab.until(lambda: "escape closes" in lab.text())
+
+
+@pytest.mark.parametrize("size", [(0, 0), (80, 0), (0, 24), (1, 1), (3, 2), (500, 300)])
+async def test_a_terminal_of_any_size_trains(size: tuple[int, int]) -> None:
+    async with running(size=(120, 40)) as lab:
+        await lab.pilot.resize_terminal(*size)
+        lab.send(More(2))
+        await lab.until(lambda: lab.history.rows == 6)
+        await lab.pilot.resize_terminal(120, 40)
+        await lab.until(lambda: "6 rows" in lab.text())
+
+
+async def test_an_app_that_starts_without_rows_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(App, "size", Size(80, 0))
+    async with running(size=(80, 24)) as lab:
+        assert lab.history.rows

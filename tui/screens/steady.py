@@ -1,0 +1,19 @@
+"""Screens that come to rest after any sequence of sizes."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.screen import Screen, ScreenResultType
+
+
+class SteadyScreen(Screen[ScreenResultType]):
+    """A screen that is laid out for the size that the terminal has now, and for no earlier one.
+
+    A screen of Textual tells itself each size for which it was laid out, as it tells its widgets. Two sizes
+    on their way at once, with any message between them, would be laid out in turn for ever; and where a
+    terminal reports no rows, the app and its driver assume different sizes from the start.
+    """
+
+    async def _on_resize(self, event: events.Resize) -> None:
+        if event.size != self.app.size:
+            event.prevent_default()
