@@ -305,12 +305,14 @@ class Engine:
 
     def gradient_step(self, negative_rates: Tensor) -> None:
         """Take one step for each of the rates, shape (epochs, runs * classes, 1), negative."""
+        are_taken = False
         for rate in negative_rates:
             if self.gradient_is_stale:
-                self._full_pass.set_parameters(self._parameters)
+                if not are_taken:
+                    self._full_pass.set_parameters(self._parameters)
                 self._full_pass.gradient(self._train, self._gradient)
                 self._complete_gradient()
-            self._full_pass.update(self._parameters, self._gradient, self._decay, rate)
+            are_taken = self._full_pass.update(self._parameters, self._gradient, self._decay, rate)
             self.gradient_is_stale = True
 
     @contextmanager

@@ -36,7 +36,7 @@ class FullBatchPass(ABC, Generic[B]):
 
     @abstractmethod
     def gradient(self, samples: SampleBlocks[B], out: Tensor) -> None:
-        """Fill the gradient of the mean cross entropy, as `new_gradient` made room. Raises Cancelled."""
+        """Fill the gradient, in room that `new_gradient` made. Raises Cancelled."""
 
     @abstractmethod
     def metrics_and_gradient(self, samples: SampleBlocks[B], out: Tensor) -> Tensor:
@@ -50,9 +50,13 @@ class FullBatchPass(ABC, Generic[B]):
         """Return room for what `gradient` fills and `update` takes; a pass may choose another shape."""
         return torch.zeros_like(parameters)
 
-    def update(self, parameters: Tensor, gradient: Tensor, decay: Tensor, negative_rate: Tensor) -> None:
-        """Take a step of gradient descent in place; decay and rate have the shape (R * C, 1)."""
+    def update(self, parameters: Tensor, gradient: Tensor, decay: Tensor, negative_rate: Tensor) -> bool:
+        """Take a step of gradient descent in place; decay and rate have the shape (R * C, 1).
+
+        Returns True if the new parameters are taken at once, as `set_parameters` takes them.
+        """
         parameters.addcmul_(torch.addcmul(gradient, parameters, decay), negative_rate)
+        return False
 
 
 class BlockwisePass(FullBatchPass[B]):
