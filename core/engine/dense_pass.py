@@ -31,11 +31,11 @@ PART_VALUES, GPU_PART_VALUES = 1 << 20, 1 << 24
 aten = torch.ops.aten
 
 
-class _Scratch:
+class Scratch:
     """Room for what is computed of some rows, reused by one thread at a time."""
 
-    def __init__(self, inputs: Tensor | None, rows: int, outputs: int, device: torch.device) -> None:
-        self.inputs = None if inputs is None else inputs.to(device)
+    def __init__(self, rows: int, outputs: int, device: torch.device, inputs: Tensor | None = None) -> None:
+        self.inputs = inputs
         """Bytes as float32 with a column of ones, shape (rows, K)."""
         # On a processor this product is fastest row by row; what follows is, with the rows innermost.
         self.rows = torch.zeros(rows, outputs) if device.type == "cpu" else None
@@ -67,7 +67,7 @@ class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
         self._sum_dtype = torch.float32 if device.type == "mps" else torch.float64
         self._weights = torch.zeros(storage.width, self._padded, device=device)
         self._minus_one = torch.full((1, 1, 1), -1.0, device=device)
-        self._scratches: dict[int, list[_Scratch]] = {}
+        self._scratches: dict[int, list[Scratch]] = {}
         super().__init__(team, count)
 
     def set_parameters(self, parameters: Tensor) -> None:
@@ -90,22 +90,21 @@ class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
     ) -> Tensor | None:
         """Fill the gradient of a block, (P, K), if it is asked for; return its metrics (2, R) if they are."""
         metrics: Tensor | None = None
-        for start, stop in self._parts(block):
+        for start, stop in self.parts(block):
             with self._scratch(stop - start) as scratch:
-                inputs, labels = self._rows(block, start, stop, scratch), block.labels[start:stop]
-                self._set_outputs(inputs, scratch)
+                inputs = self.rows(block, start, stop, scratch)
+                labels = block.labels[start : min(stop, block.count)]
+                self.set_outputs(inputs, scratch)
+                scratch.outputs[: self._sigmoid_outputs].sigmoid_()
                 if has_metrics:
                     of_part = self._metrics(labels, scratch)
                     metrics = of_part if metrics is None else metrics.add_(of_part)
                 if gradient is not None:
                     self._set_gradient(labels, scratch)
-                    if start > 0:
-                        gradient.addmm_(scratch.gradient, inputs)
-                    else:
-                        torch.mm(scratch.gradient, inputs, out=gradient)
+                    self.add_gradient(inputs, scratch, gradient, is_first=start == 0)
         return metrics
 
-    def _parts(self, block: DenseBlock | ByteBlock) -> list[tuple[int, int]]:
+    def parts(self, block: DenseBlock | ByteBlock) -> list[tuple[int, int]]:
         """Return the bounds of the rows that are computed at once: of bytes, as many as fit into a cache."""
         count = block.count
         values = PART_VALUES if self._device.type == "cpu" else GPU_PART_VALUES
@@ -113,22 +112,22 @@ class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
         rows = math.ceil(count / parts)
         return [(start, min(start + rows, count)) for start in range(0, count, rows)]
 
+    def new_scratch(self, rows: int) -> Scratch:
+        """Return room for so many rows."""
+        inputs = torch.from_numpy(self._storage.empty(rows)) if self._storage.are_bytes else None
+        return Scratch(rows, self._padded, self._device, None if inputs is None else inputs.to(self._device))
+
     @contextmanager
-    def _scratch(self, rows: int) -> Iterator[_Scratch]:
+    def _scratch(self, rows: int) -> Iterator[Scratch]:
         free = self._scratches.setdefault(rows, [])
         try:
             scratch = free.pop()
         except IndexError:
-            room = (
-                torch.from_numpy(self._storage.empty(rows)).to(self._device)
-                if self._storage.are_bytes
-                else None
-            )
-            scratch = _Scratch(room, rows, self._padded, self._device)
+            scratch = self.new_scratch(rows)
         yield scratch
         free.append(scratch)
 
-    def _rows(self, block: DenseBlock | ByteBlock, start: int, stop: int, scratch: _Scratch) -> Tensor:
+    def rows(self, block: DenseBlock | ByteBlock, start: int, stop: int, scratch: Scratch) -> Tensor:
         """Return rows of a block as float32 with a column of ones, shape (rows, K)."""
         if scratch.inputs is None:
             return block.inputs[start:stop]
@@ -136,19 +135,26 @@ class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
         scratch.inputs[:, :used].copy_(block.inputs[start:stop, :used])
         return scratch.inputs
 
-    def _set_outputs(self, inputs: Tensor, scratch: _Scratch) -> None:
+    def set_outputs(self, inputs: Tensor, scratch: Scratch) -> None:
+        """Fill the scratch's linear outputs, (P, rows)."""
         if scratch.rows is not None:
             torch.mm(inputs, self._weights, out=scratch.rows)
             scratch.outputs.copy_(scratch.rows.t())
         else:
             torch.mm(self._weights.t(), inputs.t(), out=scratch.outputs)
-        scratch.outputs[: self._sigmoid_outputs].sigmoid_()
+
+    def add_gradient(self, inputs: Tensor, scratch: Scratch, gradient: Tensor, *, is_first: bool) -> None:
+        """Add the gradient of the weights, (P, K), to that of the rows before."""
+        if is_first:
+            torch.mm(scratch.gradient, inputs, out=gradient)
+        else:
+            gradient.addmm_(scratch.gradient, inputs)
 
     def _by_run(self, outputs: Tensor) -> Tensor:
         """Return the outputs, shape (P, rows), as (runs, classes, rows)."""
         return outputs[: self._outputs].view(-1, self._classes, outputs.shape[1])
 
-    def _set_gradient(self, labels: Tensor, scratch: _Scratch) -> None:
+    def _set_gradient(self, labels: Tensor, scratch: Scratch) -> None:
         """Fill the scratch's gradient of the summed loss at the linear outputs."""
         outputs, gradient = self._by_run(scratch.outputs), self._by_run(scratch.gradient)
         torch.softmax(outputs, 1, out=gradient)
@@ -158,9 +164,9 @@ class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
         sigmoid_outputs = scratch.outputs[: self._sigmoid_outputs]
         aten.sigmoid_backward(sigmoid_part, sigmoid_outputs, grad_input=sigmoid_part)
 
-    def _metrics(self, labels: Tensor, scratch: _Scratch) -> Tensor:
+    def _metrics(self, labels: Tensor, scratch: Scratch) -> Tensor:
         """Return the sums of losses and of correct answers of some rows, shape (2, runs)."""
-        outputs = self._by_run(scratch.outputs)
+        outputs = self._by_run(scratch.outputs)[:, :, : len(labels)]
         index = labels.expand(len(outputs), 1, -1)
         of_label = outputs.gather(1, index)[:, 0]
         losses = torch.log_softmax(outputs, 1).gather(1, index)[:, 0].neg_().sum(1, dtype=self._sum_dtype)

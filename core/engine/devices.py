@@ -89,6 +89,8 @@ def prepare(device: torch.device, threads: int | None) -> int:
     torch.set_num_threads(1)
     # TF32 would round the inputs of products to 10 bits of mantissa on Ampere and later.
     torch.backends.cuda.matmul.allow_tf32 = False
+    # Nor are sums of products of bfloat16 to be rounded to bfloat16 on the way.
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     if device.type == "cuda":
         torch.cuda.set_device(device)
     return threads

@@ -31,6 +31,7 @@ from logreg_tui.core.engine.blocks import SampleBlocks
 from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
+from logreg_tui.core.engine.gpu.parts_pass import PartsPass, has_part_products
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, collective
 from logreg_tui.core.engine.storage import StorageLayout, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
@@ -212,7 +213,8 @@ class Engine:
         runs = len(self._slots)
         sigmoid_runs = sum(slot.head == SIGMOID for slot in self._slots.values())
         if self._kernel is None:
-            return DensePass(
+            is_in_parts = self._graphs is not None and has_part_products(self._storage, self.device)
+            return (PartsPass if is_in_parts else DensePass)(
                 self._storage, runs, sigmoid_runs, self.classes, self.device, self._team, self._counts[0]
             )
         from logreg_tui.core.engine.sparse_pass import SparsePass

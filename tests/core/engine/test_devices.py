@@ -96,3 +96,12 @@ def test_a_gpu_that_pytorch_has_no_kernels_for_is_named(
 )
 def test_errors_that_mean_that_memory_ran_out_are_known(error: Exception, is_memory: bool) -> None:
     assert devices.is_out_of_memory(error) == is_memory
+
+
+def test_products_on_a_gpu_are_not_rounded_to_fewer_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    matmul = torch.backends.cuda.matmul
+    for name in ("allow_tf32", "allow_bf16_reduced_precision_reduction"):
+        monkeypatch.setattr(matmul, name, True)
+    devices.prepare(torch.device("cpu"), 1)
+    assert not matmul.allow_tf32
+    assert not matmul.allow_bf16_reduced_precision_reduction

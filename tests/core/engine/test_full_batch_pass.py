@@ -12,29 +12,36 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.loops import CPU
+from helpers.loops import CPU, plain_loop
 from helpers.made_data import all_parameters, cut_into_blocks, dataset, values, with_runs
+from helpers.stand_in_gpu import emulated_product
 from torch import Tensor
 from torch.nn import functional
 
+from logreg_tui.core.data.arrays import Arrays
 from logreg_tui.core.data.inputs import ArraySource, Inputs, Scaling
+from logreg_tui.core.data.scaling import scaled_inputs
 from logreg_tui.core.engine import dense_pass
 from logreg_tui.core.engine.blocks import SampleBlocks, padded_bytes
 from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.gpu import parts_pass
+from logreg_tui.core.engine.gpu.parts_pass import PartsPass
 from logreg_tui.core.engine.kernels import compiled_pass
+from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.engine.process_group import ProcessGroup
 from logreg_tui.core.engine.sparse_pass import SparsePass
 from logreg_tui.core.engine.storage import choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import Cancelled
+from logreg_tui.core.settings import RunSettings
 
 NAN, INF = float("nan"), float("inf")
 HEADS = ("sigmoid", "logits", "sigmoid", "logits")
 
 
-KINDS = ("sparse", "dense", "bytes", "padded bytes")
+KINDS = ("sparse", "dense", "bytes", "padded bytes", "parts")
 
 
 def pass_over(
@@ -52,12 +59,19 @@ def pass_over(
         kernel = compiled_pass(storage.index, storage.values, print)
         return SparsePass(storage, len(heads), sigmoid_runs, classes, kernel, team, len(labels)), samples
     assert storage.are_bytes == (kind != "dense")
-    if kind == "padded bytes":
+    if kind in ("padded bytes", "parts"):
         # As on a GPU: one block of all rows.
         samples.block_bounds = [(0, len(labels))]
         rows = [(slice(0, len(labels)), train.stored(0, len(labels)))]
         samples._kept = {0: padded_bytes(rows, torch.from_numpy(labels), storage, CPU)}
-    return DensePass(storage, len(heads), sigmoid_runs, classes, CPU, team, len(labels)), samples
+    of_kind = PartsPass if kind == "parts" else DensePass
+    return of_kind(storage, len(heads), sigmoid_runs, classes, CPU, team, len(labels)), samples
+
+
+@pytest.fixture(autouse=True)
+def on_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Multiply bfloat16 by the rules of a GPU's tensor cores, which PyTorch does on GPUs alone."""
+    monkeypatch.setattr(parts_pass, "product", emulated_product)
 
 
 def measured(
@@ -175,6 +189,7 @@ def test_gradients_are_those_of_autograd_whatever_heads_stand_together(
     cut_into_blocks(monkeypatch, 40)
     # A block of bytes becomes float32 in several parts.
     monkeypatch.setattr(dense_pass, "PART_VALUES", 16 * 15)
+    monkeypatch.setattr(parts_pass, "MOST_VALUES", 1)
     stored = values(200, 6, 0.2)
     stored[:, 1] = 0
     train = Inputs(ArraySource(stored), scaling)
@@ -198,6 +213,34 @@ def test_gradients_are_those_of_autograd_whatever_heads_stand_together(
     full_pass.gradient(samples, again)
     assert torch.equal(again, gradient), "without metrics it is the same"
     assert torch.equal(full_pass.metrics(samples), metrics)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("head", ["sigmoid", "logits"])
+@pytest.mark.parametrize(
+    ("pixels", "rate"), [("raw", 3e-6), ("unit", 0.3), ("standardized", 0.05)], ids=["raw", "unit", "std"]
+)
+def test_a_hundred_epochs_are_those_of_the_plain_loop(kind: str, head: str, pixels: str, rate: float) -> None:
+    random = np.random.default_rng(0)
+    labels, patterns = np.arange(400) % 4, random.integers(0, 256, (4, 30))
+    noisy = np.clip(patterns[labels] + random.normal(0, 70, (400, 30)), 0, 255).astype(np.uint8)
+    noisy[:, 3], noisy[:, 4] = 0, 200
+    arrays = Arrays("made", noisy, labels, noisy[:100], labels[:100], 255.0)
+    train, test = scaled_inputs(arrays, pixels)
+    data = replace(dataset(train, test, 4), train_labels=labels)
+    full_pass, samples = pass_over(train, labels, kind, [head], 4)
+    weight, bias = initial_parameters(30, 4, 0)
+    parameters = torch.cat([weight, bias[:, None]], 1)
+    gradient, losses = full_pass.new_gradient(parameters), {}
+    expected = plain_loop(data, RunSettings(head=head, learning_rate=rate, l2=0.01, seed=0), 100, 20)
+    for epoch in range(101):
+        full_pass.set_parameters(parameters)
+        metrics = full_pass.metrics_and_gradient(samples, gradient)
+        losses[epoch] = metrics[0].item() / 400
+        full_pass.update(parameters, gradient, torch.full((4, 1), 0.02), torch.full((4, 1), -rate))
+    assert losses[100] < losses[0]
+    for epoch, figures in expected.items():
+        assert losses[epoch] == pytest.approx(figures["train_loss"], rel=1e-6)
 
 
 def trained(share: float, threads: int) -> tuple[object, Tensor]:
