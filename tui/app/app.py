@@ -26,17 +26,15 @@ from logreg_tui.core.settings import PROGRAM, RunSettings
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control
 from logreg_tui.tui.actions import ACTIONS
-from logreg_tui.tui.app.driver import ThriftyDriver
+from logreg_tui.tui.app.driver import QUIT_WITHIN_S, ThriftyDriver
 from logreg_tui.tui.app.runner import Runner, StartTraining
 from logreg_tui.tui.app.signals import TerminalGone
+from logreg_tui.tui.app.watchdog import Watchdog, ask_screen, report_stuck_screen
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
 from logreg_tui.tui.screens.palette import Palette
 from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor
-
-QUIT_WITHIN_S = 2.0
-"""Seconds between two ctrl+c that together quit."""
 
 
 class LogRegApp(App[None]):
@@ -83,6 +81,7 @@ class LogRegApp(App[None]):
         self._interrupted_at: float | None = None
         self.set_class(ascii_only, "-ascii")
         self._without_color = WithoutColor()
+        self._watchdog = Watchdog(partial(ask_screen, self), partial(report_stuck_screen, self))
 
     def on_mount(self) -> None:
         if self.preferences.theme in self.available_themes:
@@ -108,6 +107,11 @@ class LogRegApp(App[None]):
     def start_training(self, post: Callable[[Message], bool]) -> None:
         """Start the training thread, once the first frame is on the screen; `post` takes its messages."""
         self.runner.launch(post)
+        if not self.is_headless:
+            self._watchdog.start()
+
+    def on_unmount(self) -> None:
+        self._watchdog.stop()
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver that sends only what changed, unless the environment names another one."""
@@ -142,6 +146,12 @@ class LogRegApp(App[None]):
         if isinstance(self._driver, ThriftyDriver):
             self._driver.forget()
         self.refresh(layout=True)
+
+    def restore_terminal(self) -> None:
+        """Give the terminal back, from another thread than that of a screen that hangs."""
+        if self._driver is not None:
+            self._driver.stop_application_mode()
+            self._driver.close()
 
     @on(TerminalGone)
     def close(self) -> None:

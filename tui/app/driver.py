@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import signal
 import threading
+from time import monotonic
 from types import FrameType
+from typing import TYPE_CHECKING, cast
 
+from textual import events
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 from logreg_tui.tui.app.terminal_copy import TerminalCopy
+from logreg_tui.tui.app.watchdog import end_stuck_app
+
+if TYPE_CHECKING:
+    from logreg_tui.tui.app.app import LogRegApp
+
+QUIT_WITHIN_S = 2.0
+"""Seconds between two ctrl+c that together quit."""
 
 
 class ThriftyDriver(LinuxDriver):
     """Compares Textual's paints with a copy of the terminal, on the thread that writes them."""
 
     _copy_lock = threading.Lock()
+    _interrupted_at = -QUIT_WITHIN_S
 
     def start_application_mode(self) -> None:
         """Take over the terminal; after a resize its screen counts as unknown."""
@@ -43,3 +55,11 @@ class ThriftyDriver(LinuxDriver):
                 self._copy.forget()
             if reduced := self._copy.reduce(data):
                 super().write(reduced)
+
+    def process_message(self, message: Message) -> None:
+        """Pass on what was typed; two ctrl+c end also an app that is too busy to see them."""
+        super().process_message(message)
+        if isinstance(message, events.Key) and message.key == "ctrl+c":
+            before, self._interrupted_at = self._interrupted_at, monotonic()
+            if self._interrupted_at - before <= QUIT_WITHIN_S:
+                end_stuck_app(cast("LogRegApp", self._app))

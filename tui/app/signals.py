@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -22,8 +24,12 @@ from logreg_tui.core.training.requests import Detach, Leave, Request
 if TYPE_CHECKING:
     from logreg_tui.tui.app.app import LogRegApp
 
-GRACE_S = 1.0
-"""Seconds that the app may take to close after its training, before the process ends over its head."""
+GRACE_S = 1.2
+"""Seconds that the app may take to close, before the process ends over its head."""
+LEAVE_WITHIN_S = 0.6
+"""Patience with a training that is to leave under a screen that does not close."""
+RESTORE_WITHIN_S = 0.2
+"""Patience with a terminal that is to be given back."""
 
 
 class TerminalGone(Message):
@@ -33,12 +39,15 @@ class TerminalGone(Message):
 class SignalHandlers:
     """The signals of one app. `install` belongs to the main thread, before the app runs."""
 
-    def __init__(self, app: LogRegApp) -> None:
+    def __init__(self, app: LogRegApp, last_words: Callable[[], str]) -> None:
+        """`last_words` are printed where the signal ends a screen that hangs."""
         self._app = app
+        self._last_words = last_words
         self.is_gone = False
         """True if the terminal went away; the training is to be waited for then."""
         self.status = 0
         """128 plus the number of the signal that ended the app, or 0."""
+        self._is_closed = threading.Event()
 
     def install(self) -> None:
         """Take over the signals and watch the terminal."""
@@ -47,6 +56,10 @@ class SignalHandlers:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._end)
         threading.Thread(target=_raise_on_hang_up, name="terminal", daemon=True).start()
+
+    def note_close(self) -> None:
+        """Take note that the screen has closed, so that it is not ended over its head."""
+        self._is_closed.set()
 
     def _lose_terminal(self, number: int, frame: FrameType | None) -> None:
         # A shell sends a second SIGHUP, the kernel a SIGCONT, to which Textual would answer by
@@ -63,6 +76,7 @@ class SignalHandlers:
     def _end(self, number: int, frame: FrameType | None) -> None:
         self.status = 128 + number
         self._tell(Leave(signal.Signals(number).name))
+        threading.Thread(target=self._end_stuck_screen, daemon=True).start()
 
     def _hand_over(self, number: int, frame: FrameType | None) -> None:
         if self.is_gone:
@@ -74,10 +88,28 @@ class SignalHandlers:
         threading.Thread(target=self._app.post_message, args=(TerminalGone(),), daemon=True).start()
 
     def _end_after_training(self) -> None:
-        """End the process when the training is done, even if the screen hangs in a dead terminal."""
-        self._app.runner.join()
-        time.sleep(GRACE_S)
+        """End the process when the training is done, or soon and with a checkpoint if the screen hangs."""
+        if not self._is_closed.wait(GRACE_S) and self._app.is_running:
+            self._app.control.send(Leave("hang-up"))
+            self._app.runner.stop(LEAVE_WITHIN_S)
+        else:
+            self._app.runner.join()
+            time.sleep(GRACE_S)
         os._exit(self.status or self._app.outcome.status)
+
+    def _end_stuck_screen(self) -> None:
+        """End a process whose screen does not close, once its training has left."""
+        if self._is_closed.wait(GRACE_S):
+            return
+        self._app.runner.stop(LEAVE_WITHIN_S)
+        restoring = threading.Thread(target=self._give_back_terminal, daemon=True)
+        restoring.start()
+        restoring.join(RESTORE_WITHIN_S)
+        os._exit(self.status)
+
+    def _give_back_terminal(self) -> None:
+        self._app.restore_terminal()
+        print(self._last_words(), end="", file=sys.__stdout__, flush=True)
 
 
 def _cut_off_terminal() -> None:

@@ -81,9 +81,10 @@ def _run(
         preferences=load(),
         sampler=None if watching else Sampler(),
     )
-    handlers = SignalHandlers(app)
+    handlers = SignalHandlers(app, lambda: "" if watching else exit_summary(app.history))
     handlers.install()
     app.run()
+    handlers.note_close()
     return app, handlers
 
 
