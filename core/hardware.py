@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 INTERVAL_S = 1.0
@@ -40,6 +41,47 @@ class Sample:
     """Bytes in memory of this process and its children; not for a GPU."""
     power_w: float | None = None
     temperature_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A GPU as its driver names it, known before PyTorch is loaded."""
+
+    name: str
+    capability: tuple[int, int]
+    """The compute capability, such as (9, 0)."""
+    driver: str
+    """The driver's version."""
+    is_exclusive: bool = False
+    """True if it lets one process compute at a time."""
+
+
+def find_card(device: str) -> Card | None:
+    """Return the GPU that a device of this name probably is, `auto` being the first; None without."""
+    with suppress(Exception):
+        nvml: Any = import_module("pynvml")
+        nvml.nvmlInit()
+        handle = _gpu_handle(nvml, device)
+        major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+        mode = nvml.nvmlDeviceGetComputeMode(handle)
+        return Card(
+            str(nvml.nvmlDeviceGetName(handle)),
+            (int(major), int(minor)),
+            driver_version(),
+            mode == nvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS,
+        )
+    return None
+
+
+def driver_version() -> str:
+    """Return the version of NVIDIA's driver, or `unknown`."""
+    with suppress(Exception):
+        nvml: Any = import_module("pynvml")
+        nvml.nvmlInit()
+        return str(nvml.nvmlSystemGetDriverVersion())
+    with suppress(OSError):
+        return Path("/proc/driver/nvidia/version").read_text().split("\n")[0]
+    return "unknown"
 
 
 Probe = Callable[[], Sample]

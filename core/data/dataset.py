@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_dir
 
 from logreg_tui.core.data.arrays import Arrays, check_cancelled, fingerprint
 from logreg_tui.core.data.download import HASTY, PATIENT, DownloadError, Patience, download
@@ -138,7 +137,12 @@ def _read(
 
 def data_folder(data_dir: str | None) -> Path:
     """Return the folder of `--data-dir`; None is the user's cache folder."""
-    return Path(user_cache_dir("logreg-tui") if data_dir is None else data_dir)
+    if data_dir is not None:
+        return Path(data_dir)
+    # Not there on a machine that was given the data and no more than it takes to train.
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("logreg-tui"))
 
 
 def _read_family(

@@ -30,16 +30,17 @@ from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.blocks import SampleBlocks
 from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, THREE_PARTS, EngineChoice
 from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
-from logreg_tui.core.engine.gpu.parts_pass import PartsPass, has_part_products
+from logreg_tui.core.engine.gpu.fused_pass import FusedConfiguration, FusedPass
+from logreg_tui.core.engine.gpu.parts_pass import PartsPass
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, collective
 from logreg_tui.core.engine.storage import StorageLayout, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
-from logreg_tui.core.errors import UserError
 from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.text import describe
 
-VERSIONS = {"sparse": 2, "dense": 3, "graph": 3}
+VERSIONS = {"sparse": 2, "dense": 3, "eager": 3, "graph": 3, "fused": 1}
 """Another version may round otherwise; written into checkpoints beside the engine's name."""
 FIRST_STRIDE, LONGEST_STRIDE = 10, 100
 """Epochs on a GPU between two looks at what was asked for: before one was timed, and at most."""
@@ -77,41 +78,43 @@ class Engine:
         device: torch.device,
         threads: int = 1,
         *,
-        kind: str = "auto",
         memory_limit: int | None = None,
         ranks: ProcessGroup = ALONE,
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Move the data to the device; `threads` of the processor train if that is the device.
 
-        `kind` is one of ENGINES. What takes more than `memory_limit` bytes and lies on disk is
-        read anew at every pass. Of several ranks each computes on its part of the rows. `progress` is told
-        if kernels have to be compiled first.
-        Raises torch.OutOfMemoryError if the data do not fit, UserError if `kind` is not for
-        this device.
+        On a CUDA GPU it is the eager engine until `use` makes it another. What takes more than
+        `memory_limit` bytes and lies on disk is read anew at every pass. Of several ranks each computes
+        on its part of the rows. `progress` is told if kernels have to be compiled first.
+        Raises torch.OutOfMemoryError if the data do not fit.
         """
         self.device = device
         self.classes = dataset.classes
         self.features = dataset.train_inputs.shape[1]
         self.ranks = ranks
         ranks.broadcast("__init__")
-        self._counts = len(dataset.train_inputs), len(dataset.test_inputs)
+        self.counts = len(dataset.train_inputs), len(dataset.test_inputs)
+        """Samples of training and test, those of all ranks."""
         self._team = ThreadTeam(threads if device.type == "cpu" else 1)
         train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
-        self._storage = choose_storage([train, test], device, self._team, memory_limit)
+        self.storage = choose_storage([train, test], device, self._team, memory_limit)
         self._kernel: Callable[..., None] | None = None
-        if self._storage.is_sparse:
+        if self.storage.is_sparse:
             try:
-                self._kernel = _compiled(self._storage, progress)
+                self._kernel = _compiled(self.storage, progress)
             # A processor or a NumPy that this Numba does not know; it raises whatever it comes across.
             except Exception as error:
                 progress(f"Numba cannot be used ({describe(error)}): training takes several times as long")
-                self._storage = choose_storage(
+                self.storage = choose_storage(
                     [train, test], device, self._team, memory_limit, may_be_sparse=False
                 )
         self._train = self._samples(train, ranks.part(dataset.train_labels), has_gradient=True)
         self._test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
-        self._graphs = GraphCache(self, is_required=kind == "graph") if self._is_graphed(kind) else None
+        kind = EAGER if device.type == "cuda" else "sparse" if self.storage.is_sparse else "dense"
+        self.choice = EngineChoice(kind)
+        """The engine that this one is; another by `use`."""
+        self._graphs: GraphCache | None = None
         self.is_cancelled: Callable[[], bool] = lambda: False
         """Polled between blocks; if it returns True, a pass ends with Cancelled and changes nothing."""
         self.gradient_is_stale = True
@@ -123,20 +126,16 @@ class Engine:
         self._lay_out({})
 
     def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> SampleBlocks[Any]:
-        return SampleBlocks(inputs, labels, self._storage, self.device, self._team, has_gradient=has_gradient)
+        return SampleBlocks(inputs, labels, self.storage, self.device, self._team, has_gradient=has_gradient)
 
-    def _is_graphed(self, kind: str) -> bool:
-        """Return if epochs are to be replayed. Raises UserError if they are asked for in vain."""
-        obstacle = None
-        if self.device.type != "cuda":
-            obstacle = f"needs a CUDA GPU, not {self.device}"
-        elif self._storage.is_streamed:
-            obstacle = "needs data that fit into the memory of the GPU"
-        elif self.ranks.size > 1:
-            obstacle = "is for a single process"
-        if kind == "graph" and obstacle:
-            raise UserError(f"--engine graph {obstacle}: use --engine eager")
-        return kind != "eager" and obstacle is None
+    def use(self, choice: EngineChoice) -> None:
+        """Compute by another engine of a GPU from here on; parameters of the runs stay.
+
+        Raises whatever compilers, libraries and memory raise if it cannot be used here.
+        """
+        self.choice = choice
+        self._graphs = None if choice.name == EAGER else GraphCache(self)
+        self._lay_out(self._slots)
 
     @property
     def graph_failure(self) -> str | None:
@@ -146,13 +145,12 @@ class Engine:
     @property
     def identity(self) -> str:
         """Name and version: the same history gives the same bits while they stay."""
-        kind = "graph" if self._graphs is not None else "sparse" if self._storage.is_sparse else "dense"
-        return f"{kind} {VERSIONS[kind]}"
+        return f"{self.choice.name} {VERSIONS[self.choice.name]}"
 
     @property
     def longest_stride(self) -> int:
         """Epochs that `advance` is best given at once: many if each is short."""
-        return self._stride if self.device.type == "cuda" and not self._storage.is_streamed else 1
+        return self._stride if self.device.type == "cuda" and not self.storage.is_streamed else 1
 
     @property
     def runs(self) -> list[int]:
@@ -200,7 +198,7 @@ class Engine:
         self._decay = torch.zeros(rows, 1, device=self.device)
         self._table: list[list[float]] = []
         """The learning rates of the last call of `advance`, negative: most often those of the next."""
-        self._full_pass = self._new_pass()
+        self._full_pass = self._new_pass(self.choice)
         self._gradient = self._full_pass.new_gradient(matrix)
         # Several processes leave together, between two passes.
         self._full_pass.is_cancelled = lambda: self.ranks.size == 1 and self.is_cancelled()
@@ -209,19 +207,19 @@ class Engine:
         if self._graphs is not None:
             self._graphs.forget()
 
-    def _new_pass(self) -> FullBatchPass[Any]:
+    def _new_pass(self, choice: EngineChoice) -> FullBatchPass[Any]:
         runs = len(self._slots)
         sigmoid_runs = sum(slot.head == SIGMOID for slot in self._slots.values())
+        shape = self.storage, runs, sigmoid_runs, self.classes
+        if choice.name == FUSED:
+            parameters: dict[str, Any] = dict(choice.parameters)
+            return FusedPass(*shape, self.counts[0], self.device, FusedConfiguration(**parameters))
         if self._kernel is None:
-            is_in_parts = self._graphs is not None and has_part_products(self._storage, self.device)
-            return (PartsPass if is_in_parts else DensePass)(
-                self._storage, runs, sigmoid_runs, self.classes, self.device, self._team, self._counts[0]
-            )
+            kind = PartsPass if choice.parameters.get("parts") == THREE_PARTS else DensePass
+            return kind(*shape, self.device, self._team, self.counts[0])
         from logreg_tui.core.engine.sparse_pass import SparsePass
 
-        return SparsePass(
-            self._storage, runs, sigmoid_runs, self.classes, self._kernel, self._team, self._counts[0]
-        )
+        return SparsePass(*shape, self._kernel, self._team, self.counts[0])
 
     def _set_decay(self) -> None:
         """Fill the decay of each row of the matrix, in place: graphs that use it stay valid."""
@@ -236,7 +234,17 @@ class Engine:
         self._full_pass.set_parameters(self._parameters)
         train = self._full_pass.metrics_and_gradient(self._train, self._gradient)
         self._complete_gradient()
-        metrics = torch.cat([train / self._counts[0], self._full_pass.metrics(self._test) / self._counts[1]])
+        return self._measurements(train, self._full_pass.metrics(self._test))
+
+    def measure_eagerly(self) -> dict[int, Measurement]:
+        """Measure all runs by the eager engine, to hold the figures of another against it."""
+        reference = self._new_pass(EngineChoice(EAGER))
+        reference.set_parameters(self._parameters)
+        return self._measurements(reference.metrics(self._train), reference.metrics(self._test))
+
+    def _measurements(self, train: Tensor, test: Tensor) -> dict[int, Measurement]:
+        """Return what sums of losses and correct answers, (2, R) of this rank's rows, come to."""
+        metrics = torch.cat([train / self.counts[0], test / self.counts[1]])
         self.ranks.all_reduce(metrics)
         # One transfer from the device.
         rows = torch.cat([metrics, self._squares(metrics.dtype)]).tolist()
@@ -316,6 +324,14 @@ class Engine:
                 self._complete_gradient()
             are_taken = self._full_pass.update(self._parameters, self._gradient, self._decay, rate)
             self.gradient_is_stale = True
+
+    def read_gradient(self) -> Tensor:
+        """Return the gradient of the mean cross entropy that was computed last, (runs * classes, D + 1)."""
+        gradient, none = torch.zeros_like(self._parameters), torch.zeros_like(self._decay)
+        # Only the pass knows its shape: an update of zeros by a rate of 1 says it, but for the sign.
+        self._full_pass.update(gradient, self._gradient, none, none - 1)
+        self.gradient_is_stale = True
+        return gradient.neg_()
 
     @contextmanager
     def restoring_parameters(self) -> Iterator[Tensor]:

@@ -42,6 +42,7 @@ def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int
     record = {
         "format": FORMAT,
         "engine": training.engine.identity,
+        "engine_choice": training.engine.choice.to_json(),
         "step": training.step,
         "elapsed_s": training.stopwatch.read(),
         "lengths": lengths,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.files import reason
 from logreg_tui.core.settings import MAX_CLASSES, ExperimentSettings
@@ -45,6 +46,8 @@ class ExperimentConfig:
     """In UTC."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the packages that matter, by name."""
+    engine: EngineChoice | None = None
+    """The engine that it was started with; None before that was recorded."""
 
     @property
     def safe_settings(self) -> ExperimentSettings:
@@ -74,6 +77,7 @@ class ExperimentConfig:
             },
             "device": self.device,
             "versions": dict(self.versions),
+            **({} if self.engine is None else {"engine": self.engine.to_json()}),
         }
 
 
@@ -122,6 +126,7 @@ def _from_json(record: dict[str, Any]) -> ExperimentConfig:
             escape_control_chars(name): escape_control_chars(version)
             for name, version in record["versions"].items()
         },
+        engine=EngineChoice.from_json(record.get("engine")),
     )
 
 

@@ -115,6 +115,7 @@ def started_event(
         log_every=config.settings.log_every,
         report_every=config.settings.report_every,
         notice=notice,
+        engine=None if config.engine is None else config.engine.text,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
@@ -46,12 +47,14 @@ def resume_experiment(
     stays_open: bool = False,
     epochs: int | None = None,
     runs: Sequence[int] = (),
+    engine: str | None = None,
     ranks: ProcessGroup = ALONE,
 ) -> Generator[Event, None, None]:
     """Go on with an experiment from its last checkpoint, exactly, and yield what happens.
 
     First comes what had happened before, so that a front end shows the whole; none of it is
     recorded again. `epochs` lets the runs, or those whose numbers are given, go further than planned.
+    `engine`, one of ENGINES, is chosen anew; None is the one that the checkpoint was written by.
     Raises AlreadyFinished if nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
     config = read_config(directory)
@@ -65,13 +68,16 @@ def resume_experiment(
     lock = _lock(directory, control, progress, has_screen=stays_open)
     try:
         _check_what_is_left(directory, epochs, runs)
-        environment = session.prepare(config.safe_settings, control, progress, ranks)
+        settings = config.safe_settings
+        if engine is not None:
+            settings = replace(settings, engine=engine)
+        environment = session.prepare(settings, control, progress, ranks)
         _check_data(config, environment.dataset.fingerprint)
         with session.out_of_memory_explained(environment):
-            training, lengths, change = _load(directory, config, environment)
+            training, lengths, change = _load(directory, config, environment, keeps_engine=engine is None)
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
-            now = session.config_of(environment, training.engine.identity)
+            now = session.config_of(environment, training.engine)
             yield started_event(now, directory.absolute(), training.step, environment.dataset.notice)
             yield DatasetLoaded(training.step, environment.dataset)
             beginnings = [
@@ -188,7 +194,11 @@ def _check_data(config: ExperimentConfig, fingerprint: str) -> None:
 
 
 def _load(
-    directory: Path, config: ExperimentConfig, environment: session.TrainingEnvironment
+    directory: Path,
+    config: ExperimentConfig,
+    environment: session.TrainingEnvironment,
+    *,
+    keeps_engine: bool,
 ) -> tuple[Training, dict[str, int], events.EngineChanged | None]:
     """Return the training of the newest usable checkpoint, its files' lengths, and a change of engine."""
     from logreg_tui.core.experiment.checkpoint import read_checkpoint, restore
@@ -205,21 +215,23 @@ def _load(
         if problems:
             # A damaged file must not push out the one before when the next checkpoint is written.
             (directory / CHECKPOINT).unlink(missing_ok=True)
-        return training, record["lengths"], _engine_change(record.get("engine"), training)
+        recorded = EngineChoice.from_json(record.get("engine_choice")) or config.engine
+        kept = recorded if keeps_engine else None
+        change = environment.select_engine(training.engine, training.learning_rates, kept)
+        return training, record["lengths"], _engine_change(record.get("engine"), training, change)
     raise UserError(
         f"{str(directory)!r} has no usable checkpoint ({'; '.join(problems)}): "
         f"`logreg-tui repeat` trains it again from step 0"
     )
 
 
-def _engine_change(former: object, training: Training) -> events.EngineChanged | None:
+def _engine_change(former: object, training: Training, change: str | None) -> events.EngineChanged | None:
     """Return the event if another engine, or one from before they had names, wrote the checkpoint."""
     engine = training.engine.identity
-    if former == engine:
-        return None
-    name = escape_control_chars(former) if isinstance(former, str) else "that of an earlier version"
-    reason = f"the engine is now {engine}, it was {name}: rows go on as they were but for rounding"
-    return events.EngineChanged(training.step, reason)
+    if change is None and former != engine:
+        name = escape_control_chars(former) if isinstance(former, str) else "that of an earlier version"
+        change = f"rows may differ in their last digits: the engine is now {engine}, it was {name}"
+    return None if change is None else events.EngineChanged(training.step, change)
 
 
 def _check_lengths(directory: Path, lengths: dict[str, int]) -> None:
@@ -250,7 +262,7 @@ def repeat_experiment(
     if ends and ends[-1].reason == "stopped":
         replay.requests.append(TimedRequest(ends[-1].step, Stop(), 0))
     settings = replace(config.safe_settings, runs_dir=runs_dir)
-    happenings = session.run_experiment(settings, control, progress, replay=replay)
+    happenings = session.run_experiment(settings, control, progress, replay=replay, recorded=config.engine)
     for event in happenings:
         if isinstance(event, events.ExperimentStarted):
             _check_data(config, read_config(Path(event.directory)).fingerprint)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from logreg_tui.core.engine.gpu.choice import FUSED, check_wanted
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.experiment.directory import FIRST_LENGTHS, Experiment
 from logreg_tui.core.experiment.event_log import started_event
 from logreg_tui.core.settings import DATASETS, ExperimentSettings
-from logreg_tui.core.training.events import Event
+from logreg_tui.core.training.events import EngineChanged, Event
 from logreg_tui.core.training.requests import Control
 from logreg_tui.core.training.snapshots import DatasetLoaded
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from logreg_tui.core.data.dataset import Dataset
     from logreg_tui.core.engine.engine import Engine
+    from logreg_tui.core.engine.gpu.choice import EngineChoice
+    from logreg_tui.core.engine.gpu.probe_process import ProbeProcess
     from logreg_tui.core.training.replay import Replay
     from logreg_tui.core.training.state import Training
 
@@ -43,6 +46,9 @@ class TrainingEnvironment:
     ranks: ProcessGroup
     progress: Callable[[str], None] = lambda text: None
     """Told in a line what the engine has to prepare."""
+    probe: ProbeProcess | None = None
+    """The process that tries the fused kernel, if it was started early."""
+    is_cancelled: Callable[[], bool] = lambda: False
 
     def engine(self) -> Engine:
         """Return an engine without runs."""
@@ -52,11 +58,23 @@ class TrainingEnvironment:
             self.dataset,
             self.device,
             self.threads,
-            kind=self.settings.engine,
             memory_limit=self.settings.memory_limit,
             ranks=self.ranks,
             progress=self.progress,
         )
+
+    def select_engine(
+        self, engine: Engine, rates: Mapping[int, float], recorded: EngineChoice | None = None
+    ) -> str | None:
+        """Make an engine, whose runs have these learning rates, what was asked for or what is recorded.
+
+        Return why it is not exactly the recorded one; None if it is, or none is recorded. Raises UserError
+        if it was asked for and cannot be used, and Cancelled.
+        """
+        from logreg_tui.core.engine.gpu.selection import Selector
+
+        selector = Selector(self.settings.engine, self.probe, self.progress, self.is_cancelled)
+        return selector.select(engine, rates, recorded)
 
 
 def run_experiment(
@@ -67,12 +85,14 @@ def run_experiment(
     stays_open: bool = False,
     replay: Replay | None = None,
     ranks: ProcessGroup = ALONE,
+    recorded: EngineChoice | None = None,
 ) -> Generator[Event, None, None]:
     """Load what is needed, make the experiment directory, train, and yield what happens.
 
     `progress` is told in a line what is being prepared. With `stays_open` the experiment waits
     for new runs when all have ended; `replay` is carried out again at its steps; `ranks` are the
-    processes that train together, of which this is the first. Raises UserError
+    processes that train together, of which this is the first; `recorded` is the engine of the experiment
+    that is repeated. Raises UserError
     for what a user can mend and Cancelled where Stop came before training began. An error that
     nobody foresaw goes to error.log and carries that path as its attribute `log_path`.
     """
@@ -83,7 +103,8 @@ def run_experiment(
         from logreg_tui.core.training.state import Training
 
         training = Training.start(settings, environment.engine())
-        config = config_of(environment, training.engine.identity)
+        change = environment.select_engine(training.engine, training.learning_rates, recorded)
+        config = config_of(environment, training.engine)
         experiment = Experiment.create(
             Path(settings.runs_dir),
             settings.label,
@@ -96,6 +117,10 @@ def run_experiment(
             begun = started_event(config, directory, training.step, environment.dataset.notice)
             experiment.append_event(begun)
             yield begun
+            if change is not None:
+                changed = EngineChanged(training.step, change)
+                experiment.append_event(changed)
+                yield changed
             yield DatasetLoaded(training.step, environment.dataset)
             yield from recorded_training(training, control, experiment, replay, stays_open=stays_open)
 
@@ -109,11 +134,15 @@ def prepare(
     """Load torch and the data and pick the device. Raises UserError and Cancelled."""
     progress("Loading PyTorch")
     leave_if_stopping(control)
+    from logreg_tui.core.engine.gpu.probe_process import start_early
+
+    probe = start_early(settings.device) if settings.engine in ("auto", FUSED) and ranks.size == 1 else None
     from logreg_tui.core.data.dataset import load_dataset
     from logreg_tui.core.engine import devices
 
     leave_if_stopping(control)
     device = devices.pick_device(settings.device)
+    check_wanted(settings.engine, device.type, ranks.size)
     threads = devices.prepare(device, settings.threads)
     dataset = load_dataset(
         settings.dataset,
@@ -127,7 +156,17 @@ def prepare(
     ranks.share(settings, dataset)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
     text = devices.describe(device, threads, ranks.size)
-    return TrainingEnvironment(dataset, device, threads, text, settings, ranks, progress)
+    return TrainingEnvironment(
+        dataset,
+        device,
+        threads,
+        text,
+        settings,
+        ranks,
+        progress,
+        probe,
+        lambda: control.is_stopping,
+    )
 
 
 def leave_if_stopping(control: Control) -> None:
@@ -178,8 +217,8 @@ def recorded_training(
         raise
 
 
-def config_of(environment: TrainingEnvironment, engine: str) -> ExperimentConfig:
-    """Return what was asked for, and what it came to on this machine; `engine` is the engine's identity."""
+def config_of(environment: TrainingEnvironment, engine: Engine) -> ExperimentConfig:
+    """Return what was asked for, and what it came to on this machine."""
     # Loads the email package, for which the first frame need not wait.
     from importlib.metadata import version
 
@@ -203,12 +242,13 @@ def config_of(environment: TrainingEnvironment, engine: str) -> ExperimentConfig
         classes=dataset.classes,
         image_shape=dataset.image_shape,
         device=environment.device_text,
+        engine=engine.choice,
         started=datetime.now(UTC),
         versions={
             "python": platform.python_version(),
             "logreg-tui": version("logreg-tui"),
             "torch": str(torch.__version__),
             "numpy": version("numpy"),
-            "engine": engine,
+            "engine": engine.identity,
         },
     )

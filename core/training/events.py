@@ -39,6 +39,8 @@ class ExperimentStarted(Event):
     report_every: int
     notice: str | None = None
     """Something the user must keep in mind, such as data that stand in for MNIST."""
+    engine: str | None = None
+    """The engine of a GPU and why it was chosen, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

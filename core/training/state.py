@@ -118,6 +118,11 @@ class Training:
         return [run for run in self.runs.values() if run.is_training]
 
     @property
+    def learning_rates(self) -> dict[int, float]:
+        """The learning rates of the runs that train, schedules apart."""
+        return {run.number: run.settings.learning_rate for run in self.active}
+
+    @property
     def is_whole(self) -> bool:
         """True if no run stands between its last row and its leaving."""
         return not any(run.logged_epoch == self.epoch(run) == run.epochs for run in self.active)

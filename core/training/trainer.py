@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 
 from logreg_tui.core.engine.engine import Measurement
+from logreg_tui.core.engine.gpu.qualification import check_figures
 from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.replay import Replay
@@ -131,6 +132,10 @@ class _Loop:
         is_log_point = epoch == run.epochs or self.training.settings.is_log_point(epoch)
         return is_log_point and self.is_unlogged(run)
 
+    def is_report(self, run: RunState, is_last: bool) -> bool:
+        epoch = self.training.epoch(run)
+        return is_last or epoch == run.epochs or self.training.settings.is_report_point(epoch)
+
     def log_rows(self, runs: list[RunState], *, is_last: bool = False) -> Iterator[events.Event]:
         """Log a row for each of these runs, and let those leave that are done or diverged."""
         if not runs:
@@ -139,6 +144,8 @@ class _Loop:
         self.training.engine.finish()
         elapsed_s = self.training.stopwatch.read()
         measured = self.training.engine.measure()
+        if any(self.is_report(run, is_last) for run in runs):
+            check_figures(self.training.engine, measured)
         for run in runs:
             row = self.row(run, measured[run.number], elapsed_s, is_last)
             run.logged_epoch = row.epoch
@@ -167,7 +174,7 @@ class _Loop:
             test_loss=figures.test_loss,
             train_accuracy=figures.train_accuracy,
             test_accuracy=figures.test_accuracy,
-            is_report=is_last or epoch == run.epochs or training.settings.is_report_point(epoch),
+            is_report=self.is_report(run, is_last),
         )
 
     def let_leave(self, run: RunState, row: events.RowLogged) -> Iterator[events.Event]:

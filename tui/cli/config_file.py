@@ -20,7 +20,12 @@ from logreg_tui.tui.cli.parser import Parser
 
 FILE_NAME = "config.toml"
 MOST_BYTES = 65_536
-OWN_MEANING = {"resume": {"epochs"}, "bench": {"epochs"}, "repeat": {"runs-dir"}}
+OWN_MEANING = {
+    "resume": {"epochs", "engine"},
+    "attach": {"epochs", "engine"},
+    "bench": {"epochs"},
+    "repeat": {"runs-dir"},
+}
 """Options of commands that have a meaning of their own there, which no file decides."""
 OF_ORIGINAL = {"data-dir", "device", "threads", "engine", "runs-dir"}
 """Keys that `report --run` heeds: the original experiment's own numbers are not a matter of taste."""

@@ -137,8 +137,8 @@ def add_device_options(group: argparse._ArgumentGroup) -> None:
         "--engine",
         choices=s.ENGINES,
         default="auto",
-        help="eager: epoch by epoch; graph: the epochs between two rows as one CUDA graph (default: auto: "
-        "graph on CUDA GPUs)",
+        help="on a CUDA GPU: fused (one compiled kernel on bytes), graph (products as CUDA graphs) or eager "
+        "(product by product); default: auto, the fastest that computes the same",
     )
 
 

@@ -115,9 +115,9 @@ class MainScreen(MainActions):
         event = message.event
         self.pending.take(event)
         match event:
-            case core_events.ExperimentStarted(notice=notice, device=device):
-                if notice:
-                    self._show_line("#notice", notice)
+            case core_events.ExperimentStarted(notice=notice, engine=engine, device=device):
+                if notice or engine:
+                    self._show_line("#notice", "; ".join(filter(None, (notice, engine))))
                 if self.context.sampler is not None:
                     self.context.sampler.start(device)
                 if self.context.preferences.tab > 1:

@@ -193,6 +193,7 @@ def _tell(event: Event) -> list[str]:
         case events.ExperimentStarted():
             size = f"{event.train_samples:,} + {event.test_samples:,} samples x {event.features}"
             lines = [f"{event.dataset} ({size}) on {event.device}", f"experiment directory {event.directory}"]
+            lines += [event.engine] if event.engine else []
             return [*([f"notice: {event.notice}"] if event.notice else []), *lines]
         case events.EngineChanged():
             return [f"notice: {event.reason}"]

@@ -25,13 +25,11 @@ SAME = 1e-5
 class GraphCache:
     """The captured epochs of an engine's present layout; learning rates and lambdas are data of theirs.
 
-    If graphs cannot be captured, the engine goes on epoch by epoch and `failure` says why; with
-    `is_required` that is a UserError instead.
+    If graphs cannot be captured, the engine goes on epoch by epoch and `failure` says why.
     """
 
-    def __init__(self, engine: Engine, *, is_required: bool = False) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._is_required = is_required
         self._stream: torch.cuda.Stream | None = None
         self._expected: tuple[Tensor, Tensor] | None = None
         """Rates of the last warm-up, and the parameters after it."""
@@ -98,15 +96,13 @@ class GraphCache:
             before.wait_stream(stream)
 
     def _give_up(self, error: RuntimeError) -> None:
-        """Go on without graphs. Raises UserError if they were asked for, or the GPU is of no use any more."""
+        """Go on without graphs. Raises UserError if the GPU is of no use any more."""
         # An error inside a capture arrives as the one that ending the capture raised.
         cause = error.__context__ if isinstance(error.__context__, RuntimeError) else error
         if isinstance(cause, torch.OutOfMemoryError):
             raise cause
         self.failure = f"CUDA graphs cannot be used here ({str(cause).splitlines()[0]})"
         self.forget()
-        if self._is_required:
-            raise UserError(f"{self.failure}: use --engine auto or eager") from error
         try:
             is_sound = self._computes_as_before()
         except RuntimeError as broken:

@@ -18,6 +18,7 @@ from torch import Tensor
 from logreg_tui.core.engine.blocks import ByteBlock, SampleBlocks
 from logreg_tui.core.engine.folding import Folding
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.gpu.choice import LEAST_CAPABILITY
 from logreg_tui.core.engine.storage import GPU_ROWS, StorageLayout
 from logreg_tui.core.text import describe
 
@@ -25,8 +26,6 @@ OUTPUTS, CHUNK = 16, 8
 """N, and the features that a program of the update handles."""
 MOST_FEATURES = 1024
 """Kept features whose gradient fits into a program's registers."""
-LEAST_CAPABILITY = (8, 0)
-"""Before it, Triton knows no tensor cores: the kernel would be slower than anything else."""
 LEAST_TRITON = (3, 3, 1)
 PARTS = "fp16x2"
 MOST_BLOCK_FEATURES = 128

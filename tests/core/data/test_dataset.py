@@ -165,7 +165,7 @@ def test_a_dataset_named_explicitly_is_never_replaced(name: str, tmp_path: Path,
 def test_without_a_data_directory_the_users_cache_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("logreg_tui.core.data.dataset.user_cache_dir", lambda name: str(tmp_path / name))
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / name))
     write_family(tmp_path / "logreg-tui", "kmnist")
     assert load("kmnist").name == "kmnist"
 

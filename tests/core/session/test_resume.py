@@ -289,7 +289,7 @@ def test_a_change_of_engine_is_told_once_and_the_rows_go_on(
     control = Control()
     happened = list(directed(resume_experiment(directory, control, print), control, _still_to_do(directory)))
     (change,) = [event for event in happened if isinstance(event, events.EngineChanged)]
-    assert f"the engine is now {engine}, it was {former or 'that of an earlier version'}:" in change.reason
+    assert f"the engine is now {engine}, it was {former or 'that of an earlier version'}" in change.reason
     assert untimed_rows(directory) == untimed_rows(whole)
     with pytest.raises(AlreadyFinished):
         list(resume_experiment(directory, control, print))

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.settings import ENGINES
 from logreg_tui.tui.cli.config_file import is_given
 from logreg_tui.tui.cli.options import POSITIVE, AppOptions, add_app_options
 from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal, directory_of
@@ -30,6 +31,9 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--run", type=POSITIVE, nargs="+", default=[], metavar="N", help="with --epochs: these runs only"
     )
+    parser.add_argument(
+        "--engine", choices=ENGINES, help="choose the engine anew (default: the one that trained so far)"
+    )
     add_app_options(parser)
 
 
@@ -39,6 +43,7 @@ def run(values: argparse.Namespace) -> int:
 
     if values.run and values.epochs is None:
         raise UsageError("--run says which runs --epochs lets go on: add --epochs N")
+    further = {"epochs": values.epochs, "runs": values.run, "engine": values.engine}
     if values.no_screen:
         for option in ("paused", "fps", "ascii"):
             if is_given(values, option):
@@ -46,7 +51,7 @@ def run(values: argparse.Namespace) -> int:
         from logreg_tui.tui.text.training_log import train_plainly
 
         directory = directory_of(values)
-        return train_plainly(partial(resume_experiment, directory, epochs=values.epochs, runs=values.run))
+        return train_plainly(partial(resume_experiment, directory, **further))
     check_terminal("add --no-screen to train without one")
     directory, options = directory_of(values), AppOptions.of(values)
     defaults = read_config(directory).settings.runs[0]
@@ -56,7 +61,7 @@ def run(values: argparse.Namespace) -> int:
         return watch(directory, options)
     from logreg_tui.tui.cli.launch import show
 
-    start = partial(resume_experiment, directory, epochs=values.epochs, runs=values.run, stays_open=True)
+    start = partial(resume_experiment, directory, **further, stays_open=True)
     return show(start, options, defaults)
 
 

@@ -15,7 +15,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine, stride_of
-from logreg_tui.core.engine.gpu.cuda_graphs import GRAPH_EPOCHS, GraphCache
+from logreg_tui.core.engine.gpu.choice import GRAPH, EngineChoice
+from logreg_tui.core.engine.gpu.cuda_graphs import GRAPH_EPOCHS
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
@@ -129,9 +130,9 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[StandInGraph]:
 DATA = dataset(values(60, 5), values(20, 5, seed=1))
 
 
-def with_graphs(engine: Engine, *, is_required: bool = False) -> Engine:
+def with_graphs(engine: Engine) -> Engine:
     """Let an engine of the processor use graphs as one of a GPU does."""
-    engine._graphs = GraphCache(engine, is_required=is_required)
+    engine.use(EngineChoice(GRAPH))
     return engine
 
 
@@ -256,23 +257,6 @@ def test_a_training_whose_graphs_fail_says_so_once_and_goes_on(
     assert [dataclasses.replace(row, elapsed_s=0.0) for row in rows(happened)] == expected[0]
 
 
-@pytest.mark.parametrize("is_measured", [True, False])
-def test_graphs_that_were_asked_for_and_fail_are_an_error_that_changes_nothing(
-    is_measured: bool, stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "graph", failing(refused))
-    graphed, eager = pair()
-    with_graphs(graphed, is_required=True)
-    if is_measured:
-        assert graphed.measure() == eager.measure()
-    before = all_parameters(graphed)
-    with pytest.raises(
-        UserError, match=r"\(CUDA error: operation not permitted\): use --engine auto or eager"
-    ):
-        advance([graphed], 3)
-    assert torch.equal(all_parameters(graphed), before)
-
-
 def test_memory_that_runs_out_in_a_capture_is_named_as_that(
     stand_ins: list[StandInGraph], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,17 +353,10 @@ def test_a_stride_takes_a_twentieth_of_a_second_at_most(epoch_s: float, epochs: 
     assert stride_of(epoch_s) == epochs
 
 
-def test_graphs_without_a_gpu_are_refused() -> None:
-    with pytest.raises(UserError, match="--engine graph needs a CUDA GPU, not cpu: use --engine eager"):
-        Engine(DATA, CPU, kind="graph")
-    for kind in ("auto", "eager"):
-        assert Engine(DATA, CPU, kind=kind)._graphs is None
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_on_a_gpu_graphs_log_the_rows_of_the_eager_engine(digits: Dataset) -> None:
     device = torch.device("cuda", 0)
-    eager, graphed = (trained(Engine(digits, device, kind=kind), RUNS) for kind in ("eager", "graph"))
+    eager, graphed = trained(Engine(digits, device), RUNS), trained(with_graphs(Engine(digits, device)), RUNS)
     for one, other in zip(eager[0], graphed[0], strict=True):
         assert (one.run, one.epoch, one.learning_rate) == (other.run, other.epoch, other.learning_rate)
         for name in ("train_loss", "test_loss", "l2_penalty"):

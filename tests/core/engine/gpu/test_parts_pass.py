@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.gpu import parts_pass
+from logreg_tui.core.engine.gpu.choice import GRAPH, THREE_PARTS, EngineChoice
 from logreg_tui.core.engine.gpu.parts_pass import PartsPass, has_part_products, split
 from logreg_tui.core.engine.storage import choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
@@ -56,7 +57,8 @@ def test_a_gpu_is_called_as_pytorch_wants_it_and_nothing_comes_back(
 ) -> None:
     data = dataset(values(60_000, 20), values(10_000, 20, seed=1), 10)
     with fake_gpu(monkeypatch):
-        engine = with_runs(Engine(data, GPU, kind="auto"), heads)
+        engine = with_runs(Engine(data, GPU), heads)
+        engine.use(EngineChoice(GRAPH, {"parts": THREE_PARTS}))
         assert isinstance(engine._full_pass, PartsPass)
         rates = torch.zeros(1, 10 * len(heads), 1, device=GPU)
         engine.gradient_step(rates)
