@@ -32,7 +32,8 @@ class Preferences:
     tab: int = 1
     """1 to 5."""
     log_x: bool = False
-    log_y: bool = False
+    log_y: bool | None = None
+    """True if losses stand on a log axis; None is to let the chart choose."""
     by_seconds: bool = False
     """True if the x axis is in seconds rather than epochs."""
     accuracy: bool = False
@@ -75,6 +76,8 @@ def save(preferences: Preferences, path: Path | None = None) -> None:
 
 def _is_possible(name: object, value: Any) -> bool:  # noqa: ANN401  whatever the file holds
     match name:
+        case "log_y" if value is None:
+            return True
         case "theme":
             return value is None or (isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable())
         case "tab":

@@ -182,7 +182,15 @@ def limits(curves: Iterable[Curve]) -> tuple[float, float]:
 
 def needs_log(curves: Iterable[Curve]) -> bool:
     """Return True if a linear axis would show one of the curves as a flat line at the bottom."""
-    values = [each for each in map(_finite, (c for c in curves if c.diverged_at is None)) if len(each)]
+    return presses_flat(_finite(curve) for curve in curves if curve.diverged_at is None)
+
+
+def presses_flat(curves: Iterable[np.ndarray]) -> bool:
+    """Return True if a linear axis would show one of these curves as a flat line at the bottom.
+
+    Each holds the values of a curve that can be drawn, in any order: shape (values,).
+    """
+    values = [each for each in curves if len(each)]
     tops = [float(each.max()) for each in values]
     return bool(tops) and max(tops) > FLAT * min(tops) and all(each.min() > 0 for each in values)
 

@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import ContentSwitcher
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED
+from logreg_tui.core.analysis.drawn_metrics import ACCURACY
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import requests
@@ -208,9 +209,11 @@ class MainActions(SteadyScreen[None]):
 
     def action_toggle_log(self, axis: str) -> None:
         """Switch axis `x` or `y` to log or linear."""
-        chart, name = self.query_one(LossChart), f"log_{axis}"
-        setattr(chart, name, not getattr(chart, name))
-        self.context.remember(**{name: getattr(chart, name)})
+        chart = self.query_one(LossChart)
+        if axis == "y" and chart.metric == ACCURACY:
+            self.notify("accuracies stand on a linear axis", severity="warning")
+            return
+        self.context.remember(**{f"log_{axis}": chart.toggle_log(axis)})
 
     def action_zoom(self, direction: int) -> None:
         self.query_one(LossChart).zoom(direction)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 from textual.strip import Strip
 
-from logreg_tui.core.analysis.curves import NamedRun, needs_log
-from logreg_tui.core.analysis.drawn_metrics import LOSS
+from logreg_tui.core.analysis.curves import NamedRun
 from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
@@ -65,9 +64,8 @@ def draw(
     """
     style = TerminalStyle(True, colors is None, ascii_only, MIDDLE_GREY)
     names = _names(runs, style, width)
-    is_log = metric == LOSS and needs_log(named.curve(metric) for named in runs)
     rows = max(LEAST_HEIGHT, height - len(names))
-    view = View(width, rows, _selected(runs), metric=metric, log_y=is_log)
+    view = View(width, rows, _selected(runs), metric=metric)
     # In a terminal too narrow for a chart there is one line of figures among blank ones.
     chart = [line for line in draw_frame(_history(runs), view, style).lines if line.text.strip()]
     lines = [*chart, *names]

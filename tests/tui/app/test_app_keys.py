@@ -6,6 +6,7 @@ from functools import partial
 
 from helpers.app import Lab, running
 from helpers.fake_training import Emit, FakeTraining, Finish, More
+from helpers.records import row
 
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
@@ -110,6 +111,25 @@ async def test_axis_keys_turn_the_chart_at_once() -> None:
         assert (chart.log_y, chart.log_x) == (True, True)
         await lab.press("y")
         assert (chart.log_y, chart.log_x) == (False, True)
+
+
+async def test_a_key_wins_over_the_axis_that_the_chart_chose_and_for_good() -> None:
+    training = FakeTraining(runs=(RunSettings(), RunSettings("logits")), log_points=0)
+    async with running(training) as lab:
+        chart = lab.screen.query_one(LossChart)
+        for run, loss in ((1, 2.0), (2, 850.0)):
+            settings = training.runs[run - 1]
+            lab.send(Emit(row(run, 10, settings, train_loss=loss, test_loss=loss)))
+        await lab.until(lambda: "log axis, or a curve would be flat" in lab.text())
+        await lab.press("y")
+        await lab.until(lambda: "log axis" not in lab.text())
+        assert chart.log_y is False
+        lab.send(Emit(row(2, 20, training.runs[1], train_loss=900.0, test_loss=900.0)))
+        await lab.until(lambda: lab.history.rows == 5)
+        assert "log axis" not in lab.text()
+        await lab.press("a", "y")
+        assert "accuracies stand on a linear axis" in lab.notes()
+        assert chart.log_y is False
 
 
 async def test_freezing_holds_the_figures_while_training_goes_on() -> None:

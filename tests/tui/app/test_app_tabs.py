@@ -111,8 +111,8 @@ async def test_keys_of_the_curves_do_nothing_on_other_tabs() -> None:
     async with running(FakeTraining(shows_data=True)) as lab:
         await lab.press("5", "a", "y")
         chart = lab.screen.query_one(LossChart)
-        assert (chart.metric, chart.log_y) == ("loss", False)
-        await lab.press("1", "a", "y")
+        assert (chart.metric, chart.log_y) == ("loss", None)
+        await lab.press("1", "y", "a")
         assert (chart.metric, chart.log_y) == ("accuracy", True)
 
 

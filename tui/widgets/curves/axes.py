@@ -17,6 +17,8 @@ from logreg_tui.tui.widgets.curves.window import EPOCHS, nice_step, x_values
 
 FIRST_LIMIT = 100
 """Epochs on the axis at first; it grows in steps of 1, 2, 5 up to the total."""
+LEAST_TICK_ROWS = 1.5
+"""Rows between two ticks of a log axis."""
 NAME_ROOM = 10
 """Columns between two tick labels in which the name of the x axis fits."""
 
@@ -222,7 +224,7 @@ def loss_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
         low, high = low - margin, high + margin
     if is_log and high / low >= 10:
         low, high = _nice_below(low), nice_step(high)
-        return Axis(low, high, True, _label(_decade_ticks(low, high), _loss_text))
+        return Axis(low, high, True, _label(_log_ticks(low, high, rows), _loss_text))
     step = nice_step((high - low) / 10)
     start, end = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
     bottom = _nice_below(low) if is_log and start <= 0 else start * step
@@ -232,10 +234,14 @@ def loss_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
 def _linear_ticks(
     low: float, high: float, most: int, least_step: float = 0.0
 ) -> tuple[tuple[float, str], ...]:
+    def within(step: float) -> tuple[int, int]:
+        return math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
+
     step = max(least_step, nice_step((high - low) / max(1, most)))
-    while step > least_step and math.ceil(low / step - 1e-6) > math.floor(high / step + 1e-6):
+    # One tick says nothing about the others.
+    while step > least_step and within(step)[0] >= within(step)[1]:
         step = nice_step(step / 2.6)
-    first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
+    first, last = within(step)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
 
     def text(value: float) -> str:
@@ -248,6 +254,19 @@ def _decade_ticks(low: float, high: float) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [factor * 10.0**decade for factor in (1, 5, 2) for decade in decades]
     return [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+
+
+def _log_ticks(low: float, high: float, rows: int) -> list[float]:
+    """Return ticks of a y axis of so many rows: 1-2-5 in each decade, or decades alone, evenly apart."""
+    decades = range(math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9) + 1)
+    decade_rows = (rows - 1) / math.log10(high / low)
+    sets = [(math.log10(2), [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)])]
+    sets += [(step, [10.0**decade for decade in decades if decade % step == 0]) for step in (1, 2, 3, 5, 10)]
+    for gap, ticks in sets:
+        inside = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+        if gap * decade_rows >= LEAST_TICK_ROWS and len(inside) > 1:
+            return inside
+    return [low, high]
 
 
 def _label(values: Iterable[float], text: Callable[[float], str]) -> tuple[tuple[float, str], ...]:

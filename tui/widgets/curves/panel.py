@@ -43,7 +43,11 @@ class LossChart(LinePanel):
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("a", "Loss or accuracy"),
         ("[ ]", "Show more or less: all, last half, last tenth, last hundredth; with the cursor, around it"),
-        ("x y", "Log or linear axes; what a log axis hides is counted"),
+        (
+            "x y",
+            "Log or linear axes; what a log axis hides is counted. Until y is pressed, losses stand on a log "
+            "axis where a linear one would press a curve flat",
+        ),
         ("t", "Epochs, or seconds since the run began"),
         ("s", "Smooth: off, 0.6, 0.9, 0.99 (moving average as in TensorBoard); the raw curve stays, paler"),
         ("u", "Earlier experiments on the same data: the test curves of their best runs, dim"),
@@ -64,8 +68,8 @@ class LossChart(LinePanel):
 
     log_x: reactive[bool] = reactive(False, repaint=False)
     """True if x stands on a log axis; epoch 0 is left out then."""
-    log_y: reactive[bool] = reactive(False, repaint=False)
-    """True if the metric stands on a log axis."""
+    log_y: reactive[bool | None] = reactive(None, repaint=False)
+    """True if losses stand on a log axis; None is to let the chart choose."""
     metric: reactive[str] = reactive(LOSS, repaint=False)
     """`loss` or `accuracy`."""
     clock: reactive[str] = reactive(EPOCHS, repaint=False)
@@ -178,6 +182,15 @@ class LossChart(LinePanel):
         return frame.lines
 
     # Keys
+
+    def toggle_log(self, axis: str) -> bool:
+        """Switch axis `x` or `y` to log or linear, from how it stands now; return the choice."""
+        if axis == "x":
+            self.log_x = not self.log_x
+            return self.log_x
+        is_log = bool(self.log_y) if self.plot is None else self.plot.y_axis.is_log
+        self.log_y = not is_log
+        return self.log_y
 
     def toggle_metric(self) -> None:
         """Show accuracies instead of losses, or losses again."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LOSS
+from logreg_tui.core.analysis.curves import presses_flat
+from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LARGEST, LOSS
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.training.history import History, RunHistory
@@ -47,7 +48,9 @@ class View:
     height: int
     selected: int | None = None
     log_x: bool = False
-    log_y: bool = False
+    log_y: bool | None = None
+    """True if losses stand on a log axis; None is to let a log axis stand where a linear one presses a
+    curve flat."""
     losses: Mapping[int, Values] | None = None
     """The legend's values of the metric, by run; None is the newest row of each."""
     best: Sequence[int] | None = None
@@ -72,6 +75,7 @@ class Scene:
     values: Mapping[int, Values] = field(init=False)
     best: Sequence[int] = field(init=False)
     selected: RunHistory | None = field(init=False)
+    is_log_y: bool = field(init=False)
     series: list[Series] = field(init=False)
     """The topmost last."""
 
@@ -83,6 +87,13 @@ class Scene:
         order = sorted(self.runs, key=lambda run: (run is self.selected, self.is_full(run.number)))
         own = [series_of(run, view.metric, view.clock, is_thin=not self.is_full(run.number)) for run in order]
         self.series = [earlier_series(run, view.metric, view.clock) for run in view.earlier] + own
+        # Accuracies would all crowd at the top of a log axis.
+        self.is_log_y = view.metric == LOSS and (self._is_pressed_flat if view.log_y is None else view.log_y)
+
+    @property
+    def _is_pressed_flat(self) -> bool:
+        values = (np.concatenate((one.train, one.test)) for one in self._own if not one.may_leave)
+        return presses_flat(each[np.abs(each) <= LARGEST] for each in values)
 
     def is_full(self, number: int) -> bool:
         """Return True if a run is drawn with both curves in its colour."""
@@ -140,11 +151,11 @@ class Scene:
     def _y_axis(self, x_axis: Axis, rows: int) -> Axis:
         low, high = self._range(x_axis)
         fit = accuracy_axis if self.view.metric == ACCURACY else loss_axis
-        return fit(low, high, self.view.log_y, rows)
+        return fit(low, high, self.is_log_y, rows)
 
     def _range(self, x_axis: Axis) -> Values:
-        is_log = self.view.log_y
-        most = ceiling(self._own) if self.view.metric == LOSS and not is_log else math.inf
+        is_log = self.is_log_y
+        most = ceiling(self._own) if self.view.metric == LOSS else math.inf
         found = value_range(self.series, x_axis.low, x_axis.high, is_log, most)
         if found is None:
             return (1.0, 10.0) if is_log else (0.0, 1.0)
@@ -156,7 +167,7 @@ class Scene:
         """Return the number of points that a logarithmic axis hides."""
         limits = curve_window.limits(self.view.window, self._longest)
         low = 0.0 if limits is None else limits[0]
-        return hidden_points(self.series, low, x_axis.high, x_axis.is_log, self.view.log_y)
+        return hidden_points(self.series, low, x_axis.high, x_axis.is_log, self.is_log_y)
 
     def notes(self, x_axis: Axis) -> list[tuple[str, str]]:
         """Return the notes on the picture, long and short."""
@@ -167,7 +178,9 @@ class Scene:
             notes.append((text, text))
         if view.smoothing:
             notes.append((f"smoothed {view.smoothing:g}, raw paler", f"EMA {view.smoothing:g}"))
-        hidden = self.hidden(x_axis) if x_axis.is_log or view.log_y else 0
+        if self.is_log_y and view.log_y is None:
+            notes.append(("log axis, or a curve would be flat", "log axis"))
+        hidden = self.hidden(x_axis) if x_axis.is_log or self.is_log_y else 0
         if hidden:
             points = "point" if hidden == 1 else "points"
             notes.append((f"{hidden:,} {points} hidden: log axis", f"{hidden:,} hidden: log"))

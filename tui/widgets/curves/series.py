@@ -81,14 +81,19 @@ def ceiling(series: Iterable[Series]) -> float:
 def value_range(
     series: Iterable[Series], low: float, high: float, is_log: bool, most: float = math.inf
 ) -> tuple[float, float] | None:
-    """Return the smallest and the largest value that can be drawn from x = low to high."""
+    """Return the smallest and the largest value that can be drawn from x = low to high.
+
+    What may leave the axis counts up to `most`; on a log axis, which shows any loss, only if it is of an
+    earlier experiment.
+    """
     least = SMALLEST if is_log else -LARGEST
     found: list[float] = []
     for one in series:
         rows = within(one.x, low, high)
         for column in one.drawn:
             values = column[rows]
-            good = values[(values >= least) & (values <= (min(most, LARGEST) if one.may_leave else LARGEST))]
+            leaves = one.may_leave and not (is_log and one.number)
+            good = values[(values >= least) & (values <= (min(most, LARGEST) if leaves else LARGEST))]
             if len(good):
                 found += [float(np.min(good)), float(np.max(good))]
     return (min(found), max(found)) if found else None

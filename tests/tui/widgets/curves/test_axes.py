@@ -119,3 +119,19 @@ def test_an_axis_of_accuracies_ends_at_1() -> None:
     axis = accuracy_axis(0.9, 0.9312, False, 20)
     assert 0.89 < axis.low <= 0.9
     assert 0.9312 <= axis.high < 0.94
+
+
+@pytest.mark.parametrize("is_log", [False, True])
+@pytest.mark.parametrize("rows", range(2, 30))
+@pytest.mark.parametrize(("low", "high"), [(1.4612, 2.31), (2.0, 104.0), (1.5, 5e9), (0.9, 0.93), (7.0, 7.0)])
+def test_every_y_axis_has_two_ticks_or_more_evenly_apart(
+    low: float, high: float, rows: int, is_log: bool
+) -> None:
+    ticks = [value for value, _ in loss_axis(low, high, is_log, rows).ticks]
+    assert len(ticks) >= 2
+    axis = loss_axis(low, high, is_log, rows)
+    heights = [axis.place(tick) for tick in ticks]
+    assert all(-1e-9 <= height <= 1 + 1e-9 for height in heights)
+    steps = np.diff(heights)
+    # 1, 2 and 5 are not quite evenly apart in logarithms, 1.4, 1.6, 1.8 neither.
+    assert max(steps) < 2 * min(steps)

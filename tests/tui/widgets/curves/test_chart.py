@@ -18,6 +18,7 @@ from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, Mark
+from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.curves.chart import View, draw_axes, draw_frame
 from logreg_tui.tui.widgets.curves.window import ALL, Window
@@ -39,6 +40,17 @@ def history(runs: Sequence[Sequence[float]], head: str = "sigmoid", total: int =
 
 def decay(rows: int = 200) -> list[float]:
     return [1.547 + 0.76 * math.exp(-at / 20) for at in range(rows)]
+
+
+def swinging_beside_a_sigmoid() -> History:
+    """Return a sigmoid run at 1.5 and a logits run that swings between 40 and 850."""
+    sigmoid, logits = RunSettings(), RunSettings("logits")
+    swings = [445 + 405 * math.sin(1.3 * at) for at in range(200)]
+    return history_of(
+        *(row(1, 10 * at, sigmoid, train_loss=1.5, test_loss=1.5) for at in range(200)),
+        *(row(2, 10 * at, logits, train_loss=swing, test_loss=swing) for at, swing in enumerate(swings)),
+        runs=[sigmoid, logits],
+    )
 
 
 def earlier(losses: Iterable[float], name: str = "20261122T184530-sigmoid") -> EarlierRun:
@@ -343,3 +355,67 @@ def test_importing_the_widget_loads_neither_plotext_nor_numpy_nor_torch() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+AUTO_LOG = "log axis, or a curve would be flat"
+
+
+def test_a_log_axis_is_chosen_and_named_where_a_linear_one_presses_a_curve_flat() -> None:
+    data = swinging_beside_a_sigmoid()
+    text = "\n".join(frame(data, View(120, 24, 1)))
+    assert AUTO_LOG in text
+    assert all(f"{tick} ┤" in text for tick in ("1", "10", "100", "1,000"))
+    assert AUTO_LOG not in "\n".join(frame(history([decay()]), View(120, 24, 1)))
+    for choice in (True, False):
+        drawn = draw_frame(data, View(120, 24, 1, log_y=choice), ChartStyle())
+        assert AUTO_LOG not in "\n".join(strip.text for strip in drawn.lines)
+        assert drawn.plot is not None
+        assert drawn.plot.y_axis.is_log == choice
+
+
+@pytest.mark.parametrize("log_y", [None, False, True])
+@pytest.mark.parametrize("size", [(60, 8), (88, 22), (165, 38), (165, 41)])
+def test_no_curve_lies_below_the_floor_or_the_axis_that_it_is_above(
+    size: tuple[int, int], log_y: bool | None
+) -> None:
+    drawn = draw_frame(swinging_beside_a_sigmoid(), View(*size, 1, log_y=log_y), ChartStyle())
+    plot = drawn.plot
+    assert plot is not None
+    floor, curve = plot.level(loss_floor(10)), plot.level(1.5)
+    assert floor is not None
+    assert curve is not None
+    assert curve <= floor, "lines and rows of dots count from the top"
+    color = ink(ChartStyle().color(1, False))
+    # A cell has the colour of the curve on top; the sigmoid's is selected.
+    rows = {
+        y
+        for y, strip in enumerate(drawn.lines)
+        if plot.top <= y < plot.bottom
+        for segment in strip
+        if segment.style == color and segment.text.strip()
+    }
+    assert rows == {curve[0]}
+    zero = plot.level(plot.y_axis.ticks[0][0])
+    assert zero is None or curve <= zero
+
+
+@pytest.mark.parametrize("log_y", [None, True])
+def test_accuracies_stand_on_a_linear_axis(log_y: bool | None) -> None:
+    rows = [row(1, 10 * at, train_accuracy=0.95 - 0.9 / (1 + at), test_accuracy=0.9) for at in range(100)]
+    plot = draw_frame(history_of(*rows), View(88, 22, 1, metric="accuracy", log_y=log_y), ChartStyle()).plot
+    assert plot is not None
+    assert not plot.y_axis.is_log
+    assert plot.row(0.95) != plot.row(0.8)
+
+
+@pytest.mark.parametrize("log_y", [None, False, True])
+def test_an_exploded_experiment_underneath_leaves_the_axis_and_both_are_named(log_y: bool | None) -> None:
+    exploded = earlier([2.3] + [5e9 * at for at in range(1, 30)])
+    calm = earlier([2.3 - 0.02 * at for at in range(30)], "20261122T184531-calm")
+    view = View(88, 22, 1, earlier=[exploded, calm], log_y=log_y)
+    drawn = draw_frame(history([decay()]), view, ChartStyle())
+    assert drawn.plot is not None
+    assert drawn.plot.y_axis.high < 20
+    plot_text = "\n".join(strip.text for strip in drawn.lines[drawn.plot.top :])
+    assert "e1" in plot_text
+    assert "e2" in plot_text
