@@ -6,13 +6,28 @@ the trainer has echoed.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from logreg_tui.core.settings import DEFAULT_L2, RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training import requests as control
 from logreg_tui.core.training.history import RunHistory
+
+END = "end"
+"""The name of a turn that ended a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A knob that was turned, or a run that was ended: the old value is that of its epochs then."""
+
+    run: int
+    name: str
+    """`head`, `l2`, `learning_rate` or END."""
+    old: Any
+    new: Any
 
 
 class PendingRequests:
@@ -23,6 +38,8 @@ class PendingRequests:
         self._settings: dict[int, dict[str, Any]] = {}
         self._last_l2: dict[int, float] = {}
         self._state: str | None = None
+        self._turns: list[Turn] = []
+        """What can be undone, the last turn last."""
 
     def settings(self, run: RunHistory) -> RunSettings:
         """Return a run's settings as they will be."""
@@ -34,11 +51,40 @@ class PendingRequests:
 
     def change(self, run: RunHistory, name: str, value: str | float) -> None:
         """Ask for another `head`, `l2` or `learning_rate`. Raises UsageError if the value is not possible."""
-        before = self.settings(run).l2
-        self._inbox.send(control.SetKnob(run.number, name, value))
-        self._settings.setdefault(run.number, {})[name] = value
-        if name == "l2" and before:
-            self._last_l2[run.number] = before
+        old = getattr(self.settings(run), name)
+        if old != value:
+            self._send_knob(run.number, name, value)
+            self._turns.append(Turn(run.number, name, old, value))
+        if name == "l2" and old:
+            self._last_l2[run.number] = old
+
+    def _send_knob(self, run: int, name: str, value: str | float) -> None:
+        self._inbox.send(control.SetKnob(run, name, value))
+        self._settings.setdefault(run, {})[name] = value
+
+    def end(self, run: RunHistory) -> None:
+        """Ask for the end of a run."""
+        self._inbox.send(control.EndRun(run.number))
+        self._turns.append(Turn(run.number, END, run.epochs, 0))
+
+    def undo(self, runs: Mapping[int, RunHistory]) -> Turn | None:
+        """Turn back the last turn that still holds, of a run that can be turned; return it, or None.
+
+        It is a turn like every other: the training goes on from the parameters of now.
+        """
+        while self._turns:
+            turn = self._turns.pop()
+            run = runs.get(turn.run)
+            if run is None:
+                continue
+            if turn.name == END:
+                self._inbox.send(control.Extend(int(turn.old), (turn.run,)))
+                return turn
+            # One that was refused has changed nothing.
+            if run.is_training and getattr(self.settings(run), turn.name) == turn.new:
+                self._send_knob(turn.run, turn.name, turn.old)
+                return turn
+        return None
 
     def last_l2(self, run: RunHistory) -> float:
         """Return the lambda to turn on again."""
@@ -52,8 +98,10 @@ class PendingRequests:
     def take(self, event: events.Event) -> None:
         """Forget the requests that an event confirms, refuses or makes pointless."""
         match event:
-            case events.SettingChanged(run=run, name=name, new=new):
-                if self._settings.get(run, {}).get(name) == new:
+            case events.SettingChanged(run=run, name=name, old=old, new=new):
+                if name not in self._settings.get(run, {}):
+                    self._take_turn(Turn(run, name, old, new))
+                elif self._settings[run][name] == new:
                     del self._settings[run][name]
             case events.RunEnded(run=run) | events.RunDiverged(run=run):
                 self._settings.pop(run, None)
@@ -64,6 +112,13 @@ class PendingRequests:
                 answered = _ANSWERS.get(type(event))
                 if answered is not None and (not answered or self._state in answered):
                     self._state = None
+
+    def _take_turn(self, turn: Turn) -> None:
+        """Remember a turn of a process before this one; one that turned the last one back takes it away."""
+        if self._turns and self._turns[-1] == Turn(turn.run, turn.name, turn.new, turn.old):
+            self._turns.pop()
+        else:
+            self._turns.append(turn)
 
 
 _REQUESTED_STATES = {control.Pause: "pausing", control.Resume: "resuming", control.StepOnce: "stepping"}

@@ -80,6 +80,7 @@ class FakeTraining:
         self._step = 0
         self._live: dict[int, RunSettings] = {}
         self._joined: dict[int, int] = {}
+        self._left: dict[int, tuple[RunSettings, int]] = {}
         yield events.ExperimentStarted(
             0, self.directory, "mnist", 60_000, 10_000, 784, 10, (28, 28), "cuda:0 NVIDIA H200",
             self.epochs, self.log_every, self.report_every, self.notice,
@@ -115,6 +116,9 @@ class FakeTraining:
                 yield from self._join(settings)
             case core_control.EndRun(run):
                 yield from self._end(run, "ended")
+            case core_control.Extend(epochs, runs):
+                for run in runs:
+                    yield from self._take_up(run, epochs)
             case More(count):
                 yield from self._log_points(count)
             case Finish():
@@ -137,9 +141,16 @@ class FakeTraining:
         yield events.RunStarted(self._step, run, settings, self.epochs)
         yield self._row(run)
 
+    def _take_up(self, run: int, epochs: int) -> Iterator[events.Event]:
+        if run in self._left:
+            self._live[run], epoch = self._left.pop(run)
+            self._joined[run] = self._step - epoch
+        yield events.RunExtended(self._step, run, self._step - self._joined[run], epochs)
+
     def _end(self, run: int, reason: str) -> Iterator[events.Event]:
-        del self._live[run]
-        yield events.RunEnded(self._step, run, self._step - self._joined[run], reason)
+        epoch = self._step - self._joined[run]
+        self._left[run] = self._live.pop(run), epoch
+        yield events.RunEnded(self._step, run, epoch, reason)
         if not self._live:
             yield events.AllRunsEnded(self._step)
 

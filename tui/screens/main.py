@@ -11,11 +11,13 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import ContentSwitcher, Static
 
+from logreg_tui.core.errors import UsageError
 from logreg_tui.core.training import events as core_events
 from logreg_tui.core.training.requests import Pause, ShowParameters
 from logreg_tui.core.training.snapshots import DatasetLoaded
 from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvent
 from logreg_tui.tui.pending_requests import PendingRequests
+from logreg_tui.tui.screens import commands
 from logreg_tui.tui.screens.context import ScreenContext
 from logreg_tui.tui.screens.main_actions import NEEDS, TABS, MainActions
 from logreg_tui.tui.screens.painter import MOVING, Painter
@@ -24,6 +26,7 @@ from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
 from logreg_tui.tui.widgets.frame.banner import Banner
+from logreg_tui.tui.widgets.frame.command_line import COMMAND, FILTER, CommandLine
 from logreg_tui.tui.widgets.frame.header import HeaderLine, state_word
 from logreg_tui.tui.widgets.frame.key_footer import KeyFooter
 from logreg_tui.tui.widgets.frame.machine_line import MachineLine
@@ -37,7 +40,7 @@ from logreg_tui.tui.widgets.runs.run_list import RunList
 from logreg_tui.tui.widgets.weights.panel import WeightsPanel
 from logreg_tui.tui.widgets.why.panel import WhyPanel
 
-ALL_ENDED = "all runs finished - add one with n, c or r, or quit with q"
+ALL_ENDED = "all runs finished - m trains on, n, c or r adds one, q quits"
 
 GLANCE_REST_S = 1.0
 """Seconds between two looks at alarms, the machine and the accuracies in the list."""
@@ -78,6 +81,7 @@ class MainScreen(MainActions):
             yield AccuracyLog(glyphs=glyphs, id="log")
         yield MachineLine(glyphs=glyphs, id="machine")
         yield StatusLines(glyphs=glyphs, id="status")
+        yield CommandLine(commands.completed, id="command")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -194,7 +198,7 @@ class MainScreen(MainActions):
         for each in self.context.history.runs.values():
             accuracy = each.last.test_accuracy if each.last else None
             lines.append(RunLine(each.number, self.pending.settings(each), each.status, accuracy))
-        run_list.show(lines)
+        run_list.show(lines, self.filter, self.lets_through)
         run_list.select(run.number)
         title = f"Run {run.number}" if run.is_training else f"Run {run.number} ({run.status})"
         had_focus = self.focused is not None and self.query_one(Knobs) in self.focused.ancestors
@@ -222,6 +226,41 @@ class MainScreen(MainActions):
             self.query_one(RunList).focus()
 
     # Messages of the widgets
+
+    @on(CommandLine.Typed)
+    def remark_on_typing(self, event: CommandLine.Typed) -> None:
+        """Carry out a filter while it is typed, and say what is known of a command."""
+        line = self.query_one(CommandLine)
+        if event.prompt == COMMAND:
+            line.remark(self.context.glyphs.shown(commands.remark(event.text)))
+            return
+        try:
+            self.set_filter(event.text)
+        except UsageError as error:
+            line.remark(self.context.glyphs.shown(str(error)), is_wrong=True)
+        else:
+            line.remark(self.filter_result)
+
+    @on(CommandLine.Entered)
+    def enter_line(self, event: CommandLine.Entered) -> None:
+        """Carry out what was typed, or say what is wrong with it."""
+        line = self.query_one(CommandLine)
+        try:
+            if event.prompt == COMMAND:
+                commands.execute(self, event.text)
+            else:
+                self.set_filter(event.text)
+        except UsageError as error:
+            line.remark(self.context.glyphs.shown(str(error)), is_wrong=True)
+        else:
+            line.close()
+            self.paint()
+
+    @on(CommandLine.Left)
+    def leave_line(self, event: CommandLine.Left) -> None:
+        """Show all runs again if a filter was given up."""
+        if event.prompt == FILTER:
+            self.set_filter("")
 
     @on(TabLine.Chosen)
     def choose_tab(self, event: TabLine.Chosen) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -15,9 +16,12 @@ from logreg_tui.core.training import requests
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.actions import ACTIONS, Needs
 from logreg_tui.tui.messages import Outcome
-from logreg_tui.tui.pending_requests import PendingRequests
+from logreg_tui.tui.pending_requests import END, PendingRequests
 from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS
+from logreg_tui.tui.run_filter import run_filter
+from logreg_tui.tui.screens import commands
 from logreg_tui.tui.screens.context import ScreenContext
+from logreg_tui.tui.screens.dialog import ConfirmScreen
 from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
@@ -25,6 +29,7 @@ from logreg_tui.tui.screens.painter import Painter
 from logreg_tui.tui.screens.steady import SteadyScreen
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.banner import Banner, slower
+from logreg_tui.tui.widgets.frame.command_line import COMMAND, FILTER, CommandLine
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
@@ -59,10 +64,22 @@ class MainActions(SteadyScreen[None]):
         self.failure: Outcome | None = None
         self.is_over = False
         """True if the training thread has ended."""
+        self.filter = ""
+        self.lets_through = run_filter("")
+        """The test of runs that the filter says."""
 
     def paint(self) -> None:
         """Show all changes at once."""
         raise NotImplementedError
+
+    @property
+    def filter_result(self) -> str:
+        """The number of runs that the filter lets through, in words."""
+        runs = self.context.history.runs.values()
+        count = sum(self.lets_through(run.number, self.pending.settings(run), run.status) for run in runs)
+        if not count:
+            return f"no run matches; there are {len(runs)}"
+        return f"{count} of {len(runs)} runs"
 
     @property
     def state(self) -> str:
@@ -184,8 +201,45 @@ class MainActions(SteadyScreen[None]):
             self.pending.send(requests.AddRun(settings))
 
     def action_end_run(self) -> None:
+        """Ask first: what a run would have learned meanwhile does not come back."""
         if run := self.selected:
-            self.pending.send(requests.EndRun(run.number))
+            text = "It stops at this epoch. Its rows and parameters stay; u or m takes it up again."
+            question = ConfirmScreen(f"End run {run.number}?", text, "end it", glyphs=self.context.glyphs)
+            self.app.push_screen(question, partial(self._end_run, run))
+
+    def _end_run(self, run: RunHistory, is_sure: bool | None) -> None:
+        if is_sure and run.is_training:
+            self.pending.end(run)
+
+    def action_more_epochs(self) -> None:
+        """Propose a number of epochs, to be changed or entered."""
+        self.query_one(CommandLine).open(COMMAND, f"epochs {commands.epochs_to_add(self)}")
+
+    def action_undo(self) -> None:
+        turn = self.pending.undo(self.context.history.runs)
+        if turn is None:
+            self.notify("there is nothing to undo", severity="warning")
+            return
+        text = f"run {turn.run} goes on" if turn.name == END else f"{turn.name} is {turn.old} again"
+        self.notify(self.context.glyphs.shown(f"undone: run {turn.run}: {text}"), markup=False)
+        self.paint()
+
+    # The command line
+
+    def action_command(self) -> None:
+        self.query_one(CommandLine).open(COMMAND)
+
+    def action_filter(self) -> None:
+        self.query_one(CommandLine).open(FILTER, self.filter)
+
+    def set_filter(self, text: str) -> None:
+        """Show only the runs that a filter lets through. Raises UsageError if it is no expression."""
+        try:
+            self.lets_through = run_filter(text)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        self.filter = text.strip()
+        self.paint()
 
     def action_select(self, direction: int) -> None:
         """Select the run above (-1) or below (1)."""
@@ -271,6 +325,8 @@ class MainActions(SteadyScreen[None]):
             return
         if self.focused is self.query_one(RunList) and self.query_one(Banner).dismiss():
             return
+        if self.filter and self.focused is self.query_one(RunList):
+            self.set_filter("")
         self.query_one(Knobs).undo_typing()
         self.query_one(RunList).focus()
 

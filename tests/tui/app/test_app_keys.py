@@ -27,7 +27,7 @@ REQUESTS = [
     ("l", control.SetKnob(1, "l2", 0.0)),
     ("c", control.AddRun(RunSettings(l2=0.0))),
     ("r", control.AddRun(RunSettings(l2=0.0))),
-    ("d", control.EndRun(3)),
+    ("u", control.SetKnob(1, "l2", 0.0001)),
 ]
 """Keys in the order in which they are pressed, and what the training gets."""
 

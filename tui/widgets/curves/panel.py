@@ -50,7 +50,7 @@ class LossChart(LinePanel):
         ),
         ("t", "Epochs, or seconds since the run began"),
         ("s", "Smooth: off, 0.6, 0.9, 0.99 (moving average as in TensorBoard); the raw curve stays, paler"),
-        ("u", "Earlier experiments on the same data: the test curves of their best runs, dim"),
+        ("b", "Earlier experiments on the same data: the test curves of their best runs, dim"),
         (
             "left right",
             "Read values off, row by row; shift: ten rows; home, end: first, newest; escape leaves",

@@ -5,11 +5,11 @@ Pure functions: what is found here is drawn in `run_list.py`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.tui.run_filter import RunTest
 
 FEW = 4
 """Up to this number, runs need no arrangement."""
@@ -67,52 +67,14 @@ class ValueFormat:
         }
 
 
-def matcher(text: str) -> Callable[[RunLine], bool]:
-    """Return a test of runs by a filter: all words, or the regular expression that stands as /.../.
-
-    A word with a `=`, such as `l2=0.001`, is one whole value; any other word may be part of one.
-    Case does not matter. Raises ValueError if the expression is none.
-    """
-    if text.startswith("/"):
-        try:
-            # A slash at the end closes it; while it is being typed there is none yet.
-            expression = re.compile(text[1:].removesuffix("/"), re.IGNORECASE)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return lambda run: expression.search(" ".join(_tokens(run))) is not None
-    words = text.lower().split()
-
-    def matches(run: RunLine) -> bool:
-        tokens = _tokens(run)
-        values = [token.rpartition("=")[2] for token in tokens]
-        return all(
-            word in tokens if "=" in word else any(word in value for value in values) for word in words
-        )
-
-    return matches
-
-
-def _tokens(run: RunLine) -> list[str]:
-    settings = run.settings
-    return [
-        f"run={run.number}",
-        f"head={settings.head}",
-        f"l2={settings.l2:g}",
-        f"lr={settings.learning_rate:g}",
-        f"seed={settings.seed}",
-        f"schedule={settings.schedule.kind}",
-        run.status,
-    ]
-
-
 def arrange(
     runs: Sequence[RunLine],
     words: ValueFormat,
     short: ValueFormat,
     pinned: Collection[int],
-    matches: Callable[[RunLine], bool],
+    lets_through: RunTest,
 ) -> list[Heading | RunEntry]:
-    """Return the lines of the list: pinned runs, then those that match, under headings if that helps.
+    """Return the lines of the list: pinned runs, then those let through, under headings if that helps.
 
     `short` writes the lines that no heading relieves of any value.
     """
@@ -131,7 +93,9 @@ def arrange(
         return entry(run, tuple(said[name] for name in differing or ["head"]))
 
     on_top = [whole(run) for run in runs if run.number in pinned]
-    others = [run for run in runs if run.number not in pinned and matches(run)]
+    others = [
+        run for run in runs if run.number not in pinned and lets_through(run.number, run.settings, run.status)
+    ]
     groups: dict[tuple[str, ...], list[RunLine]] = {}
     for run in others:
         groups.setdefault(tuple(values[run.number][name] for name in differing[:-1]), []).append(run)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.style import Style
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -15,6 +14,7 @@ from textual.strip import Strip
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from logreg_tui.tui.run_filter import RunTest, run_filter
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.palette import run_color
 from logreg_tui.tui.widgets.runs.run_groups import (
@@ -24,30 +24,27 @@ from logreg_tui.tui.widgets.runs.run_groups import (
     RunLine,
     ValueFormat,
     arrange,
-    matcher,
 )
 
 WIDE = 30
 """Cells from which the values have their names."""
 TITLE = "Runs"
 KEYS_HINT = "/ filter  p pin"
-LONGEST_FILTER = 200
 
 OptionLine = tuple[str, Content]
 """The id of an option, which is the run's number or begins with `-` for a heading, and what it shows."""
+NO_MATCH: list[OptionLine] = [("-", Content("no run matches"))]
 
 
 class RunList(OptionList):
     """Shows the runs; the highlighted one is the selected one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter the runs", show=False),
         Binding("p", "pin", "Pin the run", show=False),
     ]
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("/", "show only some runs: words that all must match, l2=0.001 for a whole value, or /expression/"),
-        ("escape", "show all runs again"),
-        ("p", "keep the selected run at the top, or let it go"),
+        ("p", "Keep the selected run at the top, or let it go"),
+        ("escape", "Show all runs again, if a filter hides some"),
     )
 
     @dataclass
@@ -65,14 +62,20 @@ class RunList(OptionList):
         self._shown: list[OptionLine] = []
         self._selected: int | None = None
         self._filter = ""
-        self._is_typing = False
-        self._problem = ""
-        """Why the filter cannot be used."""
+        self._lets_through = run_filter("")
 
-    def show(self, lines: Iterable[RunLine]) -> None:
-        """Show these runs; only lines that changed are drawn again."""
-        self._runs = list(lines)
-        self._show_lines(self._prompted())
+    def show(self, lines: Iterable[RunLine], text: str = "", lets_through: RunTest | None = None) -> None:
+        """Show those of these runs that a filter lets through; only lines that changed are drawn again.
+
+        `text` is what was typed of the filter.
+        """
+        self._runs, self._filter = list(lines), text
+        self._lets_through = lets_through or run_filter("")
+        self._show_again()
+
+    def _show_again(self) -> None:
+        lines = self._prompted()
+        self._show_lines(lines if lines or not self._runs else NO_MATCH)
         self._show_title()
 
     def select(self, run: int) -> None:
@@ -86,7 +89,7 @@ class RunList(OptionList):
     def refresh_colors(self) -> None:
         """Draw every line again: the theme changed."""
         self._shown = [(name, Content("")) for name, _ in self._shown]
-        self.show(self._runs)
+        self._show_again()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
@@ -103,61 +106,18 @@ class RunList(OptionList):
 
     # Filter and pin
 
-    def action_filter(self) -> None:
-        """Type a filter, which the title shows; what was typed before is kept."""
-        self._is_typing = True
-        self._show_title()
-
     def action_pin(self) -> None:
         """Keep the selected run at the top, or let it go."""
         if self._selected is not None:
             self.pinned ^= {self._selected}
             self._show_again()
-
-    async def _on_key(self, event: events.Key) -> None:
-        """Take what is typed while a filter is; escape clears it then and later."""
-        if event.key == "escape" and (self._is_typing or self._filter):
-            self._is_typing = False
-            self._set_filter("")
-        elif not self._is_typing:
-            return
-        elif event.key in ("enter", "up", "down", "tab"):
-            self._is_typing = False
-            self._show_title()
-            if event.key != "enter":
-                return
-        elif event.key == "backspace":
-            self._set_filter(self._filter[:-1])
-        elif event.key == "ctrl+u":
-            self._set_filter("")
-        elif event.is_printable and event.character and len(self._filter) < LONGEST_FILTER:
-            self._set_filter(self._filter + event.character)
-        elif event.key.startswith(("ctrl+", "f")):
-            return
-        event.stop()
-        event.prevent_default()
-
-    def on_blur(self) -> None:
-        """End the typing of a filter: keys go elsewhere now."""
-        self._is_typing = False
-        self._show_title()
-
-    def _set_filter(self, text: str) -> None:
-        self._filter = text
-        self._show_again()
-
-    def _show_again(self) -> None:
-        self.show(self._runs)
-        if self._selected is not None:
             self.select(self._selected)
 
     def _show_title(self) -> None:
         parts = [Content(TITLE)]
-        if self._is_typing or self._filter:
+        if self._filter:
             count = sum(not name.startswith("-") for name, _ in self._shown)
-            cursor = Content.styled(" ", "reverse") if self._is_typing else Content("")
-            parts.append(Content.assemble(f" /{self._filter}", cursor))
-            parts.append(Content(f" {self._problem or f'{count} of {len(self._runs)}'}"))
+            parts.append(Content(f" /{self._filter}  {count} of {len(self._runs)}"))
         title = Content("").join(parts)
         if title != self._border_title:
             self.border_title = title
@@ -188,19 +148,15 @@ class RunList(OptionList):
 
     def _prompted(self) -> list[OptionLine]:
         """Return the lines of all runs that the filter lets through, arranged if there are many."""
-        self._problem = ""
-        matches: Callable[[RunLine], bool]
-        try:
-            matches = matcher(self._filter)
-        except ValueError:
-            self._problem, matches = "not an expression", lambda _: False
         if len(self._runs) <= FEW:
             pinned_first = sorted(self._runs, key=lambda run: run.number not in self.pinned)
-            return self._few([run for run in pinned_first if run.number in self.pinned or matches(run)])
+            return self._few([run for run in pinned_first if self._is_shown(run)])
         is_wide = self.size.width >= WIDE
         lambda_ = self._glyphs.lambda_[0]
         short = ValueFormat(lambda_, _short_number, "", "s")
-        lines = arrange(self._runs, ValueFormat(lambda_) if is_wide else short, short, self.pinned, matches)
+        lines = arrange(
+            self._runs, ValueFormat(lambda_) if is_wide else short, short, self.pinned, self._lets_through
+        )
         # Where the lines do not fit a scroll bar takes a cell.
         room = self.size.width - (len(lines) > self.size.height)
         return [
@@ -209,6 +165,9 @@ class RunList(OptionList):
             else (str(line.run.number), self._entry(line, room, is_wide))
             for line in lines
         ]
+
+    def _is_shown(self, run: RunLine) -> bool:
+        return run.number in self.pinned or self._lets_through(run.number, run.settings, run.status)
 
     def _few(self, runs: list[RunLine]) -> list[OptionLine]:
         is_wide = self.size.width >= WIDE

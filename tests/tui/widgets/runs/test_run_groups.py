@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from logreg_tui.core.settings import RunSettings, Schedule, grid
-from logreg_tui.tui.widgets.runs.run_groups import Heading, RunLine, ValueFormat, arrange, matcher
+from logreg_tui.tui.run_filter import run_filter
+from logreg_tui.tui.widgets.runs.run_groups import Heading, RunLine, ValueFormat, arrange
 
 WORDS = ValueFormat("λ")
 GRID = grid(["sigmoid", "logits"], [0, 0.001], [0.01], [0, 1, 2], Schedule())
@@ -24,7 +25,7 @@ def shown(runs: list[RunLine], pinned: Sequence[int] = (), text: str = "") -> li
         " ".join(line.words).upper()
         if isinstance(line, Heading)
         else " ".join([str(line.run.number), *line.words]) + "*" * line.rank
-        for line in arrange(runs, WORDS, WORDS, pinned, matcher(text))
+        for line in arrange(runs, WORDS, WORDS, pinned, run_filter(text))
     ]
 
 
@@ -79,30 +80,3 @@ def test_pinned_runs_stand_on_top_whole_and_whatever_the_filter_says() -> None:
 def test_few_matches_stand_whole() -> None:
     expected = ["5 sigmoid λ 0.001 seed 1", "11 logits λ 0.001 seed 1"]
     assert shown(lines_of(GRID), text="l2=0.001 seed=1") == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", True),
-        ("sig", True),
-        ("SIGMOID 0.001", True),
-        ("sigmoid logits", False),
-        ("run=3", True),
-        ("run=30", False),
-        ("l2=0.001 lr=0.01 seed=7 schedule=constant training", True),
-        ("l2=0", False),
-        ("/", True),
-        ("/^run=3 head=(sig|log)", True),
-        ("/^run=3 .*l2=0.001.*seed=7/", True),
-        ("/seed=[0-6]/", False),
-    ],
-)
-def test_words_must_all_match_or_the_expression_must(text: str, expected: bool) -> None:
-    assert matcher(text)(RunLine(3, RunSettings(seed=7), "training")) == expected
-
-
-@pytest.mark.parametrize("text", ["/(", "/[/", "/a{99999999999999999999}/"])
-def test_what_is_no_expression_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not a regular expression"):
-        matcher(text)

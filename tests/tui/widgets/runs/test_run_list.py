@@ -12,6 +12,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from logreg_tui.core.settings import RunSettings, Schedule, grid
+from logreg_tui.tui.run_filter import run_filter
 from logreg_tui.tui.theme import ASCII, UNICODE, Glyphs
 from logreg_tui.tui.widgets.runs.run_groups import RunLine
 from logreg_tui.tui.widgets.runs.run_list import RunList
@@ -54,9 +55,8 @@ class Listing:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
-    async def type(self, text: str) -> None:
-        names = {"/": "slash", " ": "space", "=": "equals_sign", "(": "left_parenthesis", ".": "full_stop"}
-        await self.press(*(names.get(character, character) for character in text))
+    def filter(self, text: str) -> None:
+        self.app.list.show(self.runs, text, run_filter(text))
 
 
 @asynccontextmanager
@@ -114,49 +114,39 @@ async def test_up_and_down_pass_over_headings() -> None:
         assert made.app.selected[-2:] == [4, 3]
 
 
-async def test_a_filter_is_typed_kept_and_cleared() -> None:
+async def test_a_filter_shows_some_runs_and_says_so() -> None:
     async with listing() as made:
-        await made.press("slash")
-        await made.type("log seed=1")
+        made.filter("log seed=1")
+        await made.pilot.pause()
         assert "Runs /log seed=1  4 of 24" in made.lines()[0]
         assert [line[2:4] for line in made.words() if line] == ["14", "17", "20", "23"]
-        await made.press("enter", "down")
+        await made.press("down")
         assert made.app.selected == [14]
-        await made.press("escape")
+        made.filter("")
+        await made.pilot.pause()
         assert "of 24" not in made.lines()[0]
         assert sum(line.startswith("▌") for line in made.words()) == 24
         assert made.app.list.highlighted is not None
-        assert made.app.selected == [14]
 
 
-async def test_typing_can_be_corrected() -> None:
+async def test_a_filter_that_no_run_matches_says_so() -> None:
     async with listing() as made:
-        await made.press("slash")
-        await made.type("xy")
-        await made.press("backspace", "backspace")
-        await made.type("sig")
-        assert "/sig  12 of 24" in made.lines()[0]
-        await made.press("ctrl+u")
-        assert "24 of 24" in made.lines()[0]
-
-
-async def test_an_expression_may_stand_in_place_of_words() -> None:
-    async with listing() as made:
-        await made.press("slash")
-        await made.type("/run=1 ")
-        assert "1 of 24" in made.lines()[0]
-        await made.type("(")
-        assert "not an exp" in made.lines()[0]
-        assert not any(made.words())
+        made.filter("seed 7")
+        await made.pilot.pause()
+        assert "0 of 24" in made.lines()[0]
+        assert made.words()[0] == "no run matches"
+        made.app.list.show([])
+        await made.pilot.pause()
+        assert not any(made.words()), "without runs there is nothing to match"
 
 
 async def test_the_selected_run_stays_selected_while_it_is_hidden() -> None:
     async with listing() as made:
-        await made.press("slash")
-        await made.type("logits")
+        made.filter("logits")
         made.app.list.select(1)
         assert made.app.list.highlighted is None
-        await made.press("escape")
+        made.filter("")
+        made.app.list.select(1)
         assert made.app.list.highlighted == 1
         assert made.app.selected == []
 
@@ -175,8 +165,8 @@ async def test_few_runs_can_be_pinned_and_filtered_too() -> None:
         assert made.words()[0] == "▌▸1 sigmoid  λ 0  lr 0.01"
         await made.press("down", "p")
         assert made.words()[:2] == ["▌▸2↑sigmoid  λ 0  lr 0.01", "▌▸1 sigmoid  λ 0  lr 0.01"]
-        await made.press("slash")
-        await made.type("run=3")
+        made.filter("run=3")
+        await made.pilot.pause()
         assert [line[2] for line in made.words() if line] == ["2", "3"]
 
 

@@ -1,0 +1,210 @@
+"""Commands, filter, undo, more epochs: what is typed, and what the training gets."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.app import Lab, running
+from helpers.fake_training import FakeTraining, Finish
+from textual.widgets import Input, Static
+
+from logreg_tui.core.settings import RunSettings, Schedule, grid
+from logreg_tui.core.training import events
+from logreg_tui.core.training import requests as control
+from logreg_tui.tui.screens.commands import completed
+from logreg_tui.tui.screens.dialog import ConfirmScreen
+from logreg_tui.tui.widgets.frame.command_line import CommandLine
+from logreg_tui.tui.widgets.runs.run_list import RunList
+
+FOUR = grid(["sigmoid", "logits"], [0.001], [0.01], [0, 1], Schedule())
+NAMES = {" ": "space", "/": "slash", ":": "colon", "(": "left_parenthesis", ".": "full_stop", "-": "minus"}
+
+
+async def type_line(lab: Lab, text: str) -> None:
+    await lab.press(*(NAMES.get(character, character) for character in text))
+    await lab.pilot.pause()
+
+
+def remark(lab: Lab) -> str:
+    return str(lab.screen.query_one("#remark", Static).content)
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        (":lr 0.05", control.SetKnob(1, "learning_rate", 0.05)),
+        (":l2 1e-4", control.SetKnob(1, "l2", 0.0001)),
+        (":λ 0", control.SetKnob(1, "l2", 0.0)),
+        (":head logits", control.SetKnob(1, "head", "logits")),
+        (":epochs 20000", control.Extend(20_000, (1,))),
+        (":epochs 2e4", control.Extend(20_000, (1,))),
+    ],
+)
+async def test_a_command_takes_an_exact_value(text: str, request_: control.Request) -> None:
+    async with running() as lab:
+        await type_line(lab, text)
+        await lab.press("enter")
+        await lab.request(request_)
+        assert not lab.screen.query_one(CommandLine).is_open
+        assert isinstance(lab.screen.focused, RunList)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (":lr fast", "'fast' is not a number"),
+        (":lr -1", "learning rate is -1"),
+        (":lr", ":lr takes a number above 0"),
+        (":lr 0.01", "has that already"),
+        (":head softmax", "softmax"),
+        (":epochs 5", "no run goes on to epoch 5"),
+        (":epochs 1.5", "no whole number"),
+        (":run 7", "there is no run 7"),
+        (":fly", "no command 'fly': there are lr, l2, head"),
+    ],
+)
+async def test_wrong_input_is_named_in_one_line_and_stays_to_be_mended(text: str, wrong: str) -> None:
+    async with running() as lab:
+        await type_line(lab, text)
+        await lab.press("enter")
+        await lab.until(lambda: wrong in remark(lab))
+        assert wrong in lab.text()
+        assert "\n" not in remark(lab)
+        assert lab.screen.query_one("#typed", Input).value == text[1:]
+        await lab.press("escape")
+        assert not lab.screen.query_one(CommandLine).is_open
+        assert lab.training.requests == []
+
+
+async def test_keys_typed_into_the_line_turn_nothing() -> None:
+    async with running() as lab:
+        await lab.press("4")
+        await type_line(lab, "/logitshld q")
+        await lab.press("escape")
+        await lab.pilot.pause()
+        assert lab.training.requests == []
+        assert lab.screen.tab == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("e", "epochs "),
+        ("hea", "head "),
+        ("head l", "head logits"),
+        ("head s", "head sigmoid"),
+        ("q", "quit"),
+        ("lr 0", None),
+        ("x", None),
+        ("", None),
+    ],
+)
+def test_a_command_is_completed(text: str, whole: str | None) -> None:
+    assert completed(text) == whole
+
+
+async def test_tab_completes() -> None:
+    async with running() as lab:
+        await type_line(lab, ":h")
+        await lab.press("tab")
+        await type_line(lab, "l")
+        await lab.press("tab", "enter")
+        await lab.request(control.SetKnob(1, "head", "logits"))
+
+
+@pytest.mark.parametrize("tab", ["1", "2", "3", "4", "5"])
+async def test_a_filter_works_from_every_tab_and_says_how_many_runs_match(tab: str) -> None:
+    async with running(FakeTraining(runs=FOUR)) as lab:
+        await lab.press(tab)
+        await type_line(lab, "/logits seed 1")
+        assert remark(lab) == "1 of 4 runs"
+        await type_line(lab, "x")
+        assert remark(lab) == "no run matches; there are 4"
+        assert "no run matches" in lab.text()
+        await lab.press("backspace", "enter")
+        await lab.until(lambda: "/logits seed 1  1 of 4" in lab.text())
+        await lab.press("escape", "escape")
+        await lab.until(lambda: "1 of 4" not in lab.text())
+
+
+async def test_a_filter_that_is_given_up_shows_all_runs_again() -> None:
+    async with running(FakeTraining(runs=FOUR)) as lab:
+        await type_line(lab, "/logits")
+        assert "2 of 4" in lab.text()
+        await lab.press("escape")
+        assert lab.screen.filter == ""
+        await type_line(lab, "/")
+        await type_line(lab, "/(")
+        await lab.until(lambda: "not a regular expression" in remark(lab))
+
+
+async def test_the_footer_names_the_keys_of_the_line() -> None:
+    async with running() as lab:
+        await type_line(lab, ":")
+        await lab.until(lambda: "Complete" in lab.text())
+        last = lab.text().splitlines()[-1]
+        assert "Take over" in last
+        assert "Cancel" in last
+
+
+async def test_undo_turns_the_last_knob_back_one_after_the_other() -> None:
+    async with running() as lab:
+        await lab.press("h", "plus", "u", "u", "u")
+        await lab.until(lambda: any("nothing to undo" in note for note in lab.notes()))
+        assert lab.training.requests == [
+            control.SetKnob(1, "head", "logits"),
+            control.SetKnob(1, "l2", 0.01),
+            control.SetKnob(1, "l2", 0.001),
+            control.SetKnob(1, "head", "sigmoid"),
+        ]
+        assert [mark.text for mark in lab.history.runs[1].marks] == [
+            "sigmoid → logits",
+            "λ 0.001 → 0.01",
+            "λ 0.01 → 0.001",
+            "logits → sigmoid",
+        ]
+
+
+async def test_the_end_of_a_run_is_asked_about_and_undone() -> None:
+    async with running() as lab:
+        await lab.press("d")
+        await lab.until(lambda: isinstance(lab.app.screen, ConfirmScreen))
+        await lab.press("escape")
+        await lab.until(lambda: lab.app.screen is lab.screen)
+        assert lab.training.requests == []
+        await lab.press("d", "enter")
+        await lab.request(control.EndRun(1))
+        await lab.until(lambda: lab.history.state == "idle")
+        await lab.press("u")
+        await lab.request(control.Extend(10_000, (1,)))
+        await lab.until(lambda: lab.screen.state == "training")
+        assert lab.history.runs[1].is_training
+
+
+async def test_more_epochs_are_proposed_for_runs_that_are_done() -> None:
+    async with running(FakeTraining(runs=FOUR[:2])) as lab:
+        lab.send(Finish())
+        await lab.until(lambda: lab.history.state == "idle")
+        await lab.press("m")
+        assert lab.screen.query_one("#typed", Input).value == "epochs 20000"
+        await lab.press("enter")
+        await lab.request(control.Extend(20_000, (1, 2)))
+        await lab.until(lambda: all(run.is_training for run in lab.history.runs.values()))
+
+
+async def test_of_the_runs_that_were_ended_the_selected_one_goes_on() -> None:
+    async with running(FakeTraining(runs=FOUR[:3])) as lab:
+        for number in (1, 2):
+            lab.send(control.EndRun(number))
+        await lab.until(lambda: not lab.history.runs[2].is_training)
+        await lab.press("m", "enter")
+        await lab.request(control.Extend(10_000, (1,)))
+        assert not lab.history.runs[2].is_training
+
+
+async def test_a_turn_of_a_former_process_can_be_undone_unless_it_was_turned_back() -> None:
+    async with running() as lab:
+        for old, new in ((0.001, 0.01), (0.01, 0.1), (0.1, 0.01)):
+            lab.screen.pending.take(events.SettingChanged(20, 1, 20, "l2", old, new))
+        lab.history.runs[1].settings = RunSettings(l2=0.01)
+        await lab.press("u")
+        await lab.request(control.SetKnob(1, "l2", 0.001))
