@@ -33,6 +33,11 @@ ANY_RATE = 0.01
 PREPARING = "Preparing the GPU kernels, once"
 
 
+def has_choice(engine: Engine) -> bool:
+    """Return whether there is more than one way to compute: on a GPU, by a single process."""
+    return engine.device.type == "cuda" and engine.ranks.size == 1
+
+
 class Selector:
     """Chooses for engines whose runs have joined."""
 
@@ -58,7 +63,7 @@ class Selector:
         runs. Raises UserError if an engine was asked for that cannot be used, and Cancelled.
         """
         try:
-            if engine.device.type != "cuda" or engine.ranks.size > 1:
+            if not has_choice(engine):
                 return None
             with _some_run(engine, rates) as tried_rates:
                 choice, why = self._select(engine, tried_rates, recorded)
@@ -170,7 +175,9 @@ def _microseconds(one: Qualified) -> str:
 
 
 def _agreement(one: Qualified) -> str:
-    return "" if one.choice.name == EAGER else f", losses agree to {one.difference:.0e}"
+    if one.choice.name == EAGER:
+        return ""
+    return f", losses agree to {one.difference:.0e}" if one.difference else ", losses are the same"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
 
 from logreg_tui.core.engine.gpu.probe import Answer, Request, Shape, answer
 from logreg_tui.core.engine.gpu.probe_process import ProbeProcess
@@ -158,3 +159,10 @@ def test_what_compilers_and_drivers_raise_becomes_a_line() -> None:
     assert found(RuntimeError("CUDA out of memory. Tried"))["is_lasting"] is False
     assert found(OSError(28, os.strerror(28)))["is_lasting"] is False
     assert answer(request, lambda _: "wrong") == Answer("n", "wrong")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a CUDA GPU")
+def test_the_process_itself_says_in_a_line_why_the_kernel_cannot_be_tried(tmp_path: Path) -> None:
+    found = ProbeProcess().ask(0, SHAPE, tmp_path, limit_s=300)
+    assert found.failure is not None
+    assert "NVIDIA driver" in found.failure or "not compiled with CUDA" in found.failure
