@@ -6,49 +6,49 @@ import os
 
 import torch
 
-from logreg_tui.core.engine.process_group import launched_rank, local_rank
+from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import UserError
 
 _MEMORY_ERRORS = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str, ranks: ProcessGroup = ALONE) -> torch.device:
     """Return the device of that name; `auto` is cuda, then mps, then cpu.
 
     Processes that train together on one machine take a GPU each.
     Raises UserError if this machine or this build of PyTorch lacks it.
     """
     if name == "auto":
-        return _best_device()
+        return _best_device(ranks)
     if name.startswith("cuda"):
-        return _cuda_device(name)
-    if name == "mps" and launched_rank() is not None:
+        return _cuda_device(name, ranks)
+    if name == "mps" and ranks.size > 1:
         raise UserError("device mps: a single process can train on it, not several; use --device cpu")
     if name == "mps" and not torch.backends.mps.is_available():
         raise UserError("device mps: PyTorch finds no Apple GPU here; use --device cpu")
     return torch.device(name)
 
 
-def _best_device() -> torch.device:
+def _best_device(ranks: ProcessGroup) -> torch.device:
     if torch.cuda.is_available():
-        return _cuda_device("cuda")
-    has_mps = torch.backends.mps.is_available() and launched_rank() is None
+        return _cuda_device("cuda", ranks)
+    has_mps = torch.backends.mps.is_available() and ranks.size == 1
     return torch.device("mps" if has_mps else "cpu")
 
 
-def _cuda_device(name: str) -> torch.device:
+def _cuda_device(name: str, ranks: ProcessGroup) -> torch.device:
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count == 0:
         raise UserError(
             f"device {name}: PyTorch {torch.__version__} finds no CUDA GPU here; use --device cpu, or "
             "check nvidia-smi and that PyTorch is a CUDA build"
         )
-    given, (own, processes) = name.partition(":")[2], local_rank()
+    given, processes = name.partition(":")[2], ranks.local_size
     if given and processes > 1:
         raise UserError(f"device {name}: each of {processes} processes takes its own GPU; use --device cuda")
     # Slurm's --gpus-per-task shows each process its own GPU as the only one; torchrun shows all to all.
     is_shown_its_own = count == 1 and processes > 1 and "TORCHELASTIC_RUN_ID" not in os.environ
-    index = 0 if is_shown_its_own else int(given or own)
+    index = 0 if is_shown_its_own else int(given or ranks.local_rank)
     if index >= count:
         found = f"there are {count} GPUs, cuda:0 to cuda:{count - 1}" if count > 1 else "there is one GPU"
         few = f"; {processes} processes need as many, start fewer" if processes > 1 else ""
@@ -79,13 +79,13 @@ def _capability(name: str) -> tuple[int, int]:
     return int(digits[:-1] or 0), int(digits[-1:] or 0)
 
 
-def prepare(device: torch.device, threads: int | None) -> int:
+def prepare(device: torch.device, threads: int | None, ranks: ProcessGroup = ALONE) -> int:
     """Make the calling thread ready to train, and return how many processor threads are to.
 
     `torch.set_num_threads` reaches only the thread that calls it, so the thread that trains does:
     the engine has threads of its own, each of which computes alone.
     """
-    threads = threads or max(1, _processors() // local_rank()[1])
+    threads = threads or max(1, _processors() // ranks.local_size)
     torch.set_num_threads(1)
     # TF32 would round the inputs of products to 10 bits of mantissa on Ampere and later.
     torch.backends.cuda.matmul.allow_tf32 = False

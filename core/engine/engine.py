@@ -34,7 +34,7 @@ from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, THREE_PARTS, EngineC
 from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
 from logreg_tui.core.engine.gpu.fused_pass import FusedConfiguration, FusedPass
 from logreg_tui.core.engine.gpu.parts_pass import PartsPass
-from logreg_tui.core.engine.process_group import ALONE, ProcessGroup, collective
+from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.engine.storage import StorageLayout, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.heads import SIGMOID
@@ -93,7 +93,6 @@ class Engine:
         self.classes = dataset.classes
         self.features = dataset.train_inputs.shape[1]
         self.ranks = ranks
-        ranks.broadcast("__init__")
         self.counts = len(dataset.train_inputs), len(dataset.test_inputs)
         """Samples of training and test, those of all ranks."""
         self._team = ThreadTeam(threads if device.type == "cpu" else 1)
@@ -157,7 +156,6 @@ class Engine:
         """The numbers of the runs in the matrix, in the order of its rows."""
         return list(self._slots)
 
-    @collective
     def add(self, run: int, head: str, l2: float, weight: Tensor, bias: Tensor) -> None:
         """Let a run join with weight (classes, features) and bias (classes,)."""
         parameters = self._joined(weight, bias)
@@ -166,18 +164,15 @@ class Engine:
     def _joined(self, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.cat([weight, bias[:, None]], 1).to(self.device, torch.float32)
 
-    @collective
     def remove(self, run: int) -> None:
         """Take a run out of the matrix."""
         self._lay_out({number: slot for number, slot in self._slots.items() if number != run})
 
-    @collective
     def set_head(self, run: int, head: str) -> None:
         """Switch the head of a run; its parameters are kept."""
         self._slots[run].head = head
         self._lay_out(self._slots)
 
-    @collective
     def set_l2(self, run: int, l2: float) -> None:
         """Change the lambda of a run: only the update is concerned, the gradient stays valid."""
         self._slots[run].l2 = l2
@@ -226,7 +221,6 @@ class Engine:
         decays = torch.tensor([2 * slot.l2 for slot in self._slots.values()], dtype=torch.float32)
         self._decay.copy_(decays.repeat_interleave(self.classes)[:, None])
 
-    @collective
     def measure(self) -> dict[int, Measurement]:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
         if not self._slots:
@@ -245,9 +239,13 @@ class Engine:
     def _measurements(self, train: Tensor, test: Tensor) -> dict[int, Measurement]:
         """Return what sums of losses and correct answers, (2, R) of this rank's rows, come to."""
         metrics = torch.cat([train / self.counts[0], test / self.counts[1]])
-        self.ranks.all_reduce(metrics)
+        squares = self._squares(metrics.dtype)
+        # Rank 0's for all, so that every rank sees the same run diverge.
+        figures = torch.cat([metrics, squares if self.ranks.rank == 0 else torch.zeros_like(squares)])
+        self.ranks.all_reduce(figures)
+        self.ranks.settle(self.device)
         # One transfer from the device.
-        rows = torch.cat([metrics, self._squares(metrics.dtype)]).tolist()
+        rows = figures.tolist()
         return {
             run: Measurement(train_loss, slot.l2 * squares, test_loss, train_accuracy, test_accuracy)
             for (run, slot), train_loss, train_accuracy, test_loss, test_accuracy, squares in zip(
@@ -257,6 +255,7 @@ class Engine:
 
     def finish(self) -> None:
         """Wait until the epochs that `advance` was given are computed."""
+        self.ranks.settle(self.device)
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         if self._under_way:
@@ -275,7 +274,6 @@ class Engine:
         self.ranks.all_reduce(self._gradient)
         self.gradient_is_stale = False
 
-    @collective
     def advance(self, rates: Sequence[Mapping[int, float]]) -> None:
         """Update every run by plain gradient descent, once for each element of `rates`.
 
@@ -344,13 +342,11 @@ class Engine:
             self._gradient.copy_(before[1])
             self.gradient_is_stale = before[2]
 
-    @collective
     def snapshot(self, run: int) -> None:
         """Remember the parameters of a run as its last finite ones."""
         slot = self._slots[run]
         slot.snapshot = slot.parameters.clone()
 
-    @collective
     def set_snapshot(self, run: int, weight: Tensor, bias: Tensor) -> None:
         """Set what `snapshot` remembers: weight (classes, features) and bias (classes,)."""
         self._slots[run].snapshot = self._joined(weight, bias)
@@ -359,7 +355,6 @@ class Engine:
         """Return copies of the parameters that `snapshot` remembered, on the CPU."""
         return _weight_and_bias(self._slots[run].snapshot)
 
-    @collective
     def rollback(self, run: int) -> None:
         """Give a run the parameters that `snapshot` remembered."""
         slot = self._slots[run]

@@ -39,7 +39,14 @@ def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int
 
     Raises OSError if the disk refuses it (torch.save hides the reason, so it writes to memory).
     """
-    record = {
+    buffer = io.BytesIO()
+    torch.save(record_of(training, lengths), buffer)
+    file.write(buffer.getbuffer())
+
+
+def record_of(training: Training, lengths: dict[str, int]) -> dict[str, Any]:
+    """Return a training as it stands, as `restore` takes it."""
+    return {
         "format": FORMAT,
         "engine": training.engine.identity,
         "engine_choice": training.engine.choice.to_json(),
@@ -48,9 +55,6 @@ def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int
         "lengths": lengths,
         "runs": [_run_record(training, run) for run in training.runs.values()],
     }
-    buffer = io.BytesIO()
-    torch.save(record, buffer)
-    file.write(buffer.getbuffer())
 
 
 def _run_record(training: Training, run: RunState) -> dict[str, Any]:

@@ -141,9 +141,9 @@ def prepare(
     from logreg_tui.core.engine import devices
 
     leave_if_stopping(control)
-    device = devices.pick_device(settings.device)
+    device = devices.pick_device(settings.device, ranks)
     check_wanted(settings.engine, device.type, ranks.size)
-    threads = devices.prepare(device, settings.threads)
+    threads = devices.prepare(device, settings.threads, ranks)
     dataset = load_dataset(
         settings.dataset,
         settings.data_dir,
@@ -153,7 +153,7 @@ def prepare(
         memory_limit=settings.memory_limit,
     )
     leave_if_stopping(control)
-    ranks.share(settings, dataset)
+    ranks.share(settings, dataset, device)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
     text = devices.describe(device, threads, ranks.size)
     return TrainingEnvironment(
@@ -201,11 +201,16 @@ def recorded_training(
 
     An error that nobody foresaw goes to error.log and carries that path as `log_path`.
     """
+    from logreg_tui.core.experiment.checkpoint import record_of
     from logreg_tui.core.session.recorder import record
     from logreg_tui.core.training.replay import Replay
     from logreg_tui.core.training.trainer import train
 
     replay = replay or Replay()
+    ranks = training.engine.ranks
+    if ranks.size > 1:
+        # All begin with the state and the requests of the past that rank 0 alone has read.
+        ranks.from_first(lambda: (training.settings, record_of(training, {}), replay.requests))
     happenings = train(training, control, stays_open=stays_open, replay=replay)
     try:
         yield from record(happenings, training, experiment, replay, control if stays_open else None)

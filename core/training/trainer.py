@@ -50,12 +50,15 @@ def train(
 class _Loop:
     def __init__(self, training: Training, control: Control, replay: Replay, stays_open: bool) -> None:
         self.training = training
+        self.ranks = training.engine.ranks
         self.control = control
         self.replay = replay
         self.stays_open = stays_open
         self.is_stopping = False
         self.is_leaving = False
         self.pauses_at_next_row = False
+        self.longest_stride = 1
+        """Epochs that may pass before requests are looked at again."""
         self.last_progress = time.monotonic()
 
     def run(self) -> Iterator[events.Event]:
@@ -68,9 +71,6 @@ class _Loop:
                     break
                 yield from self.wait_for_runs()
             yield from self.take_requests()
-            # A stop during a replay is none of the experiment: what was done later is still to come.
-            if self.replay.requests and self.control.is_stopping:
-                self.is_stopping = self.is_leaving = True
             if self.is_stopping or not training.active:
                 continue
             yield from self.advance()
@@ -98,7 +98,7 @@ class _Loop:
     def advance(self) -> Iterator[events.Event]:
         """Update every run once or, if epochs are short, up to the next step at which something is due."""
         training = self.training
-        stride = self.stride() if training.engine.longest_stride > 1 else 1
+        stride = self.stride() if self.longest_stride > 1 else 1
         rates = self.rates(stride)
         before = training.engine.graph_failure
         training.engine.advance(rates)
@@ -114,7 +114,7 @@ class _Loop:
     def stride(self) -> int:
         """Return how many epochs lie before the next row or request of the past."""
         training, settings = self.training, self.training.settings
-        stops = [training.engine.longest_stride]
+        stops = [self.longest_stride]
         # Most runs stand at the same epoch.
         for epoch, epochs in {(training.epoch(run), run.epochs) for run in training.active}:
             stops.append(min(settings.next_log_point(epoch), epochs) - epoch)
@@ -195,11 +195,21 @@ class _Loop:
     def take_requests(self) -> Iterator[events.Event]:
         """Carry out what is asked for at this step; while paused, wait for more."""
         yield from self.replay_requests()
-        while not (self.is_stopping or self.replay.requests):
-            request = self.control.wait() if self.training.is_paused else self.control.take()
+        while not self.is_stopping:
+            request, self.longest_stride = self.ranks.from_first(self.next_request)
             if request is None:
                 return
             yield from self.carry_out(request)
+
+    def next_request(self) -> tuple[Request | None, int]:
+        """Return the oldest request, and how many epochs may pass if there is none."""
+        request: Request | None = None
+        if not self.replay.requests:
+            request = self.control.wait() if self.training.is_paused else self.control.take()
+        elif self.control.is_stopping:
+            # A stop during a replay is none of the experiment: what was done later is still to come.
+            request = requests.Leave(self.control.leave_cause or "stop")
+        return request, self.training.engine.longest_stride
 
     def wait_for_runs(self) -> Iterator[events.Event]:
         self.training.is_paused = False
@@ -208,7 +218,7 @@ class _Loop:
         # What was replayed may have brought no run back.
         self.is_stopping |= not (self.training.active or self.stays_open)
         while not (self.training.active or self.is_stopping):
-            yield from self.carry_out(self.control.wait())
+            yield from self.carry_out(self.ranks.from_first(self.control.wait))
         self.training.stopwatch.start()
 
     def replay_requests(self) -> Iterator[events.Event]:

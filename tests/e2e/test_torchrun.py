@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -141,8 +142,8 @@ def test_ranks_that_end_or_are_killed_leave_what_any_number_of_ranks_goes_on_wit
         processes[2].kill()
         assert statuses(processes) == [1, 1, -signal.SIGKILL]
     (line,) = said(tmp_path)
-    assert "rank 0" in line
-    assert "one of them failed or was killed" in line
+    assert "rank 2" in line.partition(", as")[0]
+    assert "was killed" in line
     assert "resume" in line
 
     assert command("resume", "--no-screen", str(directory)).returncode == 0
@@ -173,8 +174,8 @@ def test_ranks_are_watched_wait_for_one_that_is_stopped_and_end_with_rank_0(
         processes[0].kill()
         assert statuses(processes) == [-signal.SIGKILL, 1]
     (line,) = said(tmp_path)
-    assert "rank 1" in line
-    assert "one of them failed or was killed" in line
+    assert "rank 0" in line.partition(", as")[0]
+    assert "was killed" in line
     assert not happened(directory, "experiment_ended")
 
 
@@ -190,13 +191,33 @@ def test_a_rank_with_other_data_ends_all_with_one_line(tmp_path: Path, environme
     assert not list(tmp_path.glob("rank-*/runs/*"))
 
 
-@pytest.mark.parametrize("words", [("train", "--epochs", "-3"), GRID], ids=["option", "app"])
-def test_a_wrong_command_ends_all_ranks_with_one_line(
-    tmp_path: Path, environment: dict[str, str], words: tuple[str, ...]
-) -> None:
-    with ranks(tmp_path, environment, 2, *words) as processes:
+def test_a_wrong_command_ends_all_ranks_with_one_line(tmp_path: Path, environment: dict[str, str]) -> None:
+    with ranks(tmp_path, environment, 2, "train", "--epochs", "-3") as processes:
         assert statuses(processes) == [2, 2]
     assert len(said(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("words", [GRID, ("runs",)], ids=["app", "runs"])
+def test_what_trains_alone_is_not_for_torchrun(
+    tmp_path: Path, environment: dict[str, str], words: tuple[str, ...]
+) -> None:
+    with ranks(tmp_path, {**environment, "TORCHELASTIC_RUN_ID": "none"}, 2, *words) as processes:
+        assert statuses(processes) == [2, 2]
+    (line,) = said(tmp_path)
+    assert "torchrun can only start `logreg-tui train`" in line
+
+
+def test_what_trains_alone_does_not_look_at_the_variables_of_a_pod(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    pod = {**environment, "RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "7", "LOCAL_WORLD_SIZE": "8"}
+    run = partial(subprocess.run, cwd=tmp_path, env=pod, capture_output=True, text=True, timeout=DEADLINE_S)
+    done = run([COMMAND, "runs"], stdin=subprocess.DEVNULL)
+    assert (done.returncode, "cannot read 'runs'" in done.stderr) == (1, True)
+    # The app says what is wrong with it, as rank 0 would.
+    done = run([COMMAND, "--dataset", "nowhere.npz"], stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert "no such .npz" in done.stderr
 
 
 def test_all_ranks_agree_that_nothing_is_left_to_train(

@@ -24,15 +24,21 @@ from logreg_tui.tui.text.output import print_answer, print_error
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status; errors of the user's are one line on stderr."""
     words = list(sys.argv[1:] if argv is None else argv)
+    trains_together = words[:1] == ["train"] or (words[:1] == ["resume"] and "--no-screen" in words)
+    # Clusters set RANK and WORLD_SIZE for whatever runs in a pod; torchrun alone sets its own.
+    is_launched = launched_rank() is not None and (trains_together or "TORCHELASTIC_RUN_ID" in os.environ)
     try:
-        if launched_rank() is not None:
-            _check_distributed(words)
+        if is_launched and not trains_together:
+            raise UsageError(
+                f"torchrun can only start `{PROGRAM} train` and `{PROGRAM} resume --no-screen`; `watch` "
+                "shows them live from another terminal"
+            )
         if not words or words[0].startswith("-"):
             return _app(words)
         return run_command(words[0], words[1:])
     except UserError as error:
         # The first of processes that train together tells for all what is wrong with the command.
-        if not (launched_rank() and isinstance(error, UsageError)):
+        if not (is_launched and launched_rank() and isinstance(error, UsageError)):
             print_error(error)
         return error.exit_status
     except ReaderGone as error:
@@ -57,14 +63,6 @@ def entry() -> None:
         with suppress(OSError):
             stream.flush()
     os._exit(status)
-
-
-def _check_distributed(words: list[str]) -> None:
-    if words[:1] != ["train"] and not (words[:1] == ["resume"] and "--no-screen" in words):
-        raise UsageError(
-            f"RANK and WORLD_SIZE are set, as torchrun does: only `{PROGRAM} train` and `{PROGRAM} resume "
-            "--no-screen` can be started so; `watch` shows it live from another terminal"
-        )
 
 
 def run_command(name: str, words: Sequence[str]) -> int:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from logreg_tui.core import settings as s
-from logreg_tui.core.engine.process_group import launched_rank
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.heads import HEADS, SIGMOID
 from logreg_tui.core.memory import parse_size
@@ -78,10 +77,10 @@ def _device(name: str) -> str:
     return name
 
 
-def _dataset(name: str) -> str:
+def check_dataset(name: str) -> str:
+    """Return the name of a dataset, or of data that are there. Raises UsageError."""
     is_there = os.path.isdir(name) or (name.endswith(".npz") and os.path.isfile(name))
-    # Any of the processes that train together may lack it: they tell each other once they have met.
-    if name in s.DATASETS or is_there or launched_rank() is not None:
+    if name in s.DATASETS or is_there:
         return name
     if name.endswith(".npz") or os.sep in name:
         raise UsageError(f"dataset {name!r}: there is no such .npz file or folder")
@@ -99,12 +98,12 @@ SEED = checked(_integer, s.check_seed)
 NAME = checked(str, s.check_name)
 
 
-def add_data_options(parser: Parser) -> None:
-    """Add the options for the data."""
+def add_data_options(parser: Parser, check: Callable[[str], str] = check_dataset) -> None:
+    """Add the options for the data; `check` raises UsageError for data that are not there."""
     data = parser.add_argument_group("data")
     data.add_argument(
         "--dataset",
-        type=checked(str, _dataset),
+        type=checked(str, check),
         default="auto",
         metavar="NAME",
         help="auto, mnist, fashion-mnist, kmnist, qmnist, digits, or the path of an .npz with X_train, "
@@ -177,9 +176,9 @@ def add_directory_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--name", type=NAME, help="label of the experiment directory (default: the heads)")
 
 
-def add_training_options(parser: Parser) -> None:
-    """Add the options that the app and `train` share."""
-    add_data_options(parser)
+def add_training_options(parser: Parser, check: Callable[[str], str] = check_dataset) -> None:
+    """Add the options that the app and `train` share; `check` is for the dataset."""
+    add_data_options(parser, check)
     runs = parser.add_argument_group("runs (several values make a grid: every combination is a run)")
     runs.add_argument("--head", nargs="+", choices=HEADS, default=[SIGMOID], help="default: sigmoid")
     add_run_options(runs, nargs="+")

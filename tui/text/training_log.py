@@ -22,7 +22,7 @@ from logreg_tui.core.training.requests import Control, Leave
 from logreg_tui.tui.number_format import duration
 from logreg_tui.tui.speed import SpeedMeter
 from logreg_tui.tui.text.exit_summary import final_table, go_on_with, where_it_is
-from logreg_tui.tui.text.output import print_out, print_progress, table_width
+from logreg_tui.tui.text.output import print_error, print_out, print_progress, table_width
 
 BAR_WIDTH = 20
 BAR_INTERVAL_S = 0.25
@@ -79,18 +79,16 @@ def train_plainly(start: StartPlainly, history: History | None = None) -> int:
     rank, history = launched_rank(), History() if history is None else history
     if rank is None:
         return _train(start, history)
-    if rank == 0:
-        print_progress("Waiting for the other ranks")
     # Before torch is imported; what goes wrong between processes is said once, and without C++ frames.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from logreg_tui.core.session.distributed import Group, serve
 
-    group = Group()
+    group = Group(print_progress, print_error)
     try:
         with group:
             return serve(group) if rank else _train(partial(start, ranks=group), history)
     except Exception as error:
-        if group.is_silent:
+        if group.heartbeat.is_silent:
             return error.exit_status if isinstance(error, UserError) else 1
         raise
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from logreg_tui.core.engine import devices
+from logreg_tui.core.engine.process_group import ProcessGroup
 from logreg_tui.core.errors import UserError
 
 HOPPER = (9, 0)
@@ -14,8 +15,7 @@ HOPPER = (9, 0)
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let this machine have two GPUs that PyTorch has kernels for."""
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: HOPPER)
@@ -24,34 +24,32 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def as_rank(gpus: pytest.MonkeyPatch, rank: int, processes: int) -> None:
-    for name, value in (("RANK", rank), ("LOCAL_RANK", rank)):
-        gpus.setenv(name, str(value))
-    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"):
-        gpus.setenv(name, str(processes))
+def rank_of(rank: int, processes: int) -> ProcessGroup:
+    """Return one of so many processes that train together on this machine."""
+    group = ProcessGroup()
+    group.rank = group.local_rank = rank
+    group.size = group.local_size = processes
+    return group
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
 def test_each_process_takes_a_gpu_of_its_own(gpus: pytest.MonkeyPatch, name: str) -> None:
-    as_rank(gpus, 1, 2)
-    assert str(devices.pick_device(name)) == "cuda:1"
+    assert str(devices.pick_device(name, rank_of(1, 2))) == "cuda:1"
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
 def test_more_processes_than_gpus_are_told_so(gpus: pytest.MonkeyPatch, name: str) -> None:
-    as_rank(gpus, 2, 3)
     with pytest.raises(UserError, match="there are 2 GPUs, cuda:0 to cuda:1; 3 processes need as many"):
-        devices.pick_device(name)
+        devices.pick_device(name, rank_of(2, 3))
 
 
 def test_a_process_that_is_shown_one_gpu_alone_takes_it(gpus: pytest.MonkeyPatch) -> None:
     gpus.setattr(torch.cuda, "device_count", lambda: 1)
-    as_rank(gpus, 1, 2)
-    assert str(devices.pick_device("auto")) == "cuda:0"
+    assert str(devices.pick_device("auto", rank_of(1, 2))) == "cuda:0"
     # torchrun's processes see the same GPUs: this one is rank 0's.
     gpus.setenv("TORCHELASTIC_RUN_ID", "none")
     with pytest.raises(UserError, match="there is one GPU; 2 processes need as many"):
-        devices.pick_device("auto")
+        devices.pick_device("auto", rank_of(1, 2))
 
 
 @pytest.mark.parametrize(

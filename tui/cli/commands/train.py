@@ -9,10 +9,16 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from logreg_tui.tui.cli.options import add_training_options, to_settings
+from logreg_tui.core.engine.process_group import launched_rank
+from logreg_tui.tui.cli.options import add_training_options, check_dataset, to_settings
+from logreg_tui.tui.cli.parser import Parser
 
 EXAMPLE = "train --head sigmoid logits --epochs 2000"
-add_options = add_training_options
+
+
+def add_options(parser: Parser) -> None:
+    # Any of the processes that train together may lack the data: they tell each other once they have met.
+    add_training_options(parser, check_dataset if launched_rank() is None else str)
 
 
 def run(values: argparse.Namespace) -> int:
