@@ -50,8 +50,10 @@ def run(values: argparse.Namespace) -> int:
                 raise UsageError(f"--{option} concerns the screen: leave it out, or leave out --no-screen")
         from logreg_tui.tui.text.training_log import train_plainly
 
-        directory = directory_of(values)
-        return train_plainly(partial(resume_experiment, directory, **further))
+        # Of several processes, maybe on several machines, the first alone needs the directory.
+        return train_plainly(
+            lambda *told, **ranks: resume_experiment(directory_of(values), *told, **further, **ranks)
+        )
     check_terminal("add --no-screen to train without one")
     directory, options = directory_of(values), AppOptions.of(values)
     defaults = read_config(directory).settings.runs[0]
