@@ -52,7 +52,9 @@ def run(values: argparse.Namespace) -> int:
 
         # Of several processes, maybe on several machines, the first alone needs the directory.
         return train_plainly(
-            lambda *told, **ranks: resume_experiment(directory_of(values), *told, **further, **ranks)
+            lambda control, say, **ranks: resume_experiment(
+                directory_of(values), control, say, **further, **ranks
+            )
         )
     check_terminal("add --no-screen to train without one")
     directory, options = directory_of(values), AppOptions.of(values)
