@@ -34,6 +34,7 @@ from logreg_tui.core.bench.results import (
     SpeedComparison,
     Work,
 )
+from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.session.start import TrainingEnvironment, out_of_memory_explained
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.text import counted
@@ -121,7 +122,7 @@ class Bench:
         """Measure everything that this process can."""
         with out_of_memory_explained(self.environment):
             limits = self.measure_limits()
-            comparisons, agreement = self.compare_speeds(limits)
+            comparisons, agreement, choice = self.compare_speeds(limits)
             environment = self.environment
             machine = Machine(
                 environment.dataset.name,
@@ -130,8 +131,9 @@ class Bench:
                 environment.device_text,
                 environment.threads,
                 str(torch.__version__),
+                choice.text or f"engine {choice.name}",
             )
-            return BenchResult(machine, limits, agreement, comparisons, self.measure_training())
+            return BenchResult(machine, limits, agreement, comparisons, self.measure_training(choice))
 
     def use_all_threads(self) -> None:
         """Let PyTorch compute with as many threads as the engine does."""
@@ -176,8 +178,11 @@ class Bench:
         """Return runs that differ in their seeds."""
         return [replace(self.environment.settings.runs[0], seed=seed) for seed in range(count)]
 
-    def compare_speeds(self, limits: Limits) -> tuple[list[SpeedComparison], Agreement]:
-        """Time the plain loop and the engine with each number of runs; compare what they compute."""
+    def compare_speeds(self, limits: Limits) -> tuple[list[SpeedComparison], Agreement, EngineChoice]:
+        """Time the plain loop and the engine with each number of runs; compare what they compute.
+
+        The engine is the one that the smallest number of runs leads to.
+        """
         counts = sorted(self.plan.run_counts)
         expected = self.plain_losses(counts[-1])
         engine = EngineLoop(self.environment.engine())
@@ -189,6 +194,8 @@ class Bench:
             self.progress(f"Training {counted(count, 'run')}: {counted(self.plan.pairs, 'pair')}")
             self.use_one_thread()
             engine.begin(self.runs(count))
+            if count == counts[0]:
+                self.environment.select_engine(engine.engine, engine.rates)
             engine.train(CHECKED_EPOCHS)
             difference = max(difference, largest_difference(engine.losses(), expected[:count]))
             epochs = self.epochs(ours)
@@ -200,7 +207,7 @@ class Bench:
                     pairs.ratio(count * epochs / plain_epochs),
                 )
             )
-        return comparisons, Agreement(CHECKED_EPOCHS, sum(counts), difference)
+        return comparisons, Agreement(CHECKED_EPOCHS, sum(counts), difference), engine.engine.choice
 
     def plain_losses(self, count: int) -> list[tuple[float, float]]:
         """Return the losses of `count` runs that the plain loop has trained for CHECKED_EPOCHS."""
@@ -213,8 +220,8 @@ class Bench:
             losses.append(loop.losses())
         return losses
 
-    def measure_training(self) -> LoggedTraining:
-        """Time `train`, and the plain loop with both losses as often, in turn."""
+    def measure_training(self, choice: EngineChoice) -> LoggedTraining:
+        """Time `train` with this engine, and the plain loop with both losses as often, in turn."""
         self.progress(
             f"Training 1 run with both losses every {LOG_EVERY} epochs: {counted(self.plan.pairs, 'pair')}"
         )
@@ -224,6 +231,7 @@ class Bench:
         self.use_one_thread()
         settings = replace(self.environment.settings, runs=tuple(runs), epochs=ENDLESS, log_every=LOG_EVERY)
         training = Training.start(settings, self.environment.engine())
+        self.environment.select_engine(training.engine, training.learning_rates, choice)
         ours = Side(TrainerLoop(training).train, self.use_one_thread, LOG_EVERY)
         plain_epochs, epochs = self.epochs(plain), self.epochs(ours)
         pairs = self.pairs(plain, plain_epochs, ours, epochs)

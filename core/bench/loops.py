@@ -99,7 +99,8 @@ class EngineLoop:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._rates: dict[int, float] = {}
+        self.rates: dict[int, float] = {}
+        """The learning rates of the runs."""
 
     def begin(self, runs: Sequence[RunSettings]) -> None:
         """Train these runs, numbered from 1 and with their initial parameters, instead of any others."""
@@ -109,19 +110,19 @@ class EngineLoop:
         for number, run in enumerate(runs, 1):
             weight, bias = initial_parameters(engine.features, engine.classes, run.seed)
             engine.add(number, run.head, run.l2, weight, bias)
-        self._rates = {number: run.learning_rate for number, run in enumerate(runs, 1)}
+        self.rates = {number: run.learning_rate for number, run in enumerate(runs, 1)}
 
     def train(self, epochs: int) -> None:
         """Train for some epochs, as many at a time as the engine takes."""
         stride = self.engine.longest_stride
         for start in range(0, epochs, stride):
-            self.engine.advance([self._rates] * min(stride, epochs - start))
+            self.engine.advance([self.rates] * min(stride, epochs - start))
         synchronize(self.engine.device)
 
     def losses(self) -> list[tuple[float, float]]:
         """Return the cross entropy on the training and on the test set of each run."""
         measured = self.engine.measure()
-        return [(measured[run].train_loss, measured[run].test_loss) for run in self._rates]
+        return [(measured[run].train_loss, measured[run].test_loss) for run in self.rates]
 
 
 class TrainerLoop:

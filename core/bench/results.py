@@ -251,6 +251,8 @@ class Machine:
     device: str
     threads: int
     torch: str
+    engine: str
+    """The engine and why it was chosen, in a line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def bench_text(result: BenchResult, width: int | None = None) -> str:
     work, size = machine.work, f"{limits.product_size:,}"
     paragraphs = [
         f"{dataset}, {work.samples:,} training samples x {work.features}, {work.classes} classes, "
-        f"{machine.pixels} pixels, on {device}, PyTorch {machine.torch}\n"
+        f"{machine.pixels} pixels, on {device}, PyTorch {machine.torch}\n{machine.engine}\n"
         "Figures are medians [lower quartile, upper quartile] of measurements in turn, ratios pair by pair.",
         f"This machine reads the training inputs, as float32, at {figure(limits.read_gb_per_s)} GB/s "
         f"({limits.read_way}),\nand multiplies float32 matrices of {size} x {size} at "

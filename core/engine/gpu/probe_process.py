@@ -36,6 +36,8 @@ class ProbeProcess:
     """
 
     def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self.is_closed = False
+        """True if it was asked, or nobody wants to know."""
         self._nonce = secrets.token_hex(8)
         self._first_line = ""
         self._answer: Answer | None = None
@@ -111,6 +113,7 @@ class ProbeProcess:
 
     def close(self) -> None:
         """End the process, whatever it does."""
+        self.is_closed = True
         if self._problem is not None or self._process.returncode is not None:
             return
         with suppress(OSError):

@@ -140,7 +140,7 @@ class Selector:
         if stamp is None or (stamp.failure is not None and self._wanted == FUSED):
             self._progress(PREPARING)
             file.clear_kernel()
-            probe = self._probe or ProbeProcess()
+            probe = ProbeProcess() if self._probe is None or self._probe.is_closed else self._probe
             answer = probe.ask(engine.device.index or 0, shape, file.kernel_folder(), self._is_cancelled)
             stamp = Stamp(answer.failure)
             if answer.failure is None or answer.is_lasting:

@@ -44,7 +44,7 @@ def compared(runs: int, seconds: tuple[float, ...]) -> SpeedComparison:
 
 
 RESULT = BenchResult(
-    Machine("mnist", "raw", WORK, "cpu, 2 threads", 2, "2.15.0"),
+    Machine("mnist", "raw", WORK, "cpu, 2 threads", 2, "2.15.0", "engine sparse"),
     LIMITS,
     Agreement(10, 9, 3e-7),
     [compared(1, (0.125, 0.125, 0.25)), compared(8, (0.8, 0.8, 0.8))],
