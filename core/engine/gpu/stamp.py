@@ -129,11 +129,10 @@ class StampFile:
 
 def cache_folder() -> Path | None:
     """Return the folder of the stamps, which exists; None if there can be none."""
-    with suppress(ImportError, OSError, RuntimeError):
-        # Not there on a machine that was given no more than it takes to train.
-        from platformdirs import user_cache_dir
-
-        folder = Path(user_cache_dir("logreg-tui"), "gpu")
+    with suppress(OSError, RuntimeError):
+        # As platformdirs has it where Triton runs, but not every machine with a GPU has platformdirs.
+        caches = os.environ.get("XDG_CACHE_HOME", "").strip() or Path.home() / ".cache"
+        folder = Path(caches, "logreg-tui", "gpu")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
     return None
