@@ -35,6 +35,7 @@ from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
 from logreg_tui.tui.screens.palette import Palette
 from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor
+from logreg_tui.tui.widgets.readable import ReadableText
 
 
 class LogRegApp(App[None]):
@@ -81,6 +82,7 @@ class LogRegApp(App[None]):
         self._interrupted_at: float | None = None
         self.set_class(ascii_only, "-ascii")
         self._without_color = WithoutColor()
+        self._readable = ReadableText()
         self._watchdog = Watchdog(partial(ask_screen, self), partial(report_stuck_screen, self))
 
     def on_mount(self) -> None:
@@ -119,9 +121,12 @@ class LogRegApp(App[None]):
         return ThriftyDriver if issubclass(ThriftyDriver, chosen) else chosen
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return Textual's filters; under NO_COLOR its shades of grey give way to no colour at all."""
-        filters = super().get_line_filters()
-        return [self._without_color if isinstance(each, Monochrome) else each for each in filters]
+        """Return Textual's filters, then one that lets text be read, or under NO_COLOR one without colour.
+
+        Textual's own filter for NO_COLOR leaves shades of grey.
+        """
+        filters = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
+        return [*filters, self._without_color if self.no_color else self._readable]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the actions that apply now, for the command palette."""

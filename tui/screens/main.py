@@ -209,6 +209,7 @@ class MainScreen(MainActions):
     def _repaint(self) -> None:
         self.query_one(RunList).refresh_colors()
         self.paint()
+        self._glance()
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw the lines for the new width once the widgets have it."""

@@ -31,6 +31,17 @@ class LineView(Widget):
         self._line_style = Style.null()
         """The widget's own style at its last paint."""
 
+    def on_mount(self) -> None:
+        """Draw again whenever the theme has changed: the lines have the colours of the one before."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.restyle())
+
+    def restyle(self) -> None:
+        """Draw what is shown in the colours of the theme."""
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw what is shown once more; nothing by default, for lines that the screen draws."""
+
     def show_lines(self, lines: Sequence[Strip]) -> None:
         """Show these lines; what equals the lines shown before is not painted again."""
         old, self._lines = self._lines, list(lines)

@@ -59,9 +59,6 @@ class Panel(Widget):
 class LinePanel(LineView, Panel, can_focus=True):
     """A tab drawn as lines, anew after its size, its focus or the theme changed."""
 
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.redraw())
-
     def on_resize(self) -> None:
         self.redraw()
 

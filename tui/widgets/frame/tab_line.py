@@ -35,16 +35,17 @@ class TabLine(LineView):
     def show(self, index: int) -> None:
         """Show tab number `index`, from 0, as the one that is open."""
         self._shown = index
-        self._draw()
+        self.redraw()
 
     def on_resize(self) -> None:
-        self._draw()
+        self.redraw()
 
     def _texts(self) -> list[str]:
         pad = " " if self.size.width >= ROOMY else ""
         return [f"{pad}{index} {title}{pad}" for index, title in enumerate(self._titles, 1)]
 
-    def _draw(self) -> None:
+    def redraw(self) -> None:
+        """Draw the tabs."""
         spans: list[Span] = []
         for index, text in enumerate(self._texts()):
             name = "shown" if index == self._shown else "other"

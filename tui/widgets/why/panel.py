@@ -230,6 +230,8 @@ class WhyPanel(ScrollingLines, Panel):
         if self._history is not None:
             self.draw(self._history, self._selected)
 
+    restyle = on_resize
+
 
 def _is_recent(epoch: int, run: RunHistory) -> bool:
     """Return if what was measured at an epoch still holds for the run as it is."""
