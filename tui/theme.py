@@ -19,6 +19,7 @@ class Glyphs:
 
     lambda_: str
     swatch: str
+    swatch_hidden: str
     training: str
     paused: str
     finished: str
@@ -46,8 +47,8 @@ class Glyphs:
         return str(getattr(self, status))
 
 
-UNICODE = Glyphs("λ", "▌", "▸", "‖", "✓", "■", "✗", "•", "x", "█", "░", "┃", "│", "…")
-ASCII = Glyphs("lambda", "|", ">", "=", "+", "#", "!", "*", "x", "#", "-", "#", "|", "..")
+UNICODE = Glyphs("λ", "▌", "╎", "▸", "‖", "✓", "■", "✗", "•", "x", "█", "░", "┃", "│", "…")
+ASCII = Glyphs("lambda", "|", ".", ">", "=", "+", "#", "!", "*", "x", "#", "-", "#", "|", "..")
 
 
 def plain(text: str) -> str:

@@ -43,6 +43,13 @@ class Columns:
         self._table: np.ndarray = np.empty((len(COLUMNS), FIRST_CAPACITY))
         self._count = 0
 
+    @classmethod
+    def of(cls, table: np.ndarray) -> Columns:
+        """Return columns of rows that are there already, shape (columns, rows)."""
+        made = cls()
+        made._table, made._count = table, table.shape[1]
+        return made
+
     def __len__(self) -> int:
         return self._count
 

@@ -198,7 +198,12 @@ class MainScreen(MainActions):
         for each in self.context.history.runs.values():
             accuracy = each.last.test_accuracy if each.last else None
             lines.append(RunLine(each.number, self.pending.settings(each), each.status, accuracy))
+        run_list.hidden_runs = self.hidden_runs
         run_list.show(lines, self.filter, self.lets_through)
+        self.painter.filtered_out = frozenset(
+            line.number for line in lines if not run_list.lets_through(line)
+        )
+        self.query_one(LossChart).hidden_runs = self.hidden_runs | self.painter.filtered_out
         run_list.select(run.number)
         title = f"Run {run.number}" if run.is_training else f"Run {run.number} ({run.status})"
         had_focus = self.focused is not None and self.query_one(Knobs) in self.focused.ancestors
@@ -281,6 +286,10 @@ class MainScreen(MainActions):
     @on(ComparePanel.ParametersWanted)
     def show_parameters(self, event: ComparePanel.ParametersWanted) -> None:
         self.pending.send(ShowParameters(event.run))
+
+    @on(RunList.Clicked)
+    def click_run(self, event: RunList.Clicked) -> None:
+        self.toggle_run(event.run)
 
     @on(RunList.Selected)
     def select_run(self, event: RunList.Selected) -> None:

@@ -27,6 +27,7 @@ from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
 from logreg_tui.tui.screens.painter import Painter
 from logreg_tui.tui.screens.steady import SteadyScreen
+from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.banner import Banner, slower
 from logreg_tui.tui.widgets.frame.command_line import COMMAND, FILTER, CommandLine
@@ -64,6 +65,8 @@ class MainActions(SteadyScreen[None]):
         self.failure: Outcome | None = None
         self.is_over = False
         """True if the training thread has ended."""
+        self.hidden_runs: frozenset[int] = frozenset()
+        """The runs that the user has hidden in the chart."""
         self.filter = ""
         self.lets_through = run_filter("")
         """The test of runs that the filter says."""
@@ -239,6 +242,22 @@ class MainActions(SteadyScreen[None]):
         except ValueError as error:
             raise UsageError(str(error)) from error
         self.filter = text.strip()
+        self.query_one(ComparePanel).show_only(self.lets_through)
+        self.paint()
+
+    def action_toggle_run(self) -> None:
+        if run := self.selected:
+            self.toggle_run(run.number)
+
+    def toggle_run(self, number: int) -> None:
+        """Hide a run in the chart, or show it again."""
+        self.hidden_runs ^= {number}
+        self.paint()
+
+    def action_show_alone(self) -> None:
+        """Hide all runs but the selected one; if that is so already, show all."""
+        others = frozenset(self.context.history.runs) - {self.selected_number}
+        self.hidden_runs = frozenset() if self.hidden_runs == others else others
         self.paint()
 
     def action_select(self, direction: int) -> None:
@@ -274,6 +293,9 @@ class MainActions(SteadyScreen[None]):
 
     def action_cycle_smoothing(self) -> None:
         self.query_one(LossChart).cycle_smoothing()
+
+    def action_toggle_folding(self) -> None:
+        self.query_one(LossChart).toggle_folding()
 
     def action_toggle_earlier(self) -> None:
         self.query_one(LossChart).toggle_earlier()

@@ -45,6 +45,8 @@ class Painter:
         """The live history, or a copy that stands still while the screen is frozen."""
         self.note = ""
         """The step of the preparation, shown while there is no run."""
+        self.filtered_out: frozenset[int] = frozenset()
+        """The runs that the accuracy log leaves out."""
         self._live = history
         self._screen = screen
         self._chart = screen.query_one(LossChart)
@@ -116,7 +118,9 @@ class Painter:
     def _update_figures(self, selected: int | None, now: float) -> None:
         run = self._run(selected)
         self._figures_at = now
-        self._log.show(self.view.reports)
+        hidden = self.filtered_out
+        reports = self.view.reports
+        self._log.show([row for row in reports if row.run not in hidden] if hidden else reports)
         if not self.is_frozen:
             rate = self._meter.rate
             self._rate = None if rate is None else three_digits(rate)

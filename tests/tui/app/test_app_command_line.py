@@ -12,6 +12,9 @@ from logreg_tui.core.training import events
 from logreg_tui.core.training import requests as control
 from logreg_tui.tui.screens.commands import completed
 from logreg_tui.tui.screens.dialog import ConfirmScreen
+from logreg_tui.tui.widgets.compare.panel import ComparePanel
+from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
 from logreg_tui.tui.widgets.frame.command_line import CommandLine
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
@@ -208,3 +211,36 @@ async def test_a_turn_of_a_former_process_can_be_undone_unless_it_was_turned_bac
         lab.history.runs[1].settings = RunSettings(l2=0.01)
         await lab.press("u")
         await lab.request(control.SetKnob(1, "l2", 0.001))
+
+
+async def test_a_filter_acts_on_list_chart_log_and_table() -> None:
+    async with running(FakeTraining(runs=FOUR, report_every=10)) as lab:
+        await type_line(lab, "/seed 1 and not logits")
+        await lab.press("enter")
+        await lab.until(lambda: "2 train" in lab.text())
+        text = lab.text()
+        assert "3 train" not in text
+        assert {row.run for row in lab.screen.query_one(AccuracyLog)._reports} == {2}
+        await lab.press("4")
+        await lab.until(lambda: "head" in lab.text() and lab.screen.tab == 3)
+        panel = lab.screen.query_one(ComparePanel)
+        await lab.until(lambda: [row.first.run for row in panel._state.comparison.rows] == [2])
+        await type_line(lab, "/seed 9")
+        await lab.press("ctrl+u")
+        await type_line(lab, "seed 9")
+        await lab.until(lambda: "No run matches the filter." in lab.text())
+
+
+async def test_runs_are_hidden_and_shown_by_key_and_by_a_click_on_their_colour() -> None:
+    async with running(FakeTraining(runs=FOUR)) as lab:
+        chart = lab.screen.query_one(LossChart)
+        await lab.press("v")
+        assert chart.hidden_runs == {1}
+        await lab.pilot.click(RunList, offset=(2, 2))
+        await lab.until(lambda: chart.hidden_runs == {1, 2})
+        assert lab.screen.selected_number == 1, "the colour shows and hides, it does not select"
+        await lab.pilot.click(RunList, offset=(2, 2))
+        await lab.press("v", "V")
+        await lab.until(lambda: chart.hidden_runs == {2, 3, 4})
+        await lab.press("V")
+        await lab.until(lambda: not chart.hidden_runs)

@@ -24,6 +24,7 @@ from logreg_tui.core.analysis.paired_answers import RightAnswers, find_right_ans
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.listing import list_experiments
 from logreg_tui.core.training.history import History
+from logreg_tui.tui.run_filter import RunTest
 from logreg_tui.tui.widgets.cells import plain_text
 from logreg_tui.tui.widgets.compare.chooser import Chooser
 from logreg_tui.tui.widgets.compare.view import CompareView
@@ -105,6 +106,11 @@ class ComparePanel(CompareView, can_focus=True):
         self._ask_for_pairs()
         self.redraw()
         self.last_draw_s = perf_counter() - start
+
+    def show_only(self, lets_through: RunTest) -> None:
+        """Show the runs that a filter lets through."""
+        self._state.lets_through = lets_through
+        self._arrange()
 
     def _arrange(self) -> None:
         self._state.arrange()

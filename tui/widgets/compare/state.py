@@ -11,6 +11,7 @@ from logreg_tui.core.analysis.comparison_columns import best_first, columns_of, 
 from logreg_tui.core.analysis.paired_answers import LiveAnswers
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
+from logreg_tui.tui.run_filter import run_filter
 
 
 class CompareState:
@@ -21,11 +22,15 @@ class CompareState:
         self.folds_seeds = False
         self.included: dict[Path, list[ComparedRun]] = {}
         """Runs of other experiments, by directory, as they were when they were read."""
+        self.lets_through = run_filter("")
+        """The test of runs that are shown; the pinned one always is."""
         self.answers = LiveAnswers()
         self.comparison = Comparison()
         """As `arrange` made it."""
         self.origin: Origin | None = None
         """That of the training; None before it has begun."""
+        self.is_empty = True
+        """True if there are no runs, not even such as the filter hides."""
         self._reader: RunReader | None = None
         self._live: list[ComparedRun] = []
         self._cursor: RunKey | None = None
@@ -51,12 +56,17 @@ class CompareState:
     def arrange(self) -> None:
         """Compare the runs anew."""
         runs = [*self._live, *(run for runs in self.included.values() for run in runs)]
+        self.is_empty = not runs
+        runs = [run for run in runs if run.key == self.pinned or self._is_shown(run)]
         pairs = self.answers.pairs(self._live, self._pinned_here)
         made = compare(runs, self.pinned, pairs, order=self.order, folds_seeds=self.folds_seeds)
         if self.order.column not in columns_of(made.rows):
             self.order = Order()
             made = compare(runs, self.pinned, pairs, order=self.order, folds_seeds=self.folds_seeds)
         self.comparison = made
+
+    def _is_shown(self, run: ComparedRun) -> bool:
+        return self.lets_through(run.run, run.settings, run.state)
 
     # The cursor
 

@@ -53,7 +53,8 @@ class CompareView(LinePanel):
             return self._chooser_lines(self._chooser, width, height)
         if self._state.comparison.rows:
             return self._table_lines(width, height)
-        return [self._text("Waiting for the first run.", "note")]
+        text = "Waiting for the first run." if self._state.is_empty else "No run matches the filter."
+        return [self._text(text, "note")]
 
     def _table_lines(self, width: int, height: int) -> list[Strip]:
         state, rows, cursor = self._state, self._state.comparison.rows, self._state.cursor

@@ -49,7 +49,8 @@ def draw_frame(history: History, view: View, style: ChartStyle) -> Frame:
     Without a row there is neither.
     """
     cells = Cells(view.width, view.height)
-    runs = [run for run in history.runs.values() if run.last is not None]
+    drawn = history.runs.values() if view.runs is None else view.runs
+    runs = [run for run in drawn if run.last is not None]
     plot = None
     if runs and (view.width < LEAST_WIDTH or view.height < LEAST_HEIGHT):
         _put_line(cells, runs, view, style)

@@ -29,6 +29,9 @@ BEYOND = 1.0
 EVERY = 3
 """One of this many columns of dots shows a dot of a dotted line."""
 EARLIER_MARK = "'"
+BAND_MARK = ":"
+STROKE_DISTANCE = 3
+"""Columns of dots between two strokes of a band."""
 FIRST_BRAILLE = 0x2800
 BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of a dot in a character, by its row and column in the cell."""
@@ -121,6 +124,8 @@ def _curve_lines(one: Series, plot: Plot, style: ChartStyle, smoothing: float) -
         points = _points(xs[rows], x[rows], one.test[shown][rows], one.breaks, plot)
         yield _line(points, one.number, plot, style, is_test=True, is_dim=True, is_dashed=False)
         return
+    if one.deviation is not None:
+        yield _band(one.number, x, one.test[shown], one.deviation[shown], plot, style)
     for is_test, values in zip((False, True), one.drawn, strict=True):
         if smoothing:
             points = _points(xs, x, values[shown], one.breaks, plot)
@@ -132,6 +137,24 @@ def _curve_lines(one: Series, plot: Plot, style: ChartStyle, smoothing: float) -
             values = smooth(values, piece, smoothing)
         points = decimate(*_points(xs, x, values[shown], one.breaks, plot), plot.columns)
         yield _line(points, one.number, plot, style, is_test=is_test)
+
+
+def _band(
+    number: int, x: np.ndarray, mean: np.ndarray, deviation: np.ndarray, plot: Plot, style: ChartStyle
+) -> CurveLine:
+    """Return the band mean +- deviation as upright strokes; all of shape (rows,)."""
+    dots = plot.columns * plot.dots[0]
+    strokes = (np.arange(0, dots, STROKE_DISTANCE) + 0.5) / dots
+    good = np.isfinite(x) & np.isfinite(mean) & np.isfinite(deviation)
+    strokes = strokes[(strokes >= x[good].min()) & (strokes <= x[good].max())] if good.any() else strokes[:0]
+    with np.errstate(all="ignore"):
+        edges = [plot.y_axis.places(mean[good] + sign * deviation[good]) for sign in (-1, 1)]
+    # Below what a log axis shows.
+    low, high = (np.nan_to_num(np.clip(edge, -BEYOND, 1 + BEYOND), nan=-BEYOND) for edge in edges)
+    ends = [np.interp(strokes, x[good], edge) for edge in (low, high)] if len(strokes) else [strokes, strokes]
+    xs = np.stack((strokes, strokes, strokes), axis=1).reshape(-1)
+    ys = np.stack((*ends, np.full(len(strokes), np.nan)), axis=1).reshape(-1)
+    return CurveLine(xs, ys, ink(style.dim_color(number)), BAND_MARK, is_dim=True)
 
 
 def _first_of_columns(x: np.ndarray, plot: Plot) -> np.ndarray:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 WEIGHTS = (0.0, 0.6, 0.9, 0.99)
 """Of the moving average; 0 is off."""
 WAITING = "waiting for the first row"
+NOTHING_SHOWN = "every run is hidden: / has a filter that none matches, or V shows all"
 ZOOM = 0.8
 """Share of the span that a step of the mouse wheel leaves."""
 
@@ -49,6 +50,8 @@ class LossChart(LinePanel):
             "axis where a linear one would press a curve flat",
         ),
         ("t", "Epochs, or seconds since the run began"),
+        ("g", "Fold runs that differ only in their seed into mean and standard deviation"),
+        ("v V", "Hide the selected run, or show it again; show it alone, or all again"),
         ("s", "Smooth: off, 0.6, 0.9, 0.99 (moving average as in TensorBoard); the raw curve stays, paler"),
         ("b", "Earlier experiments on the same data: the test curves of their best runs, dim"),
         (
@@ -83,6 +86,11 @@ class LossChart(LinePanel):
     shows_earlier: reactive[bool] = reactive(False, repaint=False)
     """True if earlier experiments lie under the curves."""
 
+    hidden_runs: reactive[frozenset[int]] = reactive(frozenset(), repaint=False)
+    """The numbers of runs that are not drawn."""
+    folds_seeds: reactive[bool] = reactive(False, repaint=False)
+    """True if runs that differ only in their seed are drawn as one."""
+
     def __init__(self, *, glyphs: Glyphs = UNICODE, id: str | None = None) -> None:  # noqa: A002
         super().__init__(glyphs=glyphs, id=id)
         self.plot: Plot | None = None
@@ -105,6 +113,8 @@ class LossChart(LinePanel):
     def watch_metric(self) -> None:
         self._update_legend()
         self.redraw()
+
+    watch_hidden_runs = watch_folds_seeds = watch_metric
 
     def watch_clock(self) -> None:
         # Limits in epochs mean nothing in seconds.
@@ -144,7 +154,7 @@ class LossChart(LinePanel):
         """
         has_new_run = selected != self._selected
         self._history, self._selected = history, selected
-        has_unknown_run = any(run.last and run.number not in self._values for run in history.runs.values())
+        has_unknown_run = any(run.number not in self._values for run in self._runs_to_draw()[0])
         if not keeps_legend or has_unknown_run:
             self._update_legend()
         if has_new_run and self.cursor is not None and (run := self._run) is not None:
@@ -157,25 +167,37 @@ class LossChart(LinePanel):
         run = self._history.runs.get(self._selected or 0) if self._history is not None else None
         return run if run is not None and run.last is not None else None
 
+    def _runs_to_draw(self) -> tuple[list[RunHistory], int | None]:
+        """Return the runs that are drawn, and by which number the selected one is known among them."""
+        all_runs = self._history.runs.values() if self._history is not None else ()
+        runs = [run for run in all_runs if run.last is not None and run.number not in self.hidden_runs]
+        if not self.folds_seeds:
+            return runs, self._selected
+        from logreg_tui.tui.widgets.curves.seeds import fold_seeds
+
+        folded, known_as = fold_seeds(runs)
+        return folded, None if self._selected is None else known_as.get(self._selected)
+
     def _update_legend(self) -> None:
-        if self._history is not None:
-            runs = list(self._history.runs.values())
-            self._values = newest_values(runs, self.metric)
-            self._best = best_runs(runs, self._values, self.metric, self._best)
+        runs, _ = self._runs_to_draw()
+        self._values = newest_values(runs, self.metric)
+        self._best = best_runs(runs, self._values, self.metric, self._best)
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the lines of the chart, and remember the cells of its plot."""
         style = chart_style_of(self)
-        if self._history is None or not any(run.last for run in self._history.runs.values()):
+        runs, selected = self._runs_to_draw()
+        if self._history is None or not runs:
             self.plot = None
-            text = strip_of([(WAITING.center(width), style.muted)])
+            is_waiting = not self.hidden_runs or self._history is None
+            text = strip_of([((WAITING if is_waiting else NOTHING_SHOWN).center(width), style.muted)])
             return [Strip.blank(0)] * ((height - 1) // 2) + [text] if self._history else []
         # With numpy and plotext, which must not delay the app's first frame.
         from logreg_tui.tui.widgets.curves.chart import View, draw_frame
 
         view = View(
-            width, height, self._selected, self.log_x, self.log_y, self._values, self._best, self.metric,
-            self.clock, self.window, self.smoothing, self.cursor, self.earlier,
+            width, height, selected, self.log_x, self.log_y, self._values, self._best, self.metric,
+            self.clock, self.window, self.smoothing, self.cursor, self.earlier, runs,
         )  # fmt: skip
         frame = draw_frame(self._history, view, style)
         self.plot = frame.plot
@@ -203,6 +225,10 @@ class LossChart(LinePanel):
     def cycle_smoothing(self) -> None:
         """Smooth more; after the most, not at all."""
         self.smoothing = next((weight for weight in WEIGHTS if weight > self.smoothing), WEIGHTS[0])
+
+    def toggle_folding(self) -> None:
+        """Draw runs that differ only in their seed as one, or each."""
+        self.folds_seeds = not self.folds_seeds
 
     def toggle_earlier(self) -> None:
         """Lay earlier experiments under the curves, or take them away."""

@@ -24,6 +24,7 @@ from logreg_tui.tui.widgets.curves.axes import (
     span_axis,
 )
 from logreg_tui.tui.widgets.curves.legend import Values, best_runs, newest_values
+from logreg_tui.tui.widgets.curves.seeds import SeedMean
 from logreg_tui.tui.widgets.curves.series import (
     Series,
     ceiling,
@@ -62,6 +63,8 @@ class View:
     cursor: int | None = None
     """The epoch of the selected run that is read off."""
     earlier: Sequence[EarlierRun] = ()
+    runs: Sequence[RunHistory] | None = None
+    """The runs to draw, several seeds as one perhaps; None is all."""
 
 
 @dataclass(slots=True)
@@ -178,6 +181,8 @@ class Scene:
             notes.append((text, text))
         if view.smoothing:
             notes.append((f"smoothed {view.smoothing:g}, raw paler", f"EMA {view.smoothing:g}"))
+        if any(isinstance(run, SeedMean) for run in self.runs):
+            notes.append(("mean of seeds, band: standard deviation of test", "mean, sd"))
         if self.is_log_y and view.log_y is None:
             notes.append(("log axis, or a curve would be flat", "log axis"))
         hidden = self.hidden(x_axis) if x_axis.is_log or self.is_log_y else 0

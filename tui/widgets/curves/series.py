@@ -16,6 +16,7 @@ from logreg_tui.core.analysis.drawn_metrics import CEILING, LARGEST, METRIC_COLU
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.curves.axes import x_at
+from logreg_tui.tui.widgets.curves.seeds import SeedMean
 from logreg_tui.tui.widgets.curves.window import x_values
 
 LARGEST_RATIO = 1e10
@@ -43,6 +44,8 @@ class Series:
     """True if only its test curve is drawn, dim."""
     may_leave: bool = False
     """True if it may leave the axis at the top."""
+    deviation: np.ndarray | None = None
+    """By how much the test curves of several seeds deviate from their mean, which this is."""
 
     @property
     def drawn(self) -> tuple[np.ndarray, ...]:
@@ -55,7 +58,9 @@ def series_of(run: RunHistory, metric: str, clock: str, is_thin: bool = False) -
     epochs, elapsed, train, test = run.columns.read("epoch", "elapsed_s", *METRIC_COLUMNS[metric])
     x = x_values(epochs, elapsed, clock)
     breaks = tuple(x_at(mark.epoch, epochs, x) for mark in run.marks if mark.breaks_line)
-    return Series(run.number, x, train, test, breaks, is_thin, run.status == "diverged")
+    test_column = METRIC_COLUMNS[metric][1]
+    deviation = run.deviations.read(test_column)[0] if isinstance(run, SeedMean) else None
+    return Series(run.number, x, train, test, breaks, is_thin, run.status == "diverged", deviation)
 
 
 def earlier_series(run: EarlierRun, metric: str, clock: str) -> Series:

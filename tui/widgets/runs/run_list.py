@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.style import Style
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -48,6 +49,12 @@ class RunList(OptionList):
     )
 
     @dataclass
+    class Clicked(Message):
+        """The user clicked on the colour of a run."""
+
+        run: int
+
+    @dataclass
     class Selected(Message):
         """The user chose another run."""
 
@@ -57,6 +64,8 @@ class RunList(OptionList):
         super().__init__(id=id, compact=True, markup=False)
         self.pinned: frozenset[int] = frozenset()
         """Numbers of the runs that stay at the top."""
+        self.hidden_runs: frozenset[int] = frozenset()
+        """Numbers of the runs that the chart does not show."""
         self._glyphs = glyphs
         self._runs: list[RunLine] = []
         self._shown: list[OptionLine] = []
@@ -96,6 +105,15 @@ class RunList(OptionList):
         if event.option_id is not None and not event.option_id.startswith("-"):
             self._selected = int(event.option_id)
             self.post_message(self.Selected(self._selected))
+
+    def on_click(self, event: events.Click) -> None:
+        """Hide or show the run whose colour was clicked on; elsewhere a click selects."""
+        option = event.style.meta.get("option")
+        if event.get_content_offset_capture(self).x == 0 and option is not None:
+            name = self.get_option_at_index(option).id
+            if name is not None and not name.startswith("-"):
+                event.prevent_default()
+                self.post_message(self.Clicked(int(name)))
 
     def render_line(self, y: int) -> Strip:
         """Return one line; the highlighted one is reversed if colour cannot show it."""
@@ -150,7 +168,7 @@ class RunList(OptionList):
         """Return the lines of all runs that the filter lets through, arranged if there are many."""
         if len(self._runs) <= FEW:
             pinned_first = sorted(self._runs, key=lambda run: run.number not in self.pinned)
-            return self._few([run for run in pinned_first if self._is_shown(run)])
+            return self._few([run for run in pinned_first if self.lets_through(run)])
         is_wide = self.size.width >= WIDE
         lambda_ = self._glyphs.lambda_[0]
         short = ValueFormat(lambda_, _short_number, "", "s")
@@ -166,7 +184,8 @@ class RunList(OptionList):
             for line in lines
         ]
 
-    def _is_shown(self, run: RunLine) -> bool:
+    def lets_through(self, run: RunLine) -> bool:
+        """Return whether a run is shown: it is pinned, or matches the filter."""
         return run.number in self.pinned or self._lets_through(run.number, run.settings, run.status)
 
     def _few(self, runs: list[RunLine]) -> list[OptionLine]:
@@ -201,7 +220,8 @@ class RunList(OptionList):
 
     def _swatch(self, run: RunLine) -> tuple[str, str]:
         red, green, blue = run_color(run.number, self.app.current_theme.dark)
-        return self._glyphs.swatch, f"rgb({red},{green},{blue})"
+        swatch = self._glyphs.swatch_hidden if run.number in self.hidden_runs else self._glyphs.swatch
+        return swatch, f"rgb({red},{green},{blue})"
 
 
 def _short_number(value: float) -> str:
