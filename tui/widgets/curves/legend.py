@@ -12,6 +12,7 @@ from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LOSS, METRIC_COLUMN
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells, ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
+from logreg_tui.tui.widgets.curves.seeds import SeedMean
 
 BEST_RUNS = 3
 HEAD_START = 0.005
@@ -151,10 +152,13 @@ class Legend:
         return [
             [
                 self._swatch(run, is_test),
-                (f"{space}{run.number} {name} {loss_text(value)}", self._text_style(run)),
+                (f"{space}{self._name(run)} {name} {loss_text(value)}", self._text_style(run)),
             ]
             for is_test, name, value in values
         ]
+
+    def _name(self, run: RunHistory) -> str:
+        return f"{run.number} mean of {run.seeds}" if isinstance(run, SeedMean) else str(run.number)
 
     def _short(self, run: RunHistory) -> LegendEntry:
         train, test = (loss_text(value) for value in self.values.get(run.number, UNKNOWN))

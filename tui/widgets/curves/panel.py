@@ -20,6 +20,7 @@ from logreg_tui.tui.theme import UNICODE, Glyphs
 from logreg_tui.tui.widgets.curves import window as curve_window
 from logreg_tui.tui.widgets.curves.cursor import LONG_STEP, moved
 from logreg_tui.tui.widgets.curves.legend import Values, best_runs, newest_values
+from logreg_tui.tui.widgets.curves.seeds import fold_seeds
 from logreg_tui.tui.widgets.curves.window import ALL, EPOCHS, SECONDS, Window
 from logreg_tui.tui.widgets.panel import LinePanel, Panel, chart_style_of
 from logreg_tui.tui.widgets.spans import strip_of
@@ -173,8 +174,6 @@ class LossChart(LinePanel):
         runs = [run for run in all_runs if run.last is not None and run.number not in self.hidden_runs]
         if not self.folds_seeds:
             return runs, self._selected
-        from logreg_tui.tui.widgets.curves.seeds import fold_seeds
-
         folded, known_as = fold_seeds(runs)
         return folded, None if self._selected is None else known_as.get(self._selected)
 

@@ -6,8 +6,6 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-import numpy as np
-
 from logreg_tui.core.training.history import COLUMNS, Columns, RunHistory
 
 
@@ -44,6 +42,9 @@ def fold_seeds(runs: Iterable[RunHistory]) -> tuple[list[RunHistory], dict[int, 
 
 def _mean(runs: list[RunHistory]) -> RunHistory:
     """Return runs as one; the first alone if they have no epoch in common."""
+    # The first frame of the app does not wait for it, and the legend knows these runs.
+    import numpy as np
+
     first = runs[0]
     epochs = first.columns.read("epoch")[0]
     for run in runs[1:]:
@@ -51,7 +52,8 @@ def _mean(runs: list[RunHistory]) -> RunHistory:
     if not len(epochs) or first.last is None:
         return first
     # Shape (seeds, columns, epochs).
-    rows = np.stack([_rows_at(run, epochs) for run in runs])
+    columns = [np.stack(run.columns.read(*COLUMNS)) for run in runs]
+    rows = np.stack([each[:, np.searchsorted(each[0], epochs)] for each in columns])
     mean, deviation = rows.mean(0), rows.std(0, ddof=1)
     newest: dict[str, Any] = {name: float(mean[at, -1]) for at, name in enumerate(COLUMNS) if name != "epoch"}
     known = {each.name: getattr(first, each.name) for each in fields(RunHistory)}
@@ -61,8 +63,3 @@ def _mean(runs: list[RunHistory]) -> RunHistory:
         "last": replace(first.last, epoch=int(epochs[-1]), **newest),
     }
     return SeedMean(**known, seeds=len(runs), deviations=Columns.of(deviation))
-
-
-def _rows_at(run: RunHistory, epochs: np.ndarray) -> np.ndarray:
-    columns = np.stack(run.columns.read(*COLUMNS))
-    return columns[:, np.searchsorted(columns[0], epochs)]
