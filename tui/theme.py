@@ -43,8 +43,8 @@ class Glyphs:
         return plain(text) if self.is_ascii else text
 
     def symbol(self, status: str) -> str:
-        """Return the symbol of `training`, `paused`, `finished`, `ended` or `diverged`."""
-        return str(getattr(self, status))
+        """Return the symbol of a run's state."""
+        return str(getattr(self, "paused" if status in ("stopped", "interrupted") else status))
 
 
 UNICODE = Glyphs("λ", "▌", "╎", "▸", "‖", "✓", "■", "✗", "•", "x", "█", "░", "┃", "│", "…")

@@ -29,6 +29,8 @@ from logreg_tui.core.training import events
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS_CHECKPOINT = "checkpoint.previous.pt"
 ERROR_LOG = "error.log"
+DETACHED_LOG = "detached.log"
+"""The output of a training that goes on after its screen was left."""
 
 FIRST_LENGTHS = {METRICS: len(CSV_HEADER), EVENTS: 0}
 """Bytes in the two growing files of a new directory."""

@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.files import reason
@@ -130,6 +131,20 @@ def read_owner(directory: Path) -> Owner | None:
     kinds = [type(value) for value in (owner.host, owner.boot_id, owner.pid, owner.has_screen)]
     # A signal to process 0 or -1 would reach all processes of a group or of a user.
     return owner if kinds == [str, str, int, bool] and 0 < owner.pid < 2**31 else None
+
+
+def ask(owner: Owner, number: signal.Signals, progress: Callable[[str], None]) -> None:
+    """Send the process that trains an experiment a signal; one that is suspended goes on, to answer it.
+
+    `progress` is told of that in a line. Raises OSError.
+    """
+    # Loaded when it is needed: a start does without.
+    psutil: Any = import_module("psutil")
+    os.kill(owner.pid, number)
+    with suppress(psutil.Error):
+        if psutil.Process(owner.pid).status() == psutil.STATUS_STOPPED:
+            progress(f"Process {owner.pid} is suspended, as by ctrl+z: it is let go on, to leave")
+            os.kill(owner.pid, signal.SIGCONT)
 
 
 def is_locked(directory: Path) -> bool:

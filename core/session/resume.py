@@ -15,7 +15,7 @@ from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.directory import CHECKPOINT, FIRST_LENGTHS, PREVIOUS_CHECKPOINT, Experiment
 from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_events, started_event
-from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, wait_until_free
+from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, ask, wait_until_free
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import reason
 from logreg_tui.core.session import start as session
@@ -116,7 +116,7 @@ def _lock(directory: Path, control: Control, progress: Callable[[str], None], *,
             raise
         progress(f"Asking process {owner.pid} to hand over")
         try:
-            os.kill(owner.pid, HAND_OVER_SIGNAL)
+            ask(owner, HAND_OVER_SIGNAL, progress)
         except OSError as error:
             # In another container, or another user's: it cannot be asked.
             raise held from error

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
-from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner, wait_until_free
+from logreg_tui.core.experiment.lock import Owner, ask, is_locked, read_owner, wait_until_free
 from logreg_tui.core.files import reason
 
 STOP_S = 30.0
 
 
-def stop_experiment(directory: Path) -> Owner | None:
+def stop_experiment(directory: Path, progress: Callable[[str], None] = lambda text: None) -> Owner | None:
     """Ask the process that trains an experiment to checkpoint and leave, and wait until it has.
 
-    Returns that process, or None if none trains it. Raises UserError if it cannot be asked
-    or does not leave.
+    `progress` is told in a line what is unusual. Returns that process, or None if none trains it. Raises
+    UserError if it cannot be asked or does not leave.
     """
     read_config(directory)
     owner = read_owner(directory)
@@ -29,7 +29,7 @@ def stop_experiment(directory: Path) -> Owner | None:
     if owner is None or not is_locked(directory):
         return None
     try:
-        os.kill(owner.pid, signal.SIGTERM)
+        ask(owner, signal.SIGTERM, progress)
     except OSError as error:
         raise UserError(f"process {owner.pid} cannot be stopped: {reason(error)}") from error
     if not wait_until_free(directory, STOP_S, lambda: False):

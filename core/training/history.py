@@ -149,6 +149,11 @@ class History:
         self.parameters: dict[int, ParametersSnapshot] = {}
         """The parameters of each run that were shown last; replaced, never changed in place."""
 
+    def status(self, run: RunHistory) -> str:
+        """Return how a run is: `stopped` or `interrupted` if it could train but the experiment does not."""
+        is_left = run.is_training and self.state in ("stopped", INTERRUPTED)
+        return self.state if is_left else run.status
+
     @property
     def is_moving(self) -> bool:
         """True while epochs are being trained."""

@@ -265,6 +265,26 @@ def test_a_closed_stderr_changes_no_status(
     assert (tmp_path / "loss.png").is_file()
 
 
+def test_a_shell_sees_the_usual_status_of_a_pipe_whose_reader_has_gone(
+    tmp_path: Path, environment: dict[str, str], command: Command
+) -> None:
+    assert command("train", *SMALL, "--epochs", "20").returncode == 0
+    # Nothing in between: `true` has gone before the first line is written.
+    for line in ("runs", "compare --no-paired", "plot", "export -o -", "--help", "completion bash"):
+        script = f"{COMMAND} {line} | true; echo ${{PIPESTATUS[0]}}"
+        found = subprocess.run(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert found.stdout == "141\n", line
+        assert found.stderr in ("", f"newest experiment: runs/{experiments(tmp_path)[0].name}\n"), line
+
+
 def test_a_reader_that_goes_away_does_not_end_the_training(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

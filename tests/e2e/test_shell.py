@@ -62,6 +62,25 @@ def test_ctrl_z_gives_the_shell_back_and_fg_goes_on(tmp_path: Path, environment:
         ask_shell(terminal, "status $?", "status 0")
 
 
+def test_stop_ends_an_app_that_is_suspended_and_leaves_the_shells_screen_alone(
+    tmp_path: Path, environment: dict[str, str], command: Command, uninterrupted: Uninterrupted
+) -> None:
+    with Terminal(SHELL, tmp_path, {**environment, "PS1": "ready> "}) as terminal:
+        directory = started_by_hand(terminal, tmp_path, *TRAINING)
+        suspend(terminal)
+        written = len(terminal.written)
+        stopped = command("stop", str(directory))
+        assert stopped.returncode == 0, stopped.stderr
+        assert "is suspended, as by ctrl+z" in stopped.stderr
+        assert "has checkpointed and left" in stopped.stdout
+        assert not is_locked(directory)
+        ask_shell(terminal, "answer $((6 * 7))", "answer 42")
+        assert b"\x1b[?1049" not in terminal.written[written:]
+    assert last_event(directory)["cause"] == "SIGTERM"
+    assert command("resume", "--no-screen", str(directory)).returncode == 0
+    assert figures(directory) == uninterrupted(*TRAINING)
+
+
 def test_an_app_that_was_suspended_when_its_terminal_went_away_loses_nothing(
     tmp_path: Path, environment: dict[str, str], command: Command, uninterrupted: Uninterrupted
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -29,6 +32,8 @@ from helpers.running import (
 from helpers.terminal import Terminal
 
 App = Callable[..., Terminal]
+FOCUS_IN, FOCUS_OUT = "\x1b[I", "\x1b[O"
+TITLE = rb"\x1b\]2;\d+% 0\.\d{3} kmnist - logreg-tui\x07"
 
 
 @pytest.fixture
@@ -213,15 +218,27 @@ def test_the_app_takes_over_from_a_process_without_a_screen(
     with background(tmp_path, environment, "train", *TRAINING) as process:
         directory = begun(tmp_path, process)
         wait_for_rows(directory, 10)
-        process.send_signal(signal.SIGSTOP)
         with app("resume", str(directory)) as terminal:
-            terminal.wait_for(f"Asking process {process.pid} to hand over")
-            process.send_signal(signal.SIGCONT)
             assert process.wait(DEADLINE_S) == 0
             terminal.wait_for("finished")
             terminal.send("q")
             assert terminal.wait_for_end() == 0
             assert terminal.is_restored
+            assert f"Asking process {process.pid} to hand over".encode() in terminal.written
+    assert figures(directory) == uninterrupted(*TRAINING)
+
+
+def test_a_process_that_is_suspended_is_taken_over_at_once(
+    tmp_path: Path, environment: dict[str, str], command: Command, uninterrupted: Uninterrupted
+) -> None:
+    with background(tmp_path, environment, "train", *TRAINING) as process:
+        directory = begun(tmp_path, process)
+        wait_for_rows(directory, 10)
+        process.send_signal(signal.SIGSTOP)
+        resumed = command("resume", "--no-screen", str(directory))
+        assert resumed.returncode == 0, resumed.stderr
+        assert f"Process {process.pid} is suspended, as by ctrl+z" in resumed.stderr
+        assert process.wait(DEADLINE_S) == 0
     assert figures(directory) == uninterrupted(*TRAINING)
 
 
@@ -246,6 +263,112 @@ def test_an_app_with_a_live_screen_is_not_interrupted_but_stop_ends_it(
     assert last_event(directory)["event"] == "experiment_left"
     again = command("stop", str(directory))
     assert (again.returncode, again.stdout) == (0, f"nothing trains {directory}\n")
+
+
+# Detaching
+
+
+def owner(directory: Path) -> int:
+    """Return the process whose name stands in the lock."""
+    return int(json.loads((directory / "lock").read_text() or "{}").get("pid", 0))
+
+
+def test_a_detached_training_goes_on_in_a_session_of_its_own_and_comes_back_exactly(
+    tmp_path: Path, app: App, command: Command, uninterrupted: Uninterrupted
+) -> None:
+    expected = uninterrupted(*TRAINING)
+    with app(*TRAINING, *ENDLESS) as terminal:
+        directory = training_under_way(terminal, tmp_path)
+        terminal.wait_for("Detach")
+        terminal.send("D")
+        assert terminal.wait_for_end() == 0
+        assert terminal.is_restored
+        *_, told, last = terminal.last_words.splitlines()
+        words = last.split()
+        terminal.hang_up()
+    assert "goes on without a screen" in told
+    assert words == ["logreg-tui", "attach", f"runs/{directory.name}"]
+    assert happened(directory, "experiment_left", cause="detached")
+    wait_for_event(directory, "experiment_resumed")
+    number = owner(directory)
+    assert f"process {number};" in told
+    assert number != terminal.process.pid
+    assert os.getsid(number) == number
+    with app(*words[1:]) as terminal:
+        wait_for_event(directory, "experiment_left", cause="handed over")
+        wait_for_event(directory, "experiment_resumed", pid=terminal.process.pid)
+        terminal.wait_for("Quit")
+        wait_for_rows(directory, max(len(expected), row_count(directory) + 10))
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+    assert figures(directory)[: len(expected)] == expected
+    assert "epoch      0" in (directory / "detached.log").read_text()
+
+
+def test_attach_shows_what_another_screen_trains_and_goes_on_with_what_nobody_trains(
+    tmp_path: Path, app: App, command: Command
+) -> None:
+    with app(*TRAINING, *ENDLESS) as first:
+        directory = training_under_way(first, tmp_path)
+        with app("attach") as second:
+            second.wait_for("watching: training")
+            second.send("q")
+            assert second.wait_for_end() == 0
+        assert owner(directory) == first.process.pid
+        first.send("q")
+        assert first.wait_for_end() == 0
+    with app("attach") as third:
+        wait_for_event(directory, "experiment_resumed", pid=third.process.pid)
+        third.send("q")
+        assert third.wait_for_end() == 0
+
+
+def test_attach_shows_what_is_finished(tmp_path: Path, app: App, command: Command) -> None:
+    assert command("train", *TRAINING, "--epochs", "20").returncode == 0
+    with app("attach") as terminal:
+        terminal.wait_for("watching: finished")
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+
+
+# What the terminal is told
+
+
+def test_the_title_tells_of_the_training_and_is_given_back(tmp_path: Path, app: App) -> None:
+    with app(*TRAINING, *ENDLESS) as terminal:
+        wait_until(lambda: re.search(TITLE, terminal.written), lambda: f"a title in\n{terminal.text}")
+        assert b"\x1b[22;2t" in terminal.written
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+    titles = re.findall(rb"\x1b\]2;[^\x07]*\x07|\x1b\[2[23];2t", terminal.written)
+    assert titles[0] == b"\x1b[22;2t"
+    assert titles[-2:] == [b"\x1b]2;\x07", b"\x1b[23;2t"]
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "rings"),
+    [
+        ((), "", False),
+        ((), FOCUS_OUT, True),
+        ((), FOCUS_OUT + FOCUS_IN, False),
+        (("--notify", "always"), "", True),
+        (("--notify", "never"), FOCUS_OUT, False),
+    ],
+)
+def test_the_end_rings_where_the_window_has_no_focus(
+    tmp_path: Path, app: App, words: tuple[str, ...], before: str, rings: bool
+) -> None:
+    with app(*TRAINING, "--paused", "--epochs", "20", *words) as terminal:
+        directory = begun(tmp_path, terminal.process)
+        terminal.wait_for("paused")
+        # Behind the key, which to Textual is a sign of the focus.
+        terminal.send(" " + before)
+        wait_for_event(directory, "all_runs_ended")
+        wait_until(lambda: b"]2;done" in terminal.written, lambda: "the title")
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+    bell = b"\x07\x1b]9;logreg-tui: all runs are done, "
+    assert terminal.written.count(bell) == rings
 
 
 # Quitting early

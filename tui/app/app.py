@@ -23,19 +23,24 @@ from textual.theme import ThemeProvider
 
 from logreg_tui.core.hardware import Sampler
 from logreg_tui.core.settings import PROGRAM, RunSettings
+from logreg_tui.core.training.events import ExperimentResumed
 from logreg_tui.core.training.history import History
-from logreg_tui.core.training.requests import Control
+from logreg_tui.core.training.requests import Control, Leave
 from logreg_tui.tui.actions import ACTIONS
+from logreg_tui.tui.app.announcer import Announcer
 from logreg_tui.tui.app.driver import QUIT_WITHIN_S, ThriftyDriver
 from logreg_tui.tui.app.runner import Runner, StartTraining
 from logreg_tui.tui.app.signals import TerminalGone
 from logreg_tui.tui.app.watchdog import Watchdog, ask_screen, report_stuck_screen
-from logreg_tui.tui.messages import Outcome
+from logreg_tui.tui.messages import Outcome, TrainingEvent
 from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
 from logreg_tui.tui.screens.palette import Palette
 from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor
 from logreg_tui.tui.widgets.readable import ReadableText
+
+ANNOUNCE_REST_S = 1.0
+"""Seconds between two looks at what the terminal is told."""
 
 
 class LogRegApp(App[None]):
@@ -61,8 +66,12 @@ class LogRegApp(App[None]):
         defaults: RunSettings = RunSettings(),  # noqa: B008  frozen
         preferences: Preferences | None = None,
         sampler: Sampler | None = None,
+        notify: str = "unfocused",
     ) -> None:
-        """Without preferences nothing is remembered; without a sampler the machine is not shown."""
+        """Without preferences nothing is remembered; without a sampler the machine is not shown.
+
+        `notify` says when news ring: `always`, `never`, or `unfocused`, while another window has the focus.
+        """
         super().__init__()
         self.sampler = sampler
         self.preferences = preferences or Preferences()
@@ -77,7 +86,12 @@ class LogRegApp(App[None]):
         self.is_watching = watching
         """True if another process trains: then there is nothing to ask for."""
         self.glyphs = ASCII if ascii_only else UNICODE
+        self.is_detached = False
+        """True if the user left and wants the training to go on without a screen."""
         self.animation_level = "none"
+        self._announcer = Announcer(self.history)
+        self._notify = notify
+        self._title = ""
         self._fps = fps
         self._interrupted_at: float | None = None
         self.set_class(ascii_only, "-ascii")
@@ -89,6 +103,31 @@ class LogRegApp(App[None]):
         if self.preferences.theme in self.available_themes:
             self.theme = self.preferences.theme
         self.theme_changed_signal.subscribe(self, lambda theme: self.remember(theme=theme.name))
+        self.set_interval(ANNOUNCE_REST_S, self._announce)
+
+    def _announce(self) -> None:
+        """Tell the terminal the title, if it has changed, and ring for what is new."""
+        if (title := self._announcer.title()) != self._title:
+            self._title = title
+            self.tell_terminal(f"\x1b]2;{title}\x07")
+        news = self._announcer.news(self.outcome.error)
+        # The terminal reports the focus; one that does not is taken for focused.
+        if self._notify == "never" or (self._notify == "unfocused" and self.app_focus):
+            return
+        for text in news:
+            # The bell for those that know no notifications.
+            self.tell_terminal(f"\x07\x1b]9;{PROGRAM}: {text}\x07")
+
+    def tell_terminal(self, data: str) -> None:
+        """Send the terminal what changes nothing on the screen."""
+        if isinstance(self._driver, ThriftyDriver):
+            self._driver.tell(data)
+
+    @on(TrainingEvent)
+    def forget_the_past(self, message: TrainingEvent) -> None:
+        """Ring for nothing that had happened before this process took over."""
+        if isinstance(message.event, ExperimentResumed):
+            self._announcer.news(self.outcome.error)
 
     def remember(self, **choices: object) -> None:
         """Keep choices of view, named as in Preferences, for the next start."""
@@ -177,6 +216,14 @@ class LogRegApp(App[None]):
         if self.sampler is not None:
             self.sampler.stop()
         self.exit(return_code=self.outcome.status)
+
+    def detach(self) -> None:
+        """Close the screen; the caller of `run` lets the training go on in another process."""
+        self.is_detached = True
+        self.control.send(Leave("detached"))
+        if self.sampler is not None:
+            self.sampler.stop()
+        self.exit(return_code=0)
 
     def action_help_quit(self) -> None:
         """Quit at the second ctrl+c within two seconds, which Textual binds to this action."""

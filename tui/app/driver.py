@@ -12,6 +12,7 @@ from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from logreg_tui.tui.app.announcer import POP_TITLE, PUSH_TITLE
 from logreg_tui.tui.app.terminal_copy import TerminalCopy
 from logreg_tui.tui.app.watchdog import end_stuck_app
 
@@ -33,6 +34,7 @@ class ThriftyDriver(LinuxDriver):
         self._copy = TerminalCopy()
         self._is_copy_stale = False
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        self.tell(PUSH_TITLE)
         told = signal.getsignal(signal.SIGWINCH)
 
         def resize(number: int, frame: FrameType | None) -> None:
@@ -42,6 +44,16 @@ class ThriftyDriver(LinuxDriver):
                 told(number, frame)
 
         signal.signal(signal.SIGWINCH, resize)
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back, with the title that it had."""
+        self.tell(POP_TITLE)
+        super().stop_application_mode()
+
+    def tell(self, data: str) -> None:
+        """Write what changes nothing on the screen, such as a title or a bell."""
+        with self._copy_lock:
+            super().write(data)
 
     def forget(self) -> None:
         """Let the screen of the terminal count as unknown."""

@@ -75,6 +75,9 @@ class SignalHandlers:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self.status = 128 + number
+        if _is_in_background():
+            # The terminal is the shell's, as after ctrl+z: whatever asks it is stopped again.
+            _cut_off_terminal()
         self._tell(Leave(signal.Signals(number).name))
         threading.Thread(target=self._end_stuck_screen, daemon=True).start()
 
@@ -110,6 +113,14 @@ class SignalHandlers:
     def _give_back_terminal(self) -> None:
         self._app.restore_terminal()
         print(self._last_words(), end="", file=sys.__stdout__, flush=True)
+
+
+def _is_in_background() -> bool:
+    """Return whether this process belongs to a job that its terminal has put aside."""
+    try:
+        return os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:
+        return False
 
 
 def _cut_off_terminal() -> None:

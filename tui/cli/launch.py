@@ -10,11 +10,11 @@ from pathlib import Path
 from traceback import format_exception
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.experiment.directory import ERROR_LOG
+from logreg_tui.core.experiment.directory import DETACHED_LOG, ERROR_LOG
 from logreg_tui.core.settings import PROGRAM, RunSettings
 from logreg_tui.core.training.requests import Leave
 from logreg_tui.tui.preferences import load
-from logreg_tui.tui.text.exit_summary import exit_summary
+from logreg_tui.tui.text.exit_summary import exit_summary, farewell
 from logreg_tui.tui.text.output import print_error, table_width
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
         # Nobody is there to read anything; the training goes on to its end.
         app.runner.join()
         return handlers.status or app.outcome.status
+    if app.is_detached:
+        return _detach(app)
     # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
     has_begun = app.history.experiment is not None
     if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
@@ -43,6 +45,24 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
         app.runner.stop(LEAVE_WITHIN_S)
     print(exit_summary(app.history, table_width()), end="")
     return handlers.status or _report_outcome(app)
+
+
+def _detach(app: LogRegApp) -> int:
+    """Let another process train on, in a session of its own, and return the exit status."""
+    import subprocess
+
+    # Until there is the checkpoint; a pass under way is given up.
+    app.runner.join()
+    experiment = app.history.experiment
+    if experiment is None or app.crash is not None or app.outcome.error:
+        return _report_outcome(app)
+    words = [*own_command(), "resume", "--no-screen", experiment.directory]
+    with (Path(experiment.directory) / DETACHED_LOG).open("wb") as log:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    print(farewell(app.history, process.pid), end="")
+    return 0
 
 
 def watch(directory: Path, options: AppOptions) -> int:
@@ -80,6 +100,7 @@ def _run(
         defaults=defaults,
         preferences=load(),
         sampler=None if watching else Sampler(),
+        notify=options.notify,
     )
     handlers = SignalHandlers(app, lambda: "" if watching else exit_summary(app.history))
     handlers.install()

@@ -16,6 +16,7 @@ from logreg_tui.core.memory import parse_size
 from logreg_tui.tui.cli.parser import Parser
 
 DEFAULT_FPS = 4.0
+NOTIFY = ("unfocused", "always", "never")
 Value = TypeVar("Value")
 
 
@@ -26,11 +27,14 @@ class AppOptions:
     paused: bool
     fps: float
     ascii_only: bool
+    notify: str
+    """One of NOTIFY."""
 
     @classmethod
     def of(cls, values: argparse.Namespace) -> AppOptions:
         """Return the options parsed; an app that only watches is never paused."""
-        return cls(getattr(values, "paused", False), values.fps or DEFAULT_FPS, values.ascii)
+        fps, notify = values.fps or DEFAULT_FPS, values.notify or NOTIFY[0]
+        return cls(getattr(values, "paused", False), fps, values.ascii, notify)
 
 
 def checked(convert: Callable[[str], Value], check: Callable[[Value], object]) -> Callable[[str], object]:
@@ -224,6 +228,12 @@ def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
         help=f"redraws per second at most (default: {DEFAULT_FPS:g})",
     )
     screen.add_argument("--ascii", action="store_true", help="no braille or box characters")
+    screen.add_argument(
+        "--notify",
+        choices=NOTIFY,
+        help="when bell and notification of the terminal tell that all runs are done, one diverged or "
+        f"writing was refused (default: {NOTIFY[0]}: while another window has the focus)",
+    )
     return screen
 
 

@@ -35,5 +35,8 @@ class ScreenContext(Protocol):
     def remember(self, **choices: object) -> None:
         """Keep choices of view, named as in Preferences."""
 
+    def detach(self) -> None:
+        """Leave, and let the training go on without a screen."""
+
     def start_training(self, post: Callable[[Message], bool]) -> None:
         """Start the training thread; `post` takes its messages."""

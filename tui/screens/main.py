@@ -197,7 +197,8 @@ class MainScreen(MainActions):
         lines = []
         for each in self.context.history.runs.values():
             accuracy = each.last.test_accuracy if each.last else None
-            lines.append(RunLine(each.number, self.pending.settings(each), each.status, accuracy))
+            status = self.context.history.status(each)
+            lines.append(RunLine(each.number, self.pending.settings(each), status, accuracy))
         run_list.hidden_runs = self.hidden_runs
         run_list.show(lines, self.filter, self.lets_through)
         self.painter.filtered_out = frozenset(
@@ -205,7 +206,8 @@ class MainScreen(MainActions):
         )
         self.query_one(LossChart).hidden_runs = self.hidden_runs | self.painter.filtered_out
         run_list.select(run.number)
-        title = f"Run {run.number}" if run.is_training else f"Run {run.number} ({run.status})"
+        status = self.context.history.status(run)
+        title = f"Run {run.number}" if status == "training" else f"Run {run.number} ({status})"
         had_focus = self.focused is not None and self.query_one(Knobs) in self.focused.ancestors
         self.query_one(Knobs).show(run.number, title, self.pending.settings(run), self.can("switch_head"))
         if had_focus and not self.can("switch_head"):

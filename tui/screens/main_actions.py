@@ -352,6 +352,9 @@ class MainActions(SteadyScreen[None]):
         self.query_one(Knobs).undo_typing()
         self.query_one(RunList).focus()
 
+    def action_detach(self) -> None:
+        self.context.detach()
+
     # Dialogs
 
     def action_export(self) -> None:

@@ -6,6 +6,7 @@ import shlex
 
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.export.tables import fitted_table
+from logreg_tui.core.settings import PROGRAM
 from logreg_tui.core.text import counted, escape_control_chars
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.number_format import shown_path
@@ -65,6 +66,17 @@ def exit_summary(history: History, width: int | None = None) -> str:
         return ""
     lines = [final_table(history, width), where_it_is(history), go_on_with(history)]
     return "\n".join(lines) + "\n"
+
+
+def farewell(history: History, process_id: int) -> str:
+    """Return the text for after a screen without which the training goes on in another process."""
+    assert history.experiment is not None, "something trains"
+    directory = shell_word(history.experiment.directory)
+    return (
+        f"{where_it_is(history)}\n"
+        f"training goes on without a screen, as process {process_id}; bring it back with:\n"
+        f"{PROGRAM} attach {directory}\n"
+    )
 
 
 def go_on_with(history: History) -> str:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import partial
 from types import FrameType
@@ -14,17 +14,19 @@ from types import FrameType
 from logreg_tui.core.engine.process_group import launched_rank
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
-from logreg_tui.core.text import escape_control_chars
+from logreg_tui.core.text import escape_control_chars, loss_text
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
-from logreg_tui.core.training.history import History
+from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.core.training.requests import Control, Leave
 from logreg_tui.tui.number_format import duration
+from logreg_tui.tui.number_format import rate as rate_text
 from logreg_tui.tui.speed import SpeedMeter
 from logreg_tui.tui.text.exit_summary import final_table, go_on_with, where_it_is
 from logreg_tui.tui.text.output import print_error, print_out, print_progress, table_width
 
 BAR_WIDTH = 20
+LEAST_BAR = 5
 BAR_INTERVAL_S = 0.25
 LINE_INTERVAL_S = 10.0
 
@@ -154,19 +156,24 @@ class Reporter:
         total = max(ends, default=max(step, 1))
         self._meter.add(time.monotonic(), step)
         rate = self._meter.rate
-        left = f"{rate:.3g} epochs/s  {duration((total - step) / rate).strip()} left" if rate else ""
+        speed = []
+        if rate:
+            speed = [f"{duration((total - step) / rate).strip()} left", f"{rate_text(rate).strip()} epochs/s"]
+        place = f"epoch {step:,} of {total:,}"
         if self._is_terminal:
-            filled = BAR_WIDTH * step // total
-            bar = "#" * filled + "." * (BAR_WIDTH - filled)
-            self._draw(f"[{bar}] epoch {step:,} of {total:,}  {left}")
+            self._draw(progress_line([place, *_figures(list(runs)), *speed], step / total, self._width()))
         else:
-            print_progress(f"epoch {step:,} of {total:,}  {left}".rstrip())
+            print_progress("  ".join([place, *speed]))
+
+    def _width(self) -> int:
+        """Return the columns of a line that does not wrap."""
+        try:
+            return os.get_terminal_size(sys.stderr.fileno()).columns - 1
+        except OSError:
+            return 79
 
     def _draw(self, text: str) -> None:
-        try:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-        except OSError:
-            width = 79
+        width = self._width()
         shown = text[:width]
         print_progress("\r" + shown.ljust(min(self._bar_length, width)), end="")
         self._bar_length = len(shown)
@@ -176,6 +183,26 @@ class Reporter:
         if self._bar_length:
             print_progress("\r" + " " * self._bar_length + "\r", end="")
             self._bar_length = 0
+
+
+def progress_line(parts: Sequence[str], share: float, width: int) -> str:
+    """Return a bar and what it tells of; the bar is as short as need be, then the last parts give way."""
+    while (room := width - len("[] ") - len("  ".join(parts))) < LEAST_BAR and len(parts) > 1:
+        parts = parts[:-1]
+    room = max(0, min(BAR_WIDTH, room))
+    filled = int(room * share)
+    return f"[{'#' * filled}{'.' * (room - filled)}] {'  '.join(parts)}"
+
+
+def _figures(runs: Sequence[RunHistory]) -> list[str]:
+    """Return train loss and test accuracy of the run that is right most often now."""
+    logged = [run for run in runs if run.last is not None]
+    if not logged:
+        return []
+    best = max(logged, key=lambda run: run.last.test_accuracy if run.last else 0)
+    assert best.last is not None, "it is logged"
+    name = f"run {best.number} " if len(runs) > 1 else ""
+    return [f"{name}loss {loss_text(best.last.train_loss)}", f"accuracy {best.last.test_accuracy:.4f}"]
 
 
 def accuracy_line(row: RowLogged) -> str:

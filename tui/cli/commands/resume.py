@@ -45,7 +45,7 @@ def run(values: argparse.Namespace) -> int:
         raise UsageError("--run says which runs --epochs lets go on: add --epochs N")
     further = {"epochs": values.epochs, "runs": values.run, "engine": values.engine}
     if values.no_screen:
-        for option in ("paused", "fps", "ascii"):
+        for option in ("paused", "fps", "ascii", "notify"):
             if is_given(values, option):
                 raise UsageError(f"--{option} concerns the screen: leave it out, or leave out --no-screen")
         from logreg_tui.tui.text.training_log import train_plainly

@@ -6,7 +6,7 @@ import argparse
 
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.parser import add_directory, directory_of
-from logreg_tui.tui.text.output import print_answer
+from logreg_tui.tui.text.output import print_answer, print_progress
 
 EXAMPLE = "stop runs/20261122T184530-sigmoid"
 add_options = add_directory
@@ -19,7 +19,7 @@ def run(values: argparse.Namespace) -> int:
     from logreg_tui.core.text import escape_control_chars
 
     directory = directory_of(values, trained=True)
-    owner = stop_experiment(directory)
+    owner = stop_experiment(directory, print_progress)
     if owner is None:
         print_answer(f"nothing trains {escape_control_chars(directory)}")
     else:

@@ -20,8 +20,6 @@ NAME_SHARE = 0.2
 """Share of the width that the names of experiments take at most."""
 SHORTEST_NAME = 12
 BOLD = Style(bold=True)
-SYMBOLS = {"stopped": "paused", "interrupted": "paused"}
-"""States that are shown by the symbol of another."""
 
 
 class CompareTable:
@@ -58,7 +56,7 @@ class CompareTable:
             return plain_text(text, is_ascii)
         if row.first.key.directory != self._live:
             text = f"{row.first.origin.experiment} {text}"
-        state = self._glyphs.symbol(SYMBOLS.get(row.first.state, row.first.state))
+        state = self._glyphs.symbol(row.first.state)
         mark = ("*" if is_ascii else "◆") if self._pinned in row.keys else " "
         name = shorten(plain_text(text, is_ascii), self._longest_name, self._glyphs.dots)
         return f"{state}{mark}{name}"
