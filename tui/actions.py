@@ -137,7 +137,7 @@ ACTIONS = (
     Action("File", "e", "export", Needs.EXPERIMENT, "Export metrics as CSV", "Asks for the path", "Export"),
     Action("App", "?", "help", Needs.NOTHING, "Show help", "Keys, and what the numbers mean", "Help"),
     Action("App", "D", "detach", Needs.MOVING,
-           "Detach", "Leave; the training goes on without a screen", "Detach"),
+           "Detach", "Leave; the training goes on without a screen"),
     Action("App", "q", "app.quit", Needs.NOTHING, "Quit", "Everything is on disk", "Quit"),
 )
 # fmt: on

@@ -11,6 +11,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.experiment.directory import DETACHED_LOG, ERROR_LOG
+from logreg_tui.core.files import reason
 from logreg_tui.core.settings import PROGRAM, RunSettings
 from logreg_tui.core.training.requests import Leave
 from logreg_tui.tui.preferences import load
@@ -37,7 +38,10 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
         app.runner.join()
         return handlers.status or app.outcome.status
     if app.is_detached:
-        return _detach(app)
+        # Until there is the checkpoint; a pass under way is given up.
+        app.runner.join()
+        if not handlers.status and not app.outcome.error and app.crash is None:
+            return _train_on(app)
     # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
     has_begun = app.history.experiment is not None
     if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
@@ -47,20 +51,22 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
     return handlers.status or _report_outcome(app)
 
 
-def _detach(app: LogRegApp) -> int:
+def _train_on(app: LogRegApp) -> int:
     """Let another process train on, in a session of its own, and return the exit status."""
     import subprocess
 
-    # Until there is the checkpoint; a pass under way is given up.
-    app.runner.join()
     experiment = app.history.experiment
-    if experiment is None or app.crash is not None or app.outcome.error:
-        return _report_outcome(app)
+    assert experiment is not None, "only what trains is left"
     words = [*own_command(), "resume", "--no-screen", experiment.directory]
-    with (Path(experiment.directory) / DETACHED_LOG).open("wb") as log:
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+    try:
+        with (Path(experiment.directory) / DETACHED_LOG).open("wb") as log:
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+    except OSError as error:
+        print(exit_summary(app.history, table_width()), end="")
+        print_error(f"training cannot go on without a screen: {reason(error)}")
+        return 1
     print(farewell(app.history, process.pid), end="")
     return 0
 

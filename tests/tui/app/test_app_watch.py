@@ -16,6 +16,7 @@ from logreg_tui.core.experiment.directory import Experiment
 from logreg_tui.core.session.follow import follow_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training import events
+from logreg_tui.core.training.history import INTERRUPTED
 from logreg_tui.core.training.requests import Stop
 from logreg_tui.tui.actions import ACTIONS, Needs
 from logreg_tui.tui.app.app import LogRegApp
@@ -38,7 +39,7 @@ CONFIG = config_of(
 async def test_an_action_that_asks_something_of_the_training_is_dimmed_and_does_nothing() -> None:
     async with running(watching=True) as lab:
         asking = [action for action in ACTIONS if action.needs in OF_A_TRAINING]
-        assert len(asking) == 11
+        assert len(asking) == 12
         for action in asking:
             assert lab.screen.check_action(action.method, ()) is None
             await lab.press(action.key)
@@ -46,6 +47,26 @@ async def test_an_action_that_asks_something_of_the_training_is_dimmed_and_does_
         assert lab.training.requests == []
         assert isinstance(lab.app.screen, MainScreen)
         assert lab.notes() == []
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (events.ExperimentLeft(30, "SIGTERM"), "stopped"),
+        (events.ExperimentEnded(30, "stopped"), "stopped"),
+        (events.ExperimentLeft(30, INTERRUPTED), "interrupted"),
+    ],
+)
+async def test_the_runs_of_an_experiment_that_nobody_trains_do_not_train(
+    end: events.Event, status: str
+) -> None:
+    async with running(FakeTraining(runs=TWO_RUNS), watching=True) as lab:
+        assert lab.text().count("▸1") == lab.text().count("▸2") == 1
+        lab.send(Emit(end))
+        await lab.until(lambda: "‖1" in lab.text() and "‖2" in lab.text())
+        assert f"Run 1 ({status})" in lab.text()
+        lab.send(Emit(events.ExperimentResumed(30, "box", 1)))
+        await lab.until(lambda: "▸1" in lab.text() and "▸2" in lab.text())
 
 
 async def test_every_action_that_only_looks_works() -> None:

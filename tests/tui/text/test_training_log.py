@@ -1,0 +1,23 @@
+"""The line of progress: figures, and a bar as long as there is room for."""
+
+from __future__ import annotations
+
+import pytest
+
+from logreg_tui.tui.text.training_log import progress_line
+
+PARTS = ("epoch 4,120 of 10,000", "loss 1.5470", "accuracy 0.9060", "4 min left", "1,400 epochs/s")
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (119, "[########............] " + "  ".join(PARTS)),
+        (79, "[#####........] " + "  ".join(PARTS[:4])),
+        (60, "[##....] " + "  ".join(PARTS[:3])),
+        (25, "[.] epoch 4,120 of 10,000"),
+    ],
+)
+def test_the_last_figures_give_way_to_the_bar(width: int, line: str) -> None:
+    assert progress_line(PARTS, 0.412, width) == line
+    assert len(line) <= width
