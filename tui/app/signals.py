@@ -124,9 +124,11 @@ def _is_in_background() -> bool:
 
 
 def _cut_off_terminal() -> None:
-    """Put a pipe that is never readable on standard input and the null device on the outputs."""
-    reader, _ = os.pipe()
+    """Put a pipe that has nothing more to say on standard input and the null device on the outputs."""
+    reader, writer = os.pipe()
     os.dup2(reader, 0)
+    # A character that is no key of ours: Textual's thread may be about to read, and would never come back.
+    os.write(writer, b"\0")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
