@@ -33,6 +33,7 @@ from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, THREE_PARTS, EngineChoice
 from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
 from logreg_tui.core.engine.gpu.fused_pass import FusedConfiguration, FusedPass
+from logreg_tui.core.engine.gpu.interval import DeviceInterval
 from logreg_tui.core.engine.gpu.parts_pass import PartsPass
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.engine.storage import StorageLayout, choose_storage
@@ -120,7 +121,10 @@ class Engine:
         """True if the gradient is not that of the present parameters."""
         self._stride = FIRST_STRIDE
         self._under_way = 0
-        """Epochs that `advance` was given and `finish` has not waited for."""
+        """Epochs that `advance` was given and that nobody has waited for."""
+        self._interval = DeviceInterval(device)
+        self.waited_s = 0.0
+        """Seconds that the last `measure` waited for the epochs before it."""
         self._slots: dict[int, _Slot] = {}
         self._lay_out({})
 
@@ -190,6 +194,8 @@ class Engine:
             run: replace(slots[run], parameters=part) for run, part in zip(order, parts, strict=True)
         }
         self._parameters = matrix
+        self._copies: dict[int, Tensor] | None = None
+        """Copies of the present parameters by run, once one was asked for."""
         self._decay = torch.zeros(rows, 1, device=self.device)
         self._table: list[list[float]] = []
         """The learning rates of the last call of `advance`, negative: most often those of the next."""
@@ -225,27 +231,26 @@ class Engine:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
         if not self._slots:
             return {}
-        self._full_pass.set_parameters(self._parameters)
-        train = self._full_pass.metrics_and_gradient(self._train, self._gradient)
-        self._complete_gradient()
-        return self._measurements(train, self._full_pass.metrics(self._test))
+        called_at = perf_counter()
+        with self._interval:
+            metrics = self.measure_on_device() if self._graphs is None else self._graphs.measure()
+        measured = self._measurements(metrics)
+        self.waited_s = self._interval.waited_since(called_at)
+        self._note_end(called_at + self.waited_s)
+        return measured
 
     def measure_eagerly(self) -> dict[int, Measurement]:
         """Measure all runs by the eager engine, to hold the figures of another against it."""
         reference = self._new_pass(EngineChoice(EAGER))
         reference.set_parameters(self._parameters)
-        return self._measurements(reference.metrics(self._train), reference.metrics(self._test))
+        return self._measurements(
+            self._metrics(reference.metrics(self._train), reference.metrics(self._test))
+        )
 
-    def _measurements(self, train: Tensor, test: Tensor) -> dict[int, Measurement]:
-        """Return what sums of losses and correct answers, (2, R) of this rank's rows, come to."""
-        metrics = torch.cat([train / self.counts[0], test / self.counts[1]])
-        squares = self._squares(metrics.dtype)
-        # Rank 0's for all, so that every rank sees the same run diverge.
-        figures = torch.cat([metrics, squares if self.ranks.rank == 0 else torch.zeros_like(squares)])
-        self.ranks.all_reduce(figures)
+    def _measurements(self, metrics: Tensor) -> dict[int, Measurement]:
         self.ranks.settle(self.device)
-        # One transfer from the device.
-        rows = figures.tolist()
+        # One transfer from the device; it waits for the epochs before as well.
+        rows = metrics.tolist()
         return {
             run: Measurement(train_loss, slot.l2 * squares, test_loss, train_accuracy, test_accuracy)
             for (run, slot), train_loss, train_accuracy, test_loss, test_accuracy, squares in zip(
@@ -253,13 +258,37 @@ class Engine:
             )
         }
 
+    def measure_on_device(self) -> Tensor:
+        """Return loss and accuracy of training and of test, and the squares, shape (5, runs).
+
+        Computes the gradient on the way, and waits for nothing.
+        """
+        self._full_pass.set_parameters(self._parameters)
+        train = self._full_pass.metrics_and_gradient(self._train, self._gradient)
+        self._complete_gradient()
+        return self._metrics(train, self._full_pass.metrics(self._test))
+
+    def _metrics(self, train: Tensor, test: Tensor) -> Tensor:
+        """Return what sums of losses and correct answers, (2, R) of this rank's rows, come to, (5, R)."""
+        metrics = torch.cat([train / self.counts[0], test / self.counts[1]])
+        squares = self._squares(metrics.dtype)
+        # Rank 0's for all, so that every rank sees the same run diverge.
+        figures = torch.cat([metrics, squares if self.ranks.rank == 0 else torch.zeros_like(squares)])
+        self.ranks.all_reduce(figures)
+        return figures
+
     def finish(self) -> None:
         """Wait until the epochs that `advance` was given are computed."""
-        self.ranks.settle(self.device)
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
         if self._under_way:
-            self._stride = stride_of((perf_counter() - self._advanced_at) / self._under_way)
+            self.ranks.settle(self.device)
+        if self._under_way and self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self._note_end(perf_counter())
+
+    def _note_end(self, ended_at: float) -> None:
+        """Take note of when the epochs that `advance` was given were computed."""
+        if self._under_way:
+            self._stride = stride_of((ended_at - self._advanced_at) / self._under_way)
             self._under_way = 0
 
     def _squares(self, dtype: torch.dtype) -> Tensor:
@@ -285,6 +314,7 @@ class Engine:
         if table != self._table:
             self._table, self._negative_rates = table, self._per_row(table)
         self._advanced_at = perf_counter()
+        self._copies = None
         with self._whole_or_not_at_all(len(rates)):
             if self._graphs is None:
                 self.gradient_step(self._negative_rates)
@@ -311,8 +341,11 @@ class Engine:
                 self.gradient_is_stale = True
             raise
 
-    def gradient_step(self, negative_rates: Tensor) -> None:
-        """Take one step for each of the rates, shape (epochs, runs * classes, 1), negative."""
+    def gradient_step(self, negative_rates: Tensor) -> Tensor:
+        """Take one step for each of the rates, shape (epochs, runs * classes, 1), negative.
+
+        Returns the matrix of parameters, which it has changed.
+        """
         are_taken = False
         for rate in negative_rates:
             if self.gradient_is_stale:
@@ -322,6 +355,7 @@ class Engine:
                 self._complete_gradient()
             are_taken = self._full_pass.update(self._parameters, self._gradient, self._decay, rate)
             self.gradient_is_stale = True
+        return self._parameters
 
     def read_gradient(self) -> Tensor:
         """Return the gradient of the mean cross entropy that was computed last, (runs * classes, D + 1)."""
@@ -333,7 +367,7 @@ class Engine:
 
     @contextmanager
     def restoring_parameters(self) -> Iterator[Tensor]:
-        """Undo afterwards what is done to the parameters, which it yields as one matrix."""
+        """Undo afterwards what is done to the parameters, which it yields as one matrix, and the gradient."""
         before = self._parameters.clone(), self._gradient.clone(), self.gradient_is_stale
         try:
             yield self._parameters
@@ -344,8 +378,11 @@ class Engine:
 
     def snapshot(self, run: int) -> None:
         """Remember the parameters of a run as its last finite ones."""
-        slot = self._slots[run]
-        slot.snapshot = slot.parameters.clone()
+        if self._copies is None:
+            # One copy for all runs: most have a row at the same step.
+            parts = torch.split(self._parameters.clone(), self.classes)
+            self._copies = dict(zip(self._slots, parts, strict=True))
+        self._slots[run].snapshot = self._copies[run]
 
     def set_snapshot(self, run: int, weight: Tensor, bias: Tensor) -> None:
         """Set what `snapshot` remembers: weight (classes, features) and bias (classes,)."""
@@ -359,6 +396,7 @@ class Engine:
         """Give a run the parameters that `snapshot` remembered."""
         slot = self._slots[run]
         slot.parameters.copy_(slot.snapshot)
+        self._copies = None
         self.gradient_is_stale = True
 
     def parameters(self, run: int) -> tuple[Tensor, Tensor]:

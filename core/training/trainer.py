@@ -59,6 +59,7 @@ class _Loop:
         self.pauses_at_next_row = False
         self.longest_stride = 1
         """Epochs that may pass before requests are looked at again."""
+        self.told_failure: str | None = None
         self.last_progress = time.monotonic()
 
     def run(self) -> Iterator[events.Event]:
@@ -100,11 +101,11 @@ class _Loop:
         training = self.training
         stride = self.stride() if self.longest_stride > 1 else 1
         rates = self.rates(stride)
-        before = training.engine.graph_failure
         training.engine.advance(rates)
         training.step += stride
         failure = training.engine.graph_failure
-        if failure != before:
+        if failure != self.told_failure:
+            self.told_failure = failure
             yield events.EngineChanged(training.step, f"{failure}: epochs are computed one by one")
         now = time.monotonic()
         if now - self.last_progress >= PROGRESS_INTERVAL_S:
@@ -141,9 +142,10 @@ class _Loop:
         if not runs:
             return
         self.last_progress = time.monotonic()
-        self.training.engine.finish()
         elapsed_s = self.training.stopwatch.read()
         measured = self.training.engine.measure()
+        # A GPU may have had epochs left to compute.
+        elapsed_s += self.training.engine.waited_s
         if any(self.is_report(run, is_last) for run in runs):
             check_figures(self.training.engine, measured)
         for run in runs:

@@ -30,7 +30,7 @@ def emulated_product(a: Tensor, b: Tensor, out: Tensor) -> None:
 
 
 class Launches(TorchDispatchMode):
-    """Counts the functions of PyTorch that would start a kernel, by name, and transfers to the processor."""
+    """Counts the functions of PyTorch that would start a kernel, by name, and transfers to and from a GPU."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,10 +45,12 @@ class Launches(TorchDispatchMode):
         kwargs: dict[str, object] | None = None,
     ) -> object:
         name = str(func).rpartition(".")[0]
-        self.transfers += name == "aten._local_scalar_dense"
+        result = func(*args, **(kwargs or {}))
+        places = {tensor.device.type for tensor in (*args, result) if isinstance(tensor, Tensor)}
+        self.transfers += name == "aten._local_scalar_dense" or len(places) > 1
         if name not in NOT_LAUNCHED:
             self.counts[name] += 1
-        return func(*args, **(kwargs or {}))
+        return result
 
 
 @contextmanager

@@ -100,7 +100,7 @@ class PartsPass(DensePass):
         shape = len(block.inputs), self._storage.width
         copy = torch.zeros(shape, dtype=torch.bfloat16, device=self._device)
         copy[:, :used] = block.inputs[:, :used]
-        copy[: block.count, used] = 1
+        copy[: block.count, used].fill_(1)
         return copy
 
     def set_outputs(self, inputs: Tensor, scratch: Scratch) -> None:
