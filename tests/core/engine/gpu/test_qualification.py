@@ -49,10 +49,16 @@ class Changed(DensePass):
         return False
 
 
+def without_graphs(patch: pytest.MonkeyPatch) -> None:
+    """Let engines with graphs do without."""
+    patch.setattr(GraphCache, "gradient_step", lambda self, rates: self._engine.gradient_step(rates))
+    patch.setattr(GraphCache, "measure", lambda self: self._engine.measure_on_device())
+
+
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine of the processor with two runs, which needs no graphs to be of any kind."""
-    monkeypatch.setattr(GraphCache, "gradient_step", lambda self, rates: self._engine.gradient_step(rates))
+    without_graphs(monkeypatch)
     monkeypatch.setattr(Engine, "_new_pass", new_pass)
     PASSES.clear()
     return with_runs(Engine(DATA, CPU), ("sigmoid", "logits"))
@@ -214,7 +220,7 @@ def test_values_that_overflow_disqualify_nobody() -> None:
     huge = dataset(values(60, 5, dtype="f4") * 1e37, values(20, 5, seed=1, dtype="f4"))
     engine = with_runs(Engine(huge, CPU), ("logits", "logits"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GraphCache, "gradient_step", lambda self, rates: self._engine.gradient_step(rates))
+        without_graphs(patch)
         patch.setattr(Engine, "_new_pass", new_pass)
         PASSES.clear()
         PASSES[FUSED] = changing(metrics_change=lambda metrics: metrics.nan_to_num_(1.0, 1.0, 1.0))
