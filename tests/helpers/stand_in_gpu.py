@@ -12,6 +12,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
+
 GPU = torch.device("cuda", 0)
 NOT_LAUNCHED = {
     "prim.device",
@@ -59,3 +61,9 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
     with FakeTensorMode(allow_non_fake_inputs=True):
         yield
+
+
+def without_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let engines with graphs compute without them."""
+    monkeypatch.setattr(GraphCache, "gradient_step", lambda self, rates: self._engine.gradient_step(rates))
+    monkeypatch.setattr(GraphCache, "measure", lambda self: self._engine.measure_on_device())

@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers.loops import CPU
 from helpers.made_data import all_parameters, dataset, values, with_runs
+from helpers.stand_in_gpu import without_graphs
 from torch import Tensor
 
 from logreg_tui.core.engine.dense_pass import DensePass
@@ -47,12 +48,6 @@ class Changed(DensePass):
         super().update(parameters, gradient, decay, negative_rate)
         self.update_change(parameters)
         return False
-
-
-def without_graphs(patch: pytest.MonkeyPatch) -> None:
-    """Let engines with graphs do without."""
-    patch.setattr(GraphCache, "gradient_step", lambda self, rates: self._engine.gradient_step(rates))
-    patch.setattr(GraphCache, "measure", lambda self: self._engine.measure_on_device())
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 import torch
 from helpers.loops import CPU
 from helpers.made_data import all_parameters, dataset, values, with_runs
+from helpers.stand_in_gpu import without_graphs
 
 from logreg_tui.core.engine.dense_pass import DensePass
 from logreg_tui.core.engine.engine import Engine
@@ -20,7 +21,6 @@ from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu import qualification, selection
 from logreg_tui.core.engine.gpu import stamp as stamps
 from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, GRAPH, THREE_PARTS, EngineChoice
-from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
 from logreg_tui.core.engine.gpu.probe import Answer, Shape
 from logreg_tui.core.engine.gpu.selection import Selector
 from logreg_tui.core.errors import Cancelled, UserError
@@ -110,7 +110,7 @@ def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Box:
     monkeypatch.setattr(
         qualification, "timed", lambda engine, *_: made.microseconds[engine.choice.title] / 1e6
     )
-    monkeypatch.setattr(GraphCache, "gradient_step", lambda self, rates: self._engine.gradient_step(rates))
+    without_graphs(monkeypatch)
     monkeypatch.setattr(Engine, "_new_pass", lambda self, choice: made.new_pass(self, choice))
     return made
 
