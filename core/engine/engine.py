@@ -281,8 +281,8 @@ class Engine:
         """Wait until the epochs that `advance` was given are computed."""
         if self._under_way:
             self.ranks.settle(self.device)
-        if self._under_way and self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
         self._note_end(perf_counter())
 
     def _note_end(self, ended_at: float) -> None:
