@@ -48,6 +48,11 @@ class Action:
     """Its name in the footer; empty if it stands in help and palette only."""
 
     @property
+    def sentence(self) -> str:
+        """What it does, in one line."""
+        return f"{self.title}: {self.help[0].lower()}{self.help[1:]}"
+
+    @property
     def method(self) -> str:
         """The name of the method, without arguments."""
         return self.action.partition("(")[0]
@@ -67,22 +72,23 @@ ACTIONS = (
     Action("Training", ".", "step", Needs.MOVING,
            "Step once", "Train to the next log point, then pause", "Step"),
     Action("Knobs", "h", "switch_head", Needs.TRAINING_RUN,
-           "Switch head", "Sigmoid or logits; the parameters are kept", "Head"),
+           "Switch head", "Sigmoid or logits; the parameters go on as they are", "Head"),
     Action("Knobs", "l", "toggle_l2", Needs.TRAINING_RUN,
-           "Turn L2 on or off", "Back on, lambda has the value it had", "L2"),
+           "Turn L2 on or off", "Back on, lambda has the value it had before", "L2"),
     Action("Knobs", "+", "scale_l2(10)", Needs.TRAINING_RUN, "Multiply lambda by 10", "Stronger L2 term"),
     Action("Knobs", "-", "scale_l2(0.1)", Needs.TRAINING_RUN, "Divide lambda by 10", "Weaker L2 term"),
     Action("Knobs", "u", "undo", Needs.LIVE,
-           "Undo the last turn", "Also the end of a run; a turn back, from the parameters of now"),
+           "Undo the last turn", "Sets the knob back, or takes an ended run up; training goes on from here"),
     Action("Knobs", ":", "command", Needs.EXPERIMENT,
            "Type an exact value", "lr 0.05, l2 1e-4, head logits, epochs 20000"),
     Action("Runs", "n", "new_run", Needs.LIVE,
            "Add a new run", "A form with the selected run's settings", "New"),
     Action("Runs", "c", "other_head", Needs.LIVE_RUN,
-           "Add the same run with the other head", "To compare", "Compare"),
-    Action("Runs", "r", "restart", Needs.LIVE_RUN, "Restart the run as a new one", "The old one stays"),
+           "Add the same run with the other head", "From epoch 0, to compare the two", "Compare"),
+    Action("Runs", "r", "restart", Needs.LIVE_RUN,
+           "Restart the run as a new one", "From epoch 0; the old one stays"),
     Action("Runs", "R", "restart_slower", Needs.LIVE_RUN,
-           "Restart with a tenth of the learning rate", "One that diverged first"),
+           "Restart with a tenth of the learning rate", "The run that diverged, if one did"),
     Action("Runs", "d", "end_run", Needs.TRAINING_RUN, "End the run", "Asks first; u or m takes it up again"),
     Action("Runs", "m", "more_epochs", Needs.LIVE_RUN,
            "Train on for more epochs", "Runs that are done or were ended, too"),
@@ -112,7 +118,7 @@ ACTIONS = (
     Action("View", "escape", "focus_runs", Needs.NOTHING,
            "Return to the list of runs", "From a control or the log"),
     Action("Curves", "a", "toggle_metric", Needs.CURVES,
-           "Switch between loss and accuracy", "Of train and test"),
+           "Switch between loss and accuracy", "Both of train and test"),
     Action("Curves", "[", "zoom(-1)", Needs.CURVES, "Show more of the x axis", "Up to all of it"),
     Action("Curves", "]", "zoom(1)", Needs.CURVES, "Show less of the x axis", "Last half, tenth, hundredth"),
     Action("Curves", "t", "toggle_clock", Needs.CURVES,
@@ -122,7 +128,7 @@ ACTIONS = (
     Action("Curves", "g", "toggle_folding", Needs.CURVES,
            "Fold seeds into their mean", "Runs that differ only in the seed: mean, and a band of deviation"),
     Action("Curves", "b", "toggle_earlier", Needs.CURVES,
-           "Lay earlier experiments under", "On the same data, dim"),
+           "Lay earlier experiments beneath", "Those on the same data, dim"),
     Action("Curves", "left", "move_cursor(-1)", Needs.CURVES,
            "Read values off, one row back", "Escape leaves"),
     Action("Curves", "right", "move_cursor(1)", Needs.CURVES, "Read values off, one row on", "Escape leaves"),
@@ -131,9 +137,9 @@ ACTIONS = (
     Action("Curves", "shift+right", "move_cursor(10)", Needs.CURVES,
            "Read values off, ten rows on", "Escape leaves"),
     Action("Curves", "y", "toggle_log('y')", Needs.CURVES,
-           "Switch loss axis to log or linear", "Shows small losses"),
+           "Switch loss axis to log or linear", "A log axis shows small losses"),
     Action("Curves", "x", "toggle_log('x')", Needs.CURVES,
-           "Switch epoch axis to log or linear", "For early epochs"),
+           "Switch epoch axis to log or linear", "A log axis shows early epochs"),
     Action("File", "e", "export", Needs.EXPERIMENT, "Export metrics as CSV", "Asks for the path", "Export"),
     Action("App", "?", "help", Needs.NOTHING, "Show help", "Keys, and what the numbers mean", "Help"),
     Action("App", "D", "detach", Needs.MOVING,

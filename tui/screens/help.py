@@ -1,25 +1,24 @@
-"""The help: the keys that are active now, and what the numbers mean."""
+"""The help: the keys of what has the focus, all other keys that are active now, and what the numbers mean."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.dialog import Dialog
 from logreg_tui.tui.theme import Glyphs
-from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.runs.run_list import RunList
 
-KEY_WIDTH = 12
+KEY_WIDTH = 15
 MEANINGS = (
     ("objective", "what is minimised: train loss + L2 penalty"),
     ("train, test loss", "cross entropy of the head's output, without the L2 term"),
@@ -32,7 +31,17 @@ MEANINGS = (
         "CrossEntropyLoss expects unbounded logits",
     ),
 )
-OTHER_KEYS = ("tab", "shift+tab", "ctrl+p", "ctrl+q", "ctrl+c")
+EVERYWHERE = (
+    ("tab", "To the next control or panel"),
+    ("shift+tab", "To the one before"),
+    ("ctrl+p", "Command palette: everything by name, and the themes"),
+    ("ctrl+l", "Paint the screen again, after something else has written into it"),
+    ("ctrl+z", "Stop everything until fg"),
+    ("ctrl+c", "Pressed twice: quit, from a dialog too"),
+    ("ctrl+q", "Quit"),
+)
+PLACES = {"runs": "the list of runs", "log": "the accuracy log", "typed": "the command line"}
+"""Names of what has the focus by its id, if that is no name."""
 
 
 class HelpScreen(Dialog[None]):
@@ -53,35 +62,38 @@ class HelpScreen(Dialog[None]):
 
 
 def help_lines(screen: Screen[None]) -> Iterator[Content]:
-    """Yield the lines: the actions by group, the focused control's own keys, the meanings."""
-    bindings = screen.active_bindings
-    owners = {active.binding.id: active for active in bindings.values() if active.binding.id}
+    """Yield the lines: the keys of what has the focus, the others by group, each key once, the meanings."""
+    own = keys_of(screen.focused)
+    if screen.focused is not None and own:
+        yield Content.styled(f"In {PLACES.get(screen.focused.id or '', f'the {screen.focused.id}')}", "bold")
+        for keys, text in own:
+            yield _key_line(keys, text, True)
+    said = {key for keys, _ in own for key in keys.split()}
+    if "arrows" in said:
+        said |= {"up", "down", "left", "right"}
+    owners = {active.binding.id: active for active in screen.active_bindings.values() if active.binding.id}
     for group, actions in groupby(ACTIONS, key=lambda action: action.group):
-        yield Content.styled(group, "bold")
-        for action in actions:
+        others = [action for action in actions if action.key not in said]
+        if others:
+            yield Content.styled(group, "bold")
+        for action in others:
             active = owners.get(action.action)
-            yield _key_line(action.key, f"{action.title}: {action.help}", active is None or active.enabled)
-    yield from _focused_lines(screen, bindings)
+            yield _key_line(action.key, action.sentence, active is None or active.enabled)
+    yield Content.styled("Everywhere", "bold")
+    for keys, text in EVERYWHERE:
+        if keys not in said:
+            yield _key_line(keys, text, True)
     yield Content.styled("What the numbers mean", "bold")
     for term, meaning in MEANINGS:
         yield Content.assemble(("  " + term, "bold"), f": {meaning}")
 
 
-def _focused_lines(screen: Screen[None], bindings: dict[str, ActiveBinding]) -> Iterator[Content]:
-    yield Content.styled("The control in focus, and everywhere", "bold")
-    # A widget's own bindings only: those it inherits scroll what does not scroll.
-    own = {
-        binding.action for binding in getattr(screen.focused, "BINDINGS", ()) if isinstance(binding, Binding)
-    }
-    if isinstance(screen.focused, Panel | RunList):
-        for keys, text in screen.focused.KEYS:
-            yield _key_line(keys, text, True)
-    for key, active in bindings.items():
-        is_own = active.node is screen.focused and active.binding.action in own
-        if active.binding.description and (is_own or key in OTHER_KEYS):
-            yield _key_line(key, active.binding.description, active.enabled)
+def keys_of(widget: Widget | None) -> Sequence[tuple[str, str]]:
+    """Return the keys of a widget's own and what they do."""
+    keys: Sequence[tuple[str, str]] = getattr(widget, "KEYS", ())
+    return keys
 
 
 def _key_line(key: str, text: str, is_enabled: bool) -> Content:
     style = "" if is_enabled else "dim"
-    return Content.assemble((f"  {key:<{KEY_WIDTH}}", "bold" if is_enabled else "dim"), (text, style))
+    return Content.assemble((f"  {key:<{KEY_WIDTH}}  ", "bold" if is_enabled else "dim"), (text, style))

@@ -28,6 +28,10 @@ class Choice(Widget, can_focus=True):
         Binding("left", "move(-1)", "Choose the one before", show=False),
         Binding("right,space", "move(1)", "Choose the next one", show=False),
     ]
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("left right", "Choose the one before, the next one"),
+        ("space", "Choose the next one"),
+    )
     COMPONENT_CLASSES: ClassVar[set[str]] = {"choice--on", "choice--off", "choice--focused"}
 
     value: reactive[str] = reactive("")
@@ -88,6 +92,8 @@ class Choice(Widget, can_focus=True):
 
 class PlainCheckbox(Checkbox):
     """A check box drawn as `[x]`; setting it with `show` posts nothing."""
+
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (("enter space", "Switch it on or off"),)
 
     def __init__(self, *, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002
         super().__init__("", id=id, compact=True)

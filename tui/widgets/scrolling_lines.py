@@ -32,6 +32,12 @@ class ScrollingLines(LineView, can_focus=True):
         Binding("home", "scroll_to_start", "First line", show=False),
         Binding("end", "scroll_to_end", "Last line", show=False),
     ]
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("up down", "Scroll by a line"),
+        ("pageup", "Scroll back by a page"),
+        ("pagedown", "Scroll on by a page"),
+        ("home end", "To the first line, to the last"),
+    )
     COMPONENT_CLASSES: ClassVar[set[str]] = {"scrolling--bar"}
     DEFAULT_CSS = "ScrollingLines > .scrolling--bar { color: $text-muted; }"
     FOLLOWS_END: ClassVar[bool] = False

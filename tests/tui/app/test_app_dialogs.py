@@ -17,7 +17,8 @@ from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import requests as control
 from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.export import ExportScreen
-from logreg_tui.tui.screens.help import HelpScreen
+from logreg_tui.tui.screens.help import HelpScreen, help_lines, keys_of
+from logreg_tui.tui.screens.main_actions import TABS
 from logreg_tui.tui.screens.new_run import NewRunScreen
 from logreg_tui.tui.widgets.controls import Choice
 
@@ -176,6 +177,33 @@ async def test_the_help_lists_keys_and_meanings_and_closes() -> None:
             assert words in text
         await lab.press("escape")
         await lab.until(lambda: lab.app.screen is lab.screen)
+
+
+@pytest.mark.parametrize("focus", ["#runs", "#l2", "#head", "#l2-on", "#log", "1", "2", "3", "4", "5"])
+async def test_the_help_begins_with_the_keys_of_the_focus_and_names_each_key_once(focus: str) -> None:
+    async with running(size=(120, 40)) as lab:
+        if focus.isdigit():
+            await lab.press(focus)
+            lab.screen.query_one(f"#{TABS[int(focus) - 1]}").focus()
+        else:
+            lab.screen.query_one(focus).focus()
+        await lab.pilot.pause()
+        lines = [line.plain for line in help_lines(lab.screen)]
+        assert lines[0].startswith("In ")
+        own = keys_of(lab.screen.focused)
+        assert own
+        assert lines[1].split()[: len(own[0][0].split())] == own[0][0].split()
+        rest = lines[: lines.index("What the numbers mean")]
+        keys = [key for line in rest if line.startswith("  ") for key in line[2:].split("  ")[0].split()]
+        assert sorted(keys) == sorted(set(keys))
+        assert not any("Focus Next" in line or "Delete" in line for line in lines)
+
+
+async def test_the_footer_names_the_keys_of_a_field_that_is_edited() -> None:
+    async with running() as lab:
+        lab.screen.query_one("#l2").focus()
+        await lab.until(lambda: "Undo" in lab.text().splitlines()[-1])
+        assert "Set" in lab.text().splitlines()[-1]
 
 
 def test_each_group_of_keys_has_one_heading_in_the_help() -> None:

@@ -58,8 +58,8 @@ class ComparePanel(CompareView, can_focus=True):
         Binding("ctrl+y", "copy", "Copy the table", show=False),
     ]
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("up/down", "Another row; page up, page down, home and end too"),
-        ("< and >", "Sort by the column before or behind; a click on a title does it too"),
+        ("up down", "Another row; page up, page down, home and end too"),
+        ("< >", "Sort by the column before or behind; a click on a title does it too"),
         ("o", "Reverse the order"),
         ("p", "Pin the row: the others show their difference to it, with a 95 % interval"),
         ("g", "Fold runs that differ in their seed alone into mean and standard deviation"),

@@ -125,6 +125,12 @@ class CommandLine(Horizontal):
 class CommandInput(Input):
     """The field: tab completes, escape leaves."""
 
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("enter", "Do what was typed"),
+        ("tab", "Complete the word"),
+        ("escape", "Leave without doing it"),
+    )
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Take over"),
         Binding("tab", "complete", "Complete"),

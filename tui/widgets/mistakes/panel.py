@@ -40,8 +40,8 @@ class MistakesPanel(ParametersPanel):
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("arrows", "Move to another cell: rows are labels, columns predictions"),
         ("home", "Go to the most frequent mistake"),
-        ("enter, click", "Look at the test samples of the cell"),
-        ("left, right", "Turn the page of samples"),
+        ("enter click", "Look at the test samples of the cell"),
+        ("left right", "Turn the page of samples"),
         ("escape", "Back to the table"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [

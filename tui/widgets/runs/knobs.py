@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
@@ -16,6 +18,20 @@ from logreg_tui.core.heads import HEADS
 from logreg_tui.core.settings import RunSettings, check_l2, check_learning_rate
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.controls import Choice, NumberInput, PlainCheckbox
+
+
+class KnobInput(NumberInput):
+    """The field of a knob; the footer shows its keys."""
+
+    KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("enter", "Set the knob to what was typed; leaving the field does it too"),
+        ("escape", "Put back the value that holds, and return to the list of runs"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Set"),
+        Binding("escape", "screen.focus_runs", "Undo"),
+        Binding("tab", "app.focus_next", "Next"),
+    ]
 
 
 class Knobs(Vertical):
@@ -50,10 +66,10 @@ class Knobs(Vertical):
         with Horizontal(classes="knob"):
             yield Label("L2" if self._glyphs.is_ascii else f"L2 {self._glyphs.lambda_}", classes="knob-label")
             yield PlainCheckbox(glyphs=self._glyphs, id="l2-on")
-            yield NumberInput(id="l2")
+            yield KnobInput(id="l2")
         with Horizontal(classes="knob"):
             yield Label("lr", classes="knob-label")
-            yield NumberInput(id="learning-rate")
+            yield KnobInput(id="learning-rate")
             yield Static(id="rate-now", classes="note", markup=False)
         with Horizontal(classes="knob"):
             yield Label("schedule", classes="knob-label wide-only")

@@ -21,8 +21,8 @@ class WeightsPanel(ParametersPanel):
     DEFAULT_CSS = "WeightsPanel { width: 1fr; height: 1fr; }"
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("arrows", "Choose a class"),
-        ("page up, page down", "Other classes, if not all fit"),
-        ("enter, click", "Enlarge the class, or show all again"),
+        ("pageup pagedown", "Other classes, if not all fit"),
+        ("enter click", "Enlarge the class, or show all again"),
         ("escape", "Show all classes again"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -61,10 +61,10 @@ class WhyPanel(ScrollingLines, Panel):
         Binding("enter", "follow_advice", "Follow the advice", show=False)
     ]
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("enter, click", "carry out the first advice (after tab has moved here), or the one clicked"),
-        ("up down", "scroll the text by a line (after tab has moved here; else they select a run)"),
-        ("page up page down", "scroll by a page"),
-        ("home end", "to the top, to the end"),
+        ("enter click", "Carry out the first advice (after tab has moved here), or the one clicked"),
+        ("up down", "Scroll the text by a line (after tab has moved here; else they select a run)"),
+        ("pageup pagedown", "Scroll by a page"),
+        ("home end", "To the top, to the end"),
     )
 
     @dataclass
