@@ -23,15 +23,18 @@ def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
 
     STDOUT, a device or a pipe is written to directly; what a symbolic link points to is replaced, not
     the link. Raises OSError and leaves `target` as it was where the disk refuses a write, ReaderGone if
-    nobody reads stdout any more.
+    nobody reads stdout or the pipe any more.
     """
     if target == STDOUT:
         _write_to_stdout(write)
         return
     # Before the link is followed: that of a pipe, as /dev/stdout may be, leads to no path.
     if target.exists() and not (target.is_file() or target.is_dir()):
-        with target.open("wb") as stream:
-            write(stream)
+        try:
+            with target.open("wb") as stream:
+                write(stream)
+        except BrokenPipeError as error:
+            raise ReaderGone from error
         return
     target = Path(os.path.realpath(target))
     if target.is_dir():

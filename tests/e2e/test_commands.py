@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.experiments import read_rows
-from helpers.running import COMMAND, SMALL, Command, experiments
+from helpers.running import COMMAND, SMALL, Command, experiments, row_count
 
 DIGITS = ("--dataset", "digits", "--device", "cpu")
 
@@ -270,7 +270,15 @@ def test_a_shell_sees_the_usual_status_of_a_pipe_whose_reader_has_gone(
 ) -> None:
     assert command("train", *SMALL, "--epochs", "20").returncode == 0
     # Nothing in between: `true` has gone before the first line is written.
-    for line in ("runs", "compare --no-paired", "plot", "export -o -", "--help", "completion bash"):
+    for line in (
+        "runs",
+        "compare --no-paired",
+        "plot",
+        "export -o -",
+        "export -o /dev/stdout",
+        "--help",
+        "completion bash",
+    ):
         script = f"{COMMAND} {line} | true; echo ${{PIPESTATUS[0]}}"
         found = subprocess.run(
             ["bash", "-c", script],
@@ -283,6 +291,21 @@ def test_a_shell_sees_the_usual_status_of_a_pipe_whose_reader_has_gone(
         )
         assert found.stdout == "141\n", line
         assert found.stderr in ("", f"newest experiment: runs/{experiments(tmp_path)[0].name}\n"), line
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_the_null_device(
+    tmp_path: Path, environment: dict[str, str], closed: str
+) -> None:
+    def status(words: str) -> int:
+        script = ["bash", "-c", f"{COMMAND} {words} {closed}"]
+        return subprocess.run(script, cwd=tmp_path, env=environment, timeout=60, check=False).returncode
+
+    assert status(f"train {' '.join(SMALL)} --epochs 20") == 0
+    (directory,) = experiments(tmp_path)
+    assert row_count(directory) == 3
+    assert [status(words) for words in ("runs", "export -o -", "--help", "plot", "fly")] == [0, 0, 0, 0, 2]
+    assert (directory / "metrics.csv").read_text().startswith("run,epoch,")
 
 
 def test_a_reader_that_goes_away_does_not_end_the_training(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from contextlib import suppress
 from functools import partial
@@ -58,10 +59,17 @@ def _train_on(app: LogRegApp) -> int:
     experiment = app.history.experiment
     assert experiment is not None, "only what trains is left"
     words = [*own_command(), "resume", "--no-screen", experiment.directory]
+    # A cluster may have set them for this process; one that trains without a screen would wait for others.
+    environment = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE")}
     try:
         with (Path(experiment.directory) / DETACHED_LOG).open("wb") as log:
             process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
             )
     except OSError as error:
         print(exit_summary(app.history, table_width()), end="")

@@ -58,11 +58,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """Run the command line of this process and end it, without the second that torch takes to go."""
+    _open_closed_streams()
     status = main()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             stream.flush()
     os._exit(status)
+
+
+def _open_closed_streams() -> None:
+    """Put the null device in the place of standard streams that were closed: a file would take it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def run_command(name: str, words: Sequence[str]) -> int:
