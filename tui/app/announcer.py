@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from logreg_tui.core.settings import PROGRAM
-from logreg_tui.core.text import escape_control_chars
+from logreg_tui.core.text import escape_control_chars, shortened
 from logreg_tui.core.training.history import History
 
 PUSH_TITLE, POP_TITLE = "\x1b[22;2t", "\x1b]2;\x07\x1b[23;2t"
 """Keep the title that the terminal has; give it back. Emptied first, where there is no stack of titles."""
+LONGEST_NAME = 30
 ENDED = ("idle", "finished")
 BLOCKED = "blocked"
 
@@ -15,8 +16,11 @@ BLOCKED = "blocked"
 class Announcer:
     """Reads the history from time to time, and says what is new since the last time."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, *, joins_late: bool = False) -> None:
+        """If it joins late, what the history tells first has happened long ago and is no news."""
         self._history = history
+        self._joins_late = joins_late
+        self._has_resumed = False
         self._told: dict[str, str] = {}
 
     def title(self) -> str:
@@ -27,7 +31,7 @@ class Announcer:
         ends = [run.joined_at + run.epochs for run in history.runs.values()]
         share = f"{100 * history.step // max(ends)}%" if ends and history.state not in ENDED else ""
         state = "done" if history.state in ENDED else "" if history.is_moving else history.state
-        dataset = escape_control_chars(experiment.dataset)
+        dataset = shortened(escape_control_chars(experiment.dataset), LONGEST_NAME)
         words = [word for word in (state, share, self._accuracy(), dataset, f"- {PROGRAM}") if word]
         return " ".join(words).encode("ascii", "replace").decode()
 
@@ -36,7 +40,21 @@ class Announcer:
         now = self._now(failure)
         fresh = [text for name, text in now.items() if name not in self._told]
         self._told = now
-        return fresh
+        return [] if self._is_past() else fresh
+
+    def note_resume(self) -> None:
+        """Take note that all of the past has been told: what comes now is news."""
+        self._has_resumed = True
+        self._told = self._now(None)
+
+    def _is_past(self) -> bool:
+        """Return whether the history still tells of what was before."""
+        experiment = self._history.experiment
+        if self._joins_late and experiment is not None:
+            self._joins_late = False
+            return True
+        # A training that begins behind step 0 is one that was resumed, and tells of its past first.
+        return experiment is not None and experiment.step > 0 and not self._has_resumed
 
     def _now(self, failure: str | None) -> dict[str, str]:
         """Return all that is worth a bell, by what tells it from the rest."""

@@ -89,7 +89,7 @@ class LogRegApp(App[None]):
         self.is_detached = False
         """True if the user left and wants the training to go on without a screen."""
         self.animation_level = "none"
-        self._announcer = Announcer(self.history)
+        self._announcer = Announcer(self.history, joins_late=watching)
         self._notify = notify
         self._title = ""
         self._fps = fps
@@ -124,10 +124,10 @@ class LogRegApp(App[None]):
             self._driver.tell(data)
 
     @on(TrainingEvent)
-    def forget_the_past(self, message: TrainingEvent) -> None:
+    def note_resume(self, message: TrainingEvent) -> None:
         """Ring for nothing that had happened before this process took over."""
         if isinstance(message.event, ExperimentResumed):
-            self._announcer.news(self.outcome.error)
+            self._announcer.note_resume()
 
     def remember(self, **choices: object) -> None:
         """Keep choices of view, named as in Preferences, for the next start."""

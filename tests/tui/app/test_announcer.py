@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from helpers.app import running
 from helpers.fake_training import Emit, FakeTraining, Finish
@@ -62,16 +64,36 @@ def test_each_piece_of_news_comes_once_and_again_after_it_was_over() -> None:
     assert announcer.news("disk on fire") == ["training failed"]
 
 
-async def test_what_had_happened_before_a_resume_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_watcher_finds_is_no_news_but_what_comes_then() -> None:
+    history = History()
+    announcer = Announcer(history, joins_late=True)
+    assert announcer.news() == []
+    found = history_of(*ROWS, events.RunDiverged(2500, 1, 2500, "train_loss is nan"), runs=TWO_RUNS)
+    history.__dict__.update(found.__dict__)
+    assert announcer.news() == []
+    history.apply(events.RunDiverged(2600, 2, 2600, "train_loss is nan"))
+    assert announcer.news() == ["run 2 diverged at epoch 2,600"]
+
+
+def test_what_had_happened_before_a_resume_is_no_news() -> None:
+    history = history_of(*ROWS, runs=TWO_RUNS, step=2500)
+    announcer = Announcer(history)
+    history.apply(events.RunDiverged(2500, 1, 2500, "train_loss is nan"))
+    assert announcer.news() == []
+    announcer.note_resume()
+    history.apply(events.RunDiverged(2600, 2, 2600, "train_loss is nan"))
+    assert announcer.news() == ["run 2 diverged at epoch 2,600"]
+
+
+async def test_the_app_rings_for_what_comes_after_a_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(LogRegApp, "tell_terminal", lambda self, data: told.append(data))
     async with running(FakeTraining(runs=TWO_RUNS), notify="always") as lab:
+        assert lab.history.experiment is not None
+        lab.history.experiment = replace(lab.history.experiment, step=20)
         lab.send(Emit(events.RunDiverged(20, 2, 20, "train_loss is nan")))
-        lab.send(Emit(events.Paused(20)))
-        await lab.until(lambda: lab.history.state == "paused")
         lab.send(Emit(events.ExperimentResumed(20, "box", 1)))
-        await lab.until(lambda: lab.history.state == "training" and "▸ training" in lab.text())
-        await lab.pilot.pause()
+        await lab.until(lambda: lab.app._announcer._has_resumed)
         lab.send(Finish())
         await lab.until(lambda: any("]9;" in data for data in told))
     rings = [data for data in told if data.startswith("\x07")]

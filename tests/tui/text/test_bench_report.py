@@ -115,6 +115,20 @@ def test_the_cost_of_the_screen_and_the_start_are_told_as_ratios() -> None:
     assert "python -c 'import argparse': 20.0 [20.0, 20.0] ms: 2.50 [2.50, 2.50] times" in text
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_report_fits_the_terminal(width: int) -> None:
+    one = Spread.of([100.0])
+    result = replace(
+        RESULT,
+        screen=ScreenCost(6, (120, 40), one, Spread.of([80.0]), Spread.of([1.25])),
+        start_up=[StartUp.of("--help", "import argparse", PairedTimes((0.05,), (0.02,)))],
+    )
+    lines = bench_text(result, width).splitlines()
+    assert max(map(len, lines)) <= width
+    header = next(line for line in lines if "ms/epoch" in line and "times as fast" in line)
+    assert ("GB/s" in header) == (width == 120)
+
+
 def measured(monkeypatch: pytest.MonkeyPatch, result: BenchResult) -> None:
     """Let the command take these figures for measured."""
     monkeypatch.setattr(bench, "measure", lambda *arguments: result)
