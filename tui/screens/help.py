@@ -18,7 +18,7 @@ from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.dialog import Dialog
 from logreg_tui.tui.theme import Glyphs
 
-KEY_WIDTH = 15
+KEY_WIDTH = 11
 MEANINGS = (
     ("objective", "what is minimised: train loss + L2 penalty"),
     ("train, test loss", "cross entropy of the head's output, without the L2 term"),

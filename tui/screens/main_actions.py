@@ -223,8 +223,9 @@ class MainActions(SteadyScreen[None]):
         if turn is None:
             self.notify("there is nothing to undo", severity="warning")
             return
-        text = f"run {turn.run} goes on" if turn.name == END else f"{turn.name} is {turn.old} again"
-        self.notify(self.context.glyphs.shown(f"undone: run {turn.run}: {text}"), markup=False)
+        name = {"l2": "lambda", "learning_rate": "learning rate"}.get(turn.name, turn.name)
+        text = "goes on" if turn.name == END else f"has {name} {turn.old} again"
+        self.notify(f"undone: run {turn.run} {text}", markup=False)
         self.paint()
 
     # The command line

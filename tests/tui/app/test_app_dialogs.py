@@ -203,7 +203,7 @@ async def test_the_footer_names_the_keys_of_a_field_that_is_edited() -> None:
     async with running() as lab:
         lab.screen.query_one("#l2").focus()
         await lab.until(lambda: "Undo" in lab.text().splitlines()[-1])
-        assert "Set" in lab.text().splitlines()[-1]
+        assert "enter Set" in lab.text().splitlines()[-1]
 
 
 def test_each_group_of_keys_has_one_heading_in_the_help() -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 WEIGHTS = (0.0, 0.6, 0.9, 0.99)
 """Of the moving average; 0 is off."""
 WAITING = "waiting for the first row"
-NOTHING_SHOWN = "every run is hidden: / has a filter that none matches, or V shows all"
+NOTHING_SHOWN = "no run is shown: / filters, V shows all"
 ZOOM = 0.8
 """Share of the span that a step of the mouse wheel leaves."""
 
@@ -102,6 +102,8 @@ class LossChart(LinePanel):
         self._selected: int | None = None
         self._values: dict[int, Values] = {}
         self._best: tuple[int, ...] = ()
+        self._folded: tuple[object, list[RunHistory], dict[int, int]] | None = None
+        """The runs folded at last, and what they were folded from."""
         self._pressed: tuple[int, Plot] | None = None
         """The column in which the mouse button went down, and the plot as it was then."""
         self._was_dragged = False
@@ -172,9 +174,12 @@ class LossChart(LinePanel):
         """Return the runs that are drawn, and by which number the selected one is known among them."""
         all_runs = self._history.runs.values() if self._history is not None else ()
         runs = [run for run in all_runs if run.last is not None and run.number not in self.hidden_runs]
-        if not self.folds_seeds:
+        if not self.folds_seeds or self._history is None:
             return runs, self._selected
-        folded, known_as = fold_seeds(runs)
+        present = (id(self._history), self._history.rows, *((run.number, run.status) for run in runs))
+        if self._folded is None or self._folded[0] != present:
+            self._folded = present, *fold_seeds(runs)
+        _, folded, known_as = self._folded
         return folded, None if self._selected is None else known_as.get(self._selected)
 
     def _update_legend(self) -> None:

@@ -132,7 +132,7 @@ class CommandInput(Input):
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Take over"),
+        Binding("enter", "submit", "Take over", key_display="enter"),
         Binding("tab", "complete", "Complete"),
         Binding("escape", "leave", "Cancel"),
     ]

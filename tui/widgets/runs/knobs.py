@@ -28,7 +28,7 @@ class KnobInput(NumberInput):
         ("escape", "Put back the value that holds, and return to the list of runs"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Set"),
+        Binding("enter", "submit", "Set", key_display="enter"),
         Binding("escape", "screen.focus_runs", "Undo"),
         Binding("tab", "app.focus_next", "Next"),
     ]

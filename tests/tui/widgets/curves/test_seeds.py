@@ -118,4 +118,4 @@ async def test_hidden_runs_are_not_drawn_and_without_any_the_chart_says_why() ->
         assert "2 train" not in app.text()
         app.chart.hidden_runs = frozenset(range(1, 7))
         await pilot.pause()
-        assert "every run is hidden" in app.text()
+        assert "no run is shown" in app.text()
