@@ -37,4 +37,5 @@ def mnist_dir() -> str:
 @pytest.fixture(autouse=True)
 def no_config_file(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Let no test read the defaults or the choices of view of whoever runs it."""
+    monkeypatch.delenv("LOGREG_TUI_CONFIG", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))

@@ -143,6 +143,8 @@ class Child:
 def _environment() -> dict[str, str]:
     # A size there would hide the terminal's own.
     kept = {name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS")}
+    # The user's own defaults are not what is measured.
+    kept["LOGREG_TUI_CONFIG"] = ""
     if kept.get("TERM", "dumb") == "dumb":
         kept["TERM"] = "xterm-256color"
     return kept

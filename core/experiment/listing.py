@@ -103,7 +103,7 @@ def summarize(directory: Path) -> Summary:
 def _state(happened: list[dict[str, Any]], is_live: bool) -> str:
     names = [event.get("event") for event in happened]
     if is_live:
-        pauses = [name for name in names if name in ("paused", "resumed", "stepped")]
+        pauses = [name for name in names if name in ("paused", "resumed", "stepped", "experiment_resumed")]
         return "paused" if pauses[-1:] == ["paused"] else "training"
     if names[-1:] == ["experiment_ended"] and happened[-1].get("reason") == "finished":
         return "finished"

@@ -20,6 +20,8 @@ from logreg_tui.tui.cli.parser import Parser
 
 FILE_NAME = "config.toml"
 MOST_BYTES = 65_536
+VARIABLE = "LOGREG_TUI_CONFIG"
+"""Names another file in the environment, or as an empty text none."""
 OWN_MEANING = {
     "resume": {"epochs", "engine"},
     "attach": {"epochs", "engine"},
@@ -33,7 +35,9 @@ PATHS = {"runs-dir", "data-dir", "dataset"}
 
 
 def config_path() -> str:
-    """Return the path of the file, of which there may be none."""
+    """Return the path of the file, of which there may be none; empty if none is to be used."""
+    if VARIABLE in os.environ:
+        return os.environ[VARIABLE]
     if sys.platform == "linux":
         # What platformdirs says there: loading it takes a tenth of the time of `--help`.
         folder = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")
@@ -49,7 +53,9 @@ def read_config_file() -> dict[str, Any]:
     try:
         # Not a pipe or device: opening one may block.
         is_file = stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
+    except OSError as error:
+        if path and VARIABLE in os.environ:
+            raise UsageError(f"{VARIABLE} names {path!r}: {error.strerror}") from error
         return {}
     from logreg_tui.core.files import reason
 

@@ -253,14 +253,17 @@ def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:
 
 
 def _schedule(values: argparse.Namespace) -> s.Schedule:
-    kind = values.schedule
-    if values.step_size is not None and kind != "step":
-        raise UsageError(f"--step-size belongs to --schedule step, not to {kind}")
-    if values.gamma is not None and kind not in s.DEFAULT_GAMMA:
-        raise UsageError(f"--gamma belongs to --schedule step or exponential, not to {kind}")
+    kind, step_size, gamma = values.schedule, values.step_size, values.gamma
+    # Those of the user's file wait for a schedule to which they belong.
+    from_file = getattr(values, "from_file", ())
+    if step_size is not None and kind != "step":
+        if "step_size" not in from_file:
+            raise UsageError(f"--step-size belongs to --schedule step, not to {kind}")
+        step_size = None
+    if gamma is not None and kind not in s.DEFAULT_GAMMA:
+        if "gamma" not in from_file:
+            raise UsageError(f"--gamma belongs to --schedule step or exponential, not to {kind}")
+        gamma = None
     return s.Schedule(
-        kind,
-        values.step_size or s.DEFAULT_STEP_SIZE,
-        values.gamma or s.DEFAULT_GAMMA.get(kind, 1.0),
-        values.epochs,
+        kind, step_size or s.DEFAULT_STEP_SIZE, gamma or s.DEFAULT_GAMMA.get(kind, 1.0), values.epochs
     )

@@ -44,6 +44,24 @@ def test_the_state_of_an_experiment_nobody_trains(tmp_path: Path, happened: str,
     assert (summary.state, summary.rows, summary.dataset, summary.pid) == (state, 2, "digits", None)
 
 
+@pytest.mark.parametrize(
+    ("happened", "state"),
+    [
+        (["run_started"], "training"),
+        (["paused"], "paused"),
+        (["paused", "resumed"], "training"),
+        (["paused", "experiment_left", "experiment_resumed"], "training"),
+        (["paused", "experiment_left", "experiment_resumed", "paused"], "paused"),
+    ],
+)
+def test_the_state_of_an_experiment_that_is_trained(tmp_path: Path, happened: list[str], state: str) -> None:
+    folder = write_experiment(tmp_path / "a", SETTINGS)
+    (folder / "events.jsonl").write_text("".join(map(record, happened)))
+    lock = Lock(folder)
+    assert summarize(folder).state == state
+    lock.release()
+
+
 def test_a_running_experiment_shows_its_process(tmp_path: Path) -> None:
     settings = ExperimentSettings(dataset="digits", device="cpu", epochs=20, runs_dir=str(tmp_path))
     happenings = run_experiment(settings, Control(), print)

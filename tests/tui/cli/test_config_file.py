@@ -10,7 +10,7 @@ import pytest
 from platformdirs import user_config_dir
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.settings import ExperimentSettings, Schedule
 from logreg_tui.tui.cli import config_file
 from logreg_tui.tui.cli.config_file import config_path, is_given, keys, parse
 from logreg_tui.tui.cli.main import app_parser, main
@@ -77,6 +77,27 @@ def test_an_option_that_means_something_else_in_a_command_is_left_alone(write: W
     assert (values.runs_dir, values.newest_in) == (None, "lab")
     assert parse(parser_of("bench"), [], "bench").epochs is None
     assert parse(parser_of("runs"), [], "runs").runs_dir == Path("lab")
+
+
+def test_numbers_of_a_schedule_wait_for_one_to_which_they_belong(write: Write) -> None:
+    write('schedule = "step"\nstep-size = 50\ngamma = 0.5\n')
+    assert settings().runs[0].schedule == Schedule("step", 50, 0.5)
+    assert settings("--schedule", "cosine").runs[0].schedule == Schedule("cosine")
+    assert settings("--schedule", "exponential").runs[0].schedule == Schedule("exponential", gamma=0.5)
+
+
+def test_the_environment_names_another_file_or_none(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("epochs = 5")
+    monkeypatch.setenv("LOGREG_TUI_CONFIG", "")
+    assert settings().epochs == 10_000
+    other = tmp_path / "other.toml"
+    monkeypatch.setenv("LOGREG_TUI_CONFIG", str(other))
+    with pytest.raises(UsageError, match=r"LOGREG_TUI_CONFIG names '.*other\.toml': No such file"):
+        settings()
+    other.write_text("epochs = 7")
+    assert settings().epochs == 7
 
 
 def test_the_environment_goes_before_it(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
