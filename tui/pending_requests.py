@@ -68,7 +68,7 @@ class PendingRequests:
         self._turns.append(Turn(run.number, END, run.epochs, 0))
 
     def undo(self, runs: Mapping[int, RunHistory]) -> Turn | None:
-        """Turn back the last turn that still holds, of a run that can be turned; return it, or None.
+        """Forget the last turn that has taken effect, and turn it back if its run can be turned; return it.
 
         It is a turn like every other: the training goes on from the parameters of now.
         """
@@ -81,8 +81,9 @@ class PendingRequests:
                 self._inbox.send(control.Extend(int(turn.old), (turn.run,)))
                 return turn
             # One that was refused has changed nothing.
-            if run.is_training and getattr(self.settings(run), turn.name) == turn.new:
-                self._send_knob(turn.run, turn.name, turn.old)
+            if getattr(self.settings(run), turn.name) == turn.new:
+                if run.is_training:
+                    self._send_knob(turn.run, turn.name, turn.old)
                 return turn
         return None
 

@@ -135,7 +135,7 @@ def _take_lock(directory: Path, has_screen: bool) -> Lock:
 def _check_what_is_left(directory: Path, epochs: int | None, runs: Sequence[int]) -> None:
     """Raise AlreadyFinished if every run has ended and none goes on to `epochs`.
 
-    Raises UsageError if one of `runs` cannot.
+    Raises UsageError if one of `runs` cannot, UserError if all have diverged and are to go on.
     """
     recorded = [line.event for line in _read_log(directory)]
     reached = _reached(recorded)
@@ -150,7 +150,8 @@ def _check_what_is_left(directory: Path, epochs: int | None, runs: Sequence[int]
     if not ends or ends[-1] != events.ExperimentEnded(ends[-1].step, "finished"):
         return
     if not reached:
-        raise AlreadyFinished(
+        kind = AlreadyFinished if epochs is None else UserError
+        raise kind(
             f"{str(directory)!r} is finished: every run has diverged, so none can go on; "
             "start again with a smaller --lr"
         )

@@ -28,6 +28,8 @@ class Command:
     """Carries it out. Raises UsageError, in one line."""
     choices: Sequence[str] = ()
     """All values that it takes, if these are few."""
+    knob: str = ""
+    """The setting of the selected run that it sets, if it does."""
 
 
 def execute(screen: MainActions, text: str) -> None:
@@ -58,12 +60,17 @@ def completed(text: str) -> str | None:
     return f"{name} {found[0]}" if found else None
 
 
-def remark(text: str) -> str:
+def remark(screen: MainActions, text: str) -> str:
     """Return what is said of a command while it is typed."""
     name = text.strip().partition(" ")[0].lower()
-    command = COMMANDS.get(ALIASES.get(name, name))
+    command, run = COMMANDS.get(ALIASES.get(name, name)), screen.selected
     if command is not None:
-        return command.help
+        value = (
+            None if run is None or not command.knob else getattr(screen.pending.settings(run), command.knob)
+        )
+        return (
+            command.help if value is None or run is None else f"{command.help}; run {run.number} has {value}"
+        )
     found = [each for each in COMMANDS if each.startswith(name)]
     return "  ".join(found or [f"no command {name!r}"])
 
@@ -151,14 +158,14 @@ COMMANDS = {
     command.name: command
     for command in (
         Command(
-            "lr", "a number above 0", "learning rate of the selected run, above 0: lr 0.05",
-            _knob("learning_rate", _number(check_learning_rate)),
+            "lr", "a number above 0", "learning rate, above 0: lr 0.05",
+            _knob("learning_rate", _number(check_learning_rate)), knob="learning_rate",
         ),
         Command(
-            "l2", "a number, 0 or more", "lambda of the selected run, 0 or more: l2 1e-4",
-            _knob("l2", _number(check_l2)),
+            "l2", "a number, 0 or more", "lambda, 0 or more: l2 1e-4",
+            _knob("l2", _number(check_l2)), knob="l2",
         ),
-        Command("head", " or ".join(HEADS), "head of the selected run", _knob("head", check_head), HEADS),
+        Command("head", " or ".join(HEADS), " or ".join(HEADS), _knob("head", check_head), HEADS, "head"),
         Command("epochs", "a whole number", "lets the runs train on to this epoch: epochs 20000", _extend),
         Command("run", "the number of a run", "selects a run: run 2", _select),
         Command("filter", "words", "shows some runs only: filter seed 1 or not sigmoid", _filter),

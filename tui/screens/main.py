@@ -240,7 +240,7 @@ class MainScreen(MainActions):
         """Carry out a filter while it is typed, and say what is known of a command."""
         line = self.query_one(CommandLine)
         if event.prompt == COMMAND:
-            line.remark(self.context.glyphs.shown(commands.remark(event.text)))
+            line.remark(self.context.glyphs.shown(commands.remark(self, event.text)))
             return
         try:
             self.set_filter(event.text)

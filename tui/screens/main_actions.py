@@ -40,6 +40,7 @@ TABS = ("curves", "weights", "mistakes", "compare", "why")
 """The ids of the panels in the order of their tabs."""
 WIDE = 104
 """Columns from which the runs stand beside the tabs."""
+SPOKEN_NAMES = {"l2": "lambda", "learning_rate": "learning rate"}
 NEEDS = {action.method: action.needs for action in ACTIONS} | {"set_learning_rate": Needs.TRAINING_RUN}
 
 
@@ -219,13 +220,19 @@ class MainActions(SteadyScreen[None]):
         self.query_one(CommandLine).open(COMMAND, f"epochs {commands.epochs_to_add(self)}")
 
     def action_undo(self) -> None:
-        turn = self.pending.undo(self.context.history.runs)
+        runs = self.context.history.runs
+        turn = self.pending.undo(runs)
         if turn is None:
             self.notify("there is nothing to undo", severity="warning")
             return
-        name = {"l2": "lambda", "learning_rate": "learning rate"}.get(turn.name, turn.name)
-        text = "goes on" if turn.name == END else f"has {name} {turn.old} again"
-        self.notify(f"undone: run {turn.run} {text}", markup=False)
+        run, name = runs[turn.run], SPOKEN_NAMES.get(turn.name, turn.name)
+        if turn.name == END:
+            self.notify(f"undone: run {turn.run} goes on")
+        elif run.is_training:
+            self.notify(f"undone: run {turn.run} has {name} {turn.old} again")
+        else:
+            text = f"the last turn was {name} {turn.new} of run {turn.run}, which has {run.status}"
+            self.notify(f"{text}: it stays", severity="warning")
         self.paint()
 
     # The command line

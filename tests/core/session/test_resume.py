@@ -257,8 +257,10 @@ def test_runs_that_all_diverged_cannot_go_on_and_say_so(tmp_path: Path) -> None:
         runs=runs, dataset="digits", device="cpu", epochs=50, runs_dir=str(tmp_path / "runs")
     )
     list(run_experiment(wanted, Control(), print))
-    with pytest.raises(AlreadyFinished, match="every run has diverged.*smaller --lr"):
-        list(resume_experiment(_only(tmp_path / "runs"), Control(), print, epochs=90))
+    for epochs, status in ((None, 0), (90, 1)):
+        with pytest.raises(UserError, match="every run has diverged.*smaller --lr") as caught:
+            list(resume_experiment(_only(tmp_path / "runs"), Control(), print, epochs=epochs))
+        assert caught.value.exit_status == status
 
 
 def test_without_a_screen_a_training_that_nothing_brings_back_ends(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Driver:
     """Trains on this thread and puts requests into the inbox when a step has been reached."""
 
     def __init__(self, training: Training, *, stays_open: bool = False) -> None:
+        self.training = training
         self.control = Control()
         self.seen: list[Event] = []
         self._happenings = train(training, self.control, stays_open=stays_open)
@@ -363,6 +364,17 @@ def test_a_paused_training_whose_last_run_is_ended_can_go_on_and_take_it_up_agai
     assert isinstance(refused, events.RequestRefused)
     assert "no run goes on to epoch 10" in refused.text
     driver.until(events.RunExtended, run=1, epoch=20, epochs=40)
+    driver.until(events.AllRunsEnded)
+    driver.control.send(requests.Stop())
+    assert [row.epoch for row in rows(driver.finish())] == [0, 10, 20, 30, 40]
+
+
+def test_a_run_that_is_ended_and_taken_up_while_paused_waits_like_before(digits: Dataset) -> None:
+    driver = Driver(start(digits, SIGMOID, epochs=60), stays_open=True)
+    driver.send_at(20, requests.Pause(), requests.EndRun(1), requests.Extend(40, (1,)))
+    driver.until(events.RunExtended)
+    assert driver.training.is_paused
+    driver.control.send(requests.Resume())
     driver.until(events.AllRunsEnded)
     driver.control.send(requests.Stop())
     assert [row.epoch for row in rows(driver.finish())] == [0, 10, 20, 30, 40]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers.app import Lab, running
-from helpers.fake_training import FakeTraining, Finish
+from helpers.fake_training import Emit, FakeTraining, Finish
 from textual.widgets import Input, Static
 
 from logreg_tui.core.settings import RunSettings, Schedule, grid
@@ -167,6 +167,40 @@ async def test_undo_turns_the_last_knob_back_one_after_the_other() -> None:
             "λ 0.01 → 0.001",
             "logits → sigmoid",
         ]
+
+
+async def test_a_turn_of_a_run_that_has_left_stays_and_says_so() -> None:
+    async with running(FakeTraining(runs=FOUR[:2])) as lab:
+        await lab.press("h", "down", "plus")
+        await lab.request(control.SetKnob(2, "l2", 0.01))
+        lab.send(Emit(events.RunDiverged(30, 2, 30, "train_loss is nan")))
+        await lab.until(lambda: lab.history.runs[2].status == "diverged")
+        await lab.press("u")
+        await lab.until(
+            lambda: any("lambda 0.01 of run 2, which has diverged" in note for note in lab.notes())
+        )
+        await lab.press("u")
+        await lab.request(control.SetKnob(1, "head", "sigmoid"))
+
+
+async def test_a_command_is_explained_with_the_value_that_holds() -> None:
+    async with running() as lab:
+        await type_line(lab, ":")
+        assert remark(lab) == "lr  l2  head  epochs  run  filter  quit"
+        await type_line(lab, "l")
+        assert remark(lab) == "lr  l2"
+        await type_line(lab, "r ")
+        assert remark(lab) == "learning rate, above 0: lr 0.05; run 1 has 0.01"
+
+
+async def test_who_watches_can_filter_but_not_turn() -> None:
+    async with running(FakeTraining(runs=FOUR), watching=True) as lab:
+        await type_line(lab, ":lr 0.5")
+        await lab.press("enter")
+        assert "this screen only watches" in remark(lab)
+        await lab.press("escape")
+        await type_line(lab, "/logits")
+        assert remark(lab) == "2 of 4 runs"
 
 
 async def test_the_end_of_a_run_is_asked_about_and_undone() -> None:
