@@ -150,6 +150,27 @@ def test_ranks_that_end_or_are_killed_leave_what_any_number_of_ranks_goes_on_wit
     assert_equal(figures(directory), uninterrupted(*GRID, *data))
 
 
+def test_ranks_that_are_killed_and_resume_give_the_bits_of_as_many_that_were_not(
+    tmp_path: Path, environment: dict[str, str], data: tuple[str, str]
+) -> None:
+    directories = []
+    for name, epochs in (("whole", "1200"), ("killed", "1000")):
+        folder = tmp_path / name
+        folder.mkdir()
+        with ranks(folder, environment, 2, "train", *TRAINING, *data, "--epochs", epochs) as processes:
+            if name == "killed":
+                wait_for_rows(begun(folder / "rank-0", processes[0]), 30)
+                processes[0].kill()
+            wait = [process.wait(DEADLINE_S) for process in processes]
+        directories += experiments(folder / "rank-0")
+        assert wait == ([0, 0] if name == "whole" else [-signal.SIGKILL, 1])
+    resume = ("resume", "--no-screen", str(directories[1]), "--epochs", "1200")
+    with ranks(tmp_path, environment, 2, *resume) as processes:
+        assert statuses(processes) == [0, 0]
+    whole, killed = map(figures, directories)
+    assert killed == whole
+
+
 def follow_rows(directory: Path, count: int) -> None:
     """Watch a training until so many rows were seen, as `logreg-tui watch` does."""
     control = Control()

@@ -23,7 +23,7 @@ from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.engine.process_group import ProcessGroup, launched_rank
 from logreg_tui.core.heads import HEADS
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, grid
-from logreg_tui.core.training import requests, state
+from logreg_tui.core.training import events, requests, state
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.replay import Replay, TimedRequest
 from logreg_tui.core.training.requests import Control
@@ -151,6 +151,29 @@ def test_ranks_log_the_rows_of_a_single_process(centred: Dataset, size: int) -> 
 @pytest.mark.parametrize("size", [2, 3])
 def test_ranks_follow_knobs_and_runs_that_come_and_go(centred: Dataset, size: int) -> None:
     assert_equal_alone(size, centred, (SIGMOID, LOGITS), *KNOBS)
+
+
+def test_what_the_first_rank_is_asked_while_it_trains_all_do(
+    centred: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of a GPU: how long a stride is depends on its speed.
+    strides = property(lambda engine: 10 if engine.ranks.rank == 0 else 3)
+    monkeypatch.setattr(Engine, "longest_stride", strides)
+    asked = (
+        requests.Pause(),
+        requests.SetKnob(1, "head", "logits"),
+        requests.AddRun(replace(SIGMOID, seed=5)),
+        requests.Resume(),
+        requests.SetKnob(2, "l2", 0.1),
+    )
+    # What another rank is asked is heard by nobody.
+    first, other = together(2, centred, (SIGMOID, LOGITS), (), Control(*asked), Control(requests.Stop()))
+    kinds = (events.Paused, events.RunStarted, events.Resumed, events.SettingChanged, events.RunEnded)
+    first_kinds, other_kinds = ([e for e in of if isinstance(e, kinds)] for of in (first, other))
+    assert [type(event) for event in first_kinds if isinstance(event, kinds[:3])].count(events.Resumed) == 1
+    assert first_kinds == other_kinds
+    assert [figures(row) for row in rows(first)] == [figures(row) for row in rows(other)]
+    assert {row.run for row in rows(first)} == {1, 2, 3}
 
 
 def test_ranks_let_a_run_that_diverged_leave(centred: Dataset) -> None:
