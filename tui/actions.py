@@ -114,7 +114,7 @@ ACTIONS = (
     Action("View", "(", "resize_log(-1)", Needs.WIDE_SCREEN, "Lower the accuracy log", "On wide screens"),
     Action("View", ")", "resize_log(1)", Needs.WIDE_SCREEN, "Raise the accuracy log", "On wide screens"),
     Action("View", "f", "toggle_freeze", Needs.EXPERIMENT,
-           "Freeze or thaw the screen", "Training goes on meanwhile", "Freeze"),
+           "Freeze or thaw the screen", "Training goes on meanwhile"),
     Action("View", "escape", "focus_runs", Needs.NOTHING,
            "Return to the list of runs", "From a control or the log"),
     Action("Curves", "a", "toggle_metric", Needs.CURVES,
@@ -141,9 +141,9 @@ ACTIONS = (
     Action("Curves", "x", "toggle_log('x')", Needs.CURVES,
            "Switch epoch axis to log or linear", "A log axis shows early epochs"),
     Action("File", "e", "export", Needs.EXPERIMENT, "Export metrics as CSV", "Asks for the path", "Export"),
-    Action("App", "?", "help", Needs.NOTHING, "Show help", "Keys, and what the numbers mean", "Help"),
     Action("App", "D", "detach", Needs.MOVING,
-           "Detach", "Leave; the training goes on without a screen"),
+           "Detach", "Leave; the training goes on without a screen", "Detach"),
+    Action("App", "?", "help", Needs.NOTHING, "Show help", "Keys, and what the numbers mean", "Help"),
     Action("App", "q", "app.quit", Needs.NOTHING, "Quit", "Everything is on disk", "Quit"),
 )
 # fmt: on

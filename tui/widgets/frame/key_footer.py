@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
-SECONDARY = ("step", "other_head", "toggle_freeze")
+SECONDARY = ("step", "other_head", "detach")
 
 
 class KeyFooter(Footer):
