@@ -71,7 +71,7 @@ class Group(ProcessGroup):
 
     def __enter__(self) -> Self:
         """Meet the other ranks. Raises UserError if that fails."""
-        self._store = meet(self.rank, self.size, self._say, self.heartbeat.show)
+        self._store = meet(self.rank, self.size, self._say, self.heartbeat)
         self.heartbeat.start()
         return self
 

@@ -60,6 +60,10 @@ class Heartbeat:
         store.set(self._hosts[self._rank], socket.gethostname())
         store.set(self._beats[self._rank], "0")
 
+    def missing(self) -> list[int]:
+        """Return the ranks that have not shown themselves."""
+        return [rank for rank, key in enumerate(self._beats) if not self._store.check([key])]
+
     def start(self) -> None:
         """Begin to beat; all ranks have shown themselves."""
         self._names = [host.decode() for host in self._store.multi_get(self._hosts)]

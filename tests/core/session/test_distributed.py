@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.distributed as dist
-from helpers.running import wait_until
+from helpers.running import free_port, wait_until
 
 from logreg_tui.core.engine.process_group import PeerLost
 from logreg_tui.core.errors import UserError
@@ -118,16 +118,33 @@ def test_a_process_that_cannot_leave_is_ended_with_one_line(
     assert "rank 2" in str(*three.failures)
 
 
-def test_a_master_that_cannot_be_resolved_is_waited_for_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("rank", "address", "whom", "reason"),
+    [
+        (1, "no-such-host.invalid", "rank 0", r"rank 1 on .* cannot find .*'no-such-host.invalid' \(.+\)"),
+        (1, "127.0.0.1", "rank 0", r"did not meet .* \(no sign of rank 0 in"),
+        (
+            0,
+            "127.0.0.1",
+            "rank 1 and rank 2",
+            r"did not meet .* \(no sign of rank 1 and rank 2 in",
+        ),
+    ],
+)
+def test_a_rank_says_for_whom_it_waits_and_gives_up(
+    monkeypatch: pytest.MonkeyPatch, rank: int, address: str, whom: str, reason: str
+) -> None:
     said: list[str] = []
-    monkeypatch.setenv("MASTER_ADDR", "no-such-host.invalid")
-    monkeypatch.setenv("MASTER_PORT", "29500")
-    monkeypatch.setattr(meeting, "SPEAK_AFTER_S", 0.01)
-    monkeypatch.setattr(meeting, "RESOLVE_S", 0.5)
-    with pytest.raises(UserError, match=r"rank 1 on .* cannot find .*'no-such-host.invalid' \(.+\)"):
-        meeting.meet(1, 2, said.append, lambda store: None)
-    assert "rank 1 on" in said[0]
-    assert "waits for rank 0 at no-such-host.invalid:29500" in said[0]
+    port = str(free_port())
+    monkeypatch.setenv("MASTER_ADDR", address)
+    monkeypatch.setenv("MASTER_PORT", port)
+    for name, seconds in (("SPEAK_AFTER_S", 0.01), ("RESOLVE_S", 0.5), ("MEETING_S", 1.0)):
+        monkeypatch.setattr(meeting, name, seconds)
+    with pytest.raises(UserError, match=reason):
+        meeting.meet(rank, 3, said.append, Heartbeat(rank, 3, print))
+    assert len(said) == 1
+    assert f"rank {rank} on" in said[0]
+    assert f"waits for {whom} at {address}:{port}" in said[0]
     assert "unset RANK and WORLD_SIZE" in said[0]
 
 
