@@ -38,8 +38,9 @@ def meet(rank: int, size: int, say: Callable[[str], None], heartbeat: Heartbeat)
     me = f"rank {rank} on {socket.gethostname()}"
     try:
         address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    except (KeyError, ValueError) as error:
-        problem = "RANK and WORLD_SIZE are set, but not MASTER_ADDR and a number as MASTER_PORT"
+        socket.htons(port)
+    except (KeyError, ValueError, OverflowError) as error:
+        problem = "RANK and WORLD_SIZE are set, but not MASTER_ADDR and a port as MASTER_PORT"
         raise UsageError(f"{problem}: use torchrun, or {ADVICE}") from error
     if address in ("localhost", "::1") or address.startswith("127."):
         # Else gloo asks for this machine's own name, which not every machine knows.

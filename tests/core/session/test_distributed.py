@@ -14,7 +14,7 @@ import torch.distributed as dist
 from helpers.running import free_port, wait_until
 
 from logreg_tui.core.engine.process_group import PeerLost
-from logreg_tui.core.errors import UserError
+from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.session import distributed, heartbeat, meeting
 from logreg_tui.core.session.distributed import Group, Refused, problem_of
 from logreg_tui.core.session.heartbeat import Ended, Heartbeat
@@ -146,6 +146,14 @@ def test_a_rank_says_for_whom_it_waits_and_gives_up(
     assert f"rank {rank} on" in said[0]
     assert f"waits for {whom} at {address}:{port}" in said[0]
     assert "unset RANK and WORLD_SIZE" in said[0]
+
+
+@pytest.mark.parametrize("port", ["", "x", "70000"])
+def test_a_port_that_is_none_is_wrong_usage(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", port)
+    with pytest.raises(UsageError, match="a port as MASTER_PORT: use torchrun"):
+        meeting.meet(1, 2, print, Heartbeat(1, 2, print))
 
 
 @pytest.mark.parametrize(
