@@ -29,6 +29,8 @@ QUIT_WITHIN_S = 0.6
 """Patience with the last row of a training after the screen has gone."""
 LEAVE_WITHIN_S = 0.3
 """Patience with a training that is to give up the epoch under way."""
+DETACH_WITHIN_S = 30.0
+"""Patience with the checkpoint from which another process is to go on."""
 
 
 def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
@@ -38,11 +40,9 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
         # Nobody is there to read anything; the training goes on to its end.
         app.runner.join()
         return handlers.status or app.outcome.status
-    if app.is_detached:
-        # Until there is the checkpoint; a pass under way is given up.
-        app.runner.join()
-        if not handlers.status and not app.outcome.error and app.crash is None:
-            return _train_on(app)
+    has_left = app.is_detached and app.runner.stop(DETACH_WITHIN_S)
+    if has_left and not (handlers.status or app.outcome.error or app.crash):
+        return _train_on(app)
     # A thread inside an import cannot be interrupted; `entry` ends the process over its head.
     has_begun = app.history.experiment is not None
     if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:

@@ -12,6 +12,7 @@ from platformdirs import user_config_dir
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings, Schedule
 from logreg_tui.tui.cli import config_file
+from logreg_tui.tui.cli.commands import report
 from logreg_tui.tui.cli.config_file import config_path, is_given, keys, parse
 from logreg_tui.tui.cli.main import app_parser, main
 from logreg_tui.tui.cli.options import AppOptions, to_settings
@@ -77,6 +78,17 @@ def test_an_option_that_means_something_else_in_a_command_is_left_alone(write: W
     assert (values.runs_dir, values.newest_in) == (None, "lab")
     assert parse(parser_of("bench"), [], "bench").epochs is None
     assert parse(parser_of("runs"), [], "runs").runs_dir == Path("lab")
+
+
+def test_a_report_is_on_the_original_experiment_whatever_the_file_says(
+    write: Write, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write('lr = 0.5\ndevice = "cpu"\nepochs = 3\n')
+    found = report.settings_of(parse(parser_of("report"), ["--run", "-o", "x.md"], "report"))
+    assert (found.runs[0].learning_rate, found.epochs, found.device) == (0.01, 10_000, "cpu")
+    # A device of the file is no option given without --run.
+    assert main(["report", str(tmp_path), "-o", str(tmp_path / "x.md")]) == 1
+    assert "is not an experiment directory" in capsys.readouterr().err
 
 
 def test_numbers_of_a_schedule_wait_for_one_to_which_they_belong(write: Write) -> None:

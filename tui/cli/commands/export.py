@@ -42,7 +42,7 @@ def run(values: argparse.Namespace) -> int:
 
     from logreg_tui.core.export.rows import Exported, export_jsonl, join_csv
     from logreg_tui.core.files import STDOUT
-    from logreg_tui.core.text import counted
+    from logreg_tui.core.text import counted, escape_control_chars
 
     target = values.output
     chosen = values.format or _format_of(target)
@@ -55,7 +55,7 @@ def run(values: argparse.Namespace) -> int:
         if target == STDOUT:
             raise UsageError("-o -: TensorBoard's format is a folder, not for stdout: name one")
         written = export_tensorboard(directories, target)
-        end = f"\nLook at them with: tensorboard --logdir {quote(str(target))}"
+        end = f"\nLook at them with: tensorboard --logdir {quote(escape_control_chars(target.absolute()))}"
     elif chosen == "jsonl":
         written = export_jsonl(directories, target)
     else:
