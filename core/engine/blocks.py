@@ -19,6 +19,7 @@ from torch import Tensor
 from logreg_tui.core.data.arrays import row_chunks
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.data.read_ahead import ReadAhead
+from logreg_tui.core.engine.gpu.uploads import Uploads
 from logreg_tui.core.engine.storage import GPU_ROWS, StorageLayout, block_bounds_of
 from logreg_tui.core.engine.thread_team import ThreadTeam
 
@@ -129,10 +130,12 @@ class SampleBlocks(Generic[B]):
         )
         self._inputs = inputs
         self._labels = np.ascontiguousarray(labels, np.int64)
+        self._labels_there = torch.from_numpy(self._labels).to(device)
         self._storage = storage
         self._device = device
         self._has_gradient = has_gradient
         self._own = threading.local()
+        self._uploads = Uploads(device) if storage.is_streamed and device.type == "cuda" else None
         self._kept: dict[int, Any] = {}
         if not storage.is_streamed:
             team.run(self._keep, len(self.block_bounds))
@@ -198,15 +201,20 @@ class SampleBlocks(Generic[B]):
         columns = self._storage.columns
         kept = stored if len(columns) == stored.shape[1] else stored[:, columns]
         # PyTorch warns of memory that must not be written, though nobody writes to it.
-        inputs = torch.from_numpy(np.require(kept, requirements=["C", "W"]).view(np.uint8)).to(self._device)
-        return ByteBlock(inputs, self._labels_of(index).to(self._device), len(stored))
+        inputs = self._there(np.require(kept, requirements=["C", "W"]).view(np.uint8))
+        return ByteBlock(inputs, self._labels_of(index), len(stored))
 
     def _bytes_on_gpu(self, index: int) -> ByteBlock:
         parts = self._chunks(*self.block_bounds[index])
         return padded_bytes(parts, self._labels_of(index), self._storage, self._device)
 
     def _labels_of(self, index: int) -> Tensor:
-        return torch.from_numpy(self._labels[slice(*self.block_bounds[index])])
+        return self._labels_there[slice(*self.block_bounds[index])]
+
+    def _there(self, values: np.ndarray) -> Tensor:
+        if self._uploads is not None:
+            return self._uploads.upload(values)
+        return torch.from_numpy(values).to(self._device)
 
     def _dense(self, index: int) -> DenseBlock:
         ready = self._inputs.ready(*self.block_bounds[index])
@@ -218,7 +226,7 @@ class SampleBlocks(Generic[B]):
         return self._dense_block(index, rows)
 
     def _dense_block(self, index: int, rows: np.ndarray) -> DenseBlock:
-        return DenseBlock(torch.from_numpy(rows).to(self._device), self._labels_of(index).to(self._device))
+        return DenseBlock(self._there(rows), self._labels_of(index))
 
 
 def padded_bytes(
@@ -229,7 +237,7 @@ def padded_bytes(
     rows = math.ceil(count / GPU_ROWS) * GPU_ROWS
     inputs = torch.zeros(rows, storage.byte_width, dtype=torch.uint8, device=device)
     padded_labels = torch.full((rows,), -1, device=device)
-    padded_labels[:count] = labels.to(device)
+    padded_labels[:count] = labels
     for part, values in parts:
         inputs[part, : len(columns)] = torch.from_numpy(values[:, columns]).to(device)
     return ByteBlock(inputs, padded_labels, count)
