@@ -114,6 +114,26 @@ async def test_tab_completes() -> None:
         await lab.request(control.SetKnob(1, "head", "logits"))
 
 
+async def test_up_brings_back_what_was_entered_before() -> None:
+    async with running() as lab:
+        for text in (":lr 0.05", ":l2 0.5"):
+            await type_line(lab, text)
+            await lab.press("enter")
+            await lab.pilot.pause()
+        field = lab.screen.query_one("#typed", Input)
+        await type_line(lab, ":")
+        seen = []
+        for key in ("up", "up", "up", "down", "down"):
+            await lab.press(key)
+            await lab.pilot.pause()
+            seen.append(field.value)
+        assert seen == ["l2 0.5", "lr 0.05", "lr 0.05", "l2 0.5", ""]
+        await lab.press("escape")
+        await type_line(lab, "/log")
+        await lab.press("up")
+        assert field.value == "log"
+
+
 @pytest.mark.parametrize("tab", ["1", "2", "3", "4", "5"])
 async def test_a_filter_works_from_every_tab_and_says_how_many_runs_match(tab: str) -> None:
     async with running(FakeTraining(runs=FOUR)) as lab:

@@ -54,6 +54,10 @@ class CommandLine(Horizontal):
         """`completed` returns a command with its last word completed, or None."""
         super().__init__(id=id)
         self._completed = completed
+        self._entered: list[str] = []
+        """The commands of before, the newest last."""
+        self._recalled = 0
+        """How many commands back the text is that is shown; 0 is what is being typed."""
         self._before: Widget | None = None
         """The widget that had the focus."""
         self.prompt = COMMAND
@@ -72,13 +76,12 @@ class CommandLine(Horizontal):
         """Let the user type behind a prompt, beginning with a text."""
         if not self.is_open:
             self._before = self.screen.focused
-        self.prompt = prompt
+        self.prompt, self._recalled = prompt, 0
         self.query_one("#prompt", Static).update(prompt)
         field = self.query_one(CommandInput)
-        field.completes = prompt == COMMAND
+        field.takes_commands = prompt == COMMAND
         with self.prevent(Input.Changed):
-            field.value = text
-        field.cursor_position = len(text)
+            field.replace_text(text)
         self.add_class("-open")
         field.focus()
         self.post_message(self.Typed(prompt, text))
@@ -104,7 +107,15 @@ class CommandLine(Horizontal):
     @on(Input.Submitted)
     def enter(self, event: Input.Submitted) -> None:
         event.stop()
+        if self.prompt == COMMAND and event.value.strip() and event.value not in self._entered[-1:]:
+            self._entered.append(event.value)
         self.post_message(self.Entered(self.prompt, event.value))
+
+    def on_command_input_recalled(self, message: CommandInput.Recalled) -> None:
+        """Show the command before, or the one after it."""
+        self._recalled = max(0, min(len(self._entered), self._recalled + message.back))
+        shown = self._entered[-self._recalled] if self._recalled else ""
+        self.query_one(CommandInput).replace_text(shown)
 
     def on_command_input_left(self) -> None:
         """Give up, at escape."""
@@ -128,6 +139,7 @@ class CommandInput(Input):
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("enter", "Do what was typed"),
         ("tab", "Complete the word"),
+        ("up down", "Bring back the command before, the one after it"),
         ("escape", "Leave without doing it"),
     )
 
@@ -135,13 +147,22 @@ class CommandInput(Input):
         Binding("enter", "submit", "Take over", key_display="enter"),
         Binding("tab", "complete", "Complete"),
         Binding("escape", "leave", "Cancel"),
+        Binding("up", "recall(1)", "Command before", show=False),
+        Binding("down", "recall(-1)", "Command after", show=False),
     ]
 
     @dataclass
     class Left(Message):
         """The user gave up."""
 
-    completes = True
+    @dataclass
+    class Recalled(Message):
+        """The user wants a command of before."""
+
+        back: int
+        """1 is the one before, -1 the one after."""
+
+    takes_commands = True
 
     def __init__(self, completion: _Completion, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(suggester=completion, select_on_focus=False, id=id)
@@ -150,12 +171,19 @@ class CommandInput(Input):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer completion where there is any."""
-        return self.completes if action == "complete" else True
+        return self.takes_commands if action in ("complete", "recall") else True
 
     def action_complete(self) -> None:
         if (text := self._completion.of(self.value)) is not None:
-            self.value = text
-            self.cursor_position = len(text)
+            self.replace_text(text)
+
+    def replace_text(self, text: str) -> None:
+        """Put another text in place of what was typed."""
+        self.value = text
+        self.cursor_position = len(text)
+
+    def action_recall(self, back: int) -> None:
+        self.post_message(self.Recalled(back))
 
     def action_leave(self) -> None:
         self.post_message(self.Left())
