@@ -38,7 +38,10 @@ CHUNK = tl.constexpr(8)
 """Features that a program of the update handles."""
 GRADIENT_SCALE = tl.constexpr(32768.0)
 """G, at most 1, as the largest power of two in float16."""
-HAS_ASSEMBLY = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1")
+IS_INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+HAS_ASSEMBLY = tl.constexpr(not IS_INTERPRETED)
+FACTOR = tl.constexpr(tl.float32 if IS_INTERPRETED else tl.float16)
+"""Type of the factors of products, whose values are float16; NumPy has no fast product of those."""
 TYPES = {
     "inputs_ptr": "*u8",
     "labels_ptr": "*i64",
@@ -97,7 +100,7 @@ def compiled(
 
 @triton.jit
 def half_of_bytes(values):
-    """Bytes as float16, exactly."""
+    """Return bytes as factors, exactly."""
     if HAS_ASSEMBLY:
         # 0x6400 is 1024 in float16, whose last bit is worth 1: with a byte there it is 1024 + byte.
         return tl.inline_asm_elementwise(
@@ -116,14 +119,14 @@ def half_of_bytes(values):
             is_pure=True,
             pack=4,
         )
-    return values.to(tl.float32).to(tl.float16)
+    return values.to(FACTOR)
 
 
 @triton.jit
 def two_halves(values):
-    """float32 as the sum of two float16: the nearest, and what it leaves."""
+    """Return float32 as the sum of two float16 for factors: the nearest, and what it leaves."""
     high = values.to(tl.float16)
-    return high, (values - high.to(tl.float32)).to(tl.float16)
+    return high.to(FACTOR), (values - high.to(tl.float32)).to(tl.float16).to(FACTOR)
 
 
 @triton.jit
@@ -321,7 +324,7 @@ def update(
             is_in = (program < programs) & (place <= FEATURES)[None, :]
             total += tl.sum(tl.load(part + (place * OUTPUTS + output)[None, :], mask=is_in, other=0.0), 0)
             if HAS_OFFSET:
-                of_bias = tl.load(part + (FEATURES * OUTPUTS + output)[None, :], mask=is_in, other=0.0)
+                of_bias = tl.load(part + (output + FEATURES * OUTPUTS)[None, :], mask=is_in, other=0.0)
                 bias_total += tl.sum(of_bias.to(tl.float64), 0)
         total *= scale
         if HAS_OFFSET:
