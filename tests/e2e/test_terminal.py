@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -268,13 +268,20 @@ def test_an_app_with_a_live_screen_is_not_interrupted_but_stop_ends_it(
 # Detaching
 
 
+@pytest.fixture
+def ended(command: Command) -> Iterator[None]:
+    """Let no training without a screen outlive the test, whatever becomes of it."""
+    yield
+    command("stop")
+
+
 def owner(directory: Path) -> int:
     """Return the process whose name stands in the lock."""
     return int(json.loads((directory / "lock").read_text() or "{}").get("pid", 0))
 
 
 def test_a_detached_training_goes_on_in_a_session_of_its_own_and_comes_back_exactly(
-    tmp_path: Path, app: App, command: Command, uninterrupted: Uninterrupted
+    tmp_path: Path, app: App, ended: None, uninterrupted: Uninterrupted
 ) -> None:
     expected = uninterrupted(*TRAINING)
     with app(*TRAINING, *ENDLESS) as terminal:
