@@ -3,7 +3,7 @@
     errors text files settings heads memory hardware    used by all of core and tui
 
     data/        files to arrays in memory
-    engine/      arrays to gradient steps; gpu/ has what only a CUDA GPU uses
+    engine/      arrays to gradient steps; gpu/ and processor/ have what is for one of them alone
     training/    the loop, its requests and its events
     experiment/  the directory on disk: one reader and one writer per file
     session/     a training with a directory: start, resume, watch, stop

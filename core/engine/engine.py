@@ -17,29 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from logreg_tui.core.data.dataset import Dataset
-from logreg_tui.core.data.inputs import Inputs
-from logreg_tui.core.engine.blocks import SampleBlocks
-from logreg_tui.core.engine.dense_pass import DensePass
-from logreg_tui.core.engine.full_batch_pass import FullBatchPass
-from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, THREE_PARTS, EngineChoice
+from logreg_tui.core.engine.device_data import DeviceData
+from logreg_tui.core.engine.gpu.choice import EAGER, EngineChoice
 from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
-from logreg_tui.core.engine.gpu.fused_pass import FusedConfiguration, FusedPass
 from logreg_tui.core.engine.gpu.interval import DeviceInterval
-from logreg_tui.core.engine.gpu.parts_pass import PartsPass
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
-from logreg_tui.core.engine.storage import StorageLayout, choose_storage
-from logreg_tui.core.engine.thread_team import ThreadTeam
-from logreg_tui.core.heads import SIGMOID
-from logreg_tui.core.text import describe
+from logreg_tui.core.engine.run_matrix import RunMatrix, weight_and_bias
 
 VERSIONS = {"sparse": 2, "dense": 3, "eager": 3, "graph": 3, "fused": 1}
 """Another version may round otherwise; written into checkpoints beside the engine's name."""
@@ -58,16 +48,6 @@ class Measurement:
     test_loss: float
     train_accuracy: float
     test_accuracy: float
-
-
-@dataclass(slots=True)
-class _Slot:
-    """One run in the matrix."""
-
-    head: str
-    l2: float
-    parameters: Tensor  # (C, D + 1), a view of the matrix: weight, then bias
-    snapshot: Tensor
 
 
 class Engine:
@@ -91,28 +71,11 @@ class Engine:
         Raises torch.OutOfMemoryError if the data do not fit.
         """
         self.device = device
+        self.ranks = ranks
+        self.data = DeviceData(dataset, device, threads, memory_limit, ranks, progress)
         self.classes = dataset.classes
         self.features = dataset.train_inputs.shape[1]
-        self.ranks = ranks
-        self.counts = len(dataset.train_inputs), len(dataset.test_inputs)
-        """Samples of training and test, those of all ranks."""
-        self._team = ThreadTeam(threads if device.type == "cpu" else 1)
-        train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
-        self.storage = choose_storage([train, test], device, self._team, memory_limit)
-        self._kernel: Callable[..., None] | None = None
-        if self.storage.is_sparse:
-            try:
-                self._kernel = _compiled(self.storage, progress)
-            # A processor or a NumPy that this Numba does not know; it raises whatever it comes across.
-            except Exception as error:
-                progress(f"Numba cannot be used ({describe(error)}): training takes several times as long")
-                self.storage = choose_storage(
-                    [train, test], device, self._team, memory_limit, may_be_sparse=False
-                )
-        self._train = self._samples(train, ranks.part(dataset.train_labels), has_gradient=True)
-        self._test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
-        kind = EAGER if device.type == "cuda" else "sparse" if self.storage.is_sparse else "dense"
-        self.choice = EngineChoice(kind)
+        self.choice = self.data.plainest_choice
         """The engine that this one is; another by `use`."""
         self._graphs: GraphCache | None = None
         self.is_cancelled: Callable[[], bool] = lambda: False
@@ -125,11 +88,8 @@ class Engine:
         self._interval = DeviceInterval(device)
         self.waited_s = 0.0
         """Seconds that the last `measure` waited for the epochs before it."""
-        self._slots: dict[int, _Slot] = {}
-        self._lay_out({})
-
-    def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> SampleBlocks[Any]:
-        return SampleBlocks(inputs, labels, self.storage, self.device, self._team, has_gradient=has_gradient)
+        self._runs = RunMatrix(self.classes, self.features, device)
+        self._lay_out()
 
     def use(self, choice: EngineChoice) -> None:
         """Compute by another engine of a GPU from here on; parameters of the runs stay.
@@ -138,7 +98,7 @@ class Engine:
         """
         self.choice = choice
         self._graphs = None if choice.name == EAGER else GraphCache(self)
-        self._lay_out(self._slots)
+        self._lay_out()
 
     @property
     def graph_failure(self) -> str | None:
@@ -153,83 +113,48 @@ class Engine:
     @property
     def longest_stride(self) -> int:
         """Epochs that `advance` is best given at once: many if each is short."""
-        return self._stride if self.device.type == "cuda" and not self.storage.is_streamed else 1
+        return self._stride if self.device.type == "cuda" and not self.data.storage.is_streamed else 1
 
     @property
     def runs(self) -> list[int]:
         """The numbers of the runs in the matrix, in the order of its rows."""
-        return list(self._slots)
+        return list(self._runs.slots)
 
     def add(self, run: int, head: str, l2: float, weight: Tensor, bias: Tensor) -> None:
         """Let a run join with weight (classes, features) and bias (classes,)."""
-        parameters = self._joined(weight, bias)
-        self._lay_out({**self._slots, run: _Slot(head, l2, parameters, parameters)})
-
-    def _joined(self, weight: Tensor, bias: Tensor) -> Tensor:
-        return torch.cat([weight, bias[:, None]], 1).to(self.device, torch.float32)
+        self._runs.add(run, head, l2, weight, bias)
+        self._lay_out()
 
     def remove(self, run: int) -> None:
         """Take a run out of the matrix."""
-        self._lay_out({number: slot for number, slot in self._slots.items() if number != run})
+        self._runs.remove(run)
+        self._lay_out()
 
     def set_head(self, run: int, head: str) -> None:
         """Switch the head of a run; its parameters are kept."""
-        self._slots[run].head = head
-        self._lay_out(self._slots)
+        self._runs.set_head(run, head)
+        self._lay_out()
 
     def set_l2(self, run: int, l2: float) -> None:
         """Change the lambda of a run: only the update is concerned, the gradient stays valid."""
-        self._slots[run].l2 = l2
-        self._set_decay()
+        self._runs.set_l2(run, l2)
 
-    def _lay_out(self, slots: Mapping[int, _Slot]) -> None:
-        """Build the matrix anew: sigmoid heads first, each group in the order of run numbers."""
-        order = sorted(slots, key=lambda run: (slots[run].head != SIGMOID, run))
-        rows = len(order) * self.classes
-        matrix = torch.zeros(rows, self.features + 1, device=self.device)
-        for row, run in zip(range(0, rows, self.classes), order, strict=True):
-            matrix[row : row + self.classes] = slots[run].parameters
-        parts = torch.split(matrix, self.classes) if order else ()
-        self._slots = {
-            run: replace(slots[run], parameters=part) for run, part in zip(order, parts, strict=True)
-        }
-        self._parameters = matrix
-        self._copies: dict[int, Tensor] | None = None
-        """Copies of the present parameters by run, once one was asked for."""
-        self._decay = torch.zeros(rows, 1, device=self.device)
+    def _lay_out(self) -> None:
+        """Prepare passes for a matrix that is another, or another engine."""
+        runs = self._runs
         self._table: list[list[float]] = []
         """The learning rates of the last call of `advance`, negative: most often those of the next."""
-        self._full_pass = self._new_pass(self.choice)
-        self._gradient = self._full_pass.new_gradient(matrix)
+        self._full_pass = self.data.new_pass(self.choice, len(runs.slots), runs.sigmoid_runs)
+        self._gradient = self._full_pass.new_gradient(runs.parameters)
         # Several processes leave together, between two passes.
         self._full_pass.is_cancelled = lambda: self.ranks.size == 1 and self.is_cancelled()
-        self._set_decay()
         self.gradient_is_stale = True
         if self._graphs is not None:
             self._graphs.forget()
 
-    def _new_pass(self, choice: EngineChoice) -> FullBatchPass[Any]:
-        runs = len(self._slots)
-        sigmoid_runs = sum(slot.head == SIGMOID for slot in self._slots.values())
-        shape = self.storage, runs, sigmoid_runs, self.classes
-        if choice.name == FUSED:
-            parameters: dict[str, Any] = dict(choice.parameters)
-            return FusedPass(*shape, self.counts[0], self.device, FusedConfiguration(**parameters))
-        if self._kernel is None:
-            kind = PartsPass if choice.parameters.get("parts") == THREE_PARTS else DensePass
-            return kind(*shape, self.device, self._team, self.counts[0])
-        from logreg_tui.core.engine.sparse_pass import SparsePass
-
-        return SparsePass(*shape, self._kernel, self._team, self.counts[0])
-
-    def _set_decay(self) -> None:
-        """Fill the decay of each row of the matrix, in place: graphs that use it stay valid."""
-        decays = torch.tensor([2 * slot.l2 for slot in self._slots.values()], dtype=torch.float32)
-        self._decay.copy_(decays.repeat_interleave(self.classes)[:, None])
-
     def measure(self) -> dict[int, Measurement]:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
-        if not self._slots:
+        if not self._runs.slots:
             return {}
         called_at = perf_counter()
         with self._interval:
@@ -241,11 +166,10 @@ class Engine:
 
     def measure_eagerly(self) -> dict[int, Measurement]:
         """Measure all runs by the eager engine, to hold the figures of another against it."""
-        reference = self._new_pass(EngineChoice(EAGER))
-        reference.set_parameters(self._parameters)
-        return self._measurements(
-            self._metrics(reference.metrics(self._train), reference.metrics(self._test))
-        )
+        runs, data = self._runs, self.data
+        reference = data.new_pass(EngineChoice(EAGER), len(runs.slots), runs.sigmoid_runs)
+        reference.set_parameters(self._runs.parameters)
+        return self._measurements(self._metrics(reference.metrics(data.train), reference.metrics(data.test)))
 
     def _measurements(self, metrics: Tensor) -> dict[int, Measurement]:
         self.ranks.settle(self.device)
@@ -254,7 +178,7 @@ class Engine:
         return {
             run: Measurement(train_loss, slot.l2 * squares, test_loss, train_accuracy, test_accuracy)
             for (run, slot), train_loss, train_accuracy, test_loss, test_accuracy, squares in zip(
-                self._slots.items(), *rows, strict=True
+                self._runs.slots.items(), *rows, strict=True
             )
         }
 
@@ -263,14 +187,14 @@ class Engine:
 
         Computes the gradient on the way, and waits for nothing.
         """
-        self._full_pass.set_parameters(self._parameters)
-        train = self._full_pass.metrics_and_gradient(self._train, self._gradient)
+        self._full_pass.set_parameters(self._runs.parameters)
+        train = self._full_pass.metrics_and_gradient(self.data.train, self._gradient)
         self._complete_gradient()
-        return self._metrics(train, self._full_pass.metrics(self._test))
+        return self._metrics(train, self._full_pass.metrics(self.data.test))
 
     def _metrics(self, train: Tensor, test: Tensor) -> Tensor:
         """Return what sums of losses and correct answers, (2, R) of this rank's rows, come to, (5, R)."""
-        metrics = torch.cat([train / self.counts[0], test / self.counts[1]])
+        metrics = torch.cat([train / self.data.counts[0], test / self.data.counts[1]])
         squares = self._squares(metrics.dtype)
         # Rank 0's for all, so that every rank sees the same run diverge.
         figures = torch.cat([metrics, squares if self.ranks.rank == 0 else torch.zeros_like(squares)])
@@ -296,7 +220,7 @@ class Engine:
 
         Infinite ones with lambda 0 give nan as the penalty, which tells of the divergence.
         """
-        return self._parameters.to(dtype).square().view(1, len(self._slots), -1).sum(2)
+        return self._runs.parameters.to(dtype).square().view(1, len(self._runs.slots), -1).sum(2)
 
     def _complete_gradient(self) -> None:
         """Add what the other processes found on their rows."""
@@ -310,11 +234,11 @@ class Engine:
         """
         # A GPU computes while the host goes on: without this it would fall behind by many strides.
         self.finish()
-        table = [[-of_epoch[run] for run in self._slots] for of_epoch in rates]
+        table = [[-of_epoch[run] for run in self._runs.slots] for of_epoch in rates]
         if table != self._table:
             self._table, self._negative_rates = table, self._per_row(table)
         self._advanced_at = perf_counter()
-        self._copies = None
+        self._runs.note_change()
         with self._whole_or_not_at_all(len(rates)):
             if self._graphs is None:
                 self.gradient_step(self._negative_rates)
@@ -332,12 +256,12 @@ class Engine:
     def _whole_or_not_at_all(self, epochs: int) -> Iterator[None]:
         """Undo the epochs before the one that was cancelled, or whose data could not be read."""
         # A single one changes parameters last.
-        before = self._parameters.clone() if epochs > 1 else self._parameters
+        before = self._runs.parameters.clone() if epochs > 1 else self._runs.parameters
         try:
             yield
         except BaseException:
             if epochs > 1:
-                self._parameters.copy_(before)
+                self._runs.parameters.copy_(before)
                 self.gradient_is_stale = True
             raise
 
@@ -350,16 +274,16 @@ class Engine:
         for rate in negative_rates:
             if self.gradient_is_stale:
                 if not are_taken:
-                    self._full_pass.set_parameters(self._parameters)
-                self._full_pass.gradient(self._train, self._gradient)
+                    self._full_pass.set_parameters(self._runs.parameters)
+                self._full_pass.gradient(self.data.train, self._gradient)
                 self._complete_gradient()
-            are_taken = self._full_pass.update(self._parameters, self._gradient, self._decay, rate)
+            are_taken = self._full_pass.update(self._runs.parameters, self._gradient, self._runs.decay, rate)
             self.gradient_is_stale = True
-        return self._parameters
+        return self._runs.parameters
 
     def read_gradient(self) -> Tensor:
         """Return the gradient of the mean cross entropy that was computed last, (runs * classes, D + 1)."""
-        gradient, none = torch.zeros_like(self._parameters), torch.zeros_like(self._decay)
+        gradient, none = torch.zeros_like(self._runs.parameters), torch.zeros_like(self._runs.decay)
         # Only the pass knows its shape: an update of zeros by a rate of 1 says it, but for the sign.
         self._full_pass.update(gradient, self._gradient, none, none - 1)
         self.gradient_is_stale = True
@@ -368,62 +292,36 @@ class Engine:
     @contextmanager
     def restoring_parameters(self) -> Iterator[Tensor]:
         """Undo afterwards what is done to the parameters, which it yields as one matrix, and the gradient."""
-        before = self._parameters.clone(), self._gradient.clone(), self.gradient_is_stale
+        before = self._runs.parameters.clone(), self._gradient.clone(), self.gradient_is_stale
         try:
-            yield self._parameters
+            yield self._runs.parameters
         finally:
-            self._parameters.copy_(before[0])
+            self._runs.parameters.copy_(before[0])
             self._gradient.copy_(before[1])
             self.gradient_is_stale = before[2]
 
     def snapshot(self, run: int) -> None:
         """Remember the parameters of a run as its last finite ones."""
-        if self._copies is None:
-            # One copy for all runs: most have a row at the same step.
-            parts = torch.split(self._parameters.clone(), self.classes)
-            self._copies = dict(zip(self._slots, parts, strict=True))
-        self._slots[run].snapshot = self._copies[run]
+        self._runs.snapshot(run)
 
     def set_snapshot(self, run: int, weight: Tensor, bias: Tensor) -> None:
         """Set what `snapshot` remembers: weight (classes, features) and bias (classes,)."""
-        self._slots[run].snapshot = self._joined(weight, bias)
+        self._runs.set_snapshot(run, weight, bias)
 
     def snapshot_parameters(self, run: int) -> tuple[Tensor, Tensor]:
         """Return copies of the parameters that `snapshot` remembered, on the CPU."""
-        return _weight_and_bias(self._slots[run].snapshot)
+        return weight_and_bias(self._runs.slots[run].snapshot)
 
     def rollback(self, run: int) -> None:
         """Give a run the parameters that `snapshot` remembered."""
-        slot = self._slots[run]
-        slot.parameters.copy_(slot.snapshot)
-        self._copies = None
+        self._runs.rollback(run)
         self.gradient_is_stale = True
 
     def parameters(self, run: int) -> tuple[Tensor, Tensor]:
         """Return copies of weight (classes, features) and bias (classes,) on the CPU."""
-        return _weight_and_bias(self._slots[run].parameters)
-
-
-def _compiled(storage: StorageLayout, progress: Callable[[str], None]) -> Callable[..., None]:
-    """Return the kernel for inputs that are kept so. Raises whatever Numba raises if it cannot."""
-    # Imported on the thread that trains, and only if it is used.
-    from logreg_tui.core.engine.kernels import compiled_pass
-
-    return compiled_pass(storage.index, storage.values, progress)
-
-
-def _weight_and_bias(parameters: Tensor) -> tuple[Tensor, Tensor]:
-    """Return weight and bias as copies on the CPU."""
-    both = parameters.cpu()
-    return both[:, :-1].clone(memory_format=torch.contiguous_format), both[:, -1].clone()
+        return weight_and_bias(self._runs.slots[run].parameters)
 
 
 def stride_of(epoch_s: float) -> int:
     """Return how many epochs of so many seconds fit into STRIDE_S: at least 1, at most LONGEST_STRIDE."""
     return max(1, min(LONGEST_STRIDE, int(STRIDE_S / max(epoch_s, 1e-9))))
-
-
-def data_bytes(dataset: Dataset) -> int:
-    """Return what the engine keeps of the data on its device, in bytes."""
-    samples = len(dataset.train_inputs) + len(dataset.test_inputs)
-    return samples * (4 * int(dataset.train_inputs.shape[1]) + 4 * dataset.classes + 8)

@@ -179,7 +179,7 @@ def leave_if_stopping(control: Control) -> None:
 def out_of_memory_explained(environment: TrainingEnvironment) -> Iterator[None]:
     """Turn an error that means that memory ran out into a UserError that names the sizes."""
     from logreg_tui.core.engine import devices
-    from logreg_tui.core.engine.engine import data_bytes
+    from logreg_tui.core.engine.device_data import data_bytes
 
     try:
         yield

@@ -57,6 +57,7 @@ class FakeTraining:
     log_every: int = 10
     report_every: int = 1000
     notice: str | None = None
+    engine: str | None = None
     shows_data: bool = False
     """True if there are images to look at."""
     fails_at_start: Exception | None = None
@@ -83,7 +84,7 @@ class FakeTraining:
         self._left: dict[int, tuple[RunSettings, int]] = {}
         yield events.ExperimentStarted(
             0, self.directory, "mnist", 60_000, 10_000, 784, 10, (28, 28), "cuda:0 NVIDIA H200",
-            self.epochs, self.log_every, self.report_every, self.notice,
+            self.epochs, self.log_every, self.report_every, self.notice, self.engine,
         )  # fmt: skip
         if self.shows_data:
             yield DatasetLoaded(0, made_data())

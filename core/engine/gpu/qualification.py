@@ -184,7 +184,7 @@ def _difference(engine: Engine, truth: Trial, rates: Mapping[int, float]) -> flo
         raise DisagreementError(engine.graph_failure)
     if not tried(engine, rates).is_bitwise(found):
         raise DisagreementError("it does not compute the same bits twice")
-    samples = torch.tensor(engine.counts * 2, dtype=torch.float64)
+    samples = torch.tensor(engine.data.counts * 2, dtype=torch.float64)
     scale = truth.losses.nan_to_num(0.0, 0.0, 0.0).abs().clamp(min=LEAST_LOSS)
     largest = 0.0
     for what, difference, same in (
@@ -233,7 +233,7 @@ def check_figures(engine: Engine, measured: Mapping[int, Measurement]) -> None:
         return
     for run, truth in expected.items():
         found = measured[run]
-        for name, samples in (("train", engine.counts[0]), ("test", engine.counts[1])):
+        for name, samples in (("train", engine.data.counts[0]), ("test", engine.data.counts[1])):
             loss, accuracy = f"{name}_loss", f"{name}_accuracy"
             _check_figure(engine, run, loss, getattr(found, loss), getattr(truth, loss), None)
             same = max(SAME_ACCURACY, FEW_SAMPLES / samples)

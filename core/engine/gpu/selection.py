@@ -113,10 +113,10 @@ class Selector:
         here = EngineChoice(EAGER, device=card, capability=facts["capability"])
         for name in names:
             obstacle: str | None = None
-            if name != EAGER and engine.storage.is_streamed:
+            if name != EAGER and engine.data.storage.is_streamed:
                 obstacle = "the data do not fit into the memory of the GPU"
             elif name == FUSED:
-                obstacle = fused_obstacle(engine.storage, engine.classes, engine.device, 1)
+                obstacle = fused_obstacle(engine.data.storage, engine.classes, engine.device, 1)
                 obstacle = obstacle or self._failure_of_kernel(engine, facts)
             if obstacle is not None:
                 failures[name] = obstacle
@@ -124,14 +124,14 @@ class Selector:
                 parameters = asdict(FusedConfiguration.of(engine.device))
                 candidates.append(replace(here, name=name, parameters=parameters, triton=facts["triton"]))
             elif name in GPU_ENGINES:
-                if name == GRAPH and has_part_products(engine.storage, engine.device):
+                if name == GRAPH and has_part_products(engine.data.storage, engine.device):
                     candidates.append(replace(here, name=name, parameters={"parts": THREE_PARTS}))
                 candidates.append(replace(here, name=name))
         return candidates, failures
 
     def _failure_of_kernel(self, engine: Engine, facts: Mapping[str, str]) -> str | None:
         """Return why the fused kernel cannot be used with this GPU and data, as another process found out."""
-        storage = engine.storage
+        storage = engine.data.storage
         has_offset = Folding(storage, engine.device).offset is not None
         shape = Shape(len(storage.columns), engine.classes, has_offset)
         file = StampFile({**facts, **{name: str(value) for name, value in asdict(shape).items()}})

@@ -28,10 +28,10 @@ from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu import parts_pass
 from logreg_tui.core.engine.gpu.parts_pass import PartsPass
-from logreg_tui.core.engine.kernels import compiled_pass
 from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.engine.process_group import ProcessGroup
-from logreg_tui.core.engine.sparse_pass import SparsePass
+from logreg_tui.core.engine.processor.kernels import compiled_pass
+from logreg_tui.core.engine.processor.sparse_pass import SparsePass
 from logreg_tui.core.engine.storage import choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import Cancelled

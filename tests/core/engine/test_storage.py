@@ -124,7 +124,7 @@ def test_no_sparse_rows_on_a_gpu() -> None:
 
 
 def test_nor_where_numba_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "logreg_tui.core.engine.kernels", None)
+    monkeypatch.setitem(sys.modules, "logreg_tui.core.engine.processor.kernels", None)
     told: list[str] = []
     data = dataset(values(90, 8, 0.1), values(30, 8, 0.1, seed=1))
     engine = with_runs(Engine(data, CPU, progress=told.append), ["sigmoid"])

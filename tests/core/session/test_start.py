@@ -15,7 +15,7 @@ from helpers.disk import Disk
 from helpers.experiments import read_rows
 from safetensors.torch import load_file
 
-from logreg_tui.core.engine import devices, engine
+from logreg_tui.core.engine import device_data, devices, engine
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
@@ -249,7 +249,7 @@ def test_out_of_memory_names_the_sizes(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(engine, "choose_storage", fail)
+    monkeypatch.setattr(device_data, "choose_storage", fail)
     with pytest.raises(UserError, match=r"out of memory on cpu: .* GiB"):
         run(settings(tmp_path))
 

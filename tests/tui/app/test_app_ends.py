@@ -140,6 +140,13 @@ async def test_a_notice_stays_visible() -> None:
         assert "digits [stand] in for MNIST" in lab.text()
 
 
+@pytest.mark.parametrize("notice", [None, "digits stand in for MNIST"])
+async def test_the_choice_of_the_engine_stays_visible(notice: str | None) -> None:
+    engine = "engine fused: 27 us an epoch (graph 104, eager 240), losses agree to 2e-07"
+    async with running(FakeTraining(notice=notice, engine=engine)) as lab:
+        assert lab.line("#notice") == (f"{notice}; {engine}" if notice else engine)
+
+
 async def test_an_engine_that_changed_is_told_as_a_notice_is() -> None:
     async with running() as lab:
         lab.send(Emit(events.EngineChanged(30, "CUDA graphs [cannot] be used here")))

@@ -1,10 +1,12 @@
-"""The line of progress: figures, and a bar as long as there is room for."""
+"""The line of progress: figures, and a bar as long as there is room for; the line of a GPU's engine."""
 
 from __future__ import annotations
 
 import pytest
+from helpers.records import experiment_started
 
-from logreg_tui.tui.text.training_log import progress_line
+from logreg_tui.core.training.history import History
+from logreg_tui.tui.text.training_log import Reporter, progress_line
 
 PARTS = ("epoch 4,120 of 10,000", "loss 1.5470", "accuracy 0.9060", "4 min left", "1,400 epochs/s")
 
@@ -21,3 +23,11 @@ PARTS = ("epoch 4,120 of 10,000", "loss 1.5470", "accuracy 0.9060", "4 min left"
 def test_the_last_figures_give_way_to_the_bar(width: int, line: str) -> None:
     assert progress_line(PARTS, 0.412, width) == line
     assert len(line) <= width
+
+
+def test_the_choice_of_the_engine_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    engine = "engine graph: 104 us an epoch; the fused kernel was left out: \x1b[2J"
+    for text in (None, engine):
+        Reporter(History()).report(experiment_started(engine=text))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("engine")] == [engine.replace("\x1b", "\\x1b")]

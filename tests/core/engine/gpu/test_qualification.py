@@ -14,6 +14,7 @@ from helpers.stand_in_gpu import without_graphs
 from torch import Tensor
 
 from logreg_tui.core.engine.dense_pass import DensePass
+from logreg_tui.core.engine.device_data import DeviceData
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, GRAPH, EngineChoice
@@ -54,7 +55,7 @@ class Changed(DensePass):
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine of the processor with two runs, which needs no graphs to be of any kind."""
     without_graphs(monkeypatch)
-    monkeypatch.setattr(Engine, "_new_pass", new_pass)
+    monkeypatch.setattr(DeviceData, "new_pass", new_pass)
     PASSES.clear()
     return with_runs(Engine(DATA, CPU), ("sigmoid", "logits"))
 
@@ -63,9 +64,9 @@ PASSES: dict[str, Callable[..., FullBatchPass[Any]]] = {}
 """Those of the kinds that a test replaces."""
 
 
-def new_pass(self: Engine, choice: EngineChoice) -> FullBatchPass[Any]:
+def new_pass(self: DeviceData, choice: EngineChoice, runs: int, sigmoid_runs: int) -> FullBatchPass[Any]:
     make = PASSES.get(choice.name, DensePass)
-    return make(self.storage, 2, 1, self.classes, CPU, self._team, self.counts[0])
+    return make(self.storage, runs, sigmoid_runs, self.classes, CPU, self._team, self.counts[0])
 
 
 def changing(**changes: Change) -> Callable[..., FullBatchPass[Any]]:
@@ -216,7 +217,7 @@ def test_values_that_overflow_disqualify_nobody() -> None:
     engine = with_runs(Engine(huge, CPU), ("logits", "logits"))
     with pytest.MonkeyPatch.context() as patch:
         without_graphs(patch)
-        patch.setattr(Engine, "_new_pass", new_pass)
+        patch.setattr(DeviceData, "new_pass", new_pass)
         PASSES.clear()
         PASSES[FUSED] = changing(metrics_change=lambda metrics: metrics.nan_to_num_(1.0, 1.0, 1.0))
         agreed, failures = qualify(engine, ALL, RATES)

@@ -16,6 +16,7 @@ from helpers.made_data import all_parameters, dataset, values, with_runs
 from helpers.stand_in_gpu import without_graphs
 
 from logreg_tui.core.engine.dense_pass import DensePass
+from logreg_tui.core.engine.device_data import DeviceData
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu import qualification, selection
@@ -68,10 +69,12 @@ class Box:
         self.probes.append(Probe())
         return self.probes[-1]
 
-    def new_pass(self, engine: Engine, choice: EngineChoice) -> FullBatchPass[Any]:
+    def new_pass(
+        self, data: DeviceData, choice: EngineChoice, runs: int, sigmoid_runs: int
+    ) -> FullBatchPass[Any]:
         if choice.title in self.failing:
             raise self.failing[choice.title]
-        return DensePass(engine.storage, len(engine.runs), 0, 3, CPU, engine._team, engine.counts[0])
+        return DensePass(data.storage, runs, sigmoid_runs, 3, CPU, data._team, data.counts[0])
 
     def select(
         self,
@@ -111,7 +114,7 @@ def box(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Box:
         qualification, "timed", lambda engine, *_: made.microseconds[engine.choice.title] / 1e6
     )
     without_graphs(monkeypatch)
-    monkeypatch.setattr(Engine, "_new_pass", lambda self, choice: made.new_pass(self, choice))
+    monkeypatch.setattr(DeviceData, "new_pass", lambda *arguments: made.new_pass(*arguments))
     return made
 
 
@@ -277,7 +280,7 @@ def test_another_machine_than_the_recorded_one_is_said(
 
 def test_data_that_are_streamed_are_for_the_eager_engine_and_read_by_nobody_before(box: Box) -> None:
     engine = with_runs(Engine(DATA, CPU), ("logits", "logits"))
-    engine.storage = replace(engine.storage, is_streamed=True)
+    engine.data.storage = replace(engine.data.storage, is_streamed=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selection, "qualify", None)
         choice, _ = box.select(engine=engine)

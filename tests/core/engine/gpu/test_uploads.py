@@ -102,7 +102,7 @@ def test_a_training_on_uploaded_blocks_has_the_bits_of_one_without(
     cut_into_blocks(monkeypatch, 20)
     data = dataset(*(Inputs(DiskSource(values(rows, 7, dtype=dtype))) for rows in (133, 55)))
     plain, uploaded = (with_runs(Engine(data, CPU, memory_limit=1), ["sigmoid", "logits"]) for _ in range(2))
-    for samples in (uploaded._train, uploaded._test):
+    for samples in (uploaded.data.train, uploaded.data.test):
         samples._uploads = Uploads(CPU)
     for engine in (plain, uploaded):
         engine.advance([{1: 0.05, 2: 0.05}] * 3)

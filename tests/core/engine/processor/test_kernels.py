@@ -13,8 +13,8 @@ import pytest
 import torch
 from helpers.made_data import values
 
-from logreg_tui.core.engine import kernels
 from logreg_tui.core.engine.blocks import SparseRows
+from logreg_tui.core.engine.processor import kernels
 
 NAN = np.float32("nan")
 
@@ -102,7 +102,7 @@ def test_exponentials_are_those_of_numpy() -> None:
 
 COMPILE = """
 import numpy as np
-from logreg_tui.core.engine.kernels import compiled_pass
+from logreg_tui.core.engine.processor.kernels import compiled_pass
 told = []
 compiled_pass(np.dtype("u2"), np.dtype("u1"), told.append)
 print(len(told))

@@ -28,7 +28,7 @@ import numpy as np
 from numba import njit
 from numba.core.event import Listener, install_listener
 
-from logreg_tui.core.engine.vector_loops import LANES, MOST_VECTORS, add_weighted_rows, power_of_two
+from logreg_tui.core.engine.processor.vector_loops import LANES, MOST_VECTORS, add_weighted_rows, power_of_two
 
 TILE = 64
 """Rows whose heads are computed together, so that they stay in the first cache."""
@@ -279,7 +279,7 @@ def _ready(kernel: Callable[..., None], index: np.dtype, values: np.dtype) -> Ca
 
 def _compile_elsewhere(index: np.dtype, values: np.dtype) -> None:
     """Put the kernel on disk from another process: LLVM takes 80 MB, and the lock that a screen needs."""
-    code = "import sys, numpy; from logreg_tui.core.engine.kernels import from_disk; "
+    code = "import sys, numpy; from logreg_tui.core.engine.processor.kernels import from_disk; "
     code += "from_disk(*map(numpy.dtype, sys.argv[1:]))"
     # -P: a user's folder may hold a file named like a package.
     words = [sys.executable, "-P", "-c", code, index.str, values.str]

@@ -13,6 +13,7 @@ import torch
 from helpers.experiments import untimed_rows
 from helpers.loops import rows
 
+from logreg_tui.core.engine.device_data import DeviceData
 from logreg_tui.core.engine.engine import Engine, Measurement
 from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.engine.gpu.selection import Selector
@@ -49,9 +50,10 @@ class Selections:
 @pytest.fixture
 def selections(monkeypatch: pytest.MonkeyPatch) -> Selections:
     made = Selections()
-    real = Engine._new_pass
+    real = DeviceData.new_pass
     # Of whatever name, it computes as the processor does.
-    monkeypatch.setattr(Engine, "_new_pass", lambda self, choice: real(self, EngineChoice("sparse")))
+    sparse = EngineChoice("sparse")
+    monkeypatch.setattr(DeviceData, "new_pass", lambda self, choice, *runs: real(self, sparse, *runs))
     monkeypatch.setattr(Selector, "select", lambda self, *arguments: made.select(*arguments))
     return made
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from logreg_tui.core.engine import kernels
 from logreg_tui.core.engine.blocks import SparseBlock, SparseRows
 from logreg_tui.core.engine.folding import Folding
 from logreg_tui.core.engine.full_batch_pass import BlockwisePass
+from logreg_tui.core.engine.processor import kernels
+from logreg_tui.core.engine.processor.vector_loops import LANES
 from logreg_tui.core.engine.storage import StorageLayout
 from logreg_tui.core.engine.thread_team import ThreadTeam
-from logreg_tui.core.engine.vector_loops import LANES
 
 
 class SparsePass(BlockwisePass[SparseBlock]):

@@ -1,0 +1,96 @@
+"""The samples of a dataset on the device, and the passes over them that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from logreg_tui.core.data.dataset import Dataset
+from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.engine.blocks import SampleBlocks
+from logreg_tui.core.engine.dense_pass import DensePass
+from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, THREE_PARTS, EngineChoice
+from logreg_tui.core.engine.gpu.fused_pass import FusedConfiguration, FusedPass
+from logreg_tui.core.engine.gpu.parts_pass import PartsPass
+from logreg_tui.core.engine.process_group import ProcessGroup
+from logreg_tui.core.engine.storage import StorageLayout, choose_storage
+from logreg_tui.core.engine.thread_team import ThreadTeam
+from logreg_tui.core.text import describe
+
+
+class DeviceData:
+    """Training and test samples as they are kept on the device, of several ranks this one's part."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        device: torch.device,
+        threads: int,
+        memory_limit: int | None,
+        ranks: ProcessGroup,
+        progress: Callable[[str], None],
+    ) -> None:
+        """Move the data to the device. Raises torch.OutOfMemoryError if they do not fit."""
+        self.device = device
+        self.classes = dataset.classes
+        self.counts = len(dataset.train_inputs), len(dataset.test_inputs)
+        """Samples of training and test, those of all ranks."""
+        self._team = ThreadTeam(threads if device.type == "cpu" else 1)
+        train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
+        self.storage = choose_storage([train, test], device, self._team, memory_limit)
+        self._kernel: Callable[..., None] | None = None
+        if self.storage.is_sparse:
+            try:
+                self._kernel = _compiled(self.storage, progress)
+            # A processor or a NumPy that this Numba does not know; it raises whatever it comes across.
+            except Exception as error:
+                progress(f"Numba cannot be used ({describe(error)}): training takes several times as long")
+                self.storage = choose_storage(
+                    [train, test], device, self._team, memory_limit, may_be_sparse=False
+                )
+        self.train = self._samples(train, ranks.part(dataset.train_labels), has_gradient=True)
+        self.test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
+
+    def _samples(self, inputs: Inputs, labels: np.ndarray, *, has_gradient: bool) -> SampleBlocks[Any]:
+        return SampleBlocks(inputs, labels, self.storage, self.device, self._team, has_gradient=has_gradient)
+
+    @property
+    def plainest_choice(self) -> EngineChoice:
+        """The engine that needs no trial: on a processor the only one."""
+        if self.device.type == "cuda":
+            return EngineChoice(EAGER)
+        return EngineChoice("sparse" if self.storage.is_sparse else "dense")
+
+    def new_pass(self, choice: EngineChoice, runs: int, sigmoid_runs: int) -> FullBatchPass[Any]:
+        """Return passes over these samples for so many runs, of which those of sigmoid heads come first.
+
+        Raises whatever compilers, libraries and memory raise if the engine cannot be used here.
+        """
+        shape = self.storage, runs, sigmoid_runs, self.classes
+        if choice.name == FUSED:
+            parameters: dict[str, Any] = dict(choice.parameters)
+            return FusedPass(*shape, self.counts[0], self.device, FusedConfiguration(**parameters))
+        if self._kernel is None:
+            kind = PartsPass if choice.parameters.get("parts") == THREE_PARTS else DensePass
+            return kind(*shape, self.device, self._team, self.counts[0])
+        from logreg_tui.core.engine.processor.sparse_pass import SparsePass
+
+        return SparsePass(*shape, self._kernel, self._team, self.counts[0])
+
+
+def _compiled(storage: StorageLayout, progress: Callable[[str], None]) -> Callable[..., None]:
+    """Return the kernel for inputs that are kept so. Raises whatever Numba raises if it cannot."""
+    # Imported on the thread that trains, and only if it is used.
+    from logreg_tui.core.engine.processor.kernels import compiled_pass
+
+    return compiled_pass(storage.index, storage.values, progress)
+
+
+def data_bytes(dataset: Dataset) -> int:
+    """Return what the engine keeps of the data on its device, in bytes."""
+    samples = len(dataset.train_inputs) + len(dataset.test_inputs)
+    return samples * (4 * int(dataset.train_inputs.shape[1]) + 4 * dataset.classes + 8)
