@@ -12,8 +12,9 @@ TEST_DATA_VARIABLE = "LOGREG_TUI_TEST_DATA"
 
 
 def pytest_sessionstart() -> None:
-    """Collect no garbage while modules are loaded: there is none."""
+    """Collect no garbage while modules are loaded: there is none. Let apps have all colours."""
     gc.disable()
+    os.environ["COLORTERM"] = "truecolor"
 
 
 def pytest_collection_finish() -> None:

@@ -1,7 +1,7 @@
 """Colours of the runs: one hue per run, told apart also by eyes that confuse red and green.
 
 After Okabe and Ito, lightened for a dark background and darkened for a light one. There are
-eight hues; the ninth run has the first one again.
+eight hues; the ninth run has the first one again in another shade, the seventeenth in a third.
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ ON_LIGHT: tuple[Rgb, ...] = (
 )
 WHITE: Rgb = (255, 255, 255)
 BLACK: Rgb = (0, 0, 0)
+SHADES_ON_DARK: tuple[tuple[Rgb, float], ...] = ((BLACK, 0.0), (BLACK, 0.28), (WHITE, 0.62))
+SHADES_ON_LIGHT: tuple[tuple[Rgb, float], ...] = ((BLACK, 0.0), (BLACK, 0.42), (BLACK, 0.21))
+"""The way of a hue to white or black, for each eight runs."""
 
 
 def run_color(number: int, dark: bool) -> Rgb:
     """Return the colour of run `number` (from 1) on a dark or a light background."""
-    palette = ON_DARK if dark else ON_LIGHT
-    return palette[(number - 1) % len(palette)]
+    palette, shades = (ON_DARK, SHADES_ON_DARK) if dark else (ON_LIGHT, SHADES_ON_LIGHT)
+    shade, at = divmod(number - 1, len(palette))
+    return blend(palette[at], *shades[shade % len(shades)])
 
 
 def pale_run_color(number: int, dark: bool) -> Rgb:

@@ -16,7 +16,7 @@ from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, contrast
 LEAST_CONTRAST = 4.5
 """Of text on its background, as WCAG 2 asks for (level AA)."""
 STEPS = 20
-_LETTERS = re.compile(r"[^\W_]")
+LETTERS = re.compile(r"[^\W_]")
 
 
 class ReadableText(LineFilter):
@@ -30,7 +30,7 @@ class ReadableText(LineFilter):
         ground = background.rgb if background.ansi is None else None
         return [
             Segment(text, _readable_style(style, ground), control)
-            if style is not None and _LETTERS.search(text)
+            if style is not None and LETTERS.search(text)
             else Segment(text, style, control)
             for text, style, control in segments
         ]
@@ -38,7 +38,7 @@ class ReadableText(LineFilter):
 
 @lru_cache(maxsize=4096)
 def _readable_style(style: Style, ground: Rgb | None) -> Style:
-    ink, behind = _rgb(style.color), _rgb(style.bgcolor) or ground
+    ink, behind = rgb_of(style.color), rgb_of(style.bgcolor) or ground
     if ink is None or behind is None or style.bgcolor is not None and style.bgcolor.triplet is None:
         return style
     if style.reverse:
@@ -47,7 +47,8 @@ def _readable_style(style: Style, ground: Rgb | None) -> Style:
     return style + Style(color=RichColor.from_rgb(*readable(ink, behind)))
 
 
-def _rgb(color: RichColor | None) -> Rgb | None:
+def rgb_of(color: RichColor | None) -> Rgb | None:
+    """Return red, green and blue of a colour that says them."""
     if color is None or color.triplet is None:
         return None
     red, green, blue = color.triplet

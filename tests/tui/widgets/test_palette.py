@@ -31,4 +31,13 @@ def test_curves_stand_out_from_the_background(number: int, dark: bool) -> None:
 @pytest.mark.parametrize("dark", [True, False])
 def test_eight_runs_have_eight_colours_and_the_ninth_begins_again(dark: bool) -> None:
     assert len({run_color(number, dark) for number in range(1, 9)}) == 8
-    assert run_color(9, dark) == run_color(1, dark)
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_twenty_four_runs_have_colours_that_differ(dark: bool) -> None:
+    """The ninth and the seventeenth run have the hue of the first, not its colour."""
+    colors = [run_color(number, dark) for number in range(1, 25)]
+    for at, color in enumerate(colors):
+        assert contrast(color, SURFACES[dark]) >= 3
+        for other in colors[:at]:
+            assert sum(abs(one - two) for one, two in zip(color, other, strict=True)) > 30

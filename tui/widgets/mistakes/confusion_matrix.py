@@ -112,7 +112,9 @@ class _Drawing:
 
     def lines(self) -> list[Strip]:
         layout, view = self.layout, self.view
-        lines = [self._line(title(self.mistakes, self.head, view.width), ink(None, bold=True))]
+        part = self._part_in_view()
+        name = title(self.mistakes, self.head, view.width - len(part))
+        lines = [self._line(name + part, ink(None, bold=True))]
         if layout.top == 3:
             lines.append(self._line(f"{'':>{layout.label_width}}predicted", self.style.muted))
         lines.append(self._numbers())
@@ -123,6 +125,23 @@ class _Drawing:
             lines.append(self._precisions())
         lines += [Strip.blank(0)] * (view.height - 1 - len(lines))
         return [*lines[: view.height - 1], self._about_cursor()]
+
+    def _part_in_view(self) -> str:
+        """Return the labels and classes in view if those are not all."""
+        classes, (row, column), layout = len(self.mistakes.counts), self.view.first, self.layout
+        parts = []
+        if layout.rows < classes:
+            parts.append(f"  labels {row} to {row + layout.rows - 1} of {classes}")
+        if layout.columns < classes:
+            parts.append(f"  predicted {column} to {column + layout.columns - 1} of {classes}")
+        return "".join(parts)
+
+    def _mark_of_more(self, label: int) -> str:
+        """Return an arrow at the first and the last label in view if there are more beyond, else a space."""
+        first, last = self.view.first[0], self.view.first[0] + self.layout.rows - 1
+        if label == last < len(self.mistakes.counts) - 1:
+            return self.style.pick("↓", "v")
+        return self.style.pick("↑", "^") if label == first > 0 else " "
 
     @property
     def _columns(self) -> range:
@@ -148,7 +167,7 @@ class _Drawing:
         counts = self.mistakes.counts[label].tolist()
         of_label = sum(counts)
         name_style = ink(None, bold=True) if label == self.view.cursor[0] else self.style.muted
-        name = f"{label:>{self.layout.label_width - 1}} "
+        name = f"{label:>{self.layout.label_width - 1}}{self._mark_of_more(label)}"
         parts: list[Span] = [(name, name_style)]
         for predicted in self._columns:
             count = counts[predicted]

@@ -85,6 +85,20 @@ def table(
     return [line.text for line in draw_matrix(mistakes, shown.head, view, ChartStyle())]
 
 
+@pytest.mark.parametrize(("row", "above", "below"), [(0, False, True), (5, True, True), (9, True, False)])
+def test_a_table_without_room_for_all_rows_says_which_it_shows(row: int, above: bool, below: bool) -> None:
+    lines = table(*made(10), 58, 8, (5, 5) if row == 5 else (row, row))
+    text = "\n".join(lines)
+    first = {0: 0, 5: 1, 9: 5}[row]
+    assert f"labels {first} to {first + 4} of 10" in text
+    assert ("\u2191" in text, "\u2193" in text) == (above, below)
+
+
+def test_a_table_with_room_for_all_rows_says_nothing_of_it() -> None:
+    text = "\n".join(table(*made(10), 100, 30, (0, 0)))
+    assert not any(word in text for word in ("labels", "\u2191", "\u2193"))
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("classes", [2, 10, 47, 300])
 def test_every_table_fits_and_shows_the_cursor(size: tuple[int, int], classes: int) -> None:
