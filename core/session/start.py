@@ -92,9 +92,8 @@ def run_experiment(
     `progress` is told in a line what is being prepared. With `stays_open` the experiment waits
     for new runs when all have ended; `replay` is carried out again at its steps; `ranks` are the
     processes that train together, of which this is the first; `recorded` is the engine of the experiment
-    that is repeated. Raises UserError
-    for what a user can mend and Cancelled where Stop came before training began. An error that
-    nobody foresaw goes to error.log and carries that path as its attribute `log_path`.
+    that is repeated. Raises UserError for what a user can mend and Cancelled where Stop came before training
+    began. An error that nobody foresaw goes to error.log and carries that path as its attribute `log_path`.
     """
     environment = prepare(settings, control, progress, ranks)
     with out_of_memory_explained(environment):

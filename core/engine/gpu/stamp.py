@@ -41,11 +41,11 @@ def environment_facts(card: str, capability: tuple[int, int], driver: str) -> di
     # Loads the email package, for which the first frame need not wait.
     from importlib.metadata import PackageNotFoundError, version
 
-    def of(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return "none"
+    def of(*packages: str) -> str:
+        for package in packages:
+            with suppress(PackageNotFoundError):
+                return version(package)
+        return "none"
 
     source = hashlib.sha256()
     for name in KERNEL_SOURCES:
@@ -53,7 +53,8 @@ def environment_facts(card: str, capability: tuple[int, int], driver: str) -> di
     return {
         "source": source.hexdigest(),
         "torch": of("torch"),
-        "triton": of("triton"),
+        # NVIDIA's and PyTorch's own builds have the second name.
+        "triton": of("triton", "pytorch-triton"),
         "driver": driver,
         "gpu": card,
         "capability": "{}.{}".format(*capability),
