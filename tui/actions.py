@@ -28,8 +28,6 @@ class Needs(Enum):
     """An experiment that has started."""
     CURVES = auto()
     """The same, with the first tab open."""
-    WIDE_SCREEN = auto()
-    """Room for the runs beside the tabs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ ACTIONS = (
     Action("Runs", "n", "new_run", Needs.LIVE,
            "Add a new run", "A form with the selected run's settings", "New"),
     Action("Runs", "c", "other_head", Needs.LIVE_RUN,
-           "Add the same run with the other head", "From epoch 0, to compare the two", "Compare"),
+           "Add the same run with the other head", "From epoch 0, to compare the two", "Other head"),
     Action("Runs", "r", "restart", Needs.LIVE_RUN,
            "Restart the run as a new one", "From epoch 0; the old one stays"),
     Action("Runs", "R", "restart_slower", Needs.LIVE_RUN,
@@ -109,10 +107,8 @@ ACTIONS = (
            "Compare the runs", "A table of all runs, also of earlier ones"),
     Action("View", "5", "show_tab(4)", Needs.NOTHING,
            "Explain the run", "Why it stalls, and what to try next"),
-    Action("View", "{", "resize_side(-2)", Needs.WIDE_SCREEN, "Narrow the column of runs", "On wide screens"),
-    Action("View", "}", "resize_side(2)", Needs.WIDE_SCREEN, "Widen the column of runs", "On wide screens"),
-    Action("View", "(", "resize_log(-1)", Needs.WIDE_SCREEN, "Lower the accuracy log", "On wide screens"),
-    Action("View", ")", "resize_log(1)", Needs.WIDE_SCREEN, "Raise the accuracy log", "On wide screens"),
+    Action("View", "z", "zoom_panel", Needs.NOTHING,
+           "Zoom the panel with the focus", "The whole screen for it, and back", "Zoom"),
     Action("View", "f", "toggle_freeze", Needs.EXPERIMENT,
            "Freeze or thaw the screen", "Training goes on meanwhile"),
     Action("View", "escape", "focus_runs", Needs.NOTHING,

@@ -42,6 +42,12 @@ class Preferences:
     """Cells of the column of runs and knobs, one of SIDE_WIDTHS; None is the style sheet's."""
     log_height: int | None = None
     """Lines of the accuracy log, one of LOG_HEIGHTS; None is the style sheet's."""
+    runs_height: int | None = None
+    """Lines of the list of runs, likewise."""
+    second_height: int | None = None
+    """Lines of the accuracies under the losses, likewise; None is a share of the tab."""
+    hints_gone: str = ""
+    """Names of the hints that were followed or dismissed, with commas between them."""
 
 
 def preferences_path() -> Path:
@@ -82,8 +88,12 @@ def _is_possible(name: object, value: Any) -> bool:  # noqa: ANN401  whatever th
             return value is None or (isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable())
         case "tab":
             return _is_one_of(value, TAB_NUMBERS)
-        case "side_width" | "log_height":
-            return value is None or _is_one_of(value, SIDE_WIDTHS if name == "side_width" else LOG_HEIGHTS)
+        case "hints_gone":
+            return isinstance(value, str) and len(value) <= 1000
+        case "side_width":
+            return value is None or _is_one_of(value, SIDE_WIDTHS)
+        case "log_height" | "runs_height" | "second_height":
+            return value is None or _is_one_of(value, LOG_HEIGHTS)
     return isinstance(value, bool) and name in _NAMES
 
 

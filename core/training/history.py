@@ -29,6 +29,7 @@ COLUMNS = (
     "test_accuracy",
 )
 FIRST_CAPACITY = 1024
+EARLY_EPOCHS = (10, 100, 1_000, 10_000, 100_000)
 INTERRUPTED = "interrupted"
 """The cause of an ExperimentLeft that nobody said: the process died."""
 
@@ -136,6 +137,8 @@ class History:
         """Replaced, never changed in place: a reader may iterate over it."""
         self.reports: list[events.RowLogged] = []
         """The rows of the accuracy log, in the order of logging; only ever appended to."""
+        self.shown_reports: list[events.RowLogged] = []
+        """The same for a screen: before the first report of a run also its rows of epochs 10, 100, ..."""
         self.rows = 0
         """Rows in metrics.csv."""
         self.step = 0
@@ -204,6 +207,8 @@ class History:
         run.last = row
         if row.is_report:
             self.reports.append(row)
+        if row.is_report or self._is_early(row):
+            self.shown_reports.append(row)
         self.step, self.elapsed_s = row.step, row.elapsed_s
         self.rows += 1
 
@@ -223,6 +228,13 @@ class History:
         if run.last is not None and not run.last.is_report:
             run.last = replace(run.last, is_report=True)
             self.reports.append(run.last)
+            if not self._is_early(run.last):
+                self.shown_reports.append(run.last)
+
+    def _is_early(self, row: events.RowLogged) -> bool:
+        """Return True if a screen shows a row although its first report is still to come."""
+        is_before = self.experiment is not None and row.epoch < self.experiment.report_every
+        return is_before and row.epoch in EARLY_EPOCHS
 
 
 _STATES: dict[type[object], str] = {

@@ -18,11 +18,13 @@ from logreg_tui.core.training.snapshots import DatasetLoaded
 from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvent
 from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.screens import commands
+from logreg_tui.tui.screens.borders import border_at, size_at
 from logreg_tui.tui.screens.context import ScreenContext
-from logreg_tui.tui.screens.main_actions import NEEDS, TABS, MainActions
+from logreg_tui.tui.screens.main_actions import NEEDS, TABS, WIDE, MainActions
 from logreg_tui.tui.screens.painter import MOVING, Painter
 from logreg_tui.tui.theme import adapt_scroll_bar
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
+from logreg_tui.tui.widgets.curves.mini import MiniView
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
 from logreg_tui.tui.widgets.frame.banner import Banner
@@ -30,13 +32,14 @@ from logreg_tui.tui.widgets.frame.command_line import COMMAND, FILTER, CommandLi
 from logreg_tui.tui.widgets.frame.header import HeaderLine, state_word
 from logreg_tui.tui.widgets.frame.key_footer import KeyFooter
 from logreg_tui.tui.widgets.frame.machine_line import MachineLine
-from logreg_tui.tui.widgets.frame.status import StatusLines
+from logreg_tui.tui.widgets.frame.status import StatusLine
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.mistakes.panel import MistakesPanel
 from logreg_tui.tui.widgets.panel import ParametersPanel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
 from logreg_tui.tui.widgets.runs.run_groups import RunLine
 from logreg_tui.tui.widgets.runs.run_list import RunList
+from logreg_tui.tui.widgets.sparkline import trend
 from logreg_tui.tui.widgets.weights.panel import WeightsPanel
 from logreg_tui.tui.widgets.why.panel import WhyPanel
 
@@ -56,12 +59,14 @@ class MainScreen(MainActions):
         self._fps = fps
         self._clock = clock
         self._enabled: tuple[bool, ...] = ()
+        self._border: str | None = None
+        """The border that the mouse drags."""
         self._glance_at = -math.inf
 
     def compose(self) -> ComposeResult:
         """Yield everything once; the style sheet arranges it by the size of the terminal."""
         glyphs = self.context.glyphs
-        yield Static("This screen needs at least 60 x 20 characters.\nTraining goes on.", id="too-small")
+        yield MiniView(glyphs=glyphs, id="mini")
         yield HeaderLine(glyphs=glyphs, id="header")
         yield Static(id="notice", markup=False)
         yield Static(id="failure", markup=False)
@@ -78,9 +83,9 @@ class MainScreen(MainActions):
             with Container(id="side"):
                 yield RunList(glyphs=glyphs, id="runs")
                 yield Knobs(glyphs=glyphs, id="knobs")
-            yield AccuracyLog(glyphs=glyphs, id="log")
+                yield AccuracyLog(glyphs=glyphs, id="log")
         yield MachineLine(glyphs=glyphs, id="machine")
-        yield StatusLines(glyphs=glyphs, id="status")
+        yield StatusLine(glyphs=glyphs, id="status")
         yield CommandLine(commands.completed, id="command")
         yield KeyFooter()
 
@@ -171,7 +176,10 @@ class MainScreen(MainActions):
     def _glance(self) -> None:
         """Show the slow changes: alarms, the machine, the accuracies in the list."""
         self._glance_at = self._clock()
-        self.query_one(Banner).show(self.painter.view, can_restart=self.can("restart_slower"))
+        banner = self.query_one(Banner)
+        banner.show(self.painter.view, can_restart=self.can("restart_slower"))
+        self.painter.verdicts = banner.kinds
+        self._show_hint()
         # While nothing trains nothing is sent to the terminal.
         if self.context.sampler is not None and self.state in MOVING:
             self.query_one(MachineLine).show(self.context.sampler.samples)
@@ -183,10 +191,21 @@ class MainScreen(MainActions):
         self.query_one(HeaderLine).show(self.context.history.experiment, state, self.painter.is_frozen)
         self._show_runs()
         self.painter.paint(self.state, self.selected_number)
-        enabled = tuple(map(self.can, NEEDS))
+        self._show_hint()
+        is_paused = self.state in ("paused", "blocked")
+        enabled = (is_paused, *map(self.can, NEEDS))
         if enabled != self._enabled:
             self._enabled = enabled
+            self.query_one(KeyFooter).is_paused = is_paused
             self.refresh_bindings()
+
+    def _show_hint(self) -> None:
+        hints, text = self.hints, ""
+        if not self.context.is_watching:
+            width = self.size.width - 2
+            text = hints.text(self.context.history, self.painter.verdicts, self.tab, width)
+        self.query_one(StatusLine).show_hint(self.context.glyphs.shown(text))
+        self.context.remember(hints_gone=hints.gone)
 
     def _show_runs(self) -> None:
         """Show the list of runs and the knobs of the selected one."""
@@ -197,8 +216,9 @@ class MainScreen(MainActions):
         lines = []
         for each in self.context.history.runs.values():
             accuracy = each.last.test_accuracy if each.last else None
-            status = self.context.history.status(each)
-            lines.append(RunLine(each.number, self.pending.settings(each), status, accuracy))
+            (accuracies,) = each.columns.read("test_accuracy")
+            status, curve = self.context.history.status(each), trend(accuracies)
+            lines.append(RunLine(each.number, self.pending.settings(each), status, accuracy, curve))
         run_list.hidden_runs = self.hidden_runs
         run_list.show(lines, self.filter, self.lets_through)
         self.painter.filtered_out = frozenset(
@@ -233,7 +253,40 @@ class MainScreen(MainActions):
         if self.focused is None:
             self.query_one(RunList).focus()
 
+    # Borders that the mouse drags
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of a border between panels."""
+        if event.button == 1 and self.size.width >= WIDE and self.zoomed is None:
+            self._border = border_at(self, event.screen_x, event.screen_y)
+            if self._border is not None:
+                # The screen itself cannot: it forwards what it has captured.
+                self.query_one("#body").capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Move the border with the pointer."""
+        if self._border is not None:
+            size = size_at(self, self._border, event.screen_x, event.screen_y)
+            if getattr(self.context.preferences, self._border) != size:
+                self.context.remember(**{self._border: size})
+                self.apply_sizes()
+
+    def on_mouse_up(self) -> None:
+        """Let go of the border."""
+        if self._border is not None:
+            self._border = None
+            self.query_one("#body").release_mouse()
+
+    @on(LossChart.Divided)
+    def keep_division(self, event: LossChart.Divided) -> None:
+        self.context.remember(second_height=event.lines)
+
     # Messages of the widgets
+
+    @on(StatusLine.Dismissed)
+    def dismiss_hint(self) -> None:
+        self.hints.dismiss()
+        self.paint()
 
     @on(CommandLine.Typed)
     def remark_on_typing(self, event: CommandLine.Typed) -> None:

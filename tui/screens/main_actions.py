@@ -6,6 +6,7 @@ from functools import partial
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED
@@ -17,7 +18,7 @@ from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.actions import ACTIONS, Needs
 from logreg_tui.tui.messages import Outcome
 from logreg_tui.tui.pending_requests import END, PendingRequests
-from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS
+from logreg_tui.tui.preferences import LOG_HEIGHTS
 from logreg_tui.tui.run_filter import run_filter
 from logreg_tui.tui.screens import commands
 from logreg_tui.tui.screens.context import ScreenContext
@@ -31,6 +32,7 @@ from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.banner import Banner, slower
 from logreg_tui.tui.widgets.frame.command_line import COMMAND, FILTER, CommandLine
+from logreg_tui.tui.widgets.frame.hints import Hints
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
@@ -38,6 +40,10 @@ from logreg_tui.tui.widgets.runs.run_list import RunList
 
 TABS = ("curves", "weights", "mistakes", "compare", "why")
 """The ids of the panels in the order of their tabs."""
+ZOOMED = ("chart", "runs", "knobs", "log")
+"""The ids of what can have the whole screen."""
+LEAST_PANELS = 14
+"""Lines of the screen that a list or a log of a chosen height leaves to what stands around it."""
 WIDE = 104
 """Columns from which the runs stand beside the tabs."""
 SPOKEN_NAMES = {"l2": "lambda", "learning_rate": "learning rate"}
@@ -61,6 +67,10 @@ class MainActions(SteadyScreen[None]):
         self.selected_number: int | None = None
         self.tab = 0
         """The tab that is shown, from 0."""
+        self.zoomed: str | None = None
+        """The one of ZOOMED that has the whole screen."""
+        self._focus_before: Widget | None = None
+        self.hints = Hints(context.preferences.hints_gone)
         self.expects_run = False
         """True if a run was asked for, which is to be selected when it starts."""
         self.failure: Outcome | None = None
@@ -117,7 +127,6 @@ class MainActions(SteadyScreen[None]):
             Needs.RUN: run is not None,
             Needs.EXPERIMENT: has_begun,
             Needs.CURVES: has_begun and self.tab == 0,
-            Needs.WIDE_SCREEN: self.size.width >= WIDE,
         }
         return holds[NEEDS.get(action, Needs.NOTHING)]
 
@@ -291,7 +300,7 @@ class MainActions(SteadyScreen[None]):
     def action_toggle_log(self, axis: str) -> None:
         """Switch axis `x` or `y` to log or linear."""
         chart = self.query_one(LossChart)
-        if axis == "y" and chart.metric == ACCURACY:
+        if axis == "y" and chart.metric == ACCURACY and chart.second is None:
             self.notify("accuracies stand on a linear axis", severity="warning")
             return
         self.context.remember(**{f"log_{axis}": chart.toggle_log(axis)})
@@ -325,24 +334,50 @@ class MainActions(SteadyScreen[None]):
         # Once it has its size.
         self.call_after_refresh(self.painter.show_panel, name, self.selected_number)
 
-    def action_resize_side(self, change: int) -> None:
-        """Give the runs more or less room, at most half of the width."""
-        width = _within(SIDE_WIDTHS, self.query_one("#side").size.width + change)
-        self.context.remember(side_width=min(width, self.size.width // 2))
-        self.apply_sizes()
+    def action_zoom_panel(self) -> None:
+        """Give the panel with the focus the whole screen, or take it back.
 
-    def action_resize_log(self, change: int) -> None:
-        """Give the accuracy log more or less room, at most half of the height."""
-        # The size is that of the content; the border takes two lines.
-        height = _within(LOG_HEIGHTS, self.query_one("#log").size.height + 2 + change)
-        self.context.remember(log_height=min(height, self.size.height // 2))
+        A list of runs that has nothing more to show stands for the tab that it steers.
+        """
+        if self.unzoom():
+            return
+        runs = self.query_one(RunList)
+        at = self.focused
+        name = next((each.id for each in at.ancestors_with_self if each.id in ZOOMED), None) if at else None
+        if name is None or (at is runs and runs.max_scroll_y == 0):
+            name = "chart"
+        self._focus_before = at
+        self.zoomed = name
         self.apply_sizes()
+        if name == "chart":
+            self.query_one(f"#{TABS[self.tab]}", Panel).focus()
+
+    def unzoom(self) -> bool:
+        """Show all panels again; return whether one had the whole screen."""
+        was_zoomed, self.zoomed = self.zoomed is not None, None
+        if was_zoomed:
+            self.apply_sizes()
+            if self._focus_before is not None:
+                self.call_after_refresh(self._focus_before.focus)
+        return was_zoomed
 
     def apply_sizes(self) -> None:
-        """Give side column and accuracy log the sizes that the user likes, if there is room for them."""
-        is_wide, liked = self.size.width >= WIDE, self.context.preferences
-        self.query_one("#side").styles.width = liked.side_width if is_wide else None
-        self.query_one("#log").styles.height = liked.log_height if is_wide else None
+        """Give the panels the sizes that the user likes, if there is room for them."""
+        is_wide, liked = self.size.width >= WIDE and self.zoomed is None, self.context.preferences
+        for name in ZOOMED:
+            self.set_class(self.zoomed == name, f"-zoom-{name}")
+        width, height = self.size
+        lines = height - LEAST_PANELS
+        log = _within(LOG_HEIGHTS, min(liked.log_height, lines)) if liked.log_height else None
+        runs = _within(LOG_HEIGHTS, min(liked.runs_height, lines - (log or 0))) if liked.runs_height else None
+        side = self.query_one("#side").styles
+        side.width = min(liked.side_width, width // 2) if is_wide and liked.side_width else None
+        side.max_width = side.width
+        self.query_one("#log").styles.height = log if is_wide else None
+        self.query_one("#knobs").styles.height = "1fr" if is_wide and log else None
+        self.query_one(RunList).styles.height = runs if is_wide else None
+        self.query_one(RunList).styles.max_height = runs if is_wide else None
+        self.query_one(LossChart).second_lines = liked.second_height
         self.call_after_refresh(self.paint)
 
     def action_toggle_freeze(self) -> None:
@@ -351,9 +386,14 @@ class MainActions(SteadyScreen[None]):
 
     def action_focus_runs(self) -> None:
         """Return to the list of runs; what was being typed is forgotten."""
+        if self.unzoom():
+            return
         if self.tab == 0 and self.query_one(LossChart).leave_cursor():
             return
         if self.focused is self.query_one(RunList) and self.query_one(Banner).dismiss():
+            return
+        if self.focused is self.query_one(RunList) and self.hints.dismiss():
+            self.paint()
             return
         if self.filter and self.focused is self.query_one(RunList):
             self.set_filter("")

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from textual.screen import Screen
 
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.core.training.requests import ShowParameters
-from logreg_tui.tui.number_format import shown_path, three_digits
+from logreg_tui.tui.number_format import duration, shown_path, three_digits
 from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.speed import SpeedMeter
+from logreg_tui.tui.widgets.curves.mini import MiniView
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.accuracy_log import AccuracyLog
-from logreg_tui.tui.widgets.frame.status import NewestRow, Progress, StatusLines
+from logreg_tui.tui.widgets.frame.header import HeaderLine, Progress
+from logreg_tui.tui.widgets.frame.status import StatusLine
 from logreg_tui.tui.widgets.panel import Panel
-from logreg_tui.tui.widgets.runs.knobs import Knobs
+from logreg_tui.tui.widgets.run_names import run_names
+from logreg_tui.tui.widgets.runs.card import RunCard
 
 CHART_REST = 30
 """The chart rests this many times the duration of its last drawing: training loses about 3 %."""
@@ -51,7 +54,12 @@ class Painter:
         self._screen = screen
         self._chart = screen.query_one(LossChart)
         self._log = screen.query_one(AccuracyLog)
-        self._status = screen.query_one(StatusLines)
+        self._header = screen.query_one(HeaderLine)
+        self._status = screen.query_one(StatusLine)
+        self._mini = screen.query_one(MiniView)
+        self._card = screen.query_one(RunCard)
+        self.verdicts: Mapping[int, str] = {}
+        """The kinds of the alarms that there are, by the number of the run."""
         self._pending = pending
         self._clock = clock
         self._asked_at = -math.inf
@@ -60,7 +68,6 @@ class Painter:
         self._meter = SpeedMeter()
         self._rate: float | None = None
         self._left_s: float | None = None
-        self._figures: NewestRow | None = None
         self._figures_at = -math.inf
         self._chart_at = -math.inf
         self._lines_at = -math.inf
@@ -118,36 +125,38 @@ class Painter:
     def _update_figures(self, selected: int | None, now: float) -> None:
         run = self._run(selected)
         self._figures_at = now
-        hidden = self.filtered_out
-        reports = self.view.reports
-        self._log.show([row for row in reports if row.run not in hidden] if hidden else reports)
+        hidden, reports = self.filtered_out, self.view.shown_reports
+        names = run_names(list(self.view.runs.values()), self._log.glyphs.lambda_[0])
+        self._log.show([row for row in reports if row.run not in hidden] if hidden else reports, names)
         if not self.is_frozen:
             rate = self._meter.rate
             self._rate = None if rate is None else three_digits(rate)
         if run is None or self.view.experiment is None:
-            self._figures = None
             return
         epochs_left = run.epochs - run.epoch_at(self.view.step)
         self._left_s = epochs_left / self._rate if self._rate and run.is_training else None
         path = shown_path(f"{self.view.experiment.directory}/metrics.csv")
-        self._figures = NewestRow(run.number, run.last, self.view.rows, path)
-        self._screen.query_one(Knobs).show_rate(run.settings.learning_rate_at(run.epoch_at(self.view.step)))
+        self._status.show_rows(self.view.rows, path)
+        self._card.show(self.view, run, self.verdicts.get(run.number, ""))
 
     def _paint_lines(self, state: str, selected: int | None) -> None:
         self._lines_at = self._clock()
         run = self._run(selected)
         if run is None:
-            self._status.show(Progress(state, self.note), None)
-        else:
-            moves = state in MOVING
-            progress = Progress(
-                state,
+            self._header.show_progress(Progress(self.note))
+            self._mini.show(self.view, selected, self.note or state)
+            return
+        moves = state in MOVING
+        rate = f"{self._rate:g}/s {duration(self._left_s).strip()}" if moves and self._rate else ""
+        self._mini.show(self.view, selected, state, rate)
+        self._header.show_progress(
+            Progress(
                 epoch=run.epoch_at(self.view.step),
                 epochs=run.epochs,
                 rate=self._rate if moves else None,
                 left_s=self._left_s if moves else None,
             )
-            self._status.show(progress, self._figures)
+        )
 
     def _keep_parameters(self, selected: int | None) -> None:
         """Ask for the selected run's parameters if the panel shows them and they have changed."""
@@ -191,7 +200,7 @@ class Painter:
 def still_view(history: History) -> History:
     """Return a History that no longer changes; it shares the rows, so that it costs next to nothing."""
     view = copy.copy(history)
-    view.reports = list(history.reports)
+    view.reports, view.shown_reports = list(history.reports), list(history.shown_reports)
     # A copy of the columns keeps its own count; rows that the original appends later lie beyond it.
     view.runs = {number: replace(run, columns=copy.copy(run.columns)) for number, run in history.runs.items()}
     return view

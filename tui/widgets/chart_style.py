@@ -47,6 +47,11 @@ class ChartStyle:
         """Return True if curves carry characters because their colours do not tell them apart."""
         return self.ascii_only or (self.monochrome and runs > 1)
 
+    @property
+    def marks_lines(self) -> bool:
+        """True if dashes tell a run's test curve from its train curve, because colours cannot."""
+        return self.ascii_only or self.monochrome
+
     def grey(self, strength: float) -> Rgb | None:
         """Return a grey between the background (0) and full contrast (1); None is the foreground."""
         return None if self.monochrome else _grey(self.background, self.dark, strength)

@@ -273,9 +273,9 @@ async def test_a_filter_acts_on_list_chart_log_and_table() -> None:
     async with running(FakeTraining(runs=FOUR, report_every=10)) as lab:
         await type_line(lab, "/seed 1 and not logits")
         await lab.press("enter")
-        await lab.until(lambda: "2 train" in lab.text())
+        await lab.until(lambda: "2 sigmoid train" in lab.text())
         text = lab.text()
-        assert "3 train" not in text
+        assert "3 logits" not in text
         assert {row.run for row in lab.screen.query_one(AccuracyLog)._reports} == {2}
         await lab.press("4")
         await lab.until(lambda: "head" in lab.text() and lab.screen.tab == 3)

@@ -54,7 +54,7 @@ async def test_preparations_are_named_and_quit_ends_them() -> None:
     app = LogRegApp(training)
     async with app.run_test() as pilot:
         await wait_until(pilot, training.preparing.is_set)
-        status = app.screen.query_one("#status")
+        status = app.screen.query_one("#header")
         await wait_until(pilot, lambda: "Loading [PyTorch]" in status.render_line(0).text)
         await pilot.press("q")
     assert app.runner.stop(DEADLINE_S)

@@ -40,13 +40,16 @@ async def test_a_key_sends_its_request() -> None:
             assert lab.training.requests[-1] == request
             # What was added becomes the selected one.
             await lab.until(lambda: lab.screen.selected_number == len(lab.history.runs))
-            assert lab.screen.query_one(RunList).highlighted == len(lab.history.runs) - 1
+            highlighted = lab.screen.query_one(RunList).highlighted_option
+            assert highlighted is not None
+            assert highlighted.id == str(len(lab.history.runs))
 
 
 async def test_space_resumes_a_paused_training_and_shows_a_pause_before_that_confirms_it() -> None:
     async with running() as lab:
         await lab.press("space")
         await lab.until(lambda: lab.screen.state == "paused")
+        await lab.until(lambda: "space Go on" in lab.text() and "Pause" not in lab.text())
         assert "paused" in lab.text()
         await lab.press("space")
         await lab.until(lambda: lab.screen.state == "training")
@@ -115,7 +118,7 @@ async def test_axis_keys_turn_the_chart_at_once() -> None:
 
 async def test_a_key_wins_over_the_axis_that_the_chart_chose_and_for_good() -> None:
     training = FakeTraining(runs=(RunSettings(), RunSettings("logits")), log_points=0)
-    async with running(training) as lab:
+    async with running(training, size=(80, 24)) as lab:
         chart = lab.screen.query_one(LossChart)
         for run, loss in ((1, 2.0), (2, 850.0)):
             settings = training.runs[run - 1]

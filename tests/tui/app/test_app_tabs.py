@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers.app import lines_of, running
+from helpers.app import Lab, lines_of, running
 from helpers.fake_training import Emit, FakeTraining, More
 
 from logreg_tui.core.hardware import GPU, Sample, Sampler
@@ -116,22 +116,73 @@ async def test_keys_of_the_curves_do_nothing_on_other_tabs() -> None:
         assert (chart.metric, chart.log_y) == ("accuracy", True)
 
 
+async def drag(lab: Lab, start: tuple[int, int], end: tuple[int, int]) -> None:
+    """Drag the mouse from one cell of the screen to another."""
+    await lab.pilot.mouse_down(offset=start)
+    await lab.pilot.hover(offset=end)
+    await lab.pilot.mouse_up(offset=end)
+    await lab.pilot.pause()
+
+
+async def test_the_focused_panel_has_the_whole_screen_and_gives_it_back() -> None:
+    async with running(FakeTraining(runs=(RunSettings(), RunSettings("logits")))) as lab:
+        before = lab.screen.focused
+        await lab.press("z")
+        chart = lab.screen.query_one("#chart")
+        await lab.until(lambda: chart.region.width == 120)
+        await lab.press("z")
+        await lab.until(lambda: chart.region.width < 90 and lab.screen.focused is before)
+        log = lab.screen.query_one("#log")
+        log.focus()
+        await lab.press("z")
+        await lab.until(lambda: log.region.width == 120 and log.region.height > 30)
+        await lab.press("escape")
+        await lab.until(lambda: log.region.width < 60)
+
+
+async def test_the_border_between_losses_and_accuracies_is_dragged() -> None:
+    async with running() as lab:
+        chart = lab.screen.query_one(LossChart)
+        await lab.until(lambda: chart.second is not None)
+        assert chart.second is not None
+        y = chart.region.bottom - chart.second[1]
+        await drag(lab, (60, y), (60, y - 4))
+        await lab.until(lambda: chart.second == (0, chart.region.bottom - y + 4))
+        assert lab.app.preferences.second_height == chart.region.bottom - y + 4
+
+
+async def test_a_hint_is_gone_once_followed_or_dismissed() -> None:
+    async with running(FakeTraining(log_points=20)) as lab:
+        await lab.until(lambda: "c trains the other head" in lab.text())
+        await lab.press("c")
+        await lab.until(lambda: "c trains the other head" not in lab.text())
+        assert lab.app.preferences.hints_gone == "other"
+        await lab.until(lambda: "5 why a run is where it is" in lab.text())
+        await lab.press("escape")
+        await lab.until(lambda: "5 why a run is where it is" not in lab.text())
+        assert lab.app.preferences.hints_gone == "other,tabs"
+
+
 async def test_choices_of_view_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "view.json"
     monkeypatch.setattr(preferences, "preferences_path", lambda: path)
     async with running(FakeTraining(shows_data=True), preferences=Preferences()) as lab:
         lab.app.theme = "textual-light"
-        await lab.press("y", "a", "t", "right_curly_bracket", "right_parenthesis", "4")
+        await lab.press("y", "a", "t")
+        await drag(lab, (39, 12), (49, 12))
+        await drag(lab, (20, lab.screen.query_one("#log").region.y), (20, 24))
+        await lab.press("4")
         await lab.until(lambda: preferences.load().tab == 4)
     kept = preferences.load()
     assert (kept.theme, kept.log_y, kept.accuracy, kept.by_seconds) == ("textual-light", True, True, True)
-    assert (kept.side_width, kept.log_height) == (38, 12)
+    assert (kept.side_width, kept.log_height) == (50, 14)
     async with running(FakeTraining(shows_data=True), preferences=kept) as lab:
         await lab.until(lambda: "test acc" in lab.text())
         chart = lab.screen.query_one(LossChart)
         assert (chart.log_y, chart.metric, chart.clock) == (True, "accuracy", "seconds")
         assert lab.app.theme == "textual-light"
-        assert lab.screen.query_one("#side").size.width == 38
+        assert lab.screen.query_one("#side").size.width == 50
+        assert lab.screen.query_one("#log").region.height == 14
 
 
 async def test_without_preferences_nothing_is_written(

@@ -71,12 +71,15 @@ class _Frame:
 
     def __init__(self, cells: Cells, scene: Scene, style: ChartStyle) -> None:
         self.cells, self.scene, self.style = cells, scene, style
-        self.reads = scene.view.cursor is not None and scene.selected is not None
-        runs, height = len(scene.runs), scene.view.height
+        view = scene.view
+        self.reads = view.cursor is not None and scene.selected is not None and not view.is_second
+        runs, height = len(scene.runs), view.height
         self.top = (
             self._table_top + table_height(runs, height)
             if self.reads
-            else header_height(runs + len(scene.view.earlier), height)
+            else 1
+            if view.is_second
+            else header_height(runs + len(view.earlier), height)
         )
         self.plot = scene.plot(self.top, is_fine=not style.ascii_only)
         self.annotations = Annotations(cells, scene, self.plot, style)

@@ -10,9 +10,10 @@ from rich.style import Style
 
 from logreg_tui.core.analysis.drawn_metrics import ACCURACY, LOSS, METRIC_COLUMNS, TITLES
 from logreg_tui.core.training.history import RunHistory
-from logreg_tui.tui.widgets.cells import Cells, ink
+from logreg_tui.tui.widgets.cells import Cells, ink, plain_text
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
 from logreg_tui.tui.widgets.curves.seeds import SeedMean
+from logreg_tui.tui.widgets.run_names import run_names
 
 BEST_RUNS = 3
 HEAD_START = 0.005
@@ -115,23 +116,28 @@ class Legend:
 
     def lines(self, rooms: Sequence[int]) -> list[list[LegendEntry]]:
         """Return the lines of the most telling legend that fits into lines of these widths."""
-        full = [] if self.thin else [entry for run in self.runs for entry in self._full(run)]
+        names = run_names(self.runs, plain_text("λ", self.style.ascii_only))
+        full = [] if self.thin else [self._full(run, names) for run in self.runs]
+        named = [] if self.thin else [self._short(run, names) for run in self.runs]
+        bare = [] if self.thin else [self._full(run, {}) for run in self.runs]
         short = {run.number: self._short(run) for run in self.runs}
-        key: LegendEntry = [(self.style.pick("━ train ┅ test", "- train . test"), self.style.muted)]
+        key: LegendEntry = [
+            (self.style.pick(f"━ train {self._test_line} test", "- train . test"), self.style.muted)
+        ]
         earlier = self._earlier()
-        for own in filter(None, (full, [key, *short.values()], [*short.values()])):
+        for own in filter(None, (full, named, bare, [key, *short.values()], [*short.values()])):
             for behind in [*earlier, []]:
-                lines = _flow([*own, *behind], rooms)
-                if lines is not None:
-                    return lines
+                filled = _flow([*own, *behind], rooms)
+                if filled is not None:
+                    return filled
         first = [number for number in dict.fromkeys([self.selected, *self.best]) if number in short]
         ordered = [short.pop(number) for number in first if number is not None] + list(short.values())
         few = earlier[-1] if earlier else []
         for count in range(len(ordered) - 1, 0, -1):
             rest: LegendEntry = [(f"+{len(ordered) - count} more", self.style.muted)]
-            lines = _flow([*ordered[:count], rest, *few], rooms)
-            if lines is not None:
-                return lines
+            filled = _flow([*ordered[:count], rest, *few], rooms)
+            if filled is not None:
+                return filled
         return _flow(ordered[:1], rooms) or []
 
     def _earlier(self) -> list[list[LegendEntry]]:
@@ -146,40 +152,47 @@ class Legend:
         ]
         return [full, [[(f"{swatch}e ", grey), (f"{len(self.earlier)} earlier, test", muted)]]]
 
-    def _full(self, run: RunHistory) -> list[LegendEntry]:
+    def _full(self, run: RunHistory, names: Mapping[int, str]) -> LegendEntry:
         space = "" if self.style.marks_curves(len(self.runs)) else " "
-        values = zip((False, True), ("train", "test"), self.values.get(run.number, UNKNOWN), strict=True)
+        train, test = (loss_text(value) for value in self.values.get(run.number, UNKNOWN))
+        text = self._text_style(run)
         return [
-            [
-                self._swatch(run, is_test),
-                (f"{space}{self._name(run)} {name} {loss_text(value)}", self._text_style(run)),
-            ]
-            for is_test, name, value in values
+            self._swatch(run, False),
+            (f"{space}{self._name(run, names)} train {train}  ", text),
+            self._swatch(run, True),
+            (f"{space}test {test}", text),
         ]
 
-    def _name(self, run: RunHistory) -> str:
-        return f"{run.number} mean of {run.seeds}" if isinstance(run, SeedMean) else str(run.number)
+    def _name(self, run: RunHistory, names: Mapping[int, str]) -> str:
+        seeds = f" mean of {run.seeds}" if isinstance(run, SeedMean) else ""
+        return f"{run.number} {names.get(run.number, '')}".strip() + seeds
 
-    def _short(self, run: RunHistory) -> LegendEntry:
+    def _short(self, run: RunHistory, names: Mapping[int, str] | None = None) -> LegendEntry:
         train, test = (loss_text(value) for value in self.values.get(run.number, UNKNOWN))
         number = f"{run.number:{len(str(max(each.number for each in self.runs)))}} "
+        name = "" if names is None else f"{names[run.number]} "
         if run.number in self.thin:
             dim, muted = ink(self.style.dim_color(run.number)), self.style.muted
             return [(number, muted), (self.style.pick("┈", "."), dim), (test, muted)]
         text = self._text_style(run)
         return [
-            (number, text),
+            (number + name, text),
             self._swatch(run, False),
             (f"{train} ", text),
             self._swatch(run, True),
             (test, text),
         ]
 
+    @property
+    def _test_line(self) -> str:
+        """The line of test curves, dashed where colours do not tell it from the other one."""
+        return "┅" if self.style.marks_lines else "─"
+
     def _text_style(self, run: RunHistory) -> Style:
         return ink(None, bold=run.number == self.selected)
 
     def _swatch(self, run: RunHistory, is_test: bool) -> tuple[str, Style]:
-        line = self.style.pick("┅" if is_test else "━", "." if is_test else "-")
+        line = self.style.pick(self._test_line if is_test else "━", "." if is_test else "-")
         has_mark = self.style.marks_curves(len(self.runs))
         text = f"{line}{curve_mark(run.number, is_test)}{line} " if has_mark else line
         return text, ink(self.style.color(run.number, is_test))

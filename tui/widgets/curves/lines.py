@@ -1,4 +1,8 @@
-"""The curves as dots of braille on the cells of the plot: train solid, test dashed, dim lines below."""
+"""The curves as dots of braille on the cells of the plot: joined lines, dim ones below.
+
+The two curves of a run lie side by side where they would share dots, and take turns at the colour of cells
+that both pass through. Without colours the test curve is dashed.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,8 @@ MARK_DISTANCE = 14
 """Columns between two marks on a curve."""
 BEYOND = 1.0
 """By how many heights of the plot a line may leave it: what lies further is drawn as if there."""
+TURN = 3
+"""Columns of a shared line in the colour of one of the curves, before that of the other."""
 EVERY = 3
 """One of this many columns of dots shows a dot of a dotted line."""
 EARLIER_MARK = "'"
@@ -49,6 +55,8 @@ class CurveLine:
     is_dim: bool = False
     """True if it lies under all lines that are not, and gives way to them."""
     is_dotted: bool = False
+    keeps_apart: bool = False
+    """True if it gives way to the line before it: the other curve of its run."""
 
 
 def draw_curves(
@@ -82,15 +90,40 @@ def compose(lines: Sequence[CurveLine], plot: Plot) -> tuple[np.ndarray, np.ndar
     wide, high = plot.dots
     dots = np.zeros((plot.rows * high, plot.columns * wide), bool)
     owners = np.zeros((plot.rows, plot.columns), int)
+    before = np.zeros_like(dots)
+    turn = np.arange(plot.columns) // TURN % 2 == 0
     for number, line in enumerate(lines):
         x, y = line_dots(line, dots.shape[1], dots.shape[0])
+        if line.keeps_apart:
+            x, y = moved_aside(x, y, before)
+            is_shared = np.zeros(owners.shape, bool)
+            is_shared[tuple(np.nonzero(before) // np.array([[high], [wide]]))] = True
+            own = ~is_shared[y // high, x // wide] | turn[x // wide]
+            owners[y[own] // high, x[own] // wide] = number
+        else:
+            owners[y // high, x // wide] = number
         dots[y, x] = True
-        owners[y // high, x // wide] = number
+        before = np.zeros_like(dots)
+        before[y, x] = True
     patterns = np.zeros(owners.shape, np.uint8)
     for row in range(high):
         for column in range(wide):
             patterns |= dots[row::high, column::wide] * np.uint8(BRAILLE[row][column])
     return patterns, owners
+
+
+def moved_aside(x: np.ndarray, y: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the dots of a line, those that lie on another line moved to a free dot next to it, if any.
+
+    x, y: shape (dots,), row 0 at the top; before: shape (rows, columns), True on the other line.
+    """
+    x, y = x.copy(), y.copy()
+    rows, columns = before.shape
+    for right, down in ((0, -1), (0, 1), (1, 0), (-1, 0)):
+        there_x, there_y = np.clip(x + right, 0, columns - 1), np.clip(y + down, 0, rows - 1)
+        moves = before[y, x] & ~before[there_y, there_x]
+        x[moves], y[moves] = there_x[moves], there_y[moves]
+    return x, y
 
 
 def line_dots(line: CurveLine, columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -195,7 +228,7 @@ def _line(
 ) -> CurveLine:
     drawn = points[2] >= 0
     x, y, piece = (column[drawn] for column in points)
-    if is_test and is_dashed:
+    if is_test and is_dashed and style.marks_lines:
         x, y = dashed(x, y, piece, plot.columns, plot.rows)
     else:
         x, y = solid(x, y, piece)
@@ -203,7 +236,8 @@ def _line(
     character = curve_mark(number, is_test) if number else EARLIER_MARK
     # Without colours dots say that a curve is dim; grey ones that it is of another experiment.
     is_dotted = is_dim and (not number or style.monochrome or style.ascii_only)
-    return CurveLine(x, y, ink(color), character, is_dim, is_dotted)
+    keeps_apart = is_test and not is_dim and not style.marks_lines
+    return CurveLine(x, y, ink(color), character, is_dim, is_dotted, keeps_apart)
 
 
 def curve_marks(one: Series, plot: Plot) -> Iterator[tuple[int, int, str]]:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
@@ -23,7 +25,7 @@ from logreg_tui.tui.widgets.curves.legend import Values, best_runs, newest_value
 from logreg_tui.tui.widgets.curves.seeds import fold_seeds
 from logreg_tui.tui.widgets.curves.window import ALL, EPOCHS, SECONDS, Window
 from logreg_tui.tui.widgets.panel import LinePanel, Panel, chart_style_of
-from logreg_tui.tui.widgets.spans import strip_of
+from logreg_tui.tui.widgets.spans import beside, strip_of
 
 if TYPE_CHECKING:
     from logreg_tui.core.analysis.earlier_runs import EarlierRun
@@ -34,6 +36,16 @@ WEIGHTS = (0.0, 0.6, 0.9, 0.99)
 """Of the moving average; 0 is off."""
 WAITING = "waiting for the first row"
 NOTHING_SHOWN = "no run is shown: / filters, V shows all"
+STACKED = 24
+"""Lines from which a second chart stands under the first one, ..."""
+BESIDE = 116
+"""... else columns from which it stands beside it."""
+BETWEEN = 2
+"""Columns between two charts."""
+LEAST_LINES = 8
+SECOND_SHARE = 0.4
+LABELS = 7
+"""Columns of the labels of two y axes above each other."""
 ZOOM = 0.8
 """Share of the span that a step of the mouse wheel leaves."""
 
@@ -59,7 +71,10 @@ class LossChart(LinePanel):
             "left right",
             "Read values off, row by row; shift: ten rows; home, end: first, newest; escape leaves",
         ),
-        ("mouse", "Wheel: zoom at the pointer; drag: move; click: read values off"),
+        (
+            "mouse",
+            "Wheel: zoom at the pointer; drag: move, or the border of two charts; click: read values off",
+        ),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move_cursor(-1)", "Read back", show=False),
@@ -69,6 +84,13 @@ class LossChart(LinePanel):
         Binding("home", "cursor_to_first", "First row", show=False),
         Binding("end", "cursor_to_newest", "Newest row", show=False),
     ]
+
+    @dataclass
+    class Divided(Message):
+        """The user dragged the border between the two charts."""
+
+        lines: int
+        """Of the second one."""
 
     log_x: reactive[bool] = reactive(False, repaint=False)
     """True if x stands on a log axis; epoch 0 is left out then."""
@@ -86,6 +108,8 @@ class LossChart(LinePanel):
     """The epoch of the selected run at which values are read off."""
     shows_earlier: reactive[bool] = reactive(False, repaint=False)
     """True if earlier experiments lie under the curves."""
+    second_lines: reactive[int | None] = reactive(None, repaint=False)
+    """The lines of a second chart under the first one; None is a share of the height."""
 
     hidden_runs: reactive[frozenset[int]] = reactive(frozenset(), repaint=False)
     """The numbers of runs that are not drawn."""
@@ -100,18 +124,23 @@ class LossChart(LinePanel):
         """The runs under the curves while `shows_earlier`."""
         self._history: History | None = None
         self._selected: int | None = None
-        self._values: dict[int, Values] = {}
+        self._values: dict[str, dict[int, Values]] = {LOSS: {}, ACCURACY: {}}
+        self.second: tuple[int, int] | None = None
+        """The columns or the lines of the second chart, if there is one."""
+        self._is_log = False
+        """True if the losses stand on a log axis now."""
         self._best: tuple[int, ...] = ()
         self._folded: tuple[object, list[RunHistory], dict[int, int]] | None = None
         """The runs folded at last, and what they were folded from."""
         self._pressed: tuple[int, Plot] | None = None
         """The column in which the mouse button went down, and the plot as it was then."""
         self._was_dragged = False
+        self._is_dividing = False
 
     def watch_log_x(self) -> None:
         self.redraw()
 
-    watch_log_y = watch_smoothing = watch_window = watch_cursor = watch_log_x
+    watch_log_y = watch_smoothing = watch_window = watch_cursor = watch_second_lines = watch_log_x
 
     def watch_metric(self) -> None:
         self._update_legend()
@@ -157,7 +186,8 @@ class LossChart(LinePanel):
         """
         has_new_run = selected != self._selected
         self._history, self._selected = history, selected
-        has_unknown_run = any(run.number not in self._values for run in self._runs_to_draw()[0])
+        known = self._values[self.metric]
+        has_unknown_run = any(run.number not in known for run in self._runs_to_draw()[0])
         if not keeps_legend or has_unknown_run:
             self._update_legend()
         if has_new_run and self.cursor is not None and (run := self._run) is not None:
@@ -184,8 +214,8 @@ class LossChart(LinePanel):
 
     def _update_legend(self) -> None:
         runs, _ = self._runs_to_draw()
-        self._values = newest_values(runs, self.metric)
-        self._best = best_runs(runs, self._values, self.metric, self._best)
+        self._values = {metric: newest_values(runs, metric) for metric in (LOSS, ACCURACY)}
+        self._best = best_runs(runs, self._values[self.metric], self.metric, self._best)
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the lines of the chart, and remember the cells of its plot."""
@@ -200,12 +230,46 @@ class LossChart(LinePanel):
         from logreg_tui.tui.widgets.curves.chart import View, draw_frame
 
         view = View(
-            width, height, selected, self.log_x, self.log_y, self._values, self._best, self.metric,
-            self.clock, self.window, self.smoothing, self.cursor, self.earlier, runs,
+            width, height, selected, self.log_x, self.log_y, self._values[self.metric], self._best,
+            self.metric, self.clock, self.window, self.smoothing, self.cursor, self.earlier, runs,
         )  # fmt: skip
-        frame = draw_frame(self._history, view, style)
+        self.second = self._second_size(width, height)
+        if self.second is None:
+            frame = draw_frame(self._history, view, style)
+            self.plot = frame.plot
+            self._note_axis(frame.plot)
+            return frame.lines
+        right, below = self.second
+        first = replace(view, width=width - right, height=height - below, left=0 if right else LABELS)
+        frame = draw_frame(self._history, first, style)
         self.plot = frame.plot
-        return frame.lines
+        other = replace(
+            view, width=right - BETWEEN if right else width, height=below or height, metric=self.other_metric,
+            losses=self._values[self.other_metric], left=0 if right or not self.plot else self.plot.left,
+            earlier=(), is_second=True,
+        )  # fmt: skip
+        second = draw_frame(self._history, other, style)
+        self._note_axis(frame.plot if self.metric == LOSS else second.plot)
+        return beside([frame.lines, second.lines], BETWEEN) if right else [*frame.lines, *second.lines]
+
+    def _note_axis(self, losses: Plot | None) -> None:
+        """Remember the axis that the losses stand on: a key changes what is seen."""
+        if losses is not None:
+            self._is_log = losses.y_axis.is_log
+
+    @property
+    def other_metric(self) -> str:
+        """The metric of the second chart."""
+        return LOSS if self.metric == ACCURACY else ACCURACY
+
+    def _second_size(self, width: int, height: int) -> tuple[int, int] | None:
+        """Return the columns of a second chart beside the first one, or its lines under it; one is 0."""
+        if height >= STACKED:
+            lines = self.second_lines or round(height * SECOND_SHARE)
+            return 0, min(max(lines, LEAST_LINES), height - LEAST_LINES)
+        if width >= BESIDE:
+            return round(width * 0.42), 0
+        return None
 
     # Keys
 
@@ -214,8 +278,7 @@ class LossChart(LinePanel):
         if axis == "x":
             self.log_x = not self.log_x
             return self.log_x
-        is_log = bool(self.log_y) if self.plot is None else self.plot.y_axis.is_log
-        self.log_y = not is_log
+        self.log_y = not (self.log_y if self.log_y is not None else self._is_log)
         return self.log_y
 
     def toggle_metric(self) -> None:
@@ -283,7 +346,17 @@ class LossChart(LinePanel):
         return event.x - self.gutter.left
 
     def _on_plot(self, event: events.MouseEvent) -> bool:
-        return self.plot is not None and self.plot.holds(self._column(event), event.y - self.gutter.top)
+        """Return True if the pointer is on a plot; two above each other have the same columns."""
+        if self.plot is None:
+            return False
+        column, y = self._column(event), event.y - self.gutter.top
+        is_below = self.second is not None and not self.second[0] and y > self.plot.bottom
+        return self.plot.holds(column, self.plot.top if is_below else y)
+
+    def _on_border(self, event: events.MouseEvent) -> bool:
+        """Return True if the pointer is on the first line of a chart under another one."""
+        below = self.second[1] if self.second is not None else 0
+        return bool(below) and event.y - self.gutter.top == self.content_size.height - below
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Show less, around the pointer."""
@@ -301,12 +374,20 @@ class LossChart(LinePanel):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Begin to drag, or to click."""
+        if event.button == 1 and self._on_border(event):
+            self._is_dividing = True
+            self.capture_mouse()
+            return
         if event.button == 1 and self.plot is not None and self._on_plot(event):
             self._pressed, self._was_dragged = (self._column(event), self.plot), False
             self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Move the curves with the pointer."""
+        """Move the curves with the pointer, or the border between two charts."""
+        if self._is_dividing:
+            lines = self.content_size.height - (event.y - self.gutter.top)
+            self.second_lines = max(LEAST_LINES, min(lines, self.content_size.height - LEAST_LINES))
+            return
         if self._pressed is None:
             return
         column, plot = self._pressed
@@ -319,6 +400,12 @@ class LossChart(LinePanel):
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """Read values off at the column in which the button was pressed, unless the mouse was dragged."""
+        if self._is_dividing:
+            self._is_dividing = False
+            self.release_mouse()
+            if self.second_lines is not None:
+                self.post_message(self.Divided(self.second_lines))
+            return
         if self._pressed is None:
             return
         (column, plot), self._pressed = self._pressed, None

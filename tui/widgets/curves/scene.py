@@ -65,6 +65,10 @@ class View:
     earlier: Sequence[EarlierRun] = ()
     runs: Sequence[RunHistory] | None = None
     """The runs to draw, several seeds as one perhaps; None is all."""
+    left: int = 0
+    """Columns that the labels of the y axis take at least."""
+    is_second: bool = False
+    """True if it stands under another chart, which has what they share."""
 
 
 @dataclass(slots=True)
@@ -121,7 +125,7 @@ class Scene:
         # The labels of the y axis decide how many columns there are, and its range what they show.
         x_axis = self._x_axis(self.view.width)
         y_axis = self._y_axis(x_axis, rows)
-        left = max(len(text) for _, text in y_axis.ticks) + 2
+        left = max(self.view.left, *(len(text) + 2 for _, text in y_axis.ticks))
         columns = max(1, self.view.width - left)
         return Plot(
             left, top, columns, rows, self._x_axis(columns), y_axis, self._end, self.view.clock, is_fine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from logreg_tui.core.analysis.diagnostics import CONVERGED, DIVERGED, EXPLODED, Alarm, alarms
@@ -37,6 +37,8 @@ class Banner(LineView):
     Banner:nocolor > .banner--stalls, Banner:nocolor > .banner--converged { text-style: reverse; }
     """
 
+    kinds: Mapping[int, str] = {}  # noqa: RUF012  replaced, never changed in place
+    """The kind of the alarm of each run that has one, also of those that were dismissed."""
     _alarms: Sequence[Alarm] = ()
     _dismissed: frozenset[tuple[int, str, int]] = frozenset()
 
@@ -47,7 +49,9 @@ class Banner(LineView):
 
     def show(self, history: History, *, can_restart: bool = True) -> None:
         """Show what needs attention now; the key R is named only if `can_restart`."""
-        found = [alarm for alarm in alarms(history) if alarm.key not in self._dismissed]
+        every = alarms(history)
+        self.kinds = {alarm.run: alarm.kind for alarm in every}
+        found = [alarm for alarm in every if alarm.key not in self._dismissed]
         # A stable sort: the newest first of each kind.
         self._alarms = sorted(found, key=lambda alarm: (*ORDER, alarm.kind).index(alarm.kind))
         self.display = bool(self._alarms)

@@ -10,15 +10,13 @@ from rich.style import Style
 from logreg_tui.core.hardware import GPU, Sample
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.spans import Span, width_of
+from logreg_tui.tui.widgets.sparkline import block
 
 WIDE = 150
 """Cells from which a minute of use is shown rather than twenty seconds."""
 WIDE_HISTORY, HISTORY, SMALL_HISTORY = 60, 20, 10
 """Cells, one per sample."""
-BLOCKS = " ▁▂▃▄▅▆▇█"
-ASCII_BLOCKS = " .:-=+*%#"
 GIB = 2**30
-LEAST_SCALE = 1e-9
 GAP: Span = ("  ", None)
 
 
@@ -39,8 +37,8 @@ class MachineLine(LineView):
             return
         room = self.content_size.width
         parts: list[Span] = []
-        for block in self._blocks(samples):
-            longer = [*parts, GAP, *block] if parts else block
+        for more in self._blocks(samples):
+            longer = [*parts, GAP, *more] if parts else more
             if width_of(longer) > room and parts:
                 break
             parts = longer
@@ -84,12 +82,3 @@ class MachineLine(LineView):
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"machine--{name}")
-
-
-def block(value: float | None, scale: float, ascii_only: bool) -> str:
-    """Return a value as a block of up to eight eighths; what is above 0 is never empty."""
-    blocks = ASCII_BLOCKS if ascii_only else BLOCKS
-    if value is None or value <= 0:
-        return blocks[0]
-    eighths = round(8 * value / max(scale, LEAST_SCALE))
-    return blocks[max(1, min(8, eighths))]

@@ -18,6 +18,7 @@ from logreg_tui.core.heads import HEADS
 from logreg_tui.core.settings import RunSettings, check_l2, check_learning_rate
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.controls import Choice, NumberInput, PlainCheckbox
+from logreg_tui.tui.widgets.runs.card import RunCard
 
 
 class KnobInput(NumberInput):
@@ -35,7 +36,7 @@ class KnobInput(NumberInput):
 
 
 class Knobs(Vertical):
-    """Head, lambda and learning rate of one run; schedule and seed to read."""
+    """Head, lambda and learning rate of one run; schedule, seed and its figures to read."""
 
     @dataclass
     class L2Toggled(Message):
@@ -67,17 +68,11 @@ class Knobs(Vertical):
             yield Label("L2" if self._glyphs.is_ascii else f"L2 {self._glyphs.lambda_}", classes="knob-label")
             yield PlainCheckbox(glyphs=self._glyphs, id="l2-on")
             yield KnobInput(id="l2")
-        with Horizontal(classes="knob"):
-            yield Label("lr", classes="knob-label")
+            yield Label("lr", id="rate-label")
             yield KnobInput(id="learning-rate")
-            yield Static(id="rate-now", classes="note", markup=False)
-        with Horizontal(classes="knob"):
-            yield Label("schedule", classes="knob-label wide-only")
-            yield Static(id="schedule", classes="note", markup=False)
-        with Horizontal(classes="knob"):
-            yield Label("seed", classes="knob-label")
-            yield Static(id="seed", classes="note", markup=False)
+        yield Static(id="schedule", classes="note", markup=False)
         yield Static(id="knob-error", classes="note", markup=False)
+        yield RunCard(glyphs=self._glyphs, id="card")
 
     def show(self, run: int, title: str, settings: RunSettings, can_turn: bool) -> None:
         """Show a run's settings; posts nothing."""
@@ -92,14 +87,7 @@ class Knobs(Vertical):
             self.query_one("#l2-on", PlainCheckbox).show(settings.l2 > 0)
             self.query_one("#l2", NumberInput).show(f"{settings.l2:g}")
             self.query_one("#learning-rate", NumberInput).show(f"{settings.learning_rate:g}")
-            self._update("#schedule", str(settings.schedule))
-            self._update("#seed", str(settings.seed))
-
-    def show_rate(self, rate: float) -> None:
-        """Show the learning rate of now if it differs from the knob."""
-        text = f"{rate:.3g}"
-        is_same = self._shown is None or text == f"{self._shown.learning_rate:.3g}"
-        self._update("#rate-now", "" if is_same else f"now {text}")
+            self._update("#schedule", f"{settings.schedule}, seed {settings.seed}")
 
     def _update(self, selector: str, text: str) -> None:
         static = self.query_one(selector, Static)
@@ -109,6 +97,7 @@ class Knobs(Vertical):
     def show_error(self, text: str) -> None:
         """Show what is wrong with what was typed; an empty text clears it."""
         self._update("#knob-error", text)
+        self.query_one("#knob-error").set_class(bool(text), "-shown")
 
     def undo_typing(self) -> None:
         """Put back the values that hold."""

@@ -27,6 +27,8 @@ class RunLine:
     status: str
     accuracy: float | None = None
     """Newest test accuracy; None while there is no row."""
+    trend: tuple[float, ...] = ()
+    """Test accuracies from its start to now, for a small curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def arrange(
     values = {run.number: words.of(run.settings) for run in runs}
     first = next(iter(values.values()), {})
     differing = [name for name in first if len({each[name] for each in values.values()}) > 1]
-    best = _best(runs)
+    best = best_accuracy(runs)
 
     def entry(run: RunLine, said: tuple[str, ...], best_of_group: float | None = None) -> RunEntry:
         if run.accuracy is None:
@@ -104,13 +106,13 @@ def arrange(
         heading = [Heading((OTHERS,))] if on_top and others else []
         return [*lines, *heading, *map(whole, others)]
     for shared, members in groups.items():
-        best_of_group = _best(members) if len(members) > 1 else None
+        best_of_group = best_accuracy(members) if len(members) > 1 else None
         last = [entry(run, (values[run.number][differing[-1]],), best_of_group) for run in members]
         lines += [Heading(shared), *last]
     return lines
 
 
-def _best(runs: Sequence[RunLine]) -> float | None:
+def best_accuracy(runs: Sequence[RunLine]) -> float | None:
     """Return the highest accuracy; None if no run stands out."""
     accuracies = [run.accuracy for run in runs if run.accuracy is not None]
     best = max(accuracies, default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,10 +25,18 @@ from logreg_tui.tui.widgets.runs.run_groups import (
     RunLine,
     ValueFormat,
     arrange,
+    best_accuracy,
 )
+from logreg_tui.tui.widgets.sparkline import sparkline
 
 WIDE = 30
 """Cells from which the values have their names."""
+ACCURACY_WIDTH = 6
+LEAST_TREND, MOST_TREND = 5, 24
+"""Cells of a run's small curve."""
+FIGURES_WIDTH = ACCURACY_WIDTH + LEAST_TREND + 2
+TITLED = 24
+"""Lines of the terminal from which the values of few runs stand under their names."""
 TITLE = "Runs"
 KEYS_HINT = "/ filter  p pin"
 
@@ -180,7 +188,7 @@ class RunList(OptionList):
         return [
             (f"-{' '.join(line.words)}", Content.styled(" ".join(line.words), "bold"))
             if isinstance(line, Heading)
-            else (str(line.run.number), self._entry(line, room, is_wide))
+            else (str(line.run.number), self._entry(line, room))
             for line in lines
         ]
 
@@ -189,28 +197,63 @@ class RunList(OptionList):
         return run.number in self.pinned or self._lets_through(run.number, run.settings, run.status)
 
     def _few(self, runs: list[RunLine]) -> list[OptionLine]:
-        is_wide = self.size.width >= WIDE
-        number: Callable[[float], str] = "{:g}".format if is_wide else _short_number
-        l2_width = max((len(number(run.settings.l2)) for run in runs), default=0)
-        before_l2, before_rate = (f" {self._glyphs.lambda_[0]} ", "  lr ") if is_wide else ("", " ")
-        lines = []
-        for run in runs:
-            l2, rate = number(run.settings.l2), number(run.settings.learning_rate)
-            values = f"{run.settings.head:<7} {before_l2}{l2:<{l2_width}}{before_rate}{rate}"
-            lines.append((str(run.number), Content.assemble(self._swatch(run), self._label(run), values)))
+        """Return the lines of few runs as a table: values, test accuracy, curve."""
+        rows = [self._values(run) for run in runs]
+        names = ("head", self._glyphs.lambda_[0], "lr")
+        widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+        before = len(self._label(runs[0])) + 1 if runs else 0
+        room = self.size.width - before
+        while len(widths) > 1 and sum(widths) + len(widths) + FIGURES_WIDTH > room:
+            widths.pop()
+
+        def written(values: Sequence[str]) -> str:
+            return " ".join(f"{text:<{width}}" for text, width in zip(values, widths, strict=False))
+
+        rest = room - sum(widths) - len(widths)
+        best = best_accuracy(self._runs)
+        lines = [
+            (
+                str(run.number),
+                Content.assemble(
+                    self._swatch(run), f"{self._label(run)}{written(values)} ",
+                    *self._figures(run, rest, 2 * (run.accuracy is not None and run.accuracy == best)),
+                ),
+            )
+            for run, values in zip(runs, rows, strict=True)
+        ]  # fmt: skip
+        if lines and self.app.size.height >= TITLED:
+            title = f"{' ' * before}{written(names)} {'test':<{ACCURACY_WIDTH}}"
+            lines.insert(0, ("-titles", Content(title[: self.size.width])))
         return lines
 
-    def _entry(self, entry: RunEntry, room: int, is_wide: bool) -> Content:
+    def _values(self, run: RunLine) -> tuple[str, str, str]:
+        number: Callable[[float], str] = "{:g}".format if self.size.width >= WIDE else _short_number
+        return run.settings.head, number(run.settings.l2), number(run.settings.learning_rate)
+
+    def _entry(self, entry: RunEntry, room: int) -> Content:
         """Return the line of one of many runs: the values no heading names, at the right its accuracy."""
         run = entry.run
         text = f"{self._label(run)}{' '.join(entry.words)}"
-        # Neither, the best of its group, the best of all.
-        mark = (" .*" if self._glyphs.is_ascii else " ☆★")[entry.rank]
-        accuracy = "" if run.accuracy is None else f"{run.accuracy:.4f}"[0 if is_wide else 1 :]
         room -= 1 + len(text)
-        right = next((each for each in (f"{accuracy} {mark}", mark) if len(each) < room), "")
+        right = self._figures(run, room - 1, entry.rank)
+        gap = room - sum(len(each) for each, _ in right)
         style = "bold" if entry.rank == 2 else ""
-        return Content.assemble(self._swatch(run), (f"{text}{right:>{max(0, room)}}", style))
+        return Content.assemble(self._swatch(run), (f"{text}{' ' * max(0, gap)}", style), *right)
+
+    def _figures(self, run: RunLine, room: int, rank: int) -> list[tuple[str, str]]:
+        """Return accuracy, curve and mark of a run as far as they fit into `room` cells."""
+        # Neither, the best of its group, the best of all.
+        mark = (" .*" if self._glyphs.is_ascii else " ☆★")[rank]
+        accuracy = (
+            "" if run.accuracy is None else f"{run.accuracy:.4f}"[0 if self.size.width >= WIDE else 1 :]
+        )
+        style = "bold" if rank == 2 else ""
+        cells = min(MOST_TREND, room - len(accuracy) - 2)
+        if cells >= LEAST_TREND and accuracy:
+            curve = sparkline(run.trend, cells, self._glyphs.is_ascii)
+            return [(f"{accuracy} ", style), (curve, self._swatch(run)[1]), (mark, style)]
+        texts = (f"{accuracy} {mark}", mark)
+        return [(next((text for text in texts if len(text) <= room), ""), style)]
 
     def _label(self, run: RunLine) -> str:
         """Return symbol and number of a run, and the mark of one that is pinned."""

@@ -37,14 +37,13 @@ def test_a_loss_takes_six_columns_whatever_it_is(value: float, text: str) -> Non
 def test_one_run_is_written_out() -> None:
     text = header(1, 88)
     assert text.startswith("Loss Comparison")
-    assert "━ 1 train 1.5470  ┅ 1 test 1.5541" in text
+    assert "━ 1 sigmoid train 1.5470  ─ test 1.5541" in text
     assert "\nLoss Value" in text
 
 
 def test_fifty_columns_hold_both_losses_of_one_run() -> None:
     text = header(1, 50)
-    assert "1 train 1.5470" in text
-    assert "1 test 1.5541" in text
+    assert "1 sigmoid ━1.5470 ─1.5541" in text
 
 
 def test_many_runs_are_condensed_with_the_selected_one_first() -> None:

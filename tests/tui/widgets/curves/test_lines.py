@@ -135,7 +135,7 @@ def test_train_and_test_stay_apart_where_they_overlap() -> None:
 
 
 def test_a_dash_ends_between_the_dots_of_a_cell() -> None:
-    slope = laid(series([1, 3], is_thin=False))
+    slope = laid(series([1, 3], is_thin=False), style=ChartStyle(monochrome=True))
     halves = {bits & 0x47 == 0 for bits in (ord(character) - 0x2800 for character, _ in slope.values())}
     assert halves == {True, False}
 

@@ -54,7 +54,7 @@ async def test_a_history_drawn_is_on_the_screen(data: History) -> None:
     async with app.run_test(size=(88, 22)) as pilot:
         app.chart.draw(data, 1)
         await pilot.pause()
-        assert "1 train 1.5470" in app.text()
+        assert "1 sigmoid train 1.5470" in app.text()
         assert app.chart.last_draw_s > 0
 
 
@@ -74,7 +74,7 @@ async def test_a_legend_that_is_kept_learns_of_runs_that_had_no_row(data: Histor
         app.chart.draw(history([decay()]), 1)
         app.chart.draw(data, 1, keeps_legend=True)
         await pilot.pause()
-        assert "2 train 1.5524" in app.text()
+        assert "2 sigmoid train 1.5524" in app.text()
         assert "nan" not in app.text()
 
 

@@ -10,7 +10,8 @@ from textual.app import App, ComposeResult
 
 from logreg_tui.core.hardware import GPU, PROCESSOR, Sample
 from logreg_tui.tui.theme import ASCII, UNICODE
-from logreg_tui.tui.widgets.frame.machine_line import MachineLine, block
+from logreg_tui.tui.widgets.frame.machine_line import MachineLine
+from logreg_tui.tui.widgets.sparkline import block
 
 ON_GPU = Sample(GPU, 0.93, 38 * 2**30, 140 * 2**30, None, 412.3, 54.0)
 ON_PROCESSOR = Sample(PROCESSOR, 0.335, 5 * 2**30, 16 * 2**30, 2**30)

@@ -69,7 +69,8 @@ async def listing(
 ) -> AsyncIterator[Listing]:
     app = ListApp(glyphs)
     async with app.run_test(size=size) as pilot:
-        runs = [RunLine(n, each, "training", accuracy(n)) for n, each in enumerate(settings, 1)]
+        curve = (0.1, 0.8, 0.85, 0.9)
+        runs = [RunLine(n, each, "training", accuracy(n), curve) for n, each in enumerate(settings, 1)]
         await pilot.pause()
         app.list.show(runs)
         app.list.select(1)
@@ -82,9 +83,9 @@ async def test_twenty_four_runs_are_grouped_with_their_accuracies() -> None:
     async with listing() as made:
         words = made.words()
         assert words[0] == "sigmoid λ 0"
-        assert words[1] == "▌▸ 1 seed 0             0.8870"
-        assert words[17] == "▌▸13 seed 0             0.8990 ☆"
-        assert [line for line in words if "★" in line] == ["▌▸17 seed 1             0.9030 ★"]
+        assert words[1] == "▌▸ 1 seed 0 0.8870 ▁▃▆█"
+        assert words[17] == f"{'▌▸13 seed 0 0.8990 ▁▃▆█':<31}☆"
+        assert [line for line in words if "★" in line] == [f"{'▌▸17 seed 1 0.9030 ▁▃▆█':<31}★"]
         assert sum("☆" in line for line in words) == 7
         assert sum(line.startswith("▌") for line in words) == 24
 
@@ -93,7 +94,7 @@ async def test_in_a_narrow_and_low_list_nothing_is_cut_by_the_scroll_bar() -> No
     async with listing(size=(25, 8)) as made:
         words = made.words()
         assert words[0] == "sigmoid λ0"
-        starts = ["▌▸ 1 s0      .8870", "▌▸ 2 s1      .8940", "▌▸ 3 s2      .9010 ☆"]
+        starts = ["▌▸ 1 s0 .8870 ▁▃▆█", "▌▸ 2 s1 .8940 ▁▃▆█", "▌▸ 3 s2 .9010 ▁▃▆█ ☆"]
         assert [line[: len(start)] for line, start in zip(words[1:4], starts, strict=True)] == starts
 
 
@@ -154,7 +155,7 @@ async def test_the_selected_run_stays_selected_while_it_is_hidden() -> None:
 async def test_a_pinned_run_stands_on_top_until_it_is_let_go() -> None:
     async with listing() as made:
         await made.press("down", "p")
-        assert made.words()[:2] == ["pinned", "▌▸ 2↑sigmoid λ0 s1      0.8940"]
+        assert made.words()[:2] == ["pinned", "▌▸ 2↑sigmoid λ0 s1 0.8940 ▁▃▆█"]
         assert made.app.list.pinned == {2}
         await made.press("p")
         assert made.words()[0] == "sigmoid λ 0"
@@ -162,12 +163,12 @@ async def test_a_pinned_run_stands_on_top_until_it_is_let_go() -> None:
 
 async def test_few_runs_can_be_pinned_and_filtered_too() -> None:
     async with listing(GRID[:3]) as made:
-        assert made.words()[0] == "▌▸1 sigmoid  λ 0  lr 0.01"
+        assert made.words()[:2] == ["    head    λ lr   test", "▌▸1 sigmoid 0 0.01 0.8870 ▁▃▆█"]
         await made.press("down", "p")
-        assert made.words()[:2] == ["▌▸2↑sigmoid  λ 0  lr 0.01", "▌▸1 sigmoid  λ 0  lr 0.01"]
+        assert made.words()[1:3] == ["▌▸2↑sigmoid 0 0.01 0.8940 ▁▃▆█", "▌▸1 sigmoid 0 0.01 0.8870 ▁▃▆█"]
         made.filter("run=3")
         await made.pilot.pause()
-        assert [line[2] for line in made.words() if line] == ["2", "3"]
+        assert [line[2] for line in made.words()[1:] if line] == ["2", "3"]
 
 
 async def test_only_what_changed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,125 @@
+"""The figures of the selected run: how good it is, how good it was, and how it gets on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.style import Style
+
+from logreg_tui.core.heads import SIGMOID, loss_floor
+from logreg_tui.core.training.history import History, Mark, RunHistory
+from logreg_tui.tui import number_format as figures
+from logreg_tui.tui.widgets.line_view import LineView
+from logreg_tui.tui.widgets.spans import Span
+
+LABEL = 10
+GAP_WIDTH = 9
+ROOMY = LABEL + 2 * (figures.LOSS_WIDTH + 1) + GAP_WIDTH
+"""Cells from which the gap between test and train has a column."""
+PERIOD = 1000
+"""Epochs over which the change of the loss is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardLine:
+    """A line of the card; of those that do not fit the ones with the highest number go first."""
+
+    spans: tuple[Span, ...]
+    rank: int
+
+
+class RunCard(LineView):
+    """Losses, accuracies, gap, best, floor, change, learning rate, and the newest turns of a knob."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"card--{name}" for name in ("label", "value", "good", "warning", "error")
+    }
+
+    def show(self, history: History, run: RunHistory, verdict: str = "") -> None:
+        """Show the figures of a run; `verdict` is the kind of its alarm, if there is one."""
+        width, height = self.content_size
+        lines = [*self._figures(history, run, verdict, width), *map(self._mark, run.marks[::-1])]
+        kept = sorted(range(len(lines)), key=lambda at: lines[at].rank)[:height]
+        self.show_lines([self.strip(lines[at].spans) for at in sorted(kept)])
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"card--{name}")
+
+    def _line(self, rank: int, name: str, *parts: tuple[str, str]) -> CardLine:
+        """Return a line of a name and pieces of text, each with the name of its style."""
+        label: Span = (f"{name:<{LABEL}}", self._style("label"))
+        return CardLine((label, *((text, self._style(style)) for text, style in parts)), rank)
+
+    def _mark(self, mark: Mark) -> CardLine:
+        style = "error" if mark.is_divergence else "value"
+        return self._line(9, f"{mark.epoch:>8,}", (mark.text, style))
+
+    def _figures(self, history: History, run: RunHistory, verdict: str, width: int) -> Iterator[CardLine]:
+        row = run.last
+        if row is None:
+            return
+        has_gap = width >= ROOMY
+        titles = f"{'train':>7} {'test':>7}{'gap' if has_gap else '':>{GAP_WIDTH}}"
+        yield self._line(5, "", (titles, "label"))
+        pairs = (
+            (
+                "loss",
+                figures.loss(row.train_loss),
+                figures.loss(row.test_loss),
+                row.test_loss - row.train_loss,
+            ),
+            (
+                "accuracy",
+                figures.accuracy(row.train_accuracy).rjust(figures.LOSS_WIDTH),
+                figures.accuracy(row.test_accuracy).rjust(figures.LOSS_WIDTH),
+                row.test_accuracy - row.train_accuracy,
+            ),
+        )
+        for name, train, test, gap in pairs:
+            more = [(f"{signed(gap):>{GAP_WIDTH}}", "label")] if has_gap else []
+            yield self._line(0, name, (f"{train} {test}", "value"), *more)
+        epochs, train_losses, accuracies = run.columns.read("epoch", "train_loss", "test_accuracy")
+        if not len(epochs):
+            return
+        at = int(accuracies.argmax())
+        best = figures.accuracy(float(accuracies[at])).rjust(figures.LOSS_WIDTH)
+        when = f" at {'epoch ' if has_gap else ''}{int(epochs[at]):,}" if at < len(epochs) - 1 else " now"
+        yield self._line(2, "best test", (best, "value"), (when, "label"))
+        if run.settings.head == SIGMOID and history.experiment is not None:
+            floor = loss_floor(history.experiment.classes)
+            above = figures.loss(row.train_loss - floor)
+            yield self._line(3, "floor", (above, "value"), (f" above {floor:.4f}", "label"))
+        then = int(epochs.searchsorted(epochs[-1] - PERIOD, side="left"))
+        if then < len(epochs) - 1:
+            change = float(train_losses[-1] - train_losses[then])
+            style = "warning" if change > 0 else "value"
+            period = f" in {int(epochs[-1] - epochs[then]):,}{' epochs' if has_gap else ''}"
+            yield self._line(
+                4, "change", (f"{signed(change):>{figures.LOSS_WIDTH}}", style), (period, "label")
+            )
+        if row.l2_penalty:
+            penalty = f" with L2 {figures.loss(row.l2_penalty).strip()}"
+            yield self._line(7, "objective", (figures.loss(row.objective), "value"), (penalty, "label"))
+        rate = run.settings.learning_rate_at(run.epoch_at(history.step))
+        yield self._line(6, "lr now", (f"{rate:>{figures.LOSS_WIDTH}.3g}", "value"))
+        word, style = VERDICTS.get(verdict, (run.status, "value"))
+        if word != "training":
+            yield self._line(1, "state", (f"{word:>{figures.LOSS_WIDTH}}", style))
+
+
+VERDICTS = {
+    "stalls": (" stalls: 5 says why", "warning"),
+    "converged": ("converged", "good"),
+    "exploded": (" exploded: R begins it slower", "error"),
+    "diverged": (" diverged: R begins it slower", "error"),
+}
+"""Words and style of a state, by the kind of the alarm or by the status of the run."""
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign, at most eight characters."""
+    if abs(value) < 1000:
+        return f"{value:+.{4 if abs(value) < 10 else 2}f}"
+    return f"{value:+.1e}"
