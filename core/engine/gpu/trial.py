@@ -92,4 +92,4 @@ def _in_float64(
     loss = functional.cross_entropy(outputs, torch.from_numpy(dataset.train_labels))
     loss.backward()  # type: ignore[no-untyped-call]
     assert parameters.grad is not None, "just computed"
-    return float(loss), parameters.grad.flatten()
+    return loss.item(), parameters.grad.flatten()
