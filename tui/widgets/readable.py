@@ -29,10 +29,12 @@ class ReadableText(LineFilter):
         """Return the segments in colours that can be read."""
         ground = background.rgb if background.ansi is None else None
         return [
-            Segment(text, _readable_style(style, ground), control)
-            if style is not None and LETTERS.search(text)
-            else Segment(text, style, control)
-            for text, style, control in segments
+            segment
+            if segment.style is None
+            or not LETTERS.search(segment.text)
+            or (style := _readable_style(segment.style, ground)) is segment.style
+            else Segment(segment.text, style, segment.control)
+            for segment in segments
         ]
 
 
@@ -40,6 +42,8 @@ class ReadableText(LineFilter):
 def _readable_style(style: Style, ground: Rgb | None) -> Style:
     ink, behind = rgb_of(style.color), rgb_of(style.bgcolor) or ground
     if ink is None or behind is None or style.bgcolor is not None and style.bgcolor.triplet is None:
+        return style
+    if contrast(ink, behind) >= LEAST_CONTRAST:
         return style
     if style.reverse:
         # What was the background is the text, and may be moved as well.
