@@ -110,3 +110,10 @@ def test_rows_step_and_seconds_are_counted() -> None:
     history = history_of(row(epoch=0), row(epoch=10, value=2.5), events.Progressed(15, 3.0))
     assert (history.rows, history.step, history.elapsed_s) == (2, 15, 3.0)
     assert history.runs[1].last == row(epoch=10, value=2.5)
+
+
+def test_a_screen_shows_epochs_10_and_100_before_the_first_report_and_the_reports_stay() -> None:
+    rows = [row(1, epoch, is_report=epoch in (0, 1000)) for epoch in (0, 10, 20, 100, 1000, 1010)]
+    history = records.history_of(*rows)
+    assert [each.epoch for each in history.reports] == [0, 1000]
+    assert [each.epoch for each in history.shown_reports] == [0, 10, 100, 1000]

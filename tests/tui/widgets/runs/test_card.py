@@ -1,0 +1,53 @@
+"""The figures of the selected run."""
+
+from __future__ import annotations
+
+from helpers.records import history_of, row
+from textual.app import App, ComposeResult
+
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training.history import History
+from logreg_tui.tui.widgets.runs.card import RunCard
+
+
+class CardApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield RunCard()
+
+    def lines(self) -> list[str]:
+        card = self.query_one(RunCard)
+        return [card.render_line(y).text.rstrip() for y in range(card.size.height)]
+
+
+def trained(head: str = "sigmoid") -> History:
+    settings = RunSettings(head)
+    accuracies = {0: 0.1, 10: 0.91, 20: 0.9}
+    rows = [
+        row(1, epoch, settings, train_loss=2 - epoch / 100, test_accuracy=accuracy, train_accuracy=0.93)
+        for epoch, accuracy in accuracies.items()
+    ]
+    return history_of(*rows, runs=(settings,))
+
+
+async def test_the_card_has_losses_accuracies_gap_best_floor_and_change() -> None:
+    app, history = CardApp(), trained()
+    async with app.run_test(size=(36, 12)):
+        app.query_one(RunCard).show(history, history.runs[1], "stalls")
+        assert app.lines()[:8] == [
+            "            train    test      gap",
+            "loss       1.8000  1.9250  +0.1250",
+            "accuracy   0.9300  0.9000  -0.0300",
+            "best test  0.9100 at epoch 10",
+            "floor      0.3388 above 1.4612",
+            "change    -0.2000 in 20 epochs",
+            "lr now       0.01",
+            "state      stalls: 5 says why",
+        ]
+
+
+async def test_with_little_room_the_most_important_lines_stay() -> None:
+    app, history = CardApp(), trained("logits")
+    async with app.run_test(size=(28, 3)):
+        app.query_one(RunCard).show(history, history.runs[1])
+        assert [line.split()[0] for line in app.lines()] == ["loss", "accuracy", "best"]
+        assert all(len(line) <= 28 for line in app.lines())
