@@ -69,12 +69,14 @@ class MatrixView:
 
 @dataclass(frozen=True, slots=True)
 class CellPage:
-    """A cell of the matrix, and the sample from which on its samples are shown."""
+    """A cell of the matrix, and what is shown of its samples."""
 
     label: int
     predicted: int
-    first: int
+    first: int = 0
     """Number of a sample: the first one shown is this or the next one in the cell."""
+    enlarged: int | None = None
+    """Number of the sample that is shown alone, even if it has left the cell since."""
 
 
 def lay_out(classes: int, most: int, width: int, height: int) -> MatrixLayout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from logreg_tui.tui.widgets.mistakes.confusion_matrix import CellPage
 
 MOST_SAMPLES = 24
 """Number of samples of a cell that are read at a time: more fit on no screen."""
-LIKELIEST = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +27,10 @@ class PredictedSample:
     """Counts the test set from 0."""
     stored: np.ndarray
     """Its values before any scaling, shape (features,)."""
+    label: int
+    predicted: int
     likeliest: tuple[tuple[int, float], ...]
-    """LIKELIEST classes with the model's probabilities: the predicted class, then the likeliest others."""
+    """All classes with the model's probabilities: the predicted class, then the likeliest others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +43,24 @@ class CellSamples:
     position: int
     """The index in `numbers` of the first one of `samples`."""
     samples: tuple[PredictedSample, ...]
+    enlarged: PredictedSample | None
     image_shape: tuple[int, int] | None
+
+    def index(self, number: int) -> int:
+        """Return the index in `numbers` of a sample, or of the next one if it has left the cell."""
+        return min(int(np.searchsorted(self.numbers, number)), max(0, len(self.numbers) - 1))
+
+    def further(self, number: int, steps: int) -> int:
+        """Return the number of the sample some steps after or before another, the last or first at most."""
+        side: Literal["left", "right"] = "left" if steps < 0 else "right"
+        at = int(np.searchsorted(self.numbers, number, side)) + steps - (steps > 0)
+        return int(self.numbers[max(0, min(at, len(self.numbers) - 1))])
+
+    def first_of_page(self, first: int, number: int, size: int) -> int:
+        """Return the first sample of the page of `size` with a sample, `first` being that of a page."""
+        start, at = self.index(first), self.index(number)
+        turned = max(0, start + (at - start) // size * size)
+        return first if turned == start else int(self.numbers[turned])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,19 +97,31 @@ def analyse_errors(
 def cell_samples(
     dataset: Dataset, parameters: ParametersSnapshot, mistakes: Mistakes, page: CellPage
 ) -> CellSamples:
-    """Read samples of a cell, at most MOST_SAMPLES, with the probabilities of their likeliest classes."""
+    """Read samples of a cell, at most MOST_SAMPLES, and the one that is enlarged."""
     numbers = mistakes.samples(page.label, page.predicted)
     # Past the last one: the samples have left the cell since, so its end is shown.
     position = min(int(np.searchsorted(numbers, page.first)), max(0, len(numbers) - 1))
     shown = numbers[position : position + MOST_SAMPLES].tolist()
-    if not shown:
-        return CellSamples(page, numbers, 0, (), dataset.image_shape)
+    alone = [] if page.enlarged is None else [page.enlarged]
+    samples = _read(dataset, parameters, mistakes, [*shown, *alone])
+    enlarged = samples.pop() if alone else None
+    return CellSamples(page, numbers, position, tuple(samples), enlarged, dataset.image_shape)
+
+
+def _read(
+    dataset: Dataset, parameters: ParametersSnapshot, mistakes: Mistakes, numbers: list[int]
+) -> list[PredictedSample]:
+    """Read test samples, with the model's probabilities of all classes."""
+    if not numbers:
+        return []
     inputs = dataset.test_inputs
-    rows = np.concatenate([inputs.read(number, number + 1) for number in shown])
+    rows = np.concatenate([inputs.read(number, number + 1) for number in numbers])
     samples = []
-    for number, row in zip(shown, probabilities(parameters, Inputs.of(rows)), strict=True):
+    for number, row in zip(numbers, probabilities(parameters, Inputs.of(rows)), strict=True):
+        label, predicted = int(mistakes.labels[number]), int(mistakes.predicted[number])
         # Rounded probabilities may be equal where the outputs that decided were not.
-        order = np.lexsort((-row, np.arange(len(row)) != page.predicted))[:LIKELIEST]
-        likeliest = tuple((int(class_), float(row[class_])) for class_ in order)
-        samples.append(PredictedSample(number, inputs.stored(number, number + 1)[0].copy(), likeliest))
-    return CellSamples(page, numbers, position, tuple(samples), dataset.image_shape)
+        order = np.lexsort((-row, np.arange(len(row)) != predicted))
+        likeliest = tuple(zip(order.tolist(), row[order].tolist(), strict=True))
+        stored = inputs.stored(number, number + 1)[0].copy()
+        samples.append(PredictedSample(number, stored, label, predicted, likeliest))
+    return samples

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
@@ -17,15 +18,12 @@ from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.mistakes.error_analysis import (
-    LIKELIEST,
-    MOST_SAMPLES,
-    CellSamples,
-    PredictedSample,
-)
+from logreg_tui.tui.widgets.mistakes.error_analysis import MOST_SAMPLES, CellSamples, PredictedSample
 from logreg_tui.tui.widgets.spans import Span, beside, strip_of
 
 GAP = 2
+LIKELIEST = 3
+"""Classes whose probabilities stand with a picture."""
 TEXT_WIDTH = 16
 """Cells of the lines about a sample."""
 TEXT_HEIGHT = 1 + LIKELIEST
@@ -33,7 +31,7 @@ LEAST_HEIGHT = 4
 """Lines of a picture that may still be recognised."""
 WANTED = 6
 """Samples that are to be in view, if there are enough, before pictures get larger."""
-VALUE_WIDTH = 5
+MARKED = Style(reverse=True, bold=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,15 @@ class PageLayout:
         if self.is_beside:
             return self.width + bool(self.width) + TEXT_WIDTH, max(self.height, TEXT_HEIGHT)
         return max(self.width, TEXT_WIDTH), self.height + TEXT_HEIGHT
+
+    def sample_at(self, x: int, y: int) -> int | None:
+        """Return which one on the page covers a cell of the panel, counted from 0, or None."""
+        (column, inside_x), (row, inside_y) = divmod(x, self.tile[0] + GAP), divmod(y - 1, self.tile[1] + 1)
+        is_inside = inside_x < self.tile[0] and inside_y < self.tile[1]
+        if not (is_inside and 0 <= column < self.across and 0 <= row < self.down):
+            return None
+        at = row * self.across + column
+        return at if at < self.samples else None
 
 
 @lru_cache(maxsize=64)
@@ -96,10 +103,10 @@ def draw_images(
     parameters: ParametersSnapshot,
     width: int,
     height: int,
-    has_focus: bool,
+    cursor: int | None,
     style: ChartStyle,
 ) -> list[Strip]:
-    """Return the lines of the panel."""
+    """Return the lines of the panel; `cursor` is the number of a sample, None without the focus."""
     layout = page_layout(cell, width, height)
     shown = cell.samples[: layout.samples]
     lines = [_title(cell, len(shown), parameters, width)]
@@ -107,10 +114,14 @@ def draw_images(
         text = f"No test sample with label {cell.page.label} is predicted as {cell.page.predicted} now."
         lines.append(strip_of([(text, style.muted)]))
     for start in range(0, len(shown), layout.across):
-        tiles = [_tile(sample, cell, layout, style) for sample in shown[start : start + layout.across]]
+        row = shown[start : start + layout.across]
+        tiles = [_tile(sample, cell, sample.number == cursor, layout, style) for sample in row]
         lines += [*beside(tiles, GAP), Strip.blank(0)]
     lines = [*lines[: height - 1], *[Strip.blank(0)] * (height - 1 - len(lines))]
-    hint = "left/right: turn the page   escape: back to the table" if has_focus else "click or tab: come here"
+    hint = "click one to enlarge it, or press tab until this panel has the keys"
+    if cursor is not None:
+        hints = ["arrows: choose a sample", "enter: enlarge it", "escape: back to the table"]
+        hint = first_fitting(["   ".join(hints), "   ".join(hints[1:]), hints[2]], width)
     return [*lines, strip_of([(hint[:width], style.muted)])]
 
 
@@ -130,38 +141,57 @@ def _title(cell: CellSamples, shown: int, parameters: ParametersSnapshot, width:
     return strip_of([(first_fitting(texts, width), ink(None, bold=True))])
 
 
-def _tile(sample: PredictedSample, cell: CellSamples, layout: PageLayout, style: ChartStyle) -> list[Strip]:
+def _tile(
+    sample: PredictedSample, cell: CellSamples, is_chosen: bool, layout: PageLayout, style: ChartStyle
+) -> list[Strip]:
     """Return a picture and its text, as wide and high as the layout's tiles."""
-    text = _text(sample, cell, style)
+    text = _text(sample, is_chosen, style)
     if cell.image_shape is None:
         return text
-    shares = pictures.grey_shares(sample.stored.reshape(cell.image_shape))
-    image = pictures.picture(shares, layout.width, layout.height, pictures.grey_inks(style))
+    image = sample_picture(sample, cell.image_shape, layout.width, layout.height, style)
     if layout.is_beside:
         return beside([image, text], 1)
     return [line.adjust_cell_length(layout.tile[0]) for line in (*image, *text)]
 
 
-def _text(sample: PredictedSample, cell: CellSamples, style: ChartStyle) -> list[Strip]:
+def sample_picture(
+    sample: PredictedSample, shape: tuple[int, int], width: int, height: int, style: ChartStyle
+) -> list[Strip]:
+    """Return the picture of a sample in `height` lines of `width` cells."""
+    shares = pictures.grey_shares(sample.stored.reshape(shape))
+    return pictures.picture(shares, width, height, pictures.grey_inks(style))
+
+
+def _text(sample: PredictedSample, is_chosen: bool, style: ChartStyle) -> list[Strip]:
     """Return TEXT_HEIGHT lines of TEXT_WIDTH cells: number, label and prediction, probabilities as bars."""
-    names = f"{cell.page.label}{style.pick('→', '>')}{cell.page.predicted}"
+    names = f"{sample.label}{style.pick('→', '>')}{sample.predicted}"
     number = f"#{sample.number}"
     gap = " " * max(1, TEXT_WIDTH - len(number) - len(names))
-    lines = [strip_of([(names, ink(None, bold=True)), (gap, None), (number, style.muted)])]
-    lines += [_bar(*each, cell, style) for each in sample.likeliest]
+    inks = (MARKED, MARKED, MARKED) if is_chosen else (ink(None, bold=True), None, style.muted)
+    lines = [strip_of(zip((names, gap, number), inks, strict=True))]
+    lines += probability_bars(sample, LIKELIEST, TEXT_WIDTH, 2, style)
     lines += [Strip.blank(0)] * (TEXT_HEIGHT - len(lines))
     return [line.adjust_cell_length(TEXT_WIDTH) for line in lines]
 
 
-def _bar(number: int, share: float, cell: CellSamples, style: ChartStyle) -> Strip:
-    """Return a class with its probability: blue and with a star for the label, orange for a mistake."""
-    name = f"{number}{'*' if number == cell.page.label else ' '}"
-    room = max(1, TEXT_WIDTH - len(name) - VALUE_WIDTH)
-    length = round(share * room)
-    if style.monochrome or number not in (cell.page.label, cell.page.predicted):
+def probability_bars(
+    sample: PredictedSample, count: int, width: int, decimals: int, style: ChartStyle
+) -> list[Strip]:
+    """Return the likeliest classes, `count` at the most, each a line of `width` cells with its probability.
+
+    The label has a star and is blue, a prediction that is not the label orange.
+    """
+    colors = pictures.signed_colors(style.dark)
+    figures = len(str(len(sample.likeliest) - 1))
+    room = max(1, width - figures - 1 - (decimals + 3))
+    lines = []
+    for number, share in sample.likeliest[:count]:
         color = style.muted
-    else:
-        color = ink(pictures.signed_colors(style.dark)[-5 if number == cell.page.label else 4])
-    bar: Span = (style.pick("█", "#") * length, color)
-    gap = " " * (room - length)
-    return strip_of([(name, None), bar, (gap, None), (f"{share:>{VALUE_WIDTH}.2f}", style.muted)])
+        if not style.monochrome and number in (sample.label, sample.predicted):
+            color = ink(colors[-5 if number == sample.label else 4])
+        length = round(share * room)
+        name: Span = (f"{number:>{figures}}{'*' if number == sample.label else ' '}", None)
+        bar: Span = (style.pick("█", "#") * length, color)
+        value: Span = (f"{share:>{decimals + 3}.{decimals}f}", style.muted)
+        lines.append(strip_of([name, bar, (" " * (room - length), None), value]))
+    return lines

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from logreg_tui.core.training.history import History
     from logreg_tui.core.training.snapshots import ParametersSnapshot
     from logreg_tui.tui.widgets.mistakes.error_analysis import CellSamples, ErrorAnalysis
+    from logreg_tui.tui.widgets.mistakes.images import PageLayout
 
 LEAST_REST_S = 0.9
 REST = 25
@@ -34,15 +35,16 @@ REST = 25
 
 
 class MistakesPanel(ParametersPanel):
-    """The confusion matrix under a cursor, or the samples of a cell; computed on another thread."""
+    """The confusion matrix under a cursor, the samples of a cell or one; computed on another thread."""
 
     DEFAULT_CSS = "MistakesPanel { width: 1fr; height: 1fr; }"
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("arrows", "Move to another cell: rows are labels, columns predictions"),
         ("home", "Go to the most frequent mistake"),
-        ("enter click", "Look at the test samples of the cell"),
-        ("left right", "Turn the page of samples"),
-        ("escape", "Back to the table"),
+        ("enter click", "Look at the test samples of the cell, then enlarge one"),
+        ("left right", "The sample before, the next one"),
+        ("pageup pagedown", "Turn the page of samples"),
+        ("escape", "Back to the samples, back to the table"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(0, -1)", "Left", show=False),
@@ -52,8 +54,8 @@ class MistakesPanel(ParametersPanel):
         Binding("pageup", "page(-1)", "Page before", show=False),
         Binding("pagedown", "page(1)", "Next page", show=False),
         Binding("home", "worst", "Most frequent mistake", show=False),
-        Binding("enter", "look", "Look at the samples", show=False),
-        Binding("escape", "back", "Back to the table", show=False),
+        Binding("enter", "look", "Look at the samples, enlarge one", show=False),
+        Binding("escape", "back", "Back", show=False),
     ]
 
     clock: Callable[[], float] = monotonic
@@ -66,6 +68,8 @@ class MistakesPanel(ParametersPanel):
     _first = (0, 0)
     _page: CellPage | None = None
     """The cell whose samples are looked at."""
+    _chosen = 0
+    """Number of the sample that the cursor is on, or of the next one in the cell."""
 
     def signature(self, history: History, selected: int | None) -> tuple[object, ...]:
         """Return what is drawn, except what keys change, and whether there is something to compute."""
@@ -100,7 +104,7 @@ class MistakesPanel(ParametersPanel):
             return
         if self._can_analyse(self._dataset, self._parameters):
             parameters = self._parameters
-        elif self._analysis is not None and self._page is not None and self._cell is None:
+        elif self._analysis is not None and self._page is not None and not self._is_read:
             parameters = self._analysis.parameters
         else:
             return
@@ -126,9 +130,12 @@ class MistakesPanel(ParametersPanel):
 
     @property
     def _cell(self) -> CellSamples | None:
-        """The samples that are looked at, once they have been read."""
-        cell = self._analysis.cell if self._analysis is not None else None
-        return cell if cell is not None and cell.page == self._page else None
+        """The samples of the cell that is looked at, once some have been read: those asked for, or others."""
+        shown, page = self._shown(), self._page
+        if shown is None or shown.cell is None or page is None:
+            return None
+        at = shown.cell.page
+        return shown.cell if (at.label, at.predicted) == (page.label, page.predicted) else None
 
     # What is drawn
 
@@ -142,12 +149,18 @@ class MistakesPanel(ParametersPanel):
             self._scroll_to_cursor(shown)
             view = MatrixView(width, height, self._cursor, self._first, self.has_focus)
             return draw_matrix(shown.mistakes, shown.parameters.head, view, style)
-        # While another page is being read the one before stays.
-        if shown.cell is None or (shown.cell.page.label, shown.cell.page.predicted) != self._cursor:
+        # While another page or sample is being read the one before stays.
+        cell = self._cell
+        if cell is None:
             return text_lines("Reading the samples.", width, style)
+        if self._page.enlarged is not None and cell.enlarged is not None:
+            from logreg_tui.tui.widgets.mistakes.enlarged_sample import draw_enlarged
+
+            return draw_enlarged(cell, cell.enlarged, shown.parameters, width, height, self.has_focus, style)
         from logreg_tui.tui.widgets.mistakes.images import draw_images
 
-        return draw_images(shown.cell, shown.parameters, width, height, self.has_focus, style)
+        cursor = self._sample_under_cursor(cell) if self.has_focus else None
+        return draw_images(cell, shown.parameters, width, height, cursor, style)
 
     def _shown(self) -> ErrorAnalysis | None:
         """Return the analysis of the selected run, if there is one."""
@@ -185,12 +198,13 @@ class MistakesPanel(ParametersPanel):
         return self._page is not None if action == "back" else True
 
     def action_move(self, rows: int, columns: int) -> None:
-        """Move the cursor; among samples, turn the page."""
+        """Move the cursor over the cells or the samples; of one that is enlarged, go to the next or back."""
         shown = self._shown()
         if shown is None or self._cursor is None:
             return
         if self._page is not None:
-            self._turn(rows + columns)
+            across = 1 if self._page.enlarged is not None else self._page_layout.across
+            self._move_sample(rows * across + columns)
             return
         last = len(shown.mistakes.counts) - 1
         row, column = self._cursor
@@ -200,50 +214,49 @@ class MistakesPanel(ParametersPanel):
     def action_page(self, pages: int) -> None:
         """Move the cursor by as many rows as are in view; among samples, turn the page."""
         shown = self._shown()
-        if shown is not None:
-            self.action_move(pages * (1 if self._page is not None else self._layout(shown).rows), 0)
-
-    def _turn(self, pages: int) -> None:
-        """Show the samples of the cell that come after these, or before."""
-        cell = self._cell
-        if cell is None or self._page is None or not len(cell.numbers):
-            return
-        from logreg_tui.tui.widgets.mistakes.images import page_layout
-
-        position = cell.position + pages * page_layout(cell, *self.content_size).samples
-        if position < len(cell.numbers):
-            first = int(cell.numbers[max(0, position)])
-            self._page = replace(self._page, first=first)
-            self._analyse_if_needed()
+        if self._page is not None:
+            self._move_sample(pages * self._page_layout.samples)
+        elif shown is not None:
+            self.action_move(pages * self._layout(shown).rows, 0)
 
     def action_worst(self) -> None:
-        """Move the cursor to the most frequent mistake; among samples, go to the first page."""
+        """Move the cursor to the most frequent mistake; among samples, go to the first one."""
         shown = self._shown()
         if shown is None:
             return
         if self._page is not None:
-            self._page = replace(self._page, first=0)
-            self._analyse_if_needed()
+            self._move_sample(-len(shown.mistakes.labels))
             return
         self._cursor = shown.mistakes.worst
         self.redraw()
 
     def action_look(self) -> None:
-        """Show the samples of the cell under the cursor."""
-        if self._shown() is None or self._cursor is None or self._page is not None:
+        """Show the samples of the cell under the cursor; enlarge the one under it, or show all again."""
+        if self._shown() is None or self._cursor is None:
             return
-        self._page = CellPage(*self._cursor, 0)
-        self._analyse_if_needed()
-        self.redraw()
+        if self._page is None:
+            self._chosen = 0
+            self._look_at(CellPage(*self._cursor))
+        elif self._page.enlarged is not None:
+            self.action_back()
+        elif self._cell is not None and len(self._cell.numbers):
+            self._choose(self._cell, self._sample_under_cursor(self._cell), is_enlarged=True)
 
     def action_back(self) -> None:
-        self._page = None
-        self.redraw()
+        """Show all samples again, or the table."""
+        if self._page is not None and self._page.enlarged is not None:
+            self._look_at(replace(self._page, enlarged=None))
+        else:
+            self._page = None
+            self.redraw()
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor under the mouse; if it is there already, show the samples."""
+        """Move the cursor under the mouse, if it is there show the samples; enlarge one, or go back."""
         shown, at = self._shown(), event.get_content_offset(self)
-        if shown is None or at is None or self._page is not None:
+        if shown is None or at is None:
+            return
+        if self._page is not None:
+            self._click_samples(at.x, at.y)
             return
         cell = self._layout(shown).cell_at(at.x, at.y, self._first)
         if cell == self._cursor:
@@ -254,4 +267,60 @@ class MistakesPanel(ParametersPanel):
 
     def turn_wheel(self, direction: int) -> None:
         """Move down or up; among samples, turn the page."""
-        self.action_move(direction, 0)
+        if self._page is not None and self._page.enlarged is None:
+            self.action_page(direction)
+        else:
+            self.action_move(direction, 0)
+
+    # Samples
+
+    @property
+    def _is_read(self) -> bool:
+        """True if what is looked at of the cell has been read."""
+        return self._cell is not None and self._cell.page == self._page
+
+    @property
+    def _page_layout(self) -> PageLayout:
+        from logreg_tui.tui.widgets.mistakes.images import arrange, page_layout
+
+        cell = self._cell
+        return arrange(None, 0, *self.content_size) if cell is None else page_layout(cell, *self.content_size)
+
+    def _look_at(self, page: CellPage) -> None:
+        """Show this, read if it has not been yet."""
+        self._page = page
+        self._analyse_if_needed()
+        self.redraw()
+
+    def _sample_under_cursor(self, cell: CellSamples) -> int:
+        """Return the number of the sample; of those in view if the cell has changed."""
+        assert self._page is not None
+        if self._page.enlarged is not None or not len(cell.numbers):
+            return self._chosen
+        first, size = cell.index(self._page.first), self._page_layout.samples
+        shown = cell.numbers[first : first + size]
+        return int(shown[max(0, min(cell.index(self._chosen) - first, len(shown) - 1))])
+
+    def _move_sample(self, steps: int) -> None:
+        """Go to the sample of the cell some steps further on."""
+        cell, page = self._cell, self._page
+        if cell is not None and page is not None and len(cell.numbers):
+            number = cell.further(self._sample_under_cursor(cell), steps)
+            self._choose(cell, number, is_enlarged=page.enlarged is not None)
+
+    def _choose(self, cell: CellSamples, number: int, *, is_enlarged: bool) -> None:
+        """Move the cursor to a sample of the cell, turning the page if it is on another one."""
+        assert self._page is not None
+        self._chosen = number
+        first = cell.first_of_page(self._page.first, number, self._page_layout.samples)
+        self._look_at(replace(self._page, first=first, enlarged=number if is_enlarged else None))
+
+    def _click_samples(self, x: int, y: int) -> None:
+        """Enlarge the sample under the mouse, or show all again."""
+        cell, page = self._cell, self._page
+        if page is None or page.enlarged is not None:
+            self.action_back()
+        elif cell is not None:
+            at = self._page_layout.sample_at(x, y)
+            if at is not None and at < len(cell.samples):
+                self._choose(cell, cell.samples[at].number, is_enlarged=True)

@@ -23,8 +23,9 @@ from logreg_tui.tui.widgets.mistakes.confusion_matrix import (
     heat_color,
     lay_out,
 )
+from logreg_tui.tui.widgets.mistakes.enlarged_sample import draw_enlarged
 from logreg_tui.tui.widgets.mistakes.error_analysis import MOST_SAMPLES, ErrorAnalysis, analyse_errors
-from logreg_tui.tui.widgets.mistakes.images import LEAST_HEIGHT, draw_images, page_layout
+from logreg_tui.tui.widgets.mistakes.images import LEAST_HEIGHT, MARKED, draw_images, page_layout
 from logreg_tui.tui.widgets.mistakes.panel import LEAST_REST_S, MistakesPanel
 from logreg_tui.tui.widgets.palette import contrast, readable_on
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view
@@ -168,7 +169,8 @@ def test_the_samples_of_a_cell_come_with_what_the_model_says(digits: Dataset) ->
         outputs = (values @ shown.weight.T + shown.bias)[0].astype(float)
         chances = np.exp(outputs - outputs.max()) / np.exp(outputs - outputs.max()).sum()
         assert (sample.stored == values[0]).all()
-        order = np.argsort(-chances, kind="stable")[:3]
+        order = np.argsort(-chances, kind="stable")
+        assert (sample.label, sample.predicted) == (label, predicted)
         assert [number for number, _ in sample.likeliest] == order.tolist()
         np.testing.assert_allclose([chance for _, chance in sample.likeliest], chances[order], atol=1e-6)
 
@@ -213,7 +215,7 @@ def test_every_page_of_samples_fits(
     data, shown = made(2, samples=60, shape=shape)
     cell = looked(data, shown, page).cell
     assert cell is not None
-    lines = draw_images(cell, shown, *size, True, ChartStyle())
+    lines = draw_images(cell, shown, *size, cell.samples[0].number, ChartStyle())
     assert len(lines) == size[1]
     assert max(line.cell_length for line in lines) <= size[0]
     layout = page_layout(cell, *size)
@@ -230,13 +232,94 @@ def test_a_sample_is_drawn_with_number_label_prediction_and_bars(digits: Dataset
     cell = looked(digits, shown, CellPage(label, predicted, 0)).cell
     assert cell is not None
     for style in (ChartStyle(), ChartStyle(ascii_only=True), ChartStyle(monochrome=True)):
-        text = "\n".join(line.text for line in draw_images(cell, shown, 120, 40, True, style))
+        text = "\n".join(line.text for line in draw_images(cell, shown, 120, 40, None, style))
         count = len(cell.numbers)
         assert f"Label {label} predicted as {predicted}: 1-{count} of {count}" in text
         assert f"{label}{'>' if style.ascii_only else '→'}{predicted}" in text
         assert all(f"#{sample.number}" in text for sample in cell.samples)
         assert f"{label}*" in text
         assert text.isascii() is style.ascii_only
+
+
+def test_samples_are_stepped_over_and_pages_turn_at_their_ends() -> None:
+    data, shown = made(2, samples=200)
+    cell = looked(data, shown, CellPage(0, 1)).cell
+    assert cell is not None
+    numbers = cell.numbers.tolist()
+    assert len(numbers) > 12
+    assert cell.further(numbers[3], 2) == numbers[5]
+    assert cell.further(numbers[3], -2) == numbers[1]
+    assert (cell.further(numbers[3], 1000), cell.further(numbers[3], -1000)) == (numbers[-1], numbers[0])
+    gone = next(number for number in range(numbers[0] + 1, numbers[-1]) if number not in numbers)
+    before, after = max(n for n in numbers if n < gone), min(n for n in numbers if n > gone)
+    assert (cell.further(gone, -1), cell.further(gone, 1)) == (before, after)
+    assert cell.first_of_page(0, numbers[3], 4) == 0
+    assert cell.first_of_page(0, numbers[4], 4) == numbers[4]
+    assert cell.first_of_page(numbers[5], numbers[4], 4) == numbers[1]
+    assert cell.first_of_page(numbers[2], numbers[1], 4) == numbers[0]
+    assert cell.first_of_page(0, numbers[11], 4) == numbers[8]
+
+
+def test_the_sample_under_the_mouse_is_the_one_drawn_there(digits: Dataset) -> None:
+    shown = prototypes(digits)
+    cell = looked(digits, shown, CellPage(2, 2)).cell
+    assert cell is not None
+    for size in SIZES:
+        layout = page_layout(cell, *size)
+        lines = [line.text for line in draw_images(cell, shown, *size, None, ChartStyle())]
+        for at, sample in enumerate(cell.samples[: layout.samples]):
+            places = [
+                (line.find(f"#{sample.number} "), y) for y, line in enumerate(f"{line} " for line in lines)
+            ]
+            x, y = next(place for place in places if place[0] >= 0)
+            assert layout.sample_at(x, y) == at
+    assert layout.sample_at(0, 0) is None
+    assert layout.sample_at(layout.tile[0], 1) is None
+
+
+@pytest.mark.parametrize("size", [*SIZES, (20, 4)])
+@pytest.mark.parametrize("shape", [(28, 28), (8, 8), (3, 40), (40, 3), (1, 784), None])
+@pytest.mark.parametrize("classes", [2, 300])
+def test_every_enlarged_sample_fits(
+    size: tuple[int, int], shape: tuple[int, int] | None, classes: int
+) -> None:
+    data, shown = made(classes, samples=60, shape=shape)
+    label, predicted = looked(data, shown).mistakes.worst
+    first = looked(data, shown).mistakes.samples(label, predicted)[0]
+    cell = looked(data, shown, CellPage(label, predicted, enlarged=first)).cell
+    assert cell is not None
+    assert cell.enlarged is not None
+    lines = draw_enlarged(cell, cell.enlarged, shown, *size, True, ChartStyle())
+    assert len(lines) == size[1]
+    assert max(line.cell_length for line in lines) <= size[0]
+
+
+@pytest.mark.parametrize("style", [ChartStyle(), ChartStyle(ascii_only=True), ChartStyle(monochrome=True)])
+def test_an_enlarged_sample_comes_with_all_probabilities(digits: Dataset, style: ChartStyle) -> None:
+    shown = prototypes(digits)
+    mistakes = inspect_mistakes(shown, digits.test_inputs, digits.test_labels)
+    label, predicted = mistakes.worst
+    number = int(mistakes.samples(label, predicted)[1])
+    cell = looked(digits, shown, CellPage(label, predicted, enlarged=number)).cell
+    assert cell is not None
+    sample = cell.enlarged
+    assert sample is not None
+    lines = draw_enlarged(cell, sample, shown, 120, 40, True, style)
+    text = [line.text for line in lines]
+    assert text[0].startswith(f"Label {label} predicted as {predicted}: 2 of {len(cell.numbers)} ")
+    facts = [line[74:].split() for line in text[1:15]]
+    assert facts[:4] == [
+        ["test", "sample", f"#{number}"], ["label", f"{label}"], ["predicted", f"{predicted}", "wrong"], []
+    ]  # fmt: skip
+    assert [line[0] for line in facts[4:]] == [f"{n}{'*' * (n == label)}" for n, _ in sample.likeliest]
+    assert [line[-1] for line in facts[4:]] == [f"{share:.4f}" for _, share in sample.likeliest]
+    assert "".join(text).isascii() is style.ascii_only
+    # As large as it can be: 8 x 8 pixels, each of 9 cells by 4.5 lines.
+    picture = [line.crop(0, 72) for line in lines[1:37]]
+    assert (
+        sum(bool(line.text.strip()) or any(s.style and s.style.bgcolor for s in line) for line in picture)
+        > 30
+    )
 
 
 # The panel
@@ -289,6 +372,9 @@ async def test_pages_of_samples_turn_forth_and_back_and_end(digits: Dataset) -> 
         assert "0: 1-2 of" in first
         await pilot.press("right")
         await settle(pilot)
+        assert app.lines()[0] == first
+        await pilot.press("right")
+        await settle(pilot)
         assert "0: 3-4 of" in app.lines()[0]
         await pilot.press("pageup")
         await settle(pilot)
@@ -297,6 +383,92 @@ async def test_pages_of_samples_turn_forth_and_back_and_end(digits: Dataset) -> 
         await settle(pilot)
         shown, _, total = app.lines()[0].split()[5:8]
         assert shown.split("-")[1] == total
+
+
+async def test_a_sample_is_enlarged_and_the_keys_go_from_one_to_the_next(digits: Dataset) -> None:
+    panel, shown = MistakesPanel(), prototypes(digits)
+    numbers = inspect_mistakes(shown, digits.test_inputs, digits.test_labels).samples(0, 0).tolist()
+    app = PanelApp(panel)
+
+    def enlarged() -> str:
+        return next(line for line in app.lines() if "test sample" in line).split("#")[1].strip()
+
+    async with app.run_test(size=(58, 8)) as pilot:
+        panel.draw(history(digits, shown), 1)
+        panel.focus()
+        await settle(pilot)
+        await pilot.press(*["up"] * 9, *["left"] * 9, "enter")
+        await settle(pilot)
+        await pilot.press("right", "enter")
+        await settle(pilot)
+        assert "predicted as 0: 2 of" in app.lines()[0]
+        assert enlarged() == f"{numbers[1]}"
+        await pilot.press("right", "right")
+        await settle(pilot)
+        assert enlarged() == f"{numbers[3]}"
+        await pilot.press("left")
+        await settle(pilot)
+        assert enlarged() == f"{numbers[2]}"
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "0: 3-4 of" in app.lines()[0]
+        assert marked(panel) == f"#{numbers[2]}"
+        await pilot.press("escape")
+        assert app.lines()[-1].startswith("label 0 predicted as 0:")
+        assert not panel.check_action("back", ())
+
+
+def marked(panel: MistakesPanel) -> str:
+    """Return the number that the cursor is on."""
+    segments = [segment for line in panel.lines(*panel.content_size) for segment in line]
+    return next(s.text for s in reversed(segments) if s.style == MARKED)
+
+
+async def test_a_click_enlarges_a_sample_and_another_one_goes_back(digits: Dataset) -> None:
+    panel, shown = MistakesPanel(), prototypes(digits)
+    numbers = inspect_mistakes(shown, digits.test_inputs, digits.test_labels).samples(0, 0).tolist()
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        panel.draw(history(digits, shown), 1)
+        panel.focus()
+        await settle(pilot)
+        await pilot.press(*["up"] * 9, *["left"] * 9, "enter")
+        await settle(pilot)
+        y, line = next((y, line) for y, line in enumerate(app.lines()) if f"#{numbers[2]} " in f"{line} ")
+        await pilot.click(panel, offset=(line.index(f"#{numbers[2]}"), y))
+        await settle(pilot)
+        assert "predicted as 0: 3 of" in app.lines()[0]
+        await pilot.click(panel, offset=(3, 3))
+        await settle(pilot)
+        assert "predicted as 0: 1-" in app.lines()[0]
+        assert marked(panel) == f"#{numbers[2]}"
+
+
+async def test_an_enlarged_sample_stays_when_it_leaves_the_cell() -> None:
+    data = dataset(np.eye(4, dtype=np.uint8), np.arange(4), (2, 2), 4)
+    panel, clock = MistakesPanel(), Clock()
+    panel.clock = clock
+    app = PanelApp(panel)
+    async with app.run_test(size=(80, 14)) as pilot:
+        now = history(data, parameters(np.eye(4)))
+        panel.draw(now, 1)
+        panel.focus()
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert "Label 0 predicted as 0: 1 of 1" in app.text()
+        clock.now += 1000
+        now.apply(parameters(np.roll(np.eye(4), 1, 0), epoch=4000))
+        panel.draw(now, 1)
+        await settle(pilot)
+        assert "Label 0 not predicted as 0 now" in app.text()
+        assert "predicted   1  wrong" in app.text()
+        assert "#0" in app.text()
+        await pilot.press("right", "left", "enter")
+        await settle(pilot)
+        assert "No test sample with label 0 is predicted as 0" in app.text()
 
 
 async def test_a_click_moves_the_cursor_and_a_second_one_opens_the_cell(digits: Dataset) -> None:
