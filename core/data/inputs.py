@@ -109,11 +109,6 @@ class Inputs:
         """True if the values are stored as bytes."""
         return self.source.dtype in (np.uint8, np.bool_)
 
-    @property
-    def stored_bytes_per_value(self) -> int:
-        """Bytes of memory per value while nothing is read: 0 if it lies on disk."""
-        return 0 if self.source.is_on_disk else self.source.dtype.itemsize
-
     def __getitem__(self, rows: slice) -> Inputs:
         """Return the inputs of some rows next to each other."""
         start, stop, _ = rows.indices(len(self))

@@ -91,6 +91,7 @@ def _compiled(storage: StorageLayout, progress: Callable[[str], None]) -> Callab
 
 
 def data_bytes(dataset: Dataset) -> int:
-    """Return what the engine keeps of the data on its device, in bytes."""
-    samples = len(dataset.train_inputs) + len(dataset.test_inputs)
-    return samples * (4 * int(dataset.train_inputs.shape[1]) + 4 * dataset.classes + 8)
+    """Return what the engine keeps of the data on its device, in bytes: inputs and labels."""
+    splits = [Inputs.of(inputs) for inputs in (dataset.train_inputs, dataset.test_inputs)]
+    of_value = 1 if all(inputs.are_bytes for inputs in splits) else 4
+    return sum(len(inputs) * (of_value * inputs.shape[1] + 8) for inputs in splits)

@@ -76,19 +76,6 @@ def test_parts_of_parts_are_the_rows_that_were_meant() -> None:
     assert len(inputs[30:40]) == 0
 
 
-@pytest.mark.parametrize(
-    ("inputs", "size"),
-    [
-        (Inputs(ArraySource(STORED)), 1),
-        (Inputs(ArraySource(STORED), scaling(1, 2)), 1),
-        (Inputs(ArraySource(STORED.astype("<f8"))), 8),
-        (Inputs(DiskSource(STORED)), 0),
-    ],
-)
-def test_what_lies_on_disk_takes_no_memory(inputs: Inputs, size: int) -> None:
-    assert inputs.stored_bytes_per_value == size
-
-
 @pytest.mark.parametrize(("features", "width"), [(0, 16), (1, 16), (15, 16), (16, 32), (64, 80), (784, 800)])
 def test_rows_with_ones_fill_whole_cache_lines(features: int, width: int) -> None:
     assert padded_width(features + 1) == width
@@ -121,7 +108,7 @@ def test_what_is_not_bytes_is_kept_once_the_way_the_products_take_it(dtype: str,
 def test_bytes_stay_bytes_until_they_are_read(pixels: str) -> None:
     inputs = prepared(STORED, pixels, brightest=255.0)
     assert inputs.ready(0, 23) is None
-    assert inputs.stored_bytes_per_value == 1
+    assert inputs.are_bytes
     assert np.shares_memory(inputs.stored(0, 23), STORED)
     floats = Inputs(ArraySource(STORED.astype(np.float32)), inputs.scaling)
     np.testing.assert_allclose(inputs.read(0, 23), floats.read(0, 23), rtol=1e-6, atol=1e-7)
@@ -132,7 +119,7 @@ def test_bytes_stay_bytes_until_they_are_read(pixels: str) -> None:
 def test_small_integers_of_any_type_become_bytes(dtype: str, pixels: str) -> None:
     stored = (STORED * 25).astype(dtype)
     inputs = prepared(stored, pixels)
-    assert inputs.stored_bytes_per_value == 1
+    assert inputs.are_bytes
     assert inputs.are_bytes
     expected = Inputs(ArraySource(stored.astype(np.float64)), inputs.scaling).read(0, 23)
     np.testing.assert_allclose(inputs.read(0, 23), expected, rtol=1e-6, atol=1e-7)

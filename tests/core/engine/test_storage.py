@@ -27,6 +27,7 @@ from logreg_tui.core.engine.blocks import (
     SparseRows,
     padded_bytes,
 )
+from logreg_tui.core.engine.device_data import data_bytes
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.storage import SMALL_INDEX, StorageLayout, block_bounds_of, choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
@@ -411,3 +412,10 @@ def test_without_a_limit_it_is_what_the_machine_has_left(
 def test_what_is_in_memory_is_never_streamed() -> None:
     inputs = values(40, 9)
     assert not surveyed(inputs, inputs, 1).is_streamed
+
+
+def test_the_memory_that_data_need_is_counted_as_they_are_kept() -> None:
+    as_bytes = dataset(values(90, 10), values(30, 10))
+    as_floats = dataset(values(90, 10, dtype="<f4") + np.float32(0.5), values(30, 10))
+    assert data_bytes(as_bytes) == 120 * (10 + 8)
+    assert data_bytes(as_floats) == 120 * (40 + 8)
