@@ -5,6 +5,8 @@ Nothing here knows of a screen.
 
 from __future__ import annotations
 
+import math
+
 from textual.strip import Strip
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
@@ -13,7 +15,13 @@ from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.mistakes.error_analysis import CellSamples, PredictedSample
-from logreg_tui.tui.widgets.mistakes.images import GAP, LIKELIEST, probability_bars, sample_picture
+from logreg_tui.tui.widgets.mistakes.images import (
+    GAP,
+    LIKELIEST,
+    TEXT_WIDTH,
+    probability_bars,
+    sample_picture,
+)
 from logreg_tui.tui.widgets.spans import beside, strip_of
 
 FACTS_WIDTH = 34
@@ -46,27 +54,24 @@ def _title(cell: CellSamples, sample: PredictedSample, parameters: ParametersSna
     """Return which sample of the cell it is, as much as there is room for."""
     page, count = cell.page, len(cell.numbers)
     at = int(cell.numbers.searchsorted(sample.number))
-    begin, epoch = (
-        f"Label {page.label} predicted as {page.predicted}: {at + 1:,} of {count:,}",
-        parameters.epoch,
-    )
+    begin = f"Label {page.label} predicted as {page.predicted}: {at + 1:,} of {count:,}"
     if sample.predicted != page.predicted:
         begin = f"Label {page.label} not predicted as {page.predicted} now"
-    run = f"Run {parameters.run} {parameters.head}"
-    texts = (f"{begin}   {run}  epoch {epoch:,}", f"{begin}   epoch {epoch:,}", begin)
+    run, epoch = f"Run {parameters.run} {parameters.head}", f"epoch {parameters.epoch:,}"
+    texts = (f"{begin}   {run}  {epoch}", f"{begin}   {epoch}", begin)
     return strip_of([(first_fitting(texts, width), ink(None, bold=True))])
 
 
 def _body(
     cell: CellSamples, sample: PredictedSample, width: int, height: int, style: ChartStyle
 ) -> list[Strip]:
-    """Return the picture as large as it can be, the facts beside it or above."""
+    """Return the picture as large as it can be beside the facts; below them if it is far larger there."""
     shape = cell.image_shape
     if shape is None:
         return _facts(sample, width, height, style)
-    right = pictures.fitted(shape, max(1, width - FACTS_WIDTH - GAP), height)
+    right = pictures.fitted(shape, max(1, width - min(FACTS_WIDTH, width // 2) - GAP), height)
     above = pictures.fitted(shape, width, max(1, height - HEAD_HEIGHT - LIKELIEST))
-    if right[0] * right[1] < above[0] * above[1]:
+    if 2 * right[0] * right[1] < above[0] * above[1]:
         facts = _facts(sample, width, max(HEAD_HEIGHT, height - above[1]), style)
         return [*facts, *sample_picture(sample, shape, *above, style)]
     facts = _facts(sample, max(1, width - right[0] - GAP), height, style)
@@ -75,18 +80,34 @@ def _body(
 
 def _facts(sample: PredictedSample, width: int, height: int, style: ChartStyle) -> list[Strip]:
     """Return number, label and prediction, and below as many classes with their probabilities as fit."""
-    verdict = "right" if sample.predicted == sample.label else "wrong"
-    rows = [
-        ("test sample ", f"#{sample.number}"),
-        ("label       ", f"{sample.label}"),
-        ("predicted   ", f"{sample.predicted}  {verdict}"),
-    ]
-    lines = [strip_of([(name, style.muted), (text, ink(None, bold=True))]) for name, text in rows]
-    room, classes = max(0, height - HEAD_HEIGHT), len(sample.likeliest)
-    if room > classes:
-        lines.append(Strip.blank(0))
-    bars = probability_bars(sample, room if room >= classes else room - 1, min(width, MOST_WIDTH), 4, style)
-    lines += bars
-    if 0 < len(bars) < classes:
-        lines.append(strip_of([(f"and {classes - len(bars):,} classes less likely", style.muted)]))
+    classes = len(sample.likeliest)
+    lines = _head(sample, is_short=height < HEAD_HEIGHT + classes, style=style)
+    room = max(0, height - len(lines))
+    across = max(1, min((width + GAP) // (TEXT_WIDTH + GAP), math.ceil(classes / max(1, room))))
+    is_all = across * room >= classes
+    down = min(room if is_all else room - 1, math.ceil(classes / across))
+    if down > 0:
+        if is_all and room > down:
+            lines.append(Strip.blank(0))
+        bar_width = min(MOST_WIDTH, (width + GAP) // across - GAP)
+        bars = probability_bars(sample, across * down, bar_width, 4 if bar_width > TEXT_WIDTH else 2, style)
+        lines += beside([bars[start : start + down] for start in range(0, len(bars), down)], GAP)
+        if not is_all:
+            lines.append(strip_of([(f"and {classes - len(bars):,} more classes", style.muted)]))
     return [line.adjust_cell_length(width) for line in lines]
+
+
+def _head(sample: PredictedSample, *, is_short: bool, style: ChartStyle) -> list[Strip]:
+    """Return number, label and prediction in HEAD_HEIGHT lines, or in one."""
+    verdict = "right" if sample.predicted == sample.label else "wrong"
+    facts = [
+        ("test sample", f"#{sample.number}"),
+        ("label", f"{sample.label}"),
+        ("predicted", f"{sample.predicted}  {verdict}"),
+    ]
+    strong = ink(None, bold=True)
+    if is_short:
+        facts[0] = ("", facts[0][1])
+        spans = [span for name, text in facts for span in ((f"{name} ", style.muted), (f"{text}  ", strong))]
+        return [strip_of(spans[1:])]
+    return [strip_of([(f"{name:<12}", style.muted), (text, strong)]) for name, text in facts]

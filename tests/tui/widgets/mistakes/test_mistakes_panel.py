@@ -322,6 +322,23 @@ def test_an_enlarged_sample_comes_with_all_probabilities(digits: Dataset, style:
     )
 
 
+def test_where_it_is_low_the_probabilities_stand_in_columns(digits: Dataset) -> None:
+    shown = prototypes(digits)
+    number = int(inspect_mistakes(shown, digits.test_inputs, digits.test_labels).samples(3, 3)[0])
+    cell = looked(digits, shown, CellPage(3, 3, enlarged=number)).cell
+    assert cell is not None
+    sample = cell.enlarged
+    assert sample is not None
+    lines = [line.text for line in draw_enlarged(cell, sample, shown, 58, 8, True, ChartStyle())]
+    assert f"#{number}  label 3  predicted 3  right" in lines[1]
+    rows = [line[10:].replace("█", " ").split() for line in lines[2:7]]
+    classes = [row[0] for row in rows] + [row[2] for row in rows]
+    assert classes == [f"{n}{'*' * (n == 3)}" for n, _ in sample.likeliest]
+    assert [row[3] for row in rows] == [f"{share:.4f}" for _, share in sample.likeliest[5:]]
+    lines = [line.text for line in draw_enlarged(cell, sample, shown, 30, 6, True, ChartStyle())]
+    assert lines[4].rstrip().endswith("and 8 more classes")
+
+
 # The panel
 
 
@@ -391,7 +408,7 @@ async def test_a_sample_is_enlarged_and_the_keys_go_from_one_to_the_next(digits:
     app = PanelApp(panel)
 
     def enlarged() -> str:
-        return next(line for line in app.lines() if "test sample" in line).split("#")[1].strip()
+        return app.text().split("#")[1].split()[0]
 
     async with app.run_test(size=(58, 8)) as pilot:
         panel.draw(history(digits, shown), 1)
