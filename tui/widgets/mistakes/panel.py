@@ -39,10 +39,10 @@ class MistakesPanel(ParametersPanel):
 
     DEFAULT_CSS = "MistakesPanel { width: 1fr; height: 1fr; }"
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("arrows", "Move to another cell: rows are labels, columns predictions"),
-        ("home", "Go to the most frequent mistake"),
+        ("arrows", "Move to another cell (rows are labels, columns predictions) or sample"),
+        ("home", "Go to the most frequent mistake, to the first sample"),
         ("enter click", "Look at the test samples of the cell, then enlarge one"),
-        ("left right", "The sample before, the next one"),
+        ("left right", "With one enlarged: the sample before, the next one"),
         ("pageup pagedown", "Turn the page of samples"),
         ("escape", "Back to the samples, back to the table"),
     )
