@@ -126,3 +126,9 @@ def test_every_package_is_installed() -> None:
     path = Path(__file__).parents[1] / "pyproject.toml"
     listed = tomllib.loads(path.read_text())["tool"]["setuptools"]["packages"]
     assert sorted(listed) == sorted(ROOT + name for name, is_package in MODULES.items() if is_package)
+
+
+def test_no_two_test_modules_have_the_same_name() -> None:
+    """Pytest imports them by their names alone."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
