@@ -25,6 +25,7 @@ class Glyphs:
     finished: str
     ended: str
     diverged: str
+    exploded: str
     radio_on: str
     check_on: str
     bar_full: str
@@ -47,8 +48,8 @@ class Glyphs:
         return str(getattr(self, "paused" if status in ("stopped", "interrupted") else status))
 
 
-UNICODE = Glyphs("λ", "▌", "╎", "▸", "‖", "✓", "■", "✗", "•", "x", "█", "░", "┃", "│", "…")
-ASCII = Glyphs("lambda", "|", ".", ">", "=", "+", "#", "!", "*", "x", "#", "-", "#", "|", "..")
+UNICODE = Glyphs("λ", "▌", "╎", "▸", "‖", "✓", "■", "✗", "▲", "•", "x", "█", "░", "┃", "│", "…")
+ASCII = Glyphs("lambda", "|", ".", ">", "=", "+", "#", "!", "~", "*", "x", "#", "-", "#", "|", "..")
 
 
 def plain(text: str) -> str:

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import ContentSwitcher, Static
 
+from logreg_tui.core.analysis.diagnostics import EXPLODED
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.training import events as core_events
 from logreg_tui.core.training.requests import Pause, ShowParameters
@@ -218,7 +219,9 @@ class MainScreen(MainActions):
             accuracy = each.last.test_accuracy if each.last else None
             (accuracies,) = each.columns.read("test_accuracy")
             status, curve = self.context.history.status(each), trend(accuracies)
-            lines.append(RunLine(each.number, self.pending.settings(each), status, accuracy, curve))
+            settings = self.pending.settings(each)
+            has_exploded = self.painter.verdicts.get(each.number) == EXPLODED
+            lines.append(RunLine(each.number, settings, status, accuracy, curve, has_exploded))
         run_list.hidden_runs = self.hidden_runs
         run_list.show(lines, self.filter, self.lets_through)
         self.painter.filtered_out = frozenset(

@@ -31,6 +31,7 @@ from logreg_tui.tui.widgets.curves.series import (
     earlier_series,
     hidden_points,
     series_of,
+    settled_low,
     value_range,
     within,
 )
@@ -164,11 +165,21 @@ class Scene:
         is_log = self.is_log_y
         most = ceiling(self._own) if self.view.metric == LOSS else math.inf
         found = value_range(self.series, x_axis.low, x_axis.high, is_log, most)
+        if found is not None and self._low is not None:
+            found = max(found[0], self._low), found[1]
         if found is None:
             return (1.0, 10.0) if is_log else (0.0, 1.0)
         if self.floor is not None and self.view.window.is_all and not is_log:
             return min(found[0], self.floor), max(found[1], self.floor)
         return found
+
+    @property
+    def _low(self) -> float | None:
+        """The lowest accuracy shown, if the first rows are left out to make the others readable."""
+        view = self.view
+        if view.metric != ACCURACY or view.log_x or not view.window.is_all:
+            return None
+        return settled_low(self.series, self._end)
 
     def hidden(self, x_axis: Axis) -> int:
         """Return the number of points that a logarithmic axis hides."""
@@ -189,6 +200,8 @@ class Scene:
             notes.append(("mean of seeds, band: standard deviation of test", "mean, sd"))
         if self.is_log_y and view.log_y is None:
             notes.append(("log axis, or a curve would be flat", "log axis"))
+        if self._low is not None:
+            notes.append(("first rows below the axis", "start below"))
         hidden = self.hidden(x_axis) if x_axis.is_log or self.is_log_y else 0
         if hidden:
             points = "point" if hidden == 1 else "points"

@@ -29,6 +29,13 @@ MARGIN = 0.25
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Places x and y from 0 to 1, and the number of the unbroken piece each belongs to; shape (points,) each."""
 
+SETTLED = 0.05
+"""Share of the x axis whose accuracies do not count for the y axis ..."""
+LEAST_SETTLED = 20
+"""... where each run has so many rows behind it ..."""
+CROWDED = 0.4
+"""... which would be pressed into less than this share of the plot."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
@@ -81,6 +88,25 @@ def ceiling(series: Iterable[Series]) -> float:
     firsts = [float(column[0]) for one in series if not one.may_leave for column in one.drawn if len(column)]
     finite = [first for first in firsts if math.isfinite(first) and first > 0]
     return CEILING * max(finite) if finite else math.inf
+
+
+def settled_low(series: Iterable[Series], end: float) -> float | None:
+    """Return the smallest value behind the first rows of all series, as SETTLED of `end` counts them.
+
+    None if a series has too few rows there, or if the first ones take no room that others need.
+    """
+    every: list[float] = []
+    late: list[float] = []
+    for one in series:
+        begin = int(one.x.searchsorted(SETTLED * end))
+        for column in one.drawn:
+            if len(column) - begin < LEAST_SETTLED:
+                return None
+            every += [float(np.min(column)), float(np.max(column))]
+            late += [float(np.min(column[begin:])), float(np.max(column[begin:]))]
+    if not late or not max(late) - min(late) < CROWDED * (max(every) - min(every)):
+        return None
+    return min(late)
 
 
 def value_range(

@@ -112,7 +112,7 @@ class RunCard(LineView):
 VERDICTS = {
     "stalls": (" stalls: 5 says why", "warning"),
     "converged": ("converged", "good"),
-    "exploded": (" exploded: R begins it slower", "error"),
+    "exploded": (" exploded: R begins it slower", "warning"),
     "diverged": (" diverged: R begins it slower", "error"),
 }
 """Words and style of a state, by the kind of the alarm or by the status of the run."""

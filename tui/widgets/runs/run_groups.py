@@ -29,6 +29,8 @@ class RunLine:
     """Newest test accuracy; None while there is no row."""
     trend: tuple[float, ...] = ()
     """Test accuracies from its start to now, for a small curve."""
+    has_exploded: bool = False
+    """True if its loss is far above its start, though finite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from logreg_tui.core.analysis.diagnostics import EXPLODED
 from logreg_tui.tui.run_filter import RunTest, run_filter
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.palette import run_color
@@ -201,7 +202,7 @@ class RunList(OptionList):
         rows = [self._values(run) for run in runs]
         names = ("head", self._glyphs.lambda_[0], "lr")
         widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
-        before = len(self._label(runs[0])) + 1 if runs else 0
+        before = len(self._label(runs[0])) + 2 if runs else 0
         room = self.size.width - before
         while len(widths) > 1 and sum(widths) + len(widths) + FIGURES_WIDTH > room:
             widths.pop()
@@ -215,7 +216,7 @@ class RunList(OptionList):
             (
                 str(run.number),
                 Content.assemble(
-                    self._swatch(run), f"{self._label(run)}{written(values)} ",
+                    self._swatch(run), self._symbol(run), f"{self._label(run)}{written(values)} ",
                     *self._figures(run, rest, 2 * (run.accuracy is not None and run.accuracy == best)),
                 ),
             )
@@ -234,11 +235,13 @@ class RunList(OptionList):
         """Return the line of one of many runs: the values no heading names, at the right its accuracy."""
         run = entry.run
         text = f"{self._label(run)}{' '.join(entry.words)}"
-        room -= 1 + len(text)
+        room -= 2 + len(text)
         right = self._figures(run, room - 1, entry.rank)
         gap = room - sum(len(each) for each, _ in right)
         style = "bold" if entry.rank == 2 else ""
-        return Content.assemble(self._swatch(run), (f"{text}{' ' * max(0, gap)}", style), *right)
+        return Content.assemble(
+            self._swatch(run), self._symbol(run), (f"{text}{' ' * max(0, gap)}", style), *right
+        )
 
     def _figures(self, run: RunLine, room: int, rank: int) -> list[tuple[str, str]]:
         """Return accuracy, curve and mark of a run as far as they fit into `room` cells."""
@@ -256,10 +259,16 @@ class RunList(OptionList):
         return [(next((text for text in texts if len(text) <= room), ""), style)]
 
     def _label(self, run: RunLine) -> str:
-        """Return symbol and number of a run, and the mark of one that is pinned."""
+        """Return the number of a run, and the mark of one that is pinned."""
         width = max(len(str(each.number)) for each in self._runs)
         pin = " " if run.number not in self.pinned else "^" if self._glyphs.is_ascii else "↑"
-        return f"{self._glyphs.symbol(run.status)}{run.number:>{width}}{pin}"
+        return f"{run.number:>{width}}{pin}"
+
+    def _symbol(self, run: RunLine) -> tuple[str, str]:
+        """Return the symbol of a run's state and its style: a warning for a loss that exploded."""
+        if run.has_exploded and run.status != "diverged":
+            return self._glyphs.symbol(EXPLODED), "bold $text-warning"
+        return self._glyphs.symbol(run.status), ""
 
     def _swatch(self, run: RunLine) -> tuple[str, str]:
         red, green, blue = run_color(run.number, self.app.current_theme.dark)

@@ -20,6 +20,7 @@ from logreg_tui.tui.widgets.curves.series import (
     hidden_points,
     pieces,
     series_of,
+    settled_low,
     smooth,
     solid,
     value_range,
@@ -189,3 +190,17 @@ def test_a_dash_is_drawn_between_two_points_that_are_far_apart() -> None:
 def test_single_points_are_drawn_too() -> None:
     x, _ = dashed(*line(np.array([0.5])), 100, 20)
     assert x[0] == 0.0
+
+
+def test_accuracies_that_settled_are_not_pressed_flat_by_the_first_rows() -> None:
+    climbing = series(0.05, 0.4, *np.linspace(0.8, 0.9, 60).tolist())
+    low = settled_low([climbing], 610)
+    assert low is not None
+    assert 0.8 <= low < 0.81
+
+
+@pytest.mark.parametrize(
+    "values", [(0.05, *[0.9] * 10), tuple(np.linspace(0, 1, 60).tolist())], ids=["few rows", "no crowd"]
+)
+def test_an_axis_that_can_be_read_shows_the_first_rows_too(values: tuple[float, ...]) -> None:
+    assert settled_low([series(*values)], 10 * (len(values) - 1)) is None

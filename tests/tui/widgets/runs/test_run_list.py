@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from helpers.app import text_of
@@ -191,3 +191,18 @@ async def test_a_run_that_joins_moves_nobody() -> None:
         index = made.app.list.highlighted
         assert index is not None
         assert made.app.list.get_option_at_index(index).id == "5"
+
+
+@pytest.mark.parametrize(("glyphs", "symbol"), [(UNICODE, "▲"), (ASCII, "~")])
+async def test_a_run_that_exploded_has_a_mark_in_the_warning_colour(glyphs: Glyphs, symbol: str) -> None:
+    async with listing(GRID[:2], glyphs=glyphs) as made:
+        made.app.list.show([replace(made.runs[0], status="finished", has_exploded=True), made.runs[1]])
+        await made.pilot.pause()
+        at = next(at for at, line in enumerate(made.lines()) if f"{symbol}1" in line)
+        strip = made.app.screen._compositor.render_strips()[at]
+        (style,) = [each.style for each in strip if each.text == symbol]
+        assert style is not None
+        assert style.color is not None
+        red, green, blue = style.color.get_truecolor()
+        assert red > green > blue, "orange"
+        assert not any(f"{symbol}2" in line for line in made.lines())
