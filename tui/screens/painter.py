@@ -28,7 +28,7 @@ from logreg_tui.tui.widgets.runs.card import RunCard
 
 CHART_REST = 30
 """The chart rests this many times the duration of its last drawing: training loses about 3 %."""
-FIGURES_REST_S = 2.0
+FIGURES_REST_S = 3.0
 """Seconds between two updates of the figures: losses that change four times a second cannot be read."""
 PARAMETERS_REST_S = 1.0
 """Seconds between two looks at the parameters."""

@@ -13,6 +13,7 @@ from textual.app import App
 
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.events import RunDiverged
+from logreg_tui.tui.widgets.frame.hints import Hints
 from logreg_tui.tui.widgets.palette import Rgb, contrast
 
 THEMES = ("textual-dark", "textual-light")
@@ -79,7 +80,11 @@ def looks(app: App[None]) -> list[list[Segment]]:
 
 
 @pytest.mark.parametrize("tab", TABS)
-async def test_a_change_of_theme_leaves_nothing_in_the_colours_of_the_one_before(tab: str) -> None:
+async def test_a_change_of_theme_leaves_nothing_in_the_colours_of_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, tab: str
+) -> None:
+    # They come and go by themselves.
+    monkeypatch.setattr(Hints, "text", lambda *others: "")
     async with running(training()) as lab:
         await show(lab, "textual-light", tab)
         expected = looks(lab.app)

@@ -292,10 +292,10 @@ async def test_runs_are_hidden_and_shown_by_key_and_by_a_click_on_their_colour()
         chart = lab.screen.query_one(LossChart)
         await lab.press("v")
         assert chart.hidden_runs == {1}
-        await lab.pilot.click(RunList, offset=(2, 2))
+        await lab.pilot.click(RunList, offset=(2, 3))
         await lab.until(lambda: chart.hidden_runs == {1, 2})
         assert lab.screen.selected_number == 1, "the colour shows and hides, it does not select"
-        await lab.pilot.click(RunList, offset=(2, 2))
+        await lab.pilot.click(RunList, offset=(2, 3))
         await lab.press("v", "V")
         await lab.until(lambda: chart.hidden_runs == {2, 3, 4})
         await lab.press("V")

@@ -127,7 +127,7 @@ def test_an_epoch_is_two_launches_and_weights_are_prepared_once(launches: Launch
     data = dataset(BYTES, BYTES[:40])
     engine = with_runs(Engine(data, CPU), ("sigmoid", "logits"))
     engine._full_pass = fused = fused_pass(STORAGE, ("sigmoid", "logits"), 3, 300)
-    engine._gradient = fused.new_gradient(engine._parameters)
+    engine._gradient = fused.new_gradient(engine._runs.parameters)
     engine._train = gpu_samples(Inputs.of(BYTES), data.train_labels, STORAGE)
     engine._test = gpu_samples(Inputs.of(BYTES[:40]), data.test_labels, STORAGE)
     engine.gradient_step(torch.full((3, 6, 1), -0.1))
