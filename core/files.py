@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import IO
 
 from logreg_tui.core.errors import ReaderGone
 
+MOST_BYTES = 1 << 32
+"""Bytes of rows or events that are read at once: those of some 30 million."""
 STDOUT = Path("-")
 """In the place of a file to be written: standard output."""
 
@@ -76,12 +79,43 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def open_regular(path: Path, flags: int = os.O_RDONLY, *, most: int | None = None) -> IO[bytes]:
+    """Open a file by the flags of `os.open`, unbuffered if it is to be written, without waiting for anybody.
+
+    In a folder that somebody else made, a pipe may stand in its place, which would keep its reader for ever,
+    or a device that never ends. Raises OSError if it is no regular file, or has more than `most` bytes.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no file")
+        if most is not None and status.st_size > most:
+            raise OSError(
+                errno.EFBIG, f"it has {status.st_size:,} bytes, more than {most:,} are never written"
+            )
+        if flags & os.O_WRONLY:
+            return open(descriptor, "ab", buffering=0)
+        if flags & os.O_RDWR:
+            return open(descriptor, "a+b", buffering=0)
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return the content of a regular file of at most so many bytes. Raises OSError."""
+    with open_regular(path, most=most) as file:
+        return file.read(most)
+
+
 class AppendOnlyFile:
     """An existing file open for appending; every line is with the operating system at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: IO[bytes] = path.open("a+b", buffering=0)
+        self._file = open_regular(path, os.O_RDWR | os.O_APPEND)
         self.size = os.fstat(self._file.fileno()).st_size
         """Bytes of whole lines."""
 
@@ -111,7 +145,7 @@ class AppendOnlyFile:
         content = os.pread(self._file.fileno(), self.size, 0)
         replace_file(self._path, lambda file: file.write(content))
         self._file.close()
-        self._file = self._path.open("a+b", buffering=0)
+        self._file = open_regular(self._path, os.O_RDWR | os.O_APPEND)
 
     def close(self) -> None:
         """Close the file."""

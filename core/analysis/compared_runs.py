@@ -13,7 +13,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
-from logreg_tui.core.files import reason
+from logreg_tui.core.files import MOST_BYTES, read_regular, reason
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
@@ -157,7 +157,7 @@ def read_history(directory: Path) -> History:
     ]
     history = History()
     try:
-        files = {name: (directory / name).read_bytes() for name in (METRICS, EVENTS)}
+        files = {name: read_regular(directory / name, MOST_BYTES) for name in (METRICS, EVENTS)}
         if not files[METRICS].startswith(CSV_HEADER.encode()):
             raise UserError(f"{str(directory / METRICS)!r} is damaged: it has no header")
         # A last line that is still being written does not count.

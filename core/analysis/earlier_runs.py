@@ -20,6 +20,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
 from logreg_tui.core.experiment.lock import is_locked
 from logreg_tui.core.experiment.metrics import METRICS, parse_row
+from logreg_tui.core.files import open_regular
 from logreg_tui.core.text import escape_control_chars
 
 EXPERIMENTS = 5
@@ -117,7 +118,7 @@ def _runs_of(directory: Path) -> list[EarlierRun]:
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Yield the whole lines of a file; of a long one those of its end and of parts spread over it."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = path.stat().st_size
         if size <= WHOLE_BYTES:
             # A last line without its end is being written, or was cut.

@@ -18,6 +18,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import FORMAT
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import METRICS
+from logreg_tui.core.files import open_regular
 from logreg_tui.core.settings import ExperimentSettings, run_from_json
 from logreg_tui.core.training.state import RunState, Stopwatch, Training
 
@@ -74,10 +75,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return what `write_checkpoint` wrote. Raises ValueError if the file cannot be used."""
     try:
         # torch.load would not notice that a byte has changed.
-        with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                raise ValueError("it is damaged: a checksum is wrong")
-        record = torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as file:
+            with zipfile.ZipFile(file) as archive:
+                if archive.testzip() is not None:
+                    raise ValueError("it is damaged: a checksum is wrong")
+            file.seek(0)
+            record = torch.load(file, map_location="cpu", weights_only=True)
         if record["format"] != FORMAT:
             raise ValueError(f"its format is {record['format']!r}, this program reads {FORMAT}")
         lengths = {name: int(record["lengths"][name]) for name in (METRICS, EVENTS)}

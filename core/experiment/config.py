@@ -16,7 +16,7 @@ from typing import Any
 
 from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.files import reason
+from logreg_tui.core.files import read_regular, reason
 from logreg_tui.core.settings import MAX_CLASSES, ExperimentSettings
 from logreg_tui.core.text import describe, escape_control_chars
 
@@ -81,6 +81,10 @@ class ExperimentConfig:
         }
 
 
+MOST_CONFIG_BYTES = 1 << 24
+"""Bytes of a config.json, of which each run takes some 200."""
+
+
 def write_config(directory: Path, config: ExperimentConfig) -> None:
     """Write config.json. Raises OSError."""
     (directory / CONFIG).write_text(json.dumps(config.to_json(), indent=2, allow_nan=False) + "\n")
@@ -90,7 +94,7 @@ def read_config(directory: Path) -> ExperimentConfig:
     """Read config.json. Raises UserError, naming file and remedy, unless this program can read it."""
     path = directory / CONFIG
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(read_regular(path, MOST_CONFIG_BYTES))
         if record["format"] != FORMAT:
             raise UserError(
                 f"{str(directory)!r} was written in format {record['format']!r}, this program reads "

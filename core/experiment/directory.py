@@ -19,11 +19,25 @@ from pathlib import Path
 from typing import IO, Self
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.config import CONFIG, ExperimentConfig, utc_text, write_config
+from logreg_tui.core.experiment.config import (
+    CONFIG,
+    MOST_CONFIG_BYTES,
+    ExperimentConfig,
+    utc_text,
+    write_config,
+)
 from logreg_tui.core.experiment.event_log import EVENTS, to_record
 from logreg_tui.core.experiment.lock import Lock
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, csv_line
-from logreg_tui.core.files import STDOUT, AppendOnlyFile, reason, replace_file
+from logreg_tui.core.files import (
+    MOST_BYTES,
+    STDOUT,
+    AppendOnlyFile,
+    open_regular,
+    read_regular,
+    reason,
+    replace_file,
+)
 from logreg_tui.core.training import events
 
 CHECKPOINT = "checkpoint.pt"
@@ -57,7 +71,7 @@ class Experiment:
         """Take over a complete directory and its lock. Raises OSError."""
         self.directory = directory
         self.lock = lock
-        self._config = (directory / CONFIG).read_bytes()
+        self._config = read_regular(directory / CONFIG, MOST_CONFIG_BYTES)
         self._metrics = AppendOnlyFile(directory / METRICS)
         self._events = AppendOnlyFile(directory / EVENTS)
 
@@ -105,7 +119,7 @@ class Experiment:
         """
         os.truncate(directory / METRICS, lengths[METRICS])
         events_file = directory / EVENTS
-        data = events_file.read_bytes()
+        data = read_regular(events_file, MOST_BYTES)
         os.truncate(events_file, data.rfind(b"\n") + 1)
         return cls(directory, lock)
 
@@ -167,8 +181,8 @@ class Experiment:
     def log_error(self, text: str) -> Path:
         """Append a traceback to error.log and return its path. Raises OSError."""
         path = self.directory / ERROR_LOG
-        with path.open("a") as file:
-            file.write(f"{utc_now()}\n{text}\n")
+        with open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
+            file.write(f"{utc_now()}\n{text}\n".encode())
         return path
 
     def close(self) -> None:

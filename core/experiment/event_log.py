@@ -12,6 +12,7 @@ from typing import Any
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow, parse_row
+from logreg_tui.core.files import MOST_BYTES, open_regular
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, run_from_json
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
@@ -125,9 +126,9 @@ def read_events(path: Path, start: int = 0) -> list[Recorded]:
     A last line without its end was never seen by anyone and is left out, and so is a line that
     is no event. Raises OSError.
     """
-    with path.open("rb") as file:
+    with open_regular(path, most=MOST_BYTES) as file:
         file.seek(start)
-        data = file.read()
+        data = file.read(MOST_BYTES)
     found, offset = [], start
     for line in data.splitlines(keepends=True):
         if line.endswith(b"\n"):
@@ -161,7 +162,7 @@ def recorded_events(
     changes[:0] = [event for event in beginnings if event.run not in told]
     joins = joins_of(changes)
     ends = {(event.run, event.epoch) for event in changes if isinstance(event, events.RunEnded)}
-    with (directory / METRICS).open("rb") as file:
+    with open_regular(directory / METRICS, most=MOST_BYTES) as file:
         lines = file.read(lengths[METRICS]).split(b"\n")
     rows = []
     for line in lines:

@@ -15,7 +15,7 @@ from logreg_tui.core.experiment.config import CONFIG, read_config
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner
 from logreg_tui.core.experiment.metrics import METRICS, newest_rows
-from logreg_tui.core.files import reason
+from logreg_tui.core.files import open_regular, reason
 
 TAIL_BYTES = 1 << 16
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -111,15 +111,15 @@ def _state(happened: list[dict[str, Any]], is_live: bool) -> str:
 
 
 def _count_lines(path: Path, needle: bytes = b"\n") -> int:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return sum(block.count(needle) for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def _last_events(path: Path) -> list[dict[str, Any]]:
     """Return the newest events that can be read, oldest first."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-        lines = file.read().splitlines()
+        lines = file.read(TAIL_BYTES).splitlines()
     found = []
     for line in lines:
         with suppress(ValueError, RecursionError):

@@ -7,24 +7,27 @@ not see, is never presumed dead.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import signal
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 from logreg_tui.core.errors import Cancelled, UserError
-from logreg_tui.core.files import reason
+from logreg_tui.core.files import open_regular, read_regular, reason
+from logreg_tui.core.text import describe
 
 LOCK = "lock"
 POLL_S = 0.05
+MOST_RECORD_BYTES = 1 << 12
 HAND_OVER_SIGNAL = signal.SIGUSR1
 """Asks a process that trains without a screen to checkpoint and leave."""
 
@@ -40,8 +43,11 @@ class Owner:
 
     @property
     def is_here(self) -> bool:
-        """True if it runs, or ran, on this host."""
-        return self.host == socket.gethostname()
+        """True if it runs, or ran, under this kernel, whose locks this process sees.
+
+        A container has a host name of its own, and the boot of its host.
+        """
+        return self.host == socket.gethostname() or self.boot_id == boot_id() != ""
 
 
 class Held(UserError):
@@ -76,7 +82,7 @@ class Lock:
 
     def _take(self, directory: Path) -> IO[bytes]:
         try:
-            file = self._path.open("ab", buffering=0)
+            file = open_regular(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 owner = read_owner(directory)
@@ -125,7 +131,7 @@ def read_owner(directory: Path) -> Owner | None:
     A record that is damaged tells of nobody.
     """
     try:
-        owner = Owner(**json.loads((directory / LOCK).read_text()))
+        owner = Owner(**json.loads(read_regular(directory / LOCK, MOST_RECORD_BYTES)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     kinds = [type(value) for value in (owner.host, owner.boot_id, owner.pid, owner.has_screen)]
@@ -133,24 +139,58 @@ def read_owner(directory: Path) -> Owner | None:
     return owner if kinds == [str, str, int, bool] and 0 < owner.pid < 2**31 else None
 
 
-def ask(owner: Owner, number: signal.Signals, progress: Callable[[str], None]) -> None:
+def ask(directory: Path, owner: Owner, number: signal.Signals, progress: Callable[[str], None]) -> None:
     """Send the process that trains an experiment a signal; one that is suspended goes on, to answer it.
 
-    `progress` is told of that in a line. Raises OSError.
+    `progress` is told of that in a line. Raises OSError, also if it is not one of this user's that holds the
+    lock: a record is a file like any other, and may name an innocent process.
     """
     # Loaded when it is needed: a start does without.
     psutil: Any = import_module("psutil")
-    os.kill(owner.pid, number)
-    with suppress(psutil.Error):
-        if psutil.Process(owner.pid).status() == psutil.STATUS_STOPPED:
+    with _pinned(owner.pid) as send:
+        try:
+            process = psutil.Process(owner.pid)
+            is_owner = process.uids().real == os.getuid() and _has_open(process, directory / LOCK)
+            is_suspended = process.status() == psutil.STATUS_STOPPED
+        except psutil.Error as error:
+            raise ProcessLookupError(errno.ESRCH, f"it is not to be seen ({describe(error)})") from error
+        if not is_owner:
+            raise PermissionError(errno.EPERM, "it does not hold the lock, or is another user's")
+        send(number)
+        if is_suspended:
             progress(f"Process {owner.pid} is suspended, as by ctrl+z: it is let go on, to leave")
-            os.kill(owner.pid, signal.SIGCONT)
+            send(signal.SIGCONT)
+
+
+@contextmanager
+def _pinned(pid: int) -> Iterator[Callable[[signal.Signals], None]]:
+    """Give what sends signals to this process, and to none that gets its number later if the system can."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    # Not on macOS, and not everywhere in a sandbox.
+    except (AttributeError, OSError):
+        yield lambda number: os.kill(pid, number)
+        return
+    try:
+        yield lambda number: signal.pidfd_send_signal(descriptor, number)
+    finally:
+        os.close(descriptor)
+
+
+def _has_open(process: Any, path: Path) -> bool:  # noqa: ANN401  psutil has no types
+    """Return if a process has a file open."""
+    wanted = path.stat()
+    for opened in process.open_files():
+        with suppress(OSError):
+            if os.path.samestat(Path(opened.path).stat(), wanted):
+                return True
+    return False
 
 
 def is_locked(directory: Path) -> bool:
     """Return whether a process that this host can see trains the experiment now."""
     try:
-        with (directory / LOCK).open("rb") as file:
+        with open_regular(directory / LOCK) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from logreg_tui.core.files import open_regular
 from logreg_tui.core.heads import HEADS
 from logreg_tui.core.training.events import RowLogged
 
@@ -69,7 +70,7 @@ def newest_rows(path: Path, runs: int) -> dict[int, MetricsRow]:
     Raises OSError.
     """
     found: dict[int, MetricsRow] = {}
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start, rest, is_last = file.seek(0, os.SEEK_END), b"", True
         while start and len(found) < runs:
             size = min(start, BLOCK_BYTES)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import check_outside
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS, CSV_HEADER, METRICS, MetricsRow, parse_row
-from logreg_tui.core.files import different_folders, reason, replace_file
+from logreg_tui.core.files import MOST_BYTES, different_folders, open_regular, reason, replace_file
 from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
 
 _PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|-inf|[A-Za-z_][A-Za-z0-9_]*|)"
@@ -122,7 +122,7 @@ def _whole_lines(directory: Path) -> list[bytes]:
     """
     path = directory / METRICS
     try:
-        with path.open("rb") as file:
+        with open_regular(path, most=MOST_BYTES) as file:
             lines = [line for line in file if line.endswith(b"\n")]
     except OSError as error:
         raise UserError(

@@ -24,7 +24,7 @@ from logreg_tui.core.experiment.directory import check_outside
 from logreg_tui.core.experiment.event_log import EVENTS, from_record
 from logreg_tui.core.experiment.metrics import MetricsRow
 from logreg_tui.core.export.rows import Exported, named, read_rows
-from logreg_tui.core.files import reason, replace_file
+from logreg_tui.core.files import MOST_BYTES, open_regular, reason, replace_file
 from logreg_tui.core.training.events import RunStarted
 
 FILE_NAME = "events.out.tfevents.0.logreg-tui"
@@ -110,7 +110,7 @@ def _starts(directory: Path) -> dict[int, float]:
     """Return when each run began, in seconds since 1970; as run 0 the experiment, 0 if it is not known."""
     started = read_config(directory).started
     starts = {0: 0.0 if started is None else started.timestamp()}
-    with (directory / EVENTS).open("rb") as file:
+    with open_regular(directory / EVENTS, most=MOST_BYTES) as file:
         for line in file:
             with suppress(*_DAMAGED):
                 record = json.loads(line)

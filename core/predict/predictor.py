@@ -18,6 +18,7 @@ from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.event_log import EVENTS, read_events
 from logreg_tui.core.experiment.saved_model import data_at_hand, saved_parameters
+from logreg_tui.core.files import MOST_BYTES, read_regular
 from logreg_tui.core.predict.picture_file import read_picture
 from logreg_tui.core.predict.preprocessing import (
     KNOWN,
@@ -138,7 +139,7 @@ def _of_models(directory: Path) -> dict[int, ParametersSnapshot]:
     is_end = isinstance(last, events.AllRunsEnded | events.ExperimentEnded)
     if not is_end or getattr(last, "reason", "finished") != "finished":
         return {}
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
     found = {}
     for run in read_runs(directory):
@@ -146,7 +147,7 @@ def _of_models(directory: Path) -> dict[int, ParametersSnapshot]:
         if run.epochs is None or not path.is_file():
             return {}
         try:
-            arrays = load_file(path)
+            arrays = load(read_regular(path, MOST_BYTES))
             both = arrays["weight"], arrays["bias"]
         # A damaged file makes the reader raise whatever it comes across; the checkpoint is there too.
         except Exception:

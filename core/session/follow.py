@@ -19,7 +19,7 @@ from logreg_tui.core.experiment.event_log import EVENTS, joins_of, logged_row, r
 from logreg_tui.core.experiment.lock import is_locked, read_owner
 from logreg_tui.core.experiment.metrics import METRICS, parse_row
 from logreg_tui.core.experiment.saved_model import SavedModel
-from logreg_tui.core.files import reason
+from logreg_tui.core.files import MOST_BYTES, open_regular, reason
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.history import INTERRUPTED
@@ -136,7 +136,7 @@ class _Follower:
 
     def _read_lines(self) -> list[bytes]:
         """Return the whole lines that were added to metrics.csv."""
-        with (self._directory / METRICS).open("rb") as file:
+        with open_regular(self._directory / METRICS, most=MOST_BYTES) as file:
             if file.seek(0, 2) < self._metrics_offset:
                 self._metrics_offset = 0
             file.seek(self._metrics_offset)

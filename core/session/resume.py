@@ -17,7 +17,7 @@ from logreg_tui.core.experiment.directory import CHECKPOINT, FIRST_LENGTHS, PREV
 from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_events, started_event
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, ask, wait_until_free
 from logreg_tui.core.experiment.metrics import METRICS
-from logreg_tui.core.files import reason
+from logreg_tui.core.files import open_regular, reason
 from logreg_tui.core.session import start as session
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
@@ -116,7 +116,7 @@ def _lock(directory: Path, control: Control, progress: Callable[[str], None], *,
             raise
         progress(f"Asking process {owner.pid} to hand over")
         try:
-            ask(owner, HAND_OVER_SIGNAL, progress)
+            ask(directory, owner, HAND_OVER_SIGNAL, progress)
         except OSError as error:
             # In another container, or another user's: it cannot be asked.
             raise held from error
@@ -240,7 +240,7 @@ def _check_lengths(directory: Path, lengths: dict[str, int]) -> None:
     for name in (METRICS, EVENTS):
         length = lengths[name]
         try:
-            with (directory / name).open("rb") as file:
+            with open_regular(directory / name) as file:
                 if file.seek(0, os.SEEK_END) < length:
                     raise ValueError(f"{name} is shorter than when it was written")
                 # Cut there, it must end with a whole line.

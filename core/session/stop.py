@@ -29,7 +29,7 @@ def stop_experiment(directory: Path, progress: Callable[[str], None] = lambda te
     if owner is None or not is_locked(directory):
         return None
     try:
-        ask(owner, signal.SIGTERM, progress)
+        ask(directory, owner, signal.SIGTERM, progress)
     except OSError as error:
         raise UserError(f"process {owner.pid} cannot be stopped: {reason(error)}") from error
     if not wait_until_free(directory, STOP_S, lambda: False):

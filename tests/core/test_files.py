@@ -6,13 +6,14 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import pytest
 from helpers.disk import Disk
 
-from logreg_tui.core.files import AppendOnlyFile, replace_file
+from logreg_tui.core.files import AppendOnlyFile, open_regular, read_regular, replace_file
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -143,3 +144,30 @@ def test_a_deleted_directory_is_filled_again(path: Path) -> None:
     assert path.read_bytes() == b"header\n1\n"
     assert os.listdir(path.parent) == [path.name]
     file.close()
+
+
+def pipe(place: Path) -> None:
+    os.mkfifo(place)
+
+
+def endless(place: Path) -> None:
+    place.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [pipe, endless, Path.mkdir])
+@pytest.mark.parametrize(
+    "flags", [os.O_RDONLY, os.O_WRONLY | os.O_APPEND | os.O_CREAT, os.O_RDWR | os.O_APPEND]
+)
+def test_what_is_no_regular_file_is_refused_at_once(
+    tmp_path: Path, make: Callable[[Path], None], flags: int
+) -> None:
+    make(tmp_path / "metrics.csv")
+    with pytest.raises(OSError, match="it is no file|it is a folder|directory|No such device"):
+        open_regular(tmp_path / "metrics.csv", flags)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "config.json").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(OSError, match="more than 16"):
+        read_regular(tmp_path / "config.json", 16)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, Any
 
 import pytest
@@ -19,13 +18,12 @@ class Disk:
         """The bytes it takes of a line, or None if it takes all of it."""
         self.raises = False
         """True if it raises an error after those bytes, rather than say how many they were."""
-        real = Path.open
 
-        def opened(path: Path, mode: str = "r", *args: Any, **others: Any) -> Any:  # noqa: ANN401
-            file = real(path, mode, *args, **others)
+        def opened(path: object, mode: str = "r", **others: Any) -> Any:  # noqa: ANN401
+            file = open(path, mode, **others)  # type: ignore[call-overload]  # noqa: SIM115
             return _File(file, self) if mode in ("ab", "a+b") else file
 
-        monkeypatch.setattr(Path, "open", opened)
+        monkeypatch.setattr("logreg_tui.core.files.open", opened, raising=False)
 
 
 class _File:

@@ -24,6 +24,7 @@ from logreg_tui.core.experiment.lock import (
     Held,
     Lock,
     Owner,
+    ask,
     boot_id,
     is_locked,
     read_owner,
@@ -250,3 +251,43 @@ def test_waiting_ends_when_the_lock_is_free_or_nobody_waits_any_more(tmp_path: P
         return False
 
     assert wait_until_free(tmp_path, 60, release)
+
+
+def test_a_record_that_names_an_innocent_process_gets_it_no_signal(tmp_path: Path) -> None:
+    innocent = subprocess.Popen(["sleep", "60"])
+    try:
+        with other_process(tmp_path):
+            owner = Owner(socket.gethostname(), boot_id(), innocent.pid)
+            with pytest.raises(PermissionError, match="does not hold the lock"):
+                ask(tmp_path, owner, signal.SIGTERM, print)
+            assert innocent.poll() is None
+    finally:
+        innocent.kill()
+        innocent.wait()
+
+
+def test_a_process_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with pytest.raises(ProcessLookupError, match="not to be seen"):
+        ask(tmp_path, Owner(socket.gethostname(), boot_id(), gone.pid), signal.SIGTERM, print)
+
+
+def test_a_container_of_this_host_that_was_killed_is_replaced_and_one_that_trains_is_not(
+    tmp_path: Path,
+) -> None:
+    Lock(tmp_path).release()
+    write_record(tmp_path, {"host": "container", "boot_id": boot_id(), "pid": 7, "has_screen": False})
+    # The kernel is the same, so its lock tells.
+    Lock(tmp_path).release()
+    with other_process(tmp_path), pytest.raises(Held):
+        Lock(tmp_path)
+
+
+@pytest.mark.parametrize("make", ["pipe", "endless"])
+def test_what_is_no_file_in_the_place_of_the_lock_is_refused_at_once(tmp_path: Path, make: str) -> None:
+    os.mkfifo(tmp_path / LOCK) if make == "pipe" else (tmp_path / LOCK).symlink_to("/dev/zero")
+    assert read_owner(tmp_path) is None
+    assert not is_locked(tmp_path)
+    with pytest.raises(UserError, match="cannot lock"):
+        Lock(tmp_path)

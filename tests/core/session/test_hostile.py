@@ -361,6 +361,27 @@ def test_a_pipe_in_the_directory_does_not_make_anybody_wait(experiment: Path) ->
     assert "no regular file" in refusal(experiment)
 
 
+@pytest.mark.parametrize("target", ["pipe", "/dev/zero"])
+@pytest.mark.parametrize("name", [CONFIG, METRICS, EVENTS, LOCK])
+def test_nobody_reads_for_ever_what_is_no_file(
+    experiment: Path, tmp_path: Path, name: str, target: str
+) -> None:
+    path = experiment / name
+    path.unlink()
+    os.mkfifo(path) if target == "pipe" else path.symlink_to(target)
+    for command in (
+        ["runs", "--runs-dir", str(experiment.parent)],
+        ["stop", str(experiment)],
+        ["compare", str(experiment)],
+        ["export", str(experiment), "-o", str(tmp_path / "rows.csv")],
+        ["report", str(experiment), "-o", str(tmp_path / "report.md")],
+    ):
+        status = cli.main(command)
+        # An export needs the rows alone, a list what there is.
+        needs = {"export": (METRICS,), "compare": (CONFIG, METRICS), "report": (CONFIG, METRICS)}
+        assert status == 1 if name in needs.get(command[0], ()) else status in (0, 1), command
+
+
 class Bomb:
     """Runs a command where it is unpickled."""
 
