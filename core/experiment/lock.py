@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from logreg_tui.core.errors import Cancelled, UserError
@@ -150,7 +151,7 @@ def ask(directory: Path, owner: Owner, number: signal.Signals, progress: Callabl
     with _pinned(owner.pid) as send:
         try:
             process = psutil.Process(owner.pid)
-            is_owner = process.uids().real == os.getuid() and _has_open(process, directory / LOCK)
+            is_owner = process.uids().real == os.getuid() and _holds(process, directory / LOCK)
             is_suspended = process.status() == psutil.STATUS_STOPPED
         except psutil.Error as error:
             raise ProcessLookupError(errno.ESRCH, f"it is not to be seen ({describe(error)})") from error
@@ -177,14 +178,27 @@ def _pinned(pid: int) -> Iterator[Callable[[signal.Signals], None]]:
         os.close(descriptor)
 
 
-def _has_open(process: Any, path: Path) -> bool:  # noqa: ANN401  psutil has no types
-    """Return if a process has a file open."""
-    wanted = path.stat()
+def _holds(process: Any, path: Path) -> bool:  # noqa: ANN401  psutil has no types
+    """Return if a process has the lock of a file; if the kernel does not tell, if it has the file open."""
+    wanted, tells = path.stat(), _kernel_tells_locks()
     for opened in process.open_files():
         with suppress(OSError):
-            if os.path.samestat(Path(opened.path).stat(), wanted):
+            is_it = os.path.samestat(Path(opened.path).stat(), wanted)
+            if is_it and (not tells or _is_locked_through(process.pid, opened.fd)):
                 return True
     return False
+
+
+def _kernel_tells_locks() -> bool:
+    """Return if /proc lists locks by their descriptors: not on macOS, nor in every sandbox."""
+    with suppress(OSError), TemporaryFile() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return _is_locked_through(os.getpid(), file.fileno())
+    return False
+
+
+def _is_locked_through(pid: int, descriptor: int) -> bool:
+    return "FLOCK" in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text()
 
 
 def is_locked(directory: Path) -> bool:

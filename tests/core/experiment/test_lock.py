@@ -254,16 +254,25 @@ def test_waiting_ends_when_the_lock_is_free_or_nobody_waits_any_more(tmp_path: P
 
 
 def test_a_record_that_names_an_innocent_process_gets_it_no_signal(tmp_path: Path) -> None:
-    innocent = subprocess.Popen(["sleep", "60"])
-    try:
-        with other_process(tmp_path):
+    with other_process(tmp_path), (tmp_path / LOCK).open("ab") as opened:
+        # It has the file open, as a reader may, and not the lock.
+        innocent = subprocess.Popen(["sleep", "60"], pass_fds=[opened.fileno()])
+        try:
             owner = Owner(socket.gethostname(), boot_id(), innocent.pid)
             with pytest.raises(PermissionError, match="does not hold the lock"):
                 ask(tmp_path, owner, signal.SIGTERM, print)
             assert innocent.poll() is None
-    finally:
-        innocent.kill()
-        innocent.wait()
+        finally:
+            innocent.kill()
+            innocent.wait()
+
+
+def test_the_process_that_holds_the_lock_gets_the_signal(tmp_path: Path) -> None:
+    with other_process(tmp_path) as process:
+        owner = read_owner(tmp_path)
+        assert owner is not None
+        ask(tmp_path, owner, signal.SIGTERM, print)
+        assert process.wait(timeout=60) == -signal.SIGTERM
 
 
 def test_a_process_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
