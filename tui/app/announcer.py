@@ -1,4 +1,4 @@
-"""What the terminal around the screen is told: a title, and news for somebody who looks elsewhere."""
+"""News for the terminal around the screen: a title, a bell and notifications for who looks elsewhere."""
 
 from __future__ import annotations
 

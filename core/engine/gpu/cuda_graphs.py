@@ -43,7 +43,7 @@ class GraphCache:
         """Graphs with their rates, by the number of epochs and if the first needs a gradient."""
         self._measurement: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
         self._rehearsed: tuple[Callable[[], Tensor], Tensor] | None = None
-        """What the last warm-up did, and what it gave."""
+        """The work of the last warm-up, and its result."""
 
     def measure(self) -> Tensor:
         """Do what `Engine.measure_on_device` does; the metrics are valid until the next time."""

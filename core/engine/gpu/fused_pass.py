@@ -37,7 +37,7 @@ Launcher = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class FusedConfiguration:
-    """What the kernel's bits depend on, beside the card."""
+    """The settings that the kernel's bits depend on, beside the card."""
 
     programs: int
     """Programs of all runs together: as many as the card has multiprocessors."""

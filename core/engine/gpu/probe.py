@@ -25,7 +25,7 @@ LIMIT_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the kernel is compiled for, the GPU apart."""
+    """The shape that the kernel is compiled for."""
 
     features: int
     """Features that are kept."""
@@ -36,7 +36,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be tried."""
+    """A kernel to be tried."""
 
     nonce: str
     """Stands in the answer, which is thereby told from whatever else is printed."""
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of it."""
+    """The outcome of a trial."""
 
     nonce: str
     failure: str | None = None

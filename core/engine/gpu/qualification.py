@@ -34,7 +34,7 @@ SAME_PARAMETERS = 1e-5
 SAME_HITS = 1e-4
 """Difference of correct answers, in terms of the samples: where outputs tie, rounding decides."""
 LEAST_LOSS = 1e-3
-"""What a loss below it is compared in terms of: float32 sums end there."""
+"""The unit of differences between losses below it: float32 sums end there."""
 GENTLE_RATE = 0.01
 """No learning rate above it is tried: at a thousand times that, rounding decides after two updates."""
 SAME_FIGURE = 1e-4
@@ -53,7 +53,7 @@ class DisagreementError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What an engine computed, run by run."""
+    """The results of an engine, run by run."""
 
     losses: Tensor
     """Of training and test at initial parameters, and after two updates; shape (runs, 4), float64."""

@@ -1,4 +1,4 @@
-"""What is known of the fused kernel: a stamp in the user's cache folder, beside the compiled kernel.
+"""Stamps of trials of the fused kernel: a file in the user's cache folder, beside the compiled kernel.
 
 The name of both is the SHA-256 of all that the result depends on. A stamp lists the files of its kernel
 with their digests: a stamp or a kernel that is damaged, another's or no regular file is made anew, and where
@@ -30,7 +30,7 @@ KERNEL_SOURCES = ("fused_kernels.py", "fused_pass.py", "trial.py")
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What came of trying the kernel: nothing to object to, or why it cannot be used."""
+    """The outcome of trying the kernel: nothing to object to, or why it cannot be used."""
 
     failure: str | None = None
     """One line; None if the kernel computes what it should."""
