@@ -29,12 +29,40 @@ DEFAULT_LEARNING_RATE = 0.01
 DEFAULT_STEP_SIZE = 1000
 DEFAULT_GAMMA = {"step": 0.1, "exponential": 0.999}
 DEFAULT_EPOCHS = 10_000
+MOST_EPOCHS = 10**12
+"""Years of training; no sum of such numbers leaves 64 bits."""
 
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda|cuda:[0-9]{1,4}|mps")
 FLOAT32_MAX = 3.4028234663852886e38
 MAX_CLASSES = 100_000
 """A stray label of a billion must not make a model of a billion outputs."""
 NAME_PATTERN = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
+
+
+def parse_number(text: str) -> float:
+    """Return the number that a text says. Raises UsageError, naming the text."""
+    try:
+        # Adding 0 turns -0 into 0.
+        return float(text) + 0.0
+    except ValueError:
+        raise UsageError(f"{text!r} is not a number") from None
+
+
+def parse_integer(text: str) -> int:
+    """Return the whole number of a text such as `1000000`, `1_000_000` or `1e6`.
+
+    Raises UsageError, naming the text, if it says none or one that does not fit 64 bits.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        value = parse_number(text)
+        if not value.is_integer():
+            raise UsageError(f"{text!r} is not a whole number") from None
+        number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise UsageError(f"{text!r} does not fit 64 bits: give a smaller integer")
+    return number
 
 
 def check_l2(value: float) -> float:
@@ -80,9 +108,10 @@ def _check_text(what: str, value: str | None) -> None:
         raise UsageError(f"{what} is {value!r}: give a text")
 
 
-def _check_positive(what: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**63:
-        raise UsageError(f"{what} is {value!r}: give a positive integer that fits 64 bits")
+def check_positive(what: str, value: int, most: int = 2**63 - 1) -> int:
+    """Return a count, or raise UsageError, which names it, unless 1 <= value <= most."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
+        raise UsageError(f"{what} is {value!r}: give a positive integer, {most:,} at most")
     return value
 
 
@@ -104,8 +133,8 @@ class Schedule:
 
     def __post_init__(self) -> None:
         _check_choice("schedule", self.kind, SCHEDULES)
-        _check_positive("step size", self.step_size)
-        _check_positive("period of the schedule", self.period)
+        check_positive("step size", self.step_size, MOST_EPOCHS)
+        check_positive("period of the schedule", self.period, MOST_EPOCHS)
         if not 0 < self.gamma <= FLOAT32_MAX:
             raise UsageError(f"gamma is {self.gamma:g}: give a finite number above 0")
 
@@ -203,13 +232,13 @@ class ExperimentSettings:
             raise UsageError(f"device {self.device!r} is unknown: use auto, cpu, cuda, cuda:N or mps")
         _check_choice("pixels", self.pixels, PIXELS)
         _check_choice("engine", self.engine, ENGINES)
-        _check_positive("--epochs", self.epochs)
-        _check_positive("--log-every", self.log_every)
-        _check_positive("--report-every", self.report_every)
+        check_positive("--epochs", self.epochs, MOST_EPOCHS)
+        check_positive("--log-every", self.log_every, MOST_EPOCHS)
+        check_positive("--report-every", self.report_every, MOST_EPOCHS)
         if self.threads is not None:
-            _check_positive("--threads", self.threads)
+            check_positive("--threads", self.threads)
         if self.memory_limit is not None:
-            _check_positive("--memory-limit", self.memory_limit)
+            check_positive("--memory-limit", self.memory_limit)
         if self.name is not None:
             check_name(self.name)
 

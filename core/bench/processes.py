@@ -185,7 +185,7 @@ def measure_start_up(
 
 
 def _beside(name: str, measure: Callable[[], float], base: str, pairs: int) -> StartUp:
-    least = partial(time_of_command, [sys.executable, "-c", base])
+    least = partial(time_of_command, [sys.executable, "-P", "-c", base])
     return StartUp.of(name, base, PairedTimes.in_turn(measure, least, pairs))
 
 

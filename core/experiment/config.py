@@ -58,7 +58,9 @@ class ExperimentConfig:
         family = FAMILIES.get("mnist" if settings.dataset == "auto" else settings.dataset)
         if settings.data_dir is None or family is None or not family.missing(Path(settings.data_dir)):
             return settings
-        return replace(settings, data_dir=os.environ.get("LOGREG_TUI_DATA_DIR") or None)
+        return replace(
+            settings, data_dir=os.path.expanduser(os.environ.get("LOGREG_TUI_DATA_DIR", "")) or None
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `read_config` turns back into an equal config."""

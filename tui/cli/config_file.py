@@ -16,7 +16,7 @@ from typing import Any
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.tui.cli.options import add_app_options, add_training_options
-from logreg_tui.tui.cli.parser import Parser
+from logreg_tui.tui.cli.parser import Parser, path_text
 
 FILE_NAME = "config.toml"
 MOST_BYTES = 65_536
@@ -31,13 +31,12 @@ OWN_MEANING = {
 """Options of commands that have a meaning of their own there, which no file decides."""
 OF_ORIGINAL = {"data-dir", "device", "threads", "engine", "runs-dir"}
 """Keys that `report --run` heeds: the original experiment's own numbers are not a matter of taste."""
-PATHS = {"runs-dir", "data-dir", "dataset"}
 
 
 def config_path() -> str:
     """Return the path of the file, of which there may be none; empty if none is to be used."""
     if VARIABLE in os.environ:
-        return os.environ[VARIABLE]
+        return path_text(os.environ[VARIABLE])
     if sys.platform == "linux":
         # What platformdirs says there: loading it takes a tenth of the time of `--help`.
         folder = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")
@@ -91,7 +90,7 @@ def parse(parser: Parser, words: Sequence[str], command: str = "") -> argparse.N
     asks_for_help = not {"-h", "--help", "--version"}.isdisjoint(words)
     content = {} if asks_for_help else read_config_file()
     found = _defaults(content, parser, command)
-    newest_in = os.path.expanduser(str(content.get("runs-dir", "runs")))
+    newest_in = path_text(str(content.get("runs-dir", "runs")))
     values = argparse.Namespace(**found, from_file=frozenset(found), newest_in=newest_in, command=command)
     return parser.parse_args(words, values)
 
@@ -137,8 +136,7 @@ def _value(parser: argparse.ArgumentParser, action: argparse.Action, key: str, v
         raise argparse.ArgumentError(action, "takes one value, not a list")
     if not values:
         raise argparse.ArgumentError(action, "the list is empty")
-    words = [os.path.expanduser(str(each)) if key in PATHS else str(each) for each in values]
-    result: object = parser._get_values(action, words)
+    result: object = parser._get_values(action, [str(each) for each in values])
     return result
 
 

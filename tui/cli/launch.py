@@ -89,9 +89,12 @@ def watch(directory: Path, options: AppOptions) -> int:
 
 
 def own_command() -> list[str]:
-    """Return the words that start this program again: the installed command, or its module."""
+    """Return the words that start this program again: the installed command, or its module.
+
+    A file of the user's beside it, such as random.py, is never taken for a module.
+    """
     script = Path(sys.executable).with_name(PROGRAM)
-    return [str(script)] if script.is_file() else [sys.executable, "-m", "logreg_tui.tui"]
+    return [str(script)] if script.is_file() else [sys.executable, "-P", "-m", "logreg_tui.tui"]
 
 
 def _run(

@@ -13,7 +13,7 @@ from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.heads import HEADS, SIGMOID
 from logreg_tui.core.memory import parse_size
-from logreg_tui.tui.cli.parser import Parser
+from logreg_tui.tui.cli.parser import AddUp, Parser, path_text
 
 DEFAULT_FPS = 4.0
 NOTIFY = ("unfocused", "always", "never")
@@ -49,20 +49,6 @@ def checked(convert: Callable[[str], Value], check: Callable[[Value], object]) -
     return parse
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a number") from None
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not an integer") from None
-
-
 def _positive(value: int) -> int:
     if value < 1:
         raise UsageError(f"{value} is not a positive integer")
@@ -82,7 +68,8 @@ def _device(name: str) -> str:
 
 
 def check_dataset(name: str) -> str:
-    """Return the name of a dataset, or of data that are there. Raises UsageError."""
+    """Return the name of a dataset, or of data that are there, `~` replaced. Raises UsageError."""
+    name = path_text(name)
     is_there = os.path.isdir(name) or (name.endswith(".npz") and os.path.isfile(name))
     if name in s.DATASETS or is_there:
         return name
@@ -94,11 +81,12 @@ def check_dataset(name: str) -> str:
     )
 
 
-POSITIVE = checked(_integer, _positive)
-POSITIVE_NUMBER = checked(_number, _positive_number)
-L2 = checked(_number, s.check_l2)
-LEARNING_RATE = checked(_number, s.check_learning_rate)
-SEED = checked(_integer, s.check_seed)
+POSITIVE = checked(s.parse_integer, _positive)
+EPOCHS = checked(s.parse_integer, lambda value: s.check_positive("a number of epochs", value, s.MOST_EPOCHS))
+POSITIVE_NUMBER = checked(s.parse_number, _positive_number)
+L2 = checked(s.parse_number, s.check_l2)
+LEARNING_RATE = checked(s.parse_number, s.check_learning_rate)
+SEED = checked(s.parse_integer, s.check_seed)
 NAME = checked(str, s.check_name)
 
 
@@ -116,6 +104,7 @@ def add_data_options(parser: Parser, check: Callable[[str], str] = check_dataset
     )
     data.add_argument(
         "--data-dir",
+        type=path_text,
         metavar="DIR",
         default=os.environ.get("LOGREG_TUI_DATA_DIR") or None,
         help="folder in torchvision's layout; also LOGREG_TUI_DATA_DIR (default: the user's cache folder)",
@@ -154,6 +143,7 @@ def add_run_options(group: argparse._ArgumentGroup, *, nargs: str | None = None)
     ):
         group.add_argument(
             option,
+            action=AddUp if nargs else "store",
             nargs=nargs,
             type=kind,
             metavar=metavar,
@@ -170,13 +160,13 @@ def add_epoch_options(group: argparse._ArgumentGroup) -> None:
         ("--report-every", 1000, "epochs between two lines of the accuracy log"),
     ):
         group.add_argument(
-            name, type=POSITIVE, metavar="N", default=default, help=f"{text} (default: {default})"
+            name, type=EPOCHS, metavar="N", default=default, help=f"{text} (default: {default})"
         )
 
 
 def add_directory_options(group: argparse._ArgumentGroup) -> None:
     """Add the options for the experiment directory."""
-    group.add_argument("--runs-dir", metavar="DIR", default="runs", help="default: ./runs")
+    group.add_argument("--runs-dir", type=path_text, metavar="DIR", default="runs", help="default: ./runs")
     group.add_argument("--name", type=NAME, help="label of the experiment directory (default: the heads)")
 
 
@@ -184,7 +174,9 @@ def add_training_options(parser: Parser, check: Callable[[str], str] = check_dat
     """Add the options that the app and `train` share; `check` is for the dataset."""
     add_data_options(parser, check)
     runs = parser.add_argument_group("runs (several values make a grid: every combination is a run)")
-    runs.add_argument("--head", nargs="+", choices=HEADS, default=[SIGMOID], help="default: sigmoid")
+    runs.add_argument(
+        "--head", action=AddUp, nargs="+", choices=HEADS, default=[SIGMOID], help="default: sigmoid"
+    )
     add_run_options(runs, nargs="+")
     runs.add_argument("--schedule", choices=s.SCHEDULES, default="constant", help="default: constant")
     runs.add_argument(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
@@ -53,6 +54,8 @@ class Parser(argparse.ArgumentParser):
         self, prog: str, summary: str = "", description: str = "", example: str = "", epilog: str = ""
     ) -> None:
         super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False)
+        # argparse's own takes -1e-3 for an option.
+        self._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)")
         self._summary = summary
         self._example = example
         self.files: Callable[[], tuple[str, str]] | None = None
@@ -98,6 +101,22 @@ class Parser(argparse.ArgumentParser):
             formatter.add_arguments(group._group_actions)
             formatter.end_section()
         return formatter.format_help().strip("\n")
+
+
+class AddUp(argparse.Action):
+    """Add the values of each time that an option is given; the first time they replace the default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option: str | None = None,
+    ) -> None:
+        given: set[str] = vars(namespace).setdefault("given", set())
+        before = getattr(namespace, self.dest) if self.dest in given else ()
+        given.add(self.dest)
+        setattr(namespace, self.dest, [*before, *(values or ())])
 
 
 class Command(Protocol):
@@ -176,7 +195,12 @@ def to_path(text: str) -> Path:
     """Return a path; an argparse type for which `--help` need not load pathlib."""
     from pathlib import Path
 
-    return Path(text)
+    return Path(path_text(text))
+
+
+def path_text(text: str) -> str:
+    """Return the text of a path, `~` replaced: no shell does that behind an equals sign."""
+    return os.path.expanduser(text)
 
 
 def check_terminal(instead: str) -> None:

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.heads import HEADS, check_head
-from logreg_tui.core.settings import check_l2, check_learning_rate
+from logreg_tui.core.settings import (
+    MOST_EPOCHS,
+    check_l2,
+    check_learning_rate,
+    check_positive,
+    parse_integer,
+    parse_number,
+)
 from logreg_tui.core.training.requests import Extend
-from logreg_tui.tui.widgets.runs.knobs import parse_number
 
 if TYPE_CHECKING:
     from logreg_tui.core.training.history import RunHistory
@@ -132,14 +138,8 @@ def _select(screen: MainActions, value: str) -> None:
 
 
 def _whole_number(text: str) -> int:
-    digits = text.replace(",", "").replace("_", "")
-    try:
-        number = float(digits)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no number") from error
-    if not 1 <= number < 2**53 or number != int(number):
-        raise UsageError(f"{text!r} is no whole number above 0")
-    return int(number)
+    # With the commas that the screen writes.
+    return check_positive("the number", parse_integer(text.replace(",", "")), MOST_EPOCHS)
 
 
 def _number(check: Callable[[float], float]) -> Callable[[str], float]:

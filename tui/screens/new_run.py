@@ -21,11 +21,12 @@ from logreg_tui.core.settings import (
     check_l2,
     check_learning_rate,
     check_seed,
+    parse_integer,
+    parse_number,
 )
 from logreg_tui.tui.screens.dialog import Dialog
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.controls import Choice, NumberInput
-from logreg_tui.tui.widgets.runs.knobs import parse_number
 
 
 class NewRunScreen(Dialog[RunSettings | None]):
@@ -115,19 +116,12 @@ class NewRunScreen(Dialog[RunSettings | None]):
         return value
 
 
-def _parse_integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a whole number") from error
-
-
 ALWAYS = ("new-l2", "new-rate", "new-seed")
 SCHEDULE_FIELDS = {"step": ("new-step-size", "new-gamma"), "exponential": ("new-gamma",)}
 PARSERS: dict[str, Callable[[str], float | int]] = {
     "new-l2": lambda text: check_l2(parse_number(text)),
     "new-rate": lambda text: check_learning_rate(parse_number(text)),
-    "new-seed": lambda text: check_seed(_parse_integer(text)),
-    "new-step-size": lambda text: Schedule(step_size=_parse_integer(text)).step_size,
+    "new-seed": lambda text: check_seed(parse_integer(text)),
+    "new-step-size": lambda text: Schedule(step_size=parse_integer(text)).step_size,
     "new-gamma": lambda text: Schedule(gamma=parse_number(text)).gamma,
 }

@@ -19,6 +19,7 @@ from logreg_tui.core.bench.bench import Bench, Plan, Side, enough_epochs, rounde
 from logreg_tui.core.bench.loops import PlainData, PlainLoop, largest_difference
 from logreg_tui.core.bench.processes import (
     ENTER_ALTERNATE_SCREEN,
+    _beside,
     epochs_per_second,
     has_drawn,
     measure_screen,
@@ -285,6 +286,14 @@ def test_a_command_that_fails_is_not_timed() -> None:
     assert time_of_command(python("")) > 0
     with pytest.raises(UserError, match="ended with status 3"):
         time_of_command(python("raise SystemExit(3)"))
+
+
+def test_a_file_of_the_users_in_the_working_folder_is_not_taken_for_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "argparse.py").write_text("raise SystemExit(3)")
+    assert _beside("--help", lambda: 1.0, "import argparse", 1).base_ms.median > 0
 
 
 def test_a_program_without_a_screen_has_no_first_frame() -> None:

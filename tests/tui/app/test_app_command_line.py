@@ -60,7 +60,7 @@ async def test_a_command_takes_an_exact_value(text: str, request_: control.Reque
         (":lr 0.01", "has that already"),
         (":head softmax", "softmax"),
         (":epochs 5", "no run goes on to epoch 5"),
-        (":epochs 1.5", "no whole number"),
+        (":epochs 1.5", "not a whole number"),
         (":run 7", "there is no run 7"),
         (":fly", "no command 'fly': there are lr, l2, head"),
     ],

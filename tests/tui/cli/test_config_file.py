@@ -129,7 +129,7 @@ def test_the_environment_goes_before_it(write: Write, monkeypatch: pytest.Monkey
         ("lr = []", "lr: the list is empty"),
         ('head = "relu"', "head: invalid choice: 'relu'"),
         ("epochs = [1, 2]", "epochs: takes one value, not a list"),
-        ("epochs = 1.5", "epochs: '1.5' is not an integer"),
+        ("epochs = 1.5", "epochs: '1.5' is not a whole number"),
         ("paused = 1", "paused: 1 is neither true nor false"),
         ("threads = true", "threads: True is no text and no number"),
         ("[train]\nlr = 1", "'train' is no key"),

@@ -1,15 +1,17 @@
-"""Words of the command line to settings: data and memory."""
+"""Words of the command line to settings: data, memory, numbers and paths."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.tui.cli.options import add_training_options, to_settings
-from logreg_tui.tui.cli.parser import Parser
+from logreg_tui.tui.cli.parser import COMMANDS, Parser, parser_of
 
 
 def parsed(*words: str) -> ExperimentSettings:
@@ -58,3 +60,59 @@ def test_what_is_no_dataset_is_refused(
     (tmp_path / "table.csv").touch()
     with pytest.raises(UsageError, match=part):
         parsed("--dataset", name)
+
+
+@pytest.mark.parametrize("text", ["1000000", "1_000_000", "1e6", "1.0E6", "1000000.0"])
+def test_a_whole_number_may_be_written_in_every_usual_way(text: str) -> None:
+    settings = parsed("--epochs", text, "--log-every", text, "--seed", text, "--threads", text)
+    numbers = settings.epochs, settings.log_every, settings.runs[0].seed, settings.threads
+    assert numbers == (10**6,) * 4
+    assert all(type(number) is int for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--epochs", "1.5"), "'1.5' is not a whole number"),
+        (("--epochs", "ten"), "'ten' is not a number"),
+        (("--epochs", "nan"), "'nan' is not a whole number"),
+        (("--epochs", "inf"), "'inf' is not a whole number"),
+        (("--epochs", "-1e3"), "-1000 is not a positive integer|give a positive integer"),
+        (("--epochs", "2e12"), "1,000,000,000,000 at most"),
+        (("--seed", "1e30"), "does not fit 64 bits"),
+        (("--seed", "9" * 5000), "is not a whole number|does not fit 64 bits"),
+        (("--log-every", "9223372036854775807"), "1,000,000,000,000 at most"),
+        (("--l2", "-1e-3"), "lambda is -0.001: give a finite number that is 0 or more"),
+        (("--l2", "-inf"), "lambda is -inf"),
+        (("--lr", "0.1", "-2E5"), "learning rate is -200000"),
+        (("--gamma", "-.5e-1"), "-0.05 is not a finite number above 0"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_in_words_that_fit(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parsed(*words)
+
+
+def test_an_option_of_several_values_adds_them_up_each_time_it_is_given() -> None:
+    words = ["--lr", "0.1", "--head", "logits", "--lr", "0.01", "0.001", "--seed", "1", "--seed", "2"]
+    runs = parsed(*words).runs
+    assert {run.learning_rate for run in runs} == {0.1, 0.01, 0.001}
+    assert {run.head for run in runs} == {"logits"}
+    assert {run.seed for run in runs} == {1, 2}
+    assert [run.learning_rate for run in parsed().runs] == [0.01]
+    with pytest.raises(UsageError, match="--lr 0.1 is given twice"):
+        parsed("--lr", "0.1", "--lr", "0.1")
+
+
+def test_a_tilde_is_the_home_folder_in_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LOGREG_TUI_DATA_DIR", "~/data")
+    (tmp_path / "own.npz").touch()
+    settings = parsed("--runs-dir=~/runs", "--dataset=~/own.npz")
+    paths = settings.runs_dir, settings.dataset, settings.data_dir
+    assert paths == (f"{tmp_path}/runs", f"{tmp_path}/own.npz", f"{tmp_path}/data")
+    for name in COMMANDS:
+        for action in parser_of(name)._actions:
+            if action.metavar in ("DIR", "FILE", "IMAGE"):
+                convert = cast("Callable[[str], object]", action.type)
+                assert str(convert("~/x")) == f"{tmp_path}/x", (name, action.dest)

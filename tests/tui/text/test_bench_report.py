@@ -170,4 +170,4 @@ def test_options_that_make_no_sense_are_refused(words: list[str]) -> None:
 
 def test_a_program_that_is_not_installed_is_started_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "PROGRAM", "no-such-program")
-    assert own_command()[1:] == ["-m", "logreg_tui.tui"]
+    assert own_command()[1:] == ["-P", "-m", "logreg_tui.tui"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.tui.cli.options import POSITIVE, add_data_options, add_device_options
-from logreg_tui.tui.cli.parser import Parser
+from logreg_tui.tui.cli.parser import AddUp, Parser
 
 if TYPE_CHECKING:
     from logreg_tui.core.bench.results import BenchResult
@@ -32,6 +32,7 @@ def add_options(parser: Parser) -> None:
     counts = " ".join(map(str, RUN_COUNTS))
     group.add_argument(
         "--runs",
+        action=AddUp,
         nargs="+",
         type=POSITIVE,
         default=list(RUN_COUNTS),

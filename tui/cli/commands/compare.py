@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.tui.cli.options import POSITIVE
 from logreg_tui.tui.cli.parser import Parser, add_directories, directories_of
 from logreg_tui.tui.text.output import print_answer, table_width
 
@@ -37,7 +38,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="plain", help="default: plain")
     parser.add_argument(
         "--pin",
-        type=int,
+        type=POSITIVE,
         metavar="RUN",
         help="the run of the first DIR that all are compared with (default: its first)",
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.tui.cli.options import POSITIVE
-from logreg_tui.tui.cli.parser import Parser, add_directory, directory_of, to_path
+from logreg_tui.tui.cli.parser import Parser, add_directory, directory_of, path_text, to_path
 from logreg_tui.tui.text.output import print_error
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ NEEDED = "▀█▏"
 
 def add_options(parser: Parser) -> None:
     add_directory(parser)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="picture of one digit, PNG or JPEG")
+    parser.add_argument(
+        "images", nargs="+", type=path_text, metavar="IMAGE", help="picture of one digit, PNG or JPEG"
+    )
     parser.add_argument("--run", type=POSITIVE, metavar="N", help="ask this run alone (default: all)")
     parser.add_argument("--ascii", action="store_true", help="no block characters")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from logreg_tui.tui.cli.parser import Parser, add_directory, directory_of
+from logreg_tui.tui.cli.parser import Parser, add_directory, directory_of, path_text
 
 EXAMPLE = "repeat runs/20261122T184530-sigmoid"
 
@@ -16,7 +16,10 @@ EXAMPLE = "repeat runs/20261122T184530-sigmoid"
 def add_options(parser: Parser) -> None:
     add_directory(parser)
     parser.add_argument(
-        "--runs-dir", metavar="DIR", help="where the new directory goes (default: beside the old one)"
+        "--runs-dir",
+        type=path_text,
+        metavar="DIR",
+        help="where the new directory goes (default: beside the old one)",
     )
 
 

@@ -24,7 +24,7 @@ from logreg_tui.tui.cli.options import (
     add_epoch_options,
     add_run_options,
 )
-from logreg_tui.tui.cli.parser import Parser, directories_of, to_path
+from logreg_tui.tui.cli.parser import Parser, directories_of, path_text, to_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,7 @@ def add_options(parser: Parser) -> None:
         "-o",
         "--output",
         required=True,
+        type=path_text,
         metavar="FILE",
         help="the report to write, FILE.md; figures go beside it; what exists is replaced; - is stdout, "
         "without figures",

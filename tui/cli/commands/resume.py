@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ENGINES
 from logreg_tui.tui.cli.config_file import is_given
-from logreg_tui.tui.cli.options import POSITIVE, AppOptions, add_app_options
-from logreg_tui.tui.cli.parser import Parser, add_directory, check_terminal, directory_of
+from logreg_tui.tui.cli.options import EPOCHS, POSITIVE, AppOptions, add_app_options
+from logreg_tui.tui.cli.parser import AddUp, Parser, add_directory, check_terminal, directory_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +27,15 @@ EXAMPLE = "resume runs/20261122T184530-sigmoid --epochs 20000"
 def add_options(parser: Parser) -> None:
     add_directory(parser)
     parser.add_argument("--no-screen", action="store_true", help="train without a screen")
-    parser.add_argument("--epochs", type=POSITIVE, metavar="N", help="let the runs go further than planned")
+    parser.add_argument("--epochs", type=EPOCHS, metavar="N", help="let the runs go further than planned")
     parser.add_argument(
-        "--run", type=POSITIVE, nargs="+", default=[], metavar="N", help="with --epochs: these runs only"
+        "--run",
+        action=AddUp,
+        type=POSITIVE,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="with --epochs: these runs only",
     )
     parser.add_argument(
         "--engine", choices=ENGINES, help="choose the engine anew (default: the one that trained so far)"

@@ -11,14 +11,14 @@ from functools import partial
 
 from logreg_tui.core.engine.process_group import launched_rank
 from logreg_tui.tui.cli.options import add_training_options, check_dataset, to_settings
-from logreg_tui.tui.cli.parser import Parser
+from logreg_tui.tui.cli.parser import Parser, path_text
 
 EXAMPLE = "train --head sigmoid logits --epochs 2000"
 
 
 def add_options(parser: Parser) -> None:
     # Any of the processes that train together may lack the data: they tell each other once they have met.
-    add_training_options(parser, check_dataset if launched_rank() is None else str)
+    add_training_options(parser, check_dataset if launched_rank() is None else path_text)
 
 
 def run(values: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from textual.widgets import Checkbox, Input, Label, Static
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.heads import HEADS
-from logreg_tui.core.settings import RunSettings, check_l2, check_learning_rate
+from logreg_tui.core.settings import RunSettings, check_l2, check_learning_rate, parse_number
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.controls import Choice, NumberInput, PlainCheckbox
 from logreg_tui.tui.widgets.runs.card import RunCard
@@ -129,12 +129,3 @@ class Knobs(Vertical):
             except UsageError as refusal:
                 error = str(refusal)
         self.show_error(error)
-
-
-def parse_number(text: str) -> float:
-    """Return the number that a text says. Raises UsageError, naming the text."""
-    try:
-        # Adding 0 turns -0 into 0.
-        return float(text) + 0.0
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a number") from error
