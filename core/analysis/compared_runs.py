@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.event_log import EVENTS
-from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
+from logreg_tui.core.experiment.metrics import METRICS, check_header
 from logreg_tui.core.files import MOST_BYTES, read_regular, reason
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.text import escape_control_chars
@@ -158,8 +158,7 @@ def read_history(directory: Path) -> History:
     history = History()
     try:
         files = {name: read_regular(directory / name, MOST_BYTES) for name in (METRICS, EVENTS)}
-        if not files[METRICS].startswith(CSV_HEADER.encode()):
-            raise UserError(f"{str(directory / METRICS)!r} is damaged: it has no header")
+        check_header(directory / METRICS, files[METRICS])
         # A last line that is still being written does not count.
         lengths = {name: data.rfind(b"\n") + 1 for name, data in files.items()}
         for event in recorded_events(directory, settings, lengths, beginnings):

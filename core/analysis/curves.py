@@ -17,6 +17,7 @@ from logreg_tui.core.analysis.compared_runs import Origin, origin_of, read_histo
 from logreg_tui.core.analysis.drawn_metrics import CEILING, LARGEST, LOSS, METRIC_COLUMNS
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
+from logreg_tui.core.experiment.listing import Skip, each_readable
 from logreg_tui.core.files import different_folders
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.text import escape_control_chars
@@ -102,25 +103,29 @@ class NamedRun(NamedTuple):
         return Curve(self.label, epochs, train, test, self.run.settings.head, self.run.marks, self.classes)
 
 
-def read_curves(directories: Sequence[Path], metric: str = LOSS) -> list[Curve]:
+def read_curves(directories: Sequence[Path], metric: str = LOSS, skip: Skip | None = None) -> list[Curve]:
     """Return the curves of all runs of these experiments; `metric` is LOSS or ACCURACY.
 
-    Raises UserError if a directory is no experiment, is damaged, or has no rows yet.
+    Raises UserError if a directory is no experiment, is damaged, or has no rows yet; with `skip` such a one
+    is left out if others are left.
     """
-    return [named.curve(metric) for named in read_named_runs(directories)]
+    return [named.curve(metric) for named in read_named_runs(directories, skip)]
 
 
-def read_named_runs(directories: Sequence[Path]) -> list[NamedRun]:
+def read_named_runs(directories: Sequence[Path], skip: Skip | None = None) -> list[NamedRun]:
     """Return all runs of these experiments that have rows, each experiment once. Raises UserError."""
-    found: list[tuple[Origin, RunHistory, int]] = []
-    for directory in different_folders(directories):
-        origin, classes = origin_of(directory), read_config(directory).classes
-        runs = [run for run in read_history(directory).runs.values() if len(run.columns)]
-        if not runs:
-            raise UserError(f"{str(directory)!r} has no rows yet: let it train first")
-        found += [(origin, run, classes) for run in runs]
+    experiments = each_readable(different_folders(directories), _read_runs, skip)
+    found = [run for _, runs in experiments for run in runs]
     labels = _labels([(origin, run) for origin, run, _ in found])
     return [NamedRun(label, run, classes) for label, (_, run, classes) in zip(labels, found, strict=True)]
+
+
+def _read_runs(directory: Path) -> list[tuple[Origin, RunHistory, int]]:
+    origin, classes = origin_of(directory), read_config(directory).classes
+    runs = [run for run in read_history(directory).runs.values() if len(run.columns)]
+    if not runs:
+        raise UserError(f"{str(directory)!r} has no rows yet: let it train first")
+    return [(origin, run, classes) for run in runs]
 
 
 def _labels(runs: Sequence[tuple[Origin, RunHistory]]) -> list[str]:

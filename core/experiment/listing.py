@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
@@ -18,6 +19,9 @@ from logreg_tui.core.experiment.metrics import METRICS, newest_rows
 from logreg_tui.core.files import open_regular, reason
 
 TAIL_BYTES = 1 << 16
+Skip = Callable[[UserError], object]
+"""Called with what is wrong with a directory that is left out."""
+T = TypeVar("T")
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -46,6 +50,31 @@ def list_experiments(runs_dir: Path) -> list[Summary]:
         raise UserError(
             f"cannot read {str(runs_dir)!r}: {reason(error)}; name the folder with --runs-dir"
         ) from error
+
+
+def each_readable(
+    directories: Iterable[Path], read: Callable[[Path], T], skip: Skip | None = None
+) -> Iterator[tuple[Path, T]]:
+    """Yield each directory with what `read` makes of it; with `skip`, of several those are left out that
+    cannot be read.
+
+    Raises UserError as `read` does, for one that does not exist always, or if none can be read.
+    """
+    named = list(directories)
+    is_empty = True
+    for directory in named:
+        try:
+            found = read(directory)
+        except UserError as error:
+            # A name that is mistyped was meant; one that a shell's pattern found is there.
+            if skip is None or len(named) == 1 or not directory.exists():
+                raise
+            skip(error)
+            continue
+        is_empty = False
+        yield directory, found
+    if is_empty:
+        raise UserError(f"none of the {len(named)} directories can be used")
 
 
 def newest_experiment(runs_dir: Path, *, trained: bool = False) -> Path | None:

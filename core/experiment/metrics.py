@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+import re
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from logreg_tui.core.errors import UserError
 from logreg_tui.core.files import open_regular
 from logreg_tui.core.heads import HEADS
 from logreg_tui.core.training.events import RowLogged
 
 METRICS = "metrics.csv"
 BLOCK_BYTES = 1 << 16
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_QUOTED = re.compile(rb'"([^",\n]*)"')
+_DECIMAL_COMMA = re.compile(rb'"-?\d+,\d+"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +55,60 @@ def csv_line(row: RowLogged) -> str:
     )
 
 
+def line_of(row: MetricsRow) -> str:
+    """Return a row that was read as its line."""
+    return ",".join("" if value is None else str(value) for value in astuple(row)) + "\n"
+
+
 def parse_row(line: bytes) -> MetricsRow | None:
-    """Return the row of a line, None if it is none: the header, or what somebody has edited."""
+    """Return the row of a line, None if it is none: the header, or what somebody has edited.
+
+    A spreadsheet's line ends, quotes and empty cells behind the last column make no difference.
+    """
+    if b'"' in line:
+        line = _QUOTED.sub(rb"\1", line)
     # Not read by the csv module: a stray quote would swallow the lines behind it.
     cells = line.decode(errors="replace").rstrip("\r\n").split(",")
-    if len(cells) != len(CSV_COLUMNS):
+    if len(cells) < len(CSV_COLUMNS) or any(cells[len(CSV_COLUMNS) :]):
         return None
-    run, epoch, elapsed_s, head, *figures = cells
+    run, epoch, elapsed_s, head, *figures = cells[: len(CSV_COLUMNS)]
     try:
         row = MetricsRow(int(run), int(epoch), _number(elapsed_s), head, *map(_number, figures))
     except ValueError:
         return None
     return row if 0 < row.run < 2**63 and 0 <= row.epoch < 2**63 and row.head in HEADS else None
+
+
+def as_written(data: bytes) -> bytes:
+    """Return the content of metrics.csv without what a spreadsheet adds when it saves it.
+
+    That is a byte order mark, other line ends, quotes, and empty cells behind the last column.
+    """
+    data = data.removeprefix(BYTE_ORDER_MARK)
+    header = data.partition(b"\n")[0]
+    if header.endswith(b"\r"):
+        data = data.replace(b"\r\n", b"\n")
+        header = header[:-1]
+    if b'"' in header:
+        data, header = _QUOTED.sub(rb"\1", data), _QUOTED.sub(rb"\1", header)
+    added = len(header) - len(header.rstrip(b","))
+    return re.sub(rb",{%d}$" % added, b"", data, flags=re.MULTILINE) if added else data
+
+
+def check_header(path: Path, data: bytes) -> None:
+    """Raise UserError, naming cause and remedy, unless metrics.csv, which begins with `data`, can be read."""
+    header, *rows = as_written(data[:BLOCK_BYTES]).split(b"\n", 2)
+    has_decimal_commas = bool(rows and _DECIMAL_COMMA.search(rows[0]))
+    if header + b"\n" == CSV_HEADER.encode() and rows and not has_decimal_commas:
+        return
+    separators = [name for name, sign in (("semicolons", b";"), ("tabs", b"\t")) if sign in header]
+    if not (separators or has_decimal_commas):
+        raise UserError(f"{str(path)!r} is damaged: it has no header, or one of other columns")
+    found = f"{separators[0]} between the columns" if separators else "commas in the numbers"
+    raise UserError(
+        f"{str(path)!r} was saved by another program with {found}: save it again as CSV in UTF-8, "
+        "with commas between the columns and points in the numbers"
+    )
 
 
 def newest_rows(path: Path, runs: int) -> dict[int, MetricsRow]:
@@ -84,7 +131,7 @@ def newest_rows(path: Path, runs: int) -> dict[int, MetricsRow]:
             first, *lines = data.split(b"\n")
             rest, lines = (first, lines) if start else (b"", [first, *lines])
             for line in reversed(lines):
-                number = line.partition(b",")[0]
+                number = line.partition(b",")[0].strip(b'"')
                 if number.isdigit() and int(number) not in found and (row := parse_row(line)) is not None:
                     found[row.run] = row
     return found

@@ -18,8 +18,16 @@ from typing import NamedTuple
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import check_outside
-from logreg_tui.core.experiment.metrics import CSV_COLUMNS, CSV_HEADER, METRICS, MetricsRow, parse_row
-from logreg_tui.core.files import MOST_BYTES, different_folders, open_regular, reason, replace_file
+from logreg_tui.core.experiment.listing import Skip, each_readable
+from logreg_tui.core.experiment.metrics import (
+    CSV_COLUMNS,
+    METRICS,
+    MetricsRow,
+    as_written,
+    check_header,
+    parse_row,
+)
+from logreg_tui.core.files import MOST_BYTES, different_folders, read_regular, reason, replace_file
 from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
 
 _PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|-inf|[A-Za-z_][A-Za-z0-9_]*|)"
@@ -46,35 +54,37 @@ def export_csv(directory: Path, target: Path) -> int:
     return len(lines) - 1
 
 
-def join_csv(directories: Sequence[Path], target: Path) -> int:
+def join_csv(directories: Sequence[Path], target: Path, skip: Skip | None = None) -> int:
     """Write the rows of several experiments to `target`, with a column `experiment` in front.
 
     The column holds the name of the experiment directory. A directory named twice is written once;
-    if two have the same name, the second has -2 behind it. Returns the number of rows. Raises UserError.
+    if two have the same name, the second has -2 behind it. With `skip`, of several directories those are
+    left out that cannot be read. Returns the number of rows. Raises UserError.
     """
     lines: list[bytes] = []
-    for name, directory in named(directories).items():
-        header, *rows = _inert_lines(directory)
+    names = named(directories)
+    for directory, (header, *rows) in each_readable(names, _inert_lines, skip):
+        name = names[directory]
         lines = lines or [b"experiment," + header]
         lines += [_cell(name) + b"," + row for row in rows]
     _write(target, lines)
     return len(lines) - 1
 
 
-def export_jsonl(directories: Sequence[Path], target: Path) -> Exported:
+def export_jsonl(directories: Sequence[Path], target: Path, skip: Skip | None = None) -> Exported:
     """Write the rows of experiments to `target`, one JSON object a line: `experiment`, then the columns.
 
     Numbers have the digits of metrics.csv, null is "not measured". JSON has no number for a value
     that diverged: it is the text "nan", "inf" or "-inf", which float() reads. Experiments are named
-    as by `join_csv`; lines that are no rows are left out. Raises UserError.
+    and left out as by `join_csv`; lines that are no rows are left out. Raises UserError.
     """
     lines: list[bytes] = []
     left_out = 0
-    for name, directory in named(directories).items():
-        rows, bad = read_rows(directory)
+    names = named(directories)
+    for directory, (rows, bad) in each_readable(names, read_rows, skip):
         left_out += bad
         for row in rows:
-            record = {"experiment": escape_control_chars(name)}
+            record = {"experiment": escape_control_chars(names[directory])}
             for column in CSV_COLUMNS:
                 value = getattr(row, column)
                 is_infinite = isinstance(value, float) and not math.isfinite(value)
@@ -86,15 +96,13 @@ def export_jsonl(directories: Sequence[Path], target: Path) -> Exported:
 
 def read_rows(directory: Path) -> tuple[list[MetricsRow], int]:
     """Return the rows in the order of the file, and how many lines are none. Raises UserError."""
-    header, *lines = _whole_lines(directory)
-    if header.decode(errors="replace").rstrip() != CSV_HEADER.rstrip():
-        raise _no_header(directory / METRICS)
+    _, *lines = _whole_lines(directory)
     rows = [row for row in map(parse_row, lines) if row is not None]
     return rows, len(lines) - len(rows)
 
 
-def named(directories: Sequence[Path], spelled: Callable[[str], str] = str) -> dict[str, Path]:
-    """Return each directory once, by its own name as `spelled`, with -2, -3 ... behind one that is taken."""
+def named(directories: Sequence[Path], spelled: Callable[[str], str] = str) -> dict[Path, str]:
+    """Return each directory once with its own name as `spelled`, with -2, -3 ... behind one that is taken."""
     found: dict[str, Path] = {}
     for directory in different_folders(directories):
         name = spelled(os.path.basename(os.path.realpath(directory)))
@@ -102,7 +110,7 @@ def named(directories: Sequence[Path], spelled: Callable[[str], str] = str) -> d
         while (free := f"{name}-{number}" if number > 1 else name) in found:
             number += 1
         found[free] = directory
-    return found
+    return {directory: name for name, directory in found.items()}
 
 
 def _inert_lines(directory: Path) -> list[bytes]:
@@ -118,23 +126,17 @@ def _inert_lines(directory: Path) -> list[bytes]:
 def _whole_lines(directory: Path) -> list[bytes]:
     """Return the lines of metrics.csv, the header first; a last one still being written is left out.
 
-    Raises UserError if there is no such file.
+    Raises UserError if there is no such file, or it cannot be read.
     """
     path = directory / METRICS
     try:
-        with open_regular(path, most=MOST_BYTES) as file:
-            lines = [line for line in file if line.endswith(b"\n")]
+        data = read_regular(path, MOST_BYTES)
     except OSError as error:
         raise UserError(
             f"{str(directory)!r} is not an experiment directory: cannot read {METRICS}: {reason(error)}"
         ) from error
-    if not lines or not lines[0].startswith(b"run,epoch,"):
-        raise _no_header(path)
-    return lines
-
-
-def _no_header(path: Path) -> UserError:
-    return UserError(f"{str(path)!r} has no header of metrics.csv: name an experiment directory")
+    check_header(path, data)
+    return [line + b"\n" for line in as_written(data).split(b"\n")[:-1]]
 
 
 def _cell(text: str) -> bytes:

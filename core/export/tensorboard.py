@@ -22,6 +22,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.directory import check_outside
 from logreg_tui.core.experiment.event_log import EVENTS, from_record
+from logreg_tui.core.experiment.listing import Skip, each_readable
 from logreg_tui.core.experiment.metrics import MetricsRow
 from logreg_tui.core.export.rows import Exported, named, read_rows
 from logreg_tui.core.files import MOST_BYTES, open_regular, reason, replace_file
@@ -57,13 +58,14 @@ class _Run:
         return f"run-{self.compared.run}-{head}"
 
 
-def export_tensorboard(directories: Sequence[Path], target: Path) -> Exported:
+def export_tensorboard(directories: Sequence[Path], target: Path, skip: Skip | None = None) -> Exported:
     """Write the runs of experiments to the folder `target`, which is made or added to.
 
     The step of a point is its epoch, its time the start of the run plus `elapsed_s`. What was not
     measured is left out; nan and inf are written as such. Each run has its settings as they are
     now, for the table of hyperparameters, and a text that tells of the knobs turned. A line that is
-    no row, or a row without run or time, is left out and counted. Raises UserError.
+    no row, or a row without run or time, is left out and counted; with `skip`, of several directories those
+    are left out that cannot be read. Raises UserError.
     """
     try:
         import tensorboard.compat.proto.event_pb2  # noqa: F401
@@ -71,9 +73,9 @@ def export_tensorboard(directories: Sequence[Path], target: Path) -> Exported:
         raise UserError("writing for TensorBoard needs its package: pip install tensorboard") from error
     runs: dict[Path, _Run] = {}
     left_out = 0
-    for name, directory in named(directories, _folder_name).items():
-        found, bad = _read(directory)
-        runs |= {target / name / run.folder: run for run in found}
+    names = named(directories, _folder_name)
+    for directory, (found, bad) in each_readable(names, _read, skip):
+        runs |= {target / names[directory] / run.folder: run for run in found}
         left_out += bad
     # Before the first is written: a refusal leaves nothing half done.
     if target.exists() and not target.is_dir():

@@ -16,6 +16,7 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun, RunReader, origi
 from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
+from logreg_tui.core.experiment.listing import Skip, each_readable
 from logreg_tui.core.experiment.saved_model import saved_parameters
 from logreg_tui.core.files import different_folders
 from logreg_tui.core.training.events import RowLogged
@@ -64,16 +65,17 @@ class ReportedRun:
         return self.compared.epochs is not None
 
 
-def read_experiments(directories: Sequence[Path]) -> list[list[ReportedRun]]:
+def read_experiments(directories: Sequence[Path], skip: Skip | None = None) -> list[list[ReportedRun]]:
     """Return the runs of experiments, in a list for each data they are tested on.
 
-    Raises UserError if a directory is no experiment or damaged, or if nothing has been logged in any.
+    Raises UserError if a directory is no experiment or damaged, which with `skip` is left out if there are
+    others, or if nothing has been logged in any.
     """
-    unique = different_folders(directories)
-    letters = _letters(len(unique)) if len(unique) > 1 else [""]
+    read = list(each_readable(different_folders(directories), _read, skip))
+    letters = _letters(len(read)) if len(read) > 1 else [""]
     groups: dict[str, list[ReportedRun]] = {}
-    for directory, letter in zip(unique, letters, strict=True):
-        for run in _read(directory, letter):
+    for (directory, found), letter in zip(read, letters, strict=True):
+        for run in _reported(directory, letter, *found):
             groups.setdefault(run.compared.origin.data, []).append(run)
     if not any(run.has_figures for group in groups.values() for run in group):
         raise UserError(f"{str(directories[0])!r} has no rows yet: let it train before it is reported on")
@@ -89,9 +91,12 @@ def _letters(count: int) -> list[str]:
     return letters[1:]
 
 
-def _read(directory: Path, letter: str) -> list[ReportedRun]:
-    experiment = ReportedExperiment(directory, letter, read_config(directory))
-    history = read_history(directory)
+def _read(directory: Path) -> tuple[ExperimentConfig, History]:
+    return read_config(directory), read_history(directory)
+
+
+def _reported(directory: Path, letter: str, config: ExperimentConfig, history: History) -> list[ReportedRun]:
+    experiment = ReportedExperiment(directory, letter, config)
     parameters = saved_parameters(directory)
     return [
         ReportedRun(

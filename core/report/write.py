@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from logreg_tui.core.analysis.explain import explain
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.directory import check_outside
+from logreg_tui.core.experiment.listing import Skip
 from logreg_tui.core.files import STDOUT, reason, replace_file
 from logreg_tui.core.report import tables
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
@@ -40,13 +41,14 @@ def check_target(target: Path) -> None:
     resolved.with_name(f".{resolved.name}.try").unlink()
 
 
-def write_report(directories: Sequence[Path], target: Path) -> list[Path]:
+def write_report(directories: Sequence[Path], target: Path, skip: Skip | None = None) -> list[Path]:
     """Write the report on experiments to `target`, its figures beside it, and return the figures.
 
-    Existing files are replaced, the report last. STDOUT has no place for figures. Raises UserError.
+    Existing files are replaced, the report last. STDOUT has no place for figures. With `skip`, of several
+    directories those are left out that cannot be read. Raises UserError.
     """
     check_target(target)
-    comparisons = [compare_heads(runs) for runs in read_experiments(directories)]
+    comparisons = [compare_heads(runs) for runs in read_experiments(directories, skip)]
     sections = [(each, draw(each, number, target)) for number, each in enumerate(comparisons, 1)]
     _write(target, render(sections), target)
     drawn = [figures for _, figures in sections if figures.are_drawn]

@@ -97,6 +97,11 @@ def _silence(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def print_left_out(error: UserError) -> None:
+    """Print on stderr that one of several directories is left out, and why."""
+    print_error(f"left out: {error}")
+
+
 def print_error(what: object) -> None:
     """Print on stderr what went wrong, in one line that is harmless to the terminal."""
     from logreg_tui.core.text import escape_control_chars

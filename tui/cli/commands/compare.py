@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.tui.cli.options import POSITIVE
 from logreg_tui.tui.cli.parser import Parser, add_directories, directories_of
-from logreg_tui.tui.text.output import print_answer, table_width
+from logreg_tui.tui.text.output import print_answer, print_left_out, table_width
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,18 +78,20 @@ def run(values: argparse.Namespace) -> int:
 
 
 def _read(directories: Iterable[Path]) -> list[list[ComparedRun]]:
-    """Return the runs of each directory, once if it is named twice. Raises UserError."""
-    from logreg_tui.core.analysis.compared_runs import read_runs
+    """Return the runs of each directory that can be read, once if it is named twice. Raises UserError."""
+    from logreg_tui.core.experiment.listing import each_readable
     from logreg_tui.core.files import different_folders
 
-    experiments = []
-    for directory in different_folders(directories):
-        experiments.append(runs := read_runs(directory))
-        if all(run.epochs is None and run.state != "diverged" for run in runs):
-            raise UserError(
-                f"{str(directory)!r} has no figures yet: wait for the first row of its metrics.csv"
-            )
-    return experiments
+    return [runs for _, runs in each_readable(different_folders(directories), _runs_of, print_left_out)]
+
+
+def _runs_of(directory: Path) -> list[ComparedRun]:
+    from logreg_tui.core.analysis.compared_runs import read_runs
+
+    runs = read_runs(directory)
+    if all(run.epochs is None and run.state != "diverged" for run in runs):
+        raise UserError(f"{str(directory)!r} has no figures yet: wait for the first row of its metrics.csv")
+    return runs
 
 
 def _pinned(runs: Sequence[ComparedRun], number: int | None) -> ComparedRun:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.tui.cli.parser import Parser, add_directories, directories_of, to_path
-from logreg_tui.tui.text.output import destination, print_error, print_progress
+from logreg_tui.tui.text.output import destination, print_error, print_left_out, print_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,12 +54,12 @@ def run(values: argparse.Namespace) -> int:
 
         if target == STDOUT:
             raise UsageError("-o -: TensorBoard's format is a folder, not for stdout: name one")
-        written = export_tensorboard(directories, target)
+        written = export_tensorboard(directories, target, print_left_out)
         end = f"\nLook at them with: tensorboard --logdir {quote(escape_control_chars(target.absolute()))}"
     elif chosen == "jsonl":
-        written = export_jsonl(directories, target)
+        written = export_jsonl(directories, target, print_left_out)
     else:
-        written = Exported(join_csv(directories, target), left_out=0)
+        written = Exported(join_csv(directories, target, print_left_out), left_out=0)
     if written.left_out:
         print_error(
             f"left out of metrics.csv, since it is no row of a run: {counted(written.left_out, 'line')}"

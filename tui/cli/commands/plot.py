@@ -58,14 +58,14 @@ def _draw(values: argparse.Namespace) -> None:
     from logreg_tui.core.export.plots import draw_curves, image_format
     from logreg_tui.core.files import STDOUT
     from logreg_tui.core.text import counted
-    from logreg_tui.tui.text.output import destination, print_progress
+    from logreg_tui.tui.text.output import destination, print_left_out, print_progress
 
     target = values.output
     image_format(target)
     check_outside(target)
     if target == STDOUT and sys.stdout.isatty():
         raise UsageError("-o -: a PNG is not for a terminal: leave -o out, or send stdout elsewhere")
-    curves = read_curves(directories_of(values), values.metric)
+    curves = read_curves(directories_of(values), values.metric, print_left_out)
     place = destination(target)
     draw_curves(curves, target, values.metric)
     print_progress(f"{counted(len(curves), 'run')} in {place}")
@@ -75,12 +75,12 @@ def _print(directories: Sequence[Path], metric: str, is_ascii: bool) -> None:
     from shutil import get_terminal_size
 
     from logreg_tui.core.analysis.curves import read_named_runs
-    from logreg_tui.tui.text.output import can_show, print_answer, terminal_colors
+    from logreg_tui.tui.text.output import can_show, print_answer, print_left_out, terminal_colors
     from logreg_tui.tui.text.terminal_plot import draw
 
     width, lines = get_terminal_size()
     # The last line is the shell's.
     height = min(round(HEIGHT_SHARE * width), lines - 1) if sys.stdout.isatty() else HEIGHT_SHARE * width
     ascii_only = is_ascii or not can_show(NEEDED)
-    runs = read_named_runs(directories)
+    runs = read_named_runs(directories, print_left_out)
     print_answer(draw(runs, metric, width, round(height), colors=terminal_colors(), ascii_only=ascii_only))

@@ -145,10 +145,10 @@ def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:
 def _report(directories: Sequence[Path], target: Path) -> int:
     from logreg_tui.core.report.write import write_report
     from logreg_tui.core.text import counted
-    from logreg_tui.tui.text.output import destination, print_progress
+    from logreg_tui.tui.text.output import destination, print_left_out, print_progress
 
     place = destination(target)
-    figures = write_report(directories, target)
+    figures = write_report(directories, target, print_left_out)
     beside = f"; {counted(len(figures), 'figure')} beside it" if figures else ""
     print_progress(f"report in {place}{beside}")
     return 0

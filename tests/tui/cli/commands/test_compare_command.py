@@ -142,8 +142,8 @@ def test_what_is_no_experiment_is_told_in_one_line(
     capsys: pytest.CaptureFixture[str], directory: str, tmp_path: Path
 ) -> None:
     (tmp_path / "folder").mkdir()
-    for name in ("folder", "nothing"):
-        assert "not an experiment directory" in refused(capsys, 1, directory, str(tmp_path / name))
+    assert "not an experiment directory" in refused(capsys, 1, str(tmp_path / "folder"))
+    assert "not an experiment directory" in refused(capsys, 1, directory, str(tmp_path / "nothing"))
     (tmp_path / "first" / "config.json").write_text("{")
     assert "damaged" in refused(capsys, 1, directory)
 
