@@ -84,6 +84,11 @@ def driver_version() -> str:
     return "unknown"
 
 
+def has_nvidia_gpu(root: str = "/") -> bool:
+    """Return whether the system has an NVIDIA GPU, usable or not; `root` is where `dev` and `proc` lie."""
+    return any(Path(root).glob("dev/nvidia[0-9]*")) or any(Path(root).glob("proc/driver/nvidia/gpus/*"))
+
+
 Probe = Callable[[], Sample]
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 
 import torch
 
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.hardware import has_nvidia_gpu
+from logreg_tui.core.text import escape_control_chars, shortened
 
 _MEMORY_ERRORS = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
@@ -29,20 +33,74 @@ def pick_device(name: str, ranks: ProcessGroup = ALONE) -> torch.device:
     return torch.device(name)
 
 
+def unusable_gpu() -> str | None:
+    """Return why an NVIDIA GPU cannot be used, and the remedy; None if it can, or there is none."""
+    if _has_cuda():
+        return None
+    complaint = ""
+    try:
+        # Says why each time that it is asked; the warning comes but once.
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as error:
+        complaint = str(error)
+    is_silent = any(text in complaint for text in ("No CUDA GPUs", "Found no NVIDIA driver", "not compiled"))
+    cause = _silent_cause() if is_silent or not complaint else _cause(complaint)
+    return None if cause is None else f"this machine has an NVIDIA GPU that PyTorch cannot use: {cause}"
+
+
+def _has_cuda() -> bool:
+    """Return whether PyTorch can use a CUDA GPU, without Python's warning if it cannot."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.cuda.is_available()
+
+
+REMEDIES = {
+    "802": "start the service nvidia-fabricmanager",
+    "803": "restart the machine; in a container take the libraries of its host's driver",
+    "804": "take the folder of CUDA's compatibility libraries out of LD_LIBRARY_PATH",
+}
+"""By the number of the error of CUDA's that the driver gives: no program can mend these."""
+
+
+def _cause(complaint: str) -> str:
+    """Return in a few words what PyTorch complains of, and what to do."""
+    if found := re.search(r"found version (\d+)(\d\d)\d\b", complaint):
+        newest = f"{found[1]}.{int(found[2])}"
+        return (
+            f"its driver is too old, it knows CUDA {newest} and PyTorch {torch.__version__} needs "
+            f"{torch.version.cuda}; update the driver, or install a PyTorch built for CUDA {newest}"
+        )
+    if found := re.search(r"Error (\d+): ([^(\n]+)", complaint):
+        return f"{found[2].strip()} (error {found[1]}); {REMEDIES.get(found[1], 'look at nvidia-smi')}"
+    return f"{escape_control_chars(shortened(complaint, 120))}; look at nvidia-smi"
+
+
+def _silent_cause() -> str | None:
+    """Return why PyTorch does not even look at a GPU that is there; None if there is none, or it may not."""
+    if not has_nvidia_gpu() or torch.version.hip is not None:
+        return None
+    if torch.version.cuda is None:
+        return f"PyTorch {torch.__version__} is built without CUDA; install a build with it, see pytorch.org"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return "the driver's library libcuda.so.1 shows none; look at nvidia-smi, in docker use --gpus all"
+    is_hidden = visible.strip() in ("", "-1", "NoDevFiles")
+    return None if is_hidden else f"CUDA_VISIBLE_DEVICES={visible} shows none; unset it"
+
+
 def _best_device(ranks: ProcessGroup) -> torch.device:
-    if torch.cuda.is_available():
+    if _has_cuda():
         return _cuda_device("cuda", ranks)
     has_mps = torch.backends.mps.is_available() and ranks.size == 1
     return torch.device("mps" if has_mps else "cpu")
 
 
 def _cuda_device(name: str, ranks: ProcessGroup) -> torch.device:
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    count = torch.cuda.device_count() if _has_cuda() else 0
     if count == 0:
-        raise UserError(
-            f"device {name}: PyTorch {torch.__version__} finds no CUDA GPU here; use --device cpu, or "
-            "check nvidia-smi and that PyTorch is a CUDA build"
-        )
+        found = f"PyTorch {torch.__version__} finds no CUDA GPU here; check nvidia-smi"
+        raise UserError(f"device {name}: {unusable_gpu() or found}, or use --device cpu")
     given, processes = name.partition(":")[2], ranks.local_size
     if given and processes > 1:
         raise UserError(f"device {name}: each of {processes} processes takes its own GPU; use --device cuda")

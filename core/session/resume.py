@@ -78,7 +78,7 @@ def resume_experiment(
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
             now = session.config_of(environment, training.engine)
-            yield started_event(now, directory.absolute(), training.step, environment.dataset.notice)
+            yield started_event(now, directory.absolute(), training.step, environment.notice)
             yield DatasetLoaded(training.step, environment.dataset)
             beginnings = [
                 events.RunStarted(run.joined_at, run.number, run.settings, run.epochs)

@@ -49,6 +49,8 @@ class TrainingEnvironment:
     probe: ProbeProcess | None = None
     """The process that tries the fused kernel, if it was started early."""
     is_cancelled: Callable[[], bool] = lambda: False
+    notice: str | None = None
+    """Something the user must keep in mind, about the data or the device."""
 
     def engine(self) -> Engine:
         """Return an engine without runs."""
@@ -113,7 +115,7 @@ def run_experiment(
         )
         with experiment:
             directory = experiment.directory.absolute()
-            begun = started_event(config, directory, training.step, environment.dataset.notice)
+            begun = started_event(config, directory, training.step, environment.notice)
             experiment.append_event(begun)
             yield begun
             if change is not None:
@@ -155,6 +157,8 @@ def prepare(
     ranks.share(settings, dataset, device)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
     text = devices.describe(device, threads, ranks.size)
+    idle = devices.unusable_gpu() if settings.device == "auto" and device.type == "cpu" else None
+    notices = [dataset.notice, idle]
     return TrainingEnvironment(
         dataset,
         device,
@@ -165,6 +169,7 @@ def prepare(
         progress,
         probe,
         lambda: control.is_stopping,
+        "; ".join(filter(None, notices)) or None,
     )
 
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from logreg_tui.core.hardware import GPU, KEPT_SAMPLES, PROCESSOR, Probe, Sample, Sampler, find_probe
+from logreg_tui.core.hardware import (
+    GPU,
+    KEPT_SAMPLES,
+    PROCESSOR,
+    Probe,
+    Sample,
+    Sampler,
+    find_probe,
+    has_nvidia_gpu,
+)
 
 DEADLINE_S = 20.0
 
@@ -179,3 +189,13 @@ def test_a_stopped_sampler_asks_nothing_more() -> None:
     sampler.stop()
     sampler.start("cpu")
     assert looks == []
+
+
+@pytest.mark.parametrize("path", ["dev/nvidia0", "proc/driver/nvidia/gpus/0000:01:00.0"])
+def test_a_gpu_that_the_system_knows_is_found_without_its_driver(path: str, tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "nvidiactl").touch()
+    assert not has_nvidia_gpu(str(tmp_path))
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).touch()
+    assert has_nvidia_gpu(str(tmp_path))

@@ -136,11 +136,15 @@ class Reporter:
         else:
             print_progress(text)
 
+    def tell(self, line: str) -> None:
+        """Print a line on stderr that is to stay."""
+        self.clear()
+        print_progress(escape_control_chars(line))
+
     def report(self, event: Event) -> None:
         """Print what an event changed, and now and then how far the training is."""
         for line in _tell(event):
-            self.clear()
-            print_progress(escape_control_chars(line))
+            self.tell(line)
         for row in self._history.reports[self._printed :]:
             self.clear()
             print_out(accuracy_line(row))

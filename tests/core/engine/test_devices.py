@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import pytest
 import torch
 
@@ -103,3 +106,73 @@ def test_products_on_a_gpu_are_not_rounded_to_fewer_bits(monkeypatch: pytest.Mon
     devices.prepare(torch.device("cpu"), 1)
     assert not matmul.allow_tf32
     assert not matmul.allow_bf16_reduced_precision_reduction
+
+
+PROBLEMS = {
+    "too old": (
+        "The NVIDIA driver on your system is too old (found version 12040). Please update your GPU driver",
+        "its driver is too old, it knows CUDA 12.4 and PyTorch .* needs .*; update the driver",
+    ),
+    "mismatch": (
+        "Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions? "
+        "Error 803: system has unsupported display driver / cuda driver combination (Triggered internally)",
+        r"unsupported display driver / cuda driver combination \(error 803\); restart the machine",
+    ),
+    "unknown": (
+        "CUDA unknown error - this may be due to an incorrectly set up environment",
+        "CUDA unknown error - .*; look at nvidia-smi",
+    ),
+}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_a_gpu_that_cannot_be_used_is_named_with_cause_and_remedy_in_place_of_pythons_warning(
+    problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    complaint, said = PROBLEMS[problem]
+
+    def is_available() -> bool:
+        warnings.warn(f"CUDA initialization: {complaint}", stacklevel=1)
+        return False
+
+    def init() -> None:
+        raise RuntimeError(complaint)
+
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    text = devices.unusable_gpu() or ""
+    assert re.search(f"NVIDIA GPU that PyTorch cannot use: .*{said}", text)
+    assert "\n" not in text
+    assert str(devices.pick_device("auto")) == "cpu"
+    with pytest.raises(UserError, match=said):
+        devices.pick_device("cuda")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("has_gpu", "built_for", "visible", "said"),
+    [
+        (False, None, None, None),
+        (False, "13.0", None, None),
+        (True, None, None, "is built without CUDA; install a build with it"),
+        (True, "13.0", None, "libcuda.so.1 shows none"),
+        (True, "13.0", "7", "CUDA_VISIBLE_DEVICES=7 shows none"),
+        (True, "13.0", "", None),
+        (True, "13.0", "-1", None),
+    ],
+)
+def test_a_gpu_that_pytorch_does_not_look_at_is_told_unless_the_user_hid_it(
+    monkeypatch: pytest.MonkeyPatch,
+    has_gpu: bool,
+    built_for: str | None,
+    visible: str | None,
+    said: str | None,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", built_for)
+    monkeypatch.setattr(devices, "has_nvidia_gpu", lambda: has_gpu)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    text = devices.unusable_gpu()
+    assert text is None if said is None else said in str(text)

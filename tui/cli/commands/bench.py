@@ -7,7 +7,7 @@ status 1 if the losses of the two are not the same.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from logreg_tui.tui.cli.parser import AddUp, Parser
 if TYPE_CHECKING:
     from logreg_tui.core.bench.results import BenchResult
     from logreg_tui.core.session.start import TrainingEnvironment
+    from logreg_tui.tui.text.training_log import Reporter
 
 EXAMPLE = "bench --runs 1 8 --no-screen"
 RUN_COUNTS = (1, 2, 4, 8, 16)
@@ -85,7 +86,7 @@ def run(values: argparse.Namespace) -> int:
     reporter = Reporter(History())
     try:
         with ended_by_signals():
-            result = measure(values, settings, own_command(), reporter.say)
+            result = measure(values, settings, own_command(), reporter)
     finally:
         reporter.clear()
     if values.format == "json":
@@ -102,9 +103,10 @@ def measure(
     values: argparse.Namespace,
     settings: ExperimentSettings,
     command: Sequence[str],
-    progress: Callable[[str], None],
+    reporter: Reporter,
 ) -> BenchResult:
     """Measure what the options ask for; `command` starts this program."""
+    progress = reporter.say
     from logreg_tui.core.bench.bench import Bench, Plan
     from logreg_tui.core.bench.processes import measure_screen, measure_start_up
     from logreg_tui.core.session.start import prepare
@@ -112,6 +114,8 @@ def measure(
 
     start_up = () if values.no_startup else measure_start_up(command, values.pairs, progress)
     environment = prepare(settings, Control(), progress)
+    if environment.notice:
+        reporter.tell(f"notice: {environment.notice}")
     plan = Plan(tuple(values.runs), values.pairs, values.epochs)
     # The data that it holds are gone before other processes read theirs.
     result = Bench(plan, environment, progress).run()
