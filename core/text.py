@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 
 MAX_SHOWN = 60
@@ -29,6 +30,11 @@ def describe(error: BaseException) -> str:
     """Return an exception as a few words on one line, without control characters."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return shortened(escape_control_chars(text.strip().split("\n")[0]), 2 * MAX_SHOWN)
+
+
+def class_name(names: Sequence[str], label: int) -> str:
+    """Return the name of a class; without names it is the label."""
+    return names[label] if names else str(label)
 
 
 def exact(value: float) -> str:

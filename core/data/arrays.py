@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ class Arrays:
     """Shape (samples,), int64."""
     brightest: float | None
     """The value that `unit` pixels map to 1, with 0 to 0; None: scale by the training set's own range."""
+    class_names: tuple[str, ...] = ()
+    """Names of the labels 0..C-1, shown in their place; empty if the labels are their own names."""
+    feature_names: tuple[str, ...] = ()
+    """Names of the features, shown beside their weights; empty if they have none."""
     known_fingerprint: str | None = None
     """Set if the inputs lie on disk: it is computed while they are checked, so that they are read once."""
 
@@ -85,10 +90,15 @@ Part = tuple["np.dtype", tuple[int, ...], Iterable["np.ndarray"]]
 
 
 def fingerprint(arrays: Arrays) -> str:
-    """Return the SHA-256 of types, shapes and bytes of all four arrays, as 64 hexadecimal digits."""
+    """Return the SHA-256 of types, shapes and bytes of all four arrays, and of the names if there are any,
+    as 64 hexadecimal digits."""
     inputs = np.asarray(arrays.train_inputs), np.asarray(arrays.test_inputs)
     four = (inputs[0], arrays.train_labels, inputs[1], arrays.test_labels)
-    return fingerprint_of_parts(in_memory(array) for array in four)
+    digest = fingerprint_of_parts(in_memory(array) for array in four)
+    if not (arrays.class_names or arrays.feature_names):
+        return digest
+    names = json.dumps([digest, arrays.class_names, arrays.feature_names])
+    return hashlib.sha256(names.encode()).hexdigest()
 
 
 def in_memory(array: np.ndarray) -> Part:

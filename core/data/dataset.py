@@ -47,6 +47,10 @@ class Dataset:
     """SHA-256 of inputs and labels before `--pixels`, as 64 hexadecimal digits."""
     pixels: str = "raw"
     """The scaling of the inputs, one of PIXELS."""
+    class_names: tuple[str, ...] = ()
+    """Names of the labels 0..C-1, shown in their place; empty if the labels are their own names."""
+    feature_names: tuple[str, ...] = ()
+    """Names of the features; empty if they have none."""
     notice: str | None = None
     """Something the user must keep in mind, such as data that stand in for MNIST."""
 
@@ -96,6 +100,8 @@ def load_dataset(
         arrays.image_shape,
         digest,
         pixels,
+        arrays.class_names,
+        arrays.feature_names,
         notice,
     )
 

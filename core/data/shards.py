@@ -79,7 +79,7 @@ def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Cal
     except Unusable as error:
         raise UserError(f"{escape_control_chars(folder)}: {error}") from error
     brightest = 255.0 if train.dtype == np.uint8 else None
-    return Arrays(name, train, train_labels, test, test_labels, brightest, digest)
+    return Arrays(name, train, train_labels, test, test_labels, brightest, known_fingerprint=digest)
 
 
 def _find(folder: Path) -> dict[str, list[str]]:

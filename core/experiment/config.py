@@ -41,6 +41,10 @@ class ExperimentConfig:
     classes: int
     image_shape: tuple[int, int] | None
     """Rows and columns if the features of a sample form an image."""
+    class_names: tuple[str, ...] = ()
+    """Names of the labels 0..C-1; empty if the labels are their own names."""
+    feature_names: tuple[str, ...] = ()
+    """Names of the features; empty if they have none."""
     device: str = "unknown"
     started: datetime | None = None
     """In UTC."""
@@ -76,6 +80,8 @@ class ExperimentConfig:
                 "features": self.features,
                 "classes": self.classes,
                 "image_shape": self.image_shape,
+                **({"class_names": list(self.class_names)} if self.class_names else {}),
+                **({"feature_names": list(self.feature_names)} if self.feature_names else {}),
             },
             "device": self.device,
             "versions": dict(self.versions),
@@ -117,6 +123,7 @@ def read_config(directory: Path) -> ExperimentConfig:
 def _from_json(record: dict[str, Any]) -> ExperimentConfig:
     data = record["dataset"]
     features = _count(data, "features", 1)
+    classes = _count(data, "classes", 2, MAX_CLASSES)
     return ExperimentConfig(
         settings=ExperimentSettings.from_json(record["settings"]),
         dataset=escape_control_chars(data["name"]),
@@ -124,8 +131,10 @@ def _from_json(record: dict[str, Any]) -> ExperimentConfig:
         train_samples=_count(data, "train_samples", 1),
         test_samples=_count(data, "test_samples", 1),
         features=features,
-        classes=_count(data, "classes", 2, MAX_CLASSES),
+        classes=classes,
         image_shape=_image_shape(data["image_shape"], features),
+        class_names=_names(data, "class_names", classes),
+        feature_names=_names(data, "feature_names", features),
         device=escape_control_chars(record["device"]),
         started=_moment(record["started"]),
         versions={
@@ -152,6 +161,13 @@ def _image_shape(value: Any, features: int) -> tuple[int, int] | None:  # noqa: 
     if rows < 1 or rows * columns != features:
         raise ValueError(f"image_shape is {value!r} of {features} features")
     return rows, columns
+
+
+def _names(data: Mapping[str, Any], name: str, count: int) -> tuple[str, ...]:
+    names = data.get(name, [])
+    if not isinstance(names, list) or len(names) not in (0, count):
+        raise ValueError(f"{name} are not {count} names")
+    return tuple(map(escape_control_chars, names))
 
 
 def _moment(value: object) -> datetime | None:

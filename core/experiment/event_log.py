@@ -41,6 +41,8 @@ RECORD_NAMES: dict[type[Any], str] = {
 """The name in events.jsonl of each event that stands there."""
 
 
+NAMES = ("class_names", "feature_names")
+"""Fields of ExperimentStarted that config.json keeps: there may be a hundred thousand names."""
 _TYPES = {name: kind for kind, name in RECORD_NAMES.items()}
 
 
@@ -51,7 +53,7 @@ def from_record(record: Mapping[str, Any]) -> Event:
         values: dict[str, Any] = {
             name: escape_control_chars(value) if isinstance(value, str) else value
             for name, value in record.items()
-            if name not in ("event", "time")
+            if name not in ("event", "time", *NAMES)
         }
         if "settings" in values:
             values["settings"] = run_from_json(values["settings"])
@@ -79,6 +81,8 @@ _KINDS: dict[str, tuple[type[Any], ...]] = {
 def _check(event: Event) -> None:
     """Raise TypeError, ValueError or UsageError if this is none of the events that are ever written."""
     for field in fields(event):
+        if field.name in NAMES:
+            continue
         value = getattr(event, field.name)
         if type(value) not in _KINDS[str(field.type)]:
             raise TypeError(f"{field.name} is {value!r}")
@@ -95,7 +99,9 @@ def _check(event: Event) -> None:
 def to_record(event: Event) -> dict[str, Any] | None:
     """Return the line of an event as plain values, or None for an event that is not recorded."""
     name = RECORD_NAMES.get(type(event))
-    return None if name is None else {"event": name, **asdict(event)}
+    if name is None:
+        return None
+    return {"event": name, **{field: value for field, value in asdict(event).items() if field not in NAMES}}
 
 
 def started_event(
@@ -117,6 +123,8 @@ def started_event(
         report_every=config.settings.report_every,
         notice=notice,
         engine=None if config.engine is None else config.engine.text,
+        class_names=config.class_names,
+        feature_names=config.feature_names,
     )
 
 

@@ -19,6 +19,7 @@ from logreg_tui.core.analysis.curves import Curve, limits, needs_log
 from logreg_tui.core.analysis.drawn_metrics import LOSS, TITLES
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.files import STDOUT, reason, replace_file
+from logreg_tui.core.text import class_name, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +48,8 @@ NAMED_MARKS = 6
 """If at most as many knobs were turned, their names stand at their marks."""
 MOST_CLASSES = 100
 """Pictures in a figure of weights."""
+MOST_NAME = 14
+"""Characters of a class's name over its picture."""
 GREY = "#555555"
 LegendEntry = tuple["Line2D", str]
 STYLE: dict[Any, Any] = {
@@ -96,13 +99,19 @@ def draw_curves(curves: Sequence[Curve], target: Path, metric: str = LOSS) -> No
     _draw(target, lambda figure: _compare(figure, curves, metric))
 
 
-def draw_weights(weight: np.ndarray, shape: tuple[int, int], title: str, target: Path) -> None:
+def draw_weights(
+    weight: np.ndarray,
+    shape: tuple[int, int],
+    title: str,
+    target: Path,
+    class_names: Sequence[str] = (),
+) -> None:
     """Draw the weights of each class as a picture, all on one scale that is symmetric around 0.
 
     weight: shape (classes, features); shape: rows and columns of an image, features in all. Of more
     than MOST_CLASSES classes the first are drawn. Raises UserError.
     """
-    _draw(target, lambda figure: _show_weights(figure, weight, shape, title))
+    _draw(target, lambda figure: _show_weights(figure, weight, shape, title, class_names))
 
 
 def _draw(target: Path, paint: Callable[[Figure], None]) -> None:
@@ -216,7 +225,9 @@ def _set_axes(axes: Axes, curves: Sequence[Curve], metric: str, floors: Sequence
         axes.set_ylim(low - margin, high + margin)
 
 
-def _show_weights(figure: Figure, weight: np.ndarray, shape: tuple[int, int], title: str) -> None:
+def _show_weights(
+    figure: Figure, weight: np.ndarray, shape: tuple[int, int], title: str, class_names: Sequence[str]
+) -> None:
     shown = weight[:MOST_CLASSES]
     if len(shown) < len(weight):
         title = f"{title} (classes 0 to {len(shown) - 1} of {len(weight):,})"
@@ -236,6 +247,7 @@ def _show_weights(figure: Figure, weight: np.ndarray, shape: tuple[int, int], ti
         image = axes.imshow(
             picture.reshape(shape), "RdBu", vmin=-most, vmax=most, interpolation="none", extent=extent
         )
-        axes.text(x + (1 - gap) / 2, y + 0.15 * name_room, str(label), ha="center", va="bottom", fontsize=8)
+        name = shortened(class_name(class_names, label), MOST_NAME)
+        axes.text(x + (1 - gap) / 2, y + 0.15 * name_room, name, ha="center", va="bottom", fontsize=8)
     axes.set(xlim=(0, columns - gap), ylim=(name_room - rows * step, name_room))
     figure.colorbar(image, shrink=0.9, aspect=30)

@@ -50,6 +50,11 @@ class Predictor:
         """The number of classes."""
         return len(next(iter(self.runs.values())).bias)
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes; empty if they are numbers."""
+        return self._config.class_names
+
     def sample(self, path: Path) -> np.ndarray:
         """Return a picture file as one more sample of the dataset, before `--pixels`.
 

@@ -59,7 +59,8 @@ def draw(comparison: RunComparison, number: int, target: Path) -> Figures:
             name = f"{target.stem}-weights-{run.label}.png"
             title = f"Weights of {run.name}, {parameters.head}, epoch {parameters.epoch:,}"
             if are_drawn:
-                draw_weights(parameters.weight, shape, title, target.with_name(name))
+                names = run.experiment.config.class_names
+                draw_weights(parameters.weight, shape, title, target.with_name(name), names)
             weights.append((run, name))
     return Figures(losses, tuple(weights), are_drawn)
 

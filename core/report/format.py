@@ -46,6 +46,12 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
+def shortlist(parts: Sequence[str], most: int = 12) -> str:
+    """Return parts with commas between them; of many the first ones, and the number of the others."""
+    left_out = len(parts) - most
+    return ", ".join(parts) if left_out < 2 else f"{', '.join(parts[:most])} and {left_out:,} more"
+
+
 def literal_text(text: object) -> str:
     """Return a text from a file: words as they are, anything else as code, which Markdown leaves alone."""
     shown = shortened(escape_control_chars(text), MOST_CHARACTERS)
@@ -101,6 +107,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "percent": percent,
     "points": points_text,
     "rounded": rounded,
+    "shortlist": shortlist,
     "thousands": thousands,
 }
 """By their names in the templates; `floor` and `ceiling` are the bounds of the loss behind a sigmoid."""

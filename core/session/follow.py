@@ -103,7 +103,12 @@ class _Follower:
         """Return what is trained, as the experiment said when it began, else as its config says."""
         directory = self._directory.absolute()
         begun = self._started or started_event(self.config, directory)
-        return replace(begun, directory=str(directory))
+        return replace(
+            begun,
+            directory=str(directory),
+            class_names=self.config.class_names,
+            feature_names=self.config.feature_names,
+        )
 
     def poll(self) -> list[Event]:
         """Return what happened since the last poll. Raises UserError."""

@@ -250,6 +250,8 @@ def config_of(environment: TrainingEnvironment, engine: Engine) -> ExperimentCon
         features=int(dataset.train_inputs.shape[1]),
         classes=dataset.classes,
         image_shape=dataset.image_shape,
+        class_names=dataset.class_names,
+        feature_names=dataset.feature_names,
         device=environment.device_text,
         engine=engine.choice,
         started=datetime.now(UTC),

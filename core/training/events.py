@@ -41,6 +41,10 @@ class ExperimentStarted(Event):
     """Something the user must keep in mind, such as data that stand in for MNIST."""
     engine: str | None = None
     """The engine of a GPU and why it was chosen, in one line."""
+    class_names: tuple[str, ...] = ()
+    """Names of the labels 0..C-1; empty if the labels are their own names. Recorded in config.json alone."""
+    feature_names: tuple[str, ...] = ()
+    """Names of the features, likewise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def draw_nothing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         drawn.append(", ".join(curve.label for curve in curves))
         target.write_text(drawn[-1])
 
-    def weights(weight: object, shape: object, title: str, target: Path) -> None:
+    def weights(weight: object, shape: object, title: str, target: Path, *_: object) -> None:
         drawn.append(title)
         target.write_text(title)
 

@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.core.text import escape_control_chars
+from logreg_tui.tui.number_format import shorten
+from logreg_tui.tui.theme import plain
 from logreg_tui.tui.widgets.palette import Rgb
 
 ASCII_WORDS = {"→": "->", "λ": "l2", "±": "+-"}
@@ -38,6 +41,33 @@ def plain_text(text: str, ascii_only: bool) -> str:
     for character, word in ASCII_WORDS.items():
         text = text.replace(character, word)
     return "".join(character if character.isascii() else "?" for character in text)
+
+
+def short_name(name: str, width: int, ascii_only: bool) -> str:
+    """Return a name found in data, without control characters, shortened to `width` cells at most."""
+    shown = escape_control_chars(name)
+    shown = plain(shown) if ascii_only else shown
+    cells = cell_len(shown)
+    if cells <= width:
+        return shown
+    if cells == len(shown):
+        return shorten(shown, width, ".." if ascii_only else "…")
+    # Of wide characters one may straddle the end, which becomes a blank.
+    return (
+        f"{set_cell_size(shown, width - 1).rstrip()}…" if width > 1 else set_cell_size(shown, max(0, width))
+    )
+
+
+def name_cells(name: str, width: int, ascii_only: bool, *, at_right: bool = False) -> str:
+    """Return a name found in data as exactly `width` cells, shortened or padded."""
+    shown = short_name(name, width, ascii_only)
+    blank = " " * (width - cell_len(shown))
+    return blank + shown if at_right else shown + blank
+
+
+def longest_name(names: Iterable[str], most: int) -> int:
+    """Return the cells that names found in data need, `most` at most, so that a few long ones are cut."""
+    return min(most, max((cell_len(escape_control_chars(name)) for name in names), default=0))
 
 
 class Cells:

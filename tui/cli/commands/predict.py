@@ -78,7 +78,13 @@ def _print(predictor: Predictor, samples: dict[str, np.ndarray], is_ascii: bool)
         probabilities = {run: shares[at] for run, shares in predicted.items()}
         shares = predictor.preprocessing.shares(sample)
         strips = prediction_lines(
-            shares, predictor.runs, probabilities, width, has_color=console is not None, ascii_only=is_ascii
+            shares,
+            predictor.runs,
+            probabilities,
+            width,
+            has_color=console is not None,
+            ascii_only=is_ascii,
+            class_names=predictor.class_names,
         )
         lines = [strip.render(console) if console else strip.text.rstrip() for strip in strips]
         for line in (escape_control_chars(name), *lines, ""):

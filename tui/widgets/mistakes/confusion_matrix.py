@@ -6,15 +6,18 @@ Right answers are blue and bold, mistakes orange, the stronger the more. Nothing
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.core.text import class_name
 from logreg_tui.tui.number_format import first_fitting
-from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.cells import ink, longest_name, name_cells, short_name
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, readable_on
 from logreg_tui.tui.widgets.spans import Span, paint, strip_of
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 SHARE_WIDTH = 6
 MOST_CELL = 8
+MOST_NAME = 14
+"""Cells of the name of a class."""
 ROOMY_LABEL = 6
 """Width of the column of labels, in cells, from which there is room for words."""
 HEAT_LEVELS = 13
@@ -79,14 +84,19 @@ class CellPage:
     """Number of the sample that is shown alone, even if it has left the cell since."""
 
 
-def lay_out(classes: int, most: int, width: int, height: int) -> MatrixLayout:
+def lay_out(
+    classes: int, most: int, width: int, height: int, class_names: Sequence[str] = ()
+) -> MatrixLayout:
     """Return the layout for a number of classes, `most` being the largest count."""
-    figures = len(str(classes - 1))
+    name_width = longest_name(class_names, MOST_NAME)
+    figures = min(name_width, 3) if class_names else len(str(classes - 1))
     least_cell = max(len(str(most)), figures) + 1
     room = width - SHARE_WIDTH
-    label_width = ROOMY_LABEL if ROOMY_LABEL + classes * least_cell <= room else figures + 1
+    roomy = max(ROOMY_LABEL, name_width + 1)
+    label_width = roomy if roomy + classes * least_cell <= room else min(ROOMY_LABEL, figures + 1)
     columns = max(1, min(classes, (room - label_width) // least_cell))
-    cell_width = max(least_cell, min(MOST_CELL, (room - label_width) // columns))
+    most_cell = max(MOST_CELL, name_width + 1)
+    cell_width = max(least_cell, min(most_cell, (room - label_width) // columns))
     # Title, numbers and the line about the cursor are always there.
     spare = height - 3 - classes
     has_precision = spare >= 1 and label_width >= ROOMY_LABEL
@@ -96,10 +106,13 @@ def lay_out(classes: int, most: int, width: int, height: int) -> MatrixLayout:
     )
 
 
-def draw_matrix(mistakes: Mistakes, head: str, view: MatrixView, style: ChartStyle) -> list[Strip]:
-    """Return the lines of the panel."""
-    layout = lay_out(len(mistakes.counts), int(mistakes.counts.max()), view.width, view.height)
-    return _Drawing(mistakes, head, view, style, layout).lines()
+def draw_matrix(
+    mistakes: Mistakes, head: str, view: MatrixView, style: ChartStyle, class_names: Sequence[str] = ()
+) -> list[Strip]:
+    """Return the lines of the panel; without names classes are shown by their numbers."""
+    counts = mistakes.counts
+    layout = lay_out(len(counts), int(counts.max()), view.width, view.height, class_names)
+    return _Drawing(mistakes, head, view, style, layout, class_names).lines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,7 @@ class _Drawing:
     view: MatrixView
     style: ChartStyle
     layout: MatrixLayout
+    class_names: Sequence[str]
 
     def lines(self) -> list[Strip]:
         layout, view = self.layout, self.view
@@ -133,10 +147,20 @@ class _Drawing:
         classes, (row, column), layout = len(self.mistakes.counts), self.view.first, self.layout
         parts = []
         if layout.rows < classes:
-            parts.append(f"  labels {row} to {row + layout.rows - 1} of {classes}")
+            parts.append(f"  labels {self._span(row, layout.rows)} of {classes}")
         if layout.columns < classes:
-            parts.append(f"  predicted {column} to {column + layout.columns - 1} of {classes}")
+            parts.append(f"  predicted {self._span(column, layout.columns)} of {classes}")
         return "".join(parts)
+
+    def _span(self, first: int, count: int) -> str:
+        return f"{self._name(first)} to {self._name(first + count - 1)}"
+
+    def _name(self, label: int) -> str:
+        return short_name(class_name(self.class_names, label), MOST_NAME, self.style.ascii_only)
+
+    def _name_cells(self, label: int, width: int) -> str:
+        name = class_name(self.class_names, label)
+        return name_cells(name, width, self.style.ascii_only, at_right=True)
 
     def _mark_of_more(self, label: int) -> str:
         """Return an arrow at the first and the last label in view if there are more beyond, else a space."""
@@ -157,7 +181,7 @@ class _Drawing:
         parts: list[Span] = [(f"{word:<{self.layout.label_width}}", self.style.muted)]
         for column in self._columns:
             mark = ink(None, bold=True) if column == self.view.cursor[1] else self.style.muted
-            parts.append((f"{column:>{self._digits}} ", mark))
+            parts.append((f"{self._name_cells(column, self._digits)} ", mark))
         return strip_of([*parts, (f"{'recall':>{SHARE_WIDTH}}", self.style.muted)])
 
     @property
@@ -169,7 +193,7 @@ class _Drawing:
         counts = self.mistakes.counts[label].tolist()
         of_label = sum(counts)
         name_style = ink(None, bold=True) if label == self.view.cursor[0] else self.style.muted
-        name = f"{label:>{self.layout.label_width - 1}}{self._mark_of_more(label)}"
+        name = f"{self._name_cells(label, self.layout.label_width - 1)}{self._mark_of_more(label)}"
         parts: list[Span] = [(name, name_style)]
         for predicted in self._columns:
             count = counts[predicted]
@@ -194,10 +218,11 @@ class _Drawing:
         label, predicted = self.view.cursor
         count, of_label = int(self.mistakes.counts[label, predicted]), int(self.mistakes.counts[label].sum())
         share = f" ({100 * count / of_label:.1f} %)" if of_label else ""
-        text = f"label {label} predicted as {predicted}: {count:,} of {of_label:,}{share}"
+        names = f"label {self._name(label)} predicted as {self._name(predicted)}"
+        text = f"{names}: {count:,} of {of_label:,}{share}"
         hint = "   enter or click: see them" if self.view.has_focus else "   click or tab, then arrows"
-        hint = hint if len(text) + len(hint) <= self.view.width else ""
-        return strip_of([(text, None), (hint, self.style.muted)])
+        hint = hint if cell_len(text) + len(hint) <= self.view.width else ""
+        return strip_of([(text, None), (hint, self.style.muted)]).crop(0, self.view.width)
 
 
 def title(mistakes: Mistakes, head: str, width: int) -> str:

@@ -18,9 +18,9 @@ from logreg_tui.tui.widgets.mistakes.error_analysis import CellSamples, Predicte
 from logreg_tui.tui.widgets.mistakes.images import (
     GAP,
     LIKELIEST,
-    TEXT_WIDTH,
     probability_bars,
     sample_picture,
+    text_width_of,
 )
 from logreg_tui.tui.widgets.spans import beside, strip_of
 
@@ -54,9 +54,10 @@ def _title(cell: CellSamples, sample: PredictedSample, parameters: ParametersSna
     """Return which sample of the cell it is, as much as there is room for."""
     page, count = cell.page, len(cell.numbers)
     at = int(cell.numbers.searchsorted(sample.number))
-    begin = f"Label {page.label} predicted as {page.predicted}: {at + 1:,} of {count:,}"
+    label, predicted = cell.name(page.label), cell.name(page.predicted)
+    begin = f"Label {label} predicted as {predicted}: {at + 1:,} of {count:,}"
     if sample.predicted != page.predicted:
-        begin = f"Label {page.label} not predicted as {page.predicted} now"
+        begin = f"Label {label} not predicted as {predicted} now"
     run, epoch = f"Run {parameters.run} {parameters.head}", f"epoch {parameters.epoch:,}"
     texts = (f"{begin}   {run}  {epoch}", f"{begin}   {epoch}", begin)
     return strip_of([(first_fitting(texts, width), ink(None, bold=True))])
@@ -68,42 +69,46 @@ def _body(
     """Return the picture as large as it can be beside the facts; below them if it is far larger there."""
     shape = cell.image_shape
     if shape is None:
-        return _facts(sample, width, height, style)
+        return _facts(sample, cell, width, height, style)
     right = pictures.fitted(shape, max(1, width - min(FACTS_WIDTH, width // 2) - GAP), height)
     above = pictures.fitted(shape, width, max(1, height - HEAD_HEIGHT - LIKELIEST))
     if 2 * right[0] * right[1] < above[0] * above[1]:
-        facts = _facts(sample, width, max(HEAD_HEIGHT, height - above[1]), style)
+        facts = _facts(sample, cell, width, max(HEAD_HEIGHT, height - above[1]), style)
         return [*facts, *sample_picture(sample, shape, *above, style)]
-    facts = _facts(sample, max(1, width - right[0] - GAP), height, style)
+    facts = _facts(sample, cell, max(1, width - right[0] - GAP), height, style)
     return beside([sample_picture(sample, shape, *right, style), facts], GAP)
 
 
-def _facts(sample: PredictedSample, width: int, height: int, style: ChartStyle) -> list[Strip]:
+def _facts(
+    sample: PredictedSample, cell: CellSamples, width: int, height: int, style: ChartStyle
+) -> list[Strip]:
     """Return number, label and prediction, and below as many classes with their probabilities as fit."""
     classes = len(sample.likeliest)
-    lines = _head(sample, is_short=height < HEAD_HEIGHT + classes, style=style)
+    lines = _head(sample, cell, is_short=height < HEAD_HEIGHT + classes, style=style)
     room = max(0, height - len(lines))
-    across = max(1, min((width + GAP) // (TEXT_WIDTH + GAP), math.ceil(classes / max(1, room))))
+    least = text_width_of(cell)
+    across = max(1, min((width + GAP) // (least + GAP), math.ceil(classes / max(1, room))))
     is_all = across * room >= classes
     down = min(room if is_all else room - 1, math.ceil(classes / across))
     if down > 0:
         if is_all and room > down:
             lines.append(Strip.blank(0))
         bar_width = min(MOST_WIDTH, (width + GAP) // across - GAP)
-        bars = probability_bars(sample, across * down, bar_width, 4 if bar_width > TEXT_WIDTH else 2, style)
+        decimals = 4 if bar_width > least else 2
+        bars = probability_bars(sample, cell, across * down, bar_width, decimals, style)
         lines += beside([bars[start : start + down] for start in range(0, len(bars), down)], GAP)
         if not is_all:
             lines.append(strip_of([(f"and {classes - len(bars):,} more classes", style.muted)]))
     return [line.adjust_cell_length(width) for line in lines]
 
 
-def _head(sample: PredictedSample, *, is_short: bool, style: ChartStyle) -> list[Strip]:
+def _head(sample: PredictedSample, cell: CellSamples, *, is_short: bool, style: ChartStyle) -> list[Strip]:
     """Return number, label and prediction in HEAD_HEIGHT lines, or in one."""
     verdict = "right" if sample.predicted == sample.label else "wrong"
     facts = [
         ("test sample", f"#{sample.number}"),
-        ("label", f"{sample.label}"),
-        ("predicted", f"{sample.predicted}  {verdict}"),
+        ("label", cell.name(sample.label)),
+        ("predicted", f"{cell.name(sample.predicted)}  {verdict}"),
     ]
     strong = ink(None, bold=True)
     if is_short:

@@ -11,7 +11,7 @@ import numpy as np
 from logreg_tui.core.analysis.inspection import Mistakes, inspect_mistakes, probabilities
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
-from logreg_tui.core.text import describe
+from logreg_tui.core.text import class_name, describe
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.mistakes.confusion_matrix import CellPage
 
@@ -45,6 +45,11 @@ class CellSamples:
     samples: tuple[PredictedSample, ...]
     enlarged: PredictedSample | None
     image_shape: tuple[int, int] | None
+    class_names: tuple[str, ...] = ()
+
+    def name(self, label: int) -> str:
+        """Return the name of a class."""
+        return class_name(self.class_names, label)
 
     def index(self, number: int) -> int:
         """Return the index in `numbers` of a sample, or of the next one if it has left the cell."""
@@ -105,7 +110,8 @@ def cell_samples(
     alone = [] if page.enlarged is None else [page.enlarged]
     samples = _read(dataset, parameters, mistakes, [*shown, *alone])
     enlarged = samples.pop() if alone else None
-    return CellSamples(page, numbers, position, tuple(samples), enlarged, dataset.image_shape)
+    shape, names = dataset.image_shape, dataset.class_names
+    return CellSamples(page, numbers, position, tuple(samples), enlarged, shape, names)
 
 
 def _read(

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
-from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.cells import ink, longest_name, name_cells, short_name
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.mistakes.error_analysis import MOST_SAMPLES, CellSamples, PredictedSample
 from logreg_tui.tui.widgets.spans import Span, beside, strip_of
@@ -25,7 +26,9 @@ GAP = 2
 LIKELIEST = 3
 """Classes whose probabilities stand with a picture."""
 TEXT_WIDTH = 16
-"""Cells of the lines about a sample."""
+"""Cells of the lines about a sample, if classes are numbers."""
+MOST_NAME = 10
+"""Cells of the name of a class there."""
 TEXT_HEIGHT = 1 + LIKELIEST
 LEAST_HEIGHT = 4
 """Lines of a picture that may still be recognised."""
@@ -45,6 +48,7 @@ class PageLayout:
     """True if the text stands at the right of its picture rather than below."""
     across: int
     down: int
+    text_width: int = TEXT_WIDTH
 
     @property
     def samples(self) -> int:
@@ -55,8 +59,8 @@ class PageLayout:
     def tile(self) -> tuple[int, int]:
         """Cells of a picture with its text."""
         if self.is_beside:
-            return self.width + bool(self.width) + TEXT_WIDTH, max(self.height, TEXT_HEIGHT)
-        return max(self.width, TEXT_WIDTH), self.height + TEXT_HEIGHT
+            return self.width + bool(self.width) + self.text_width, max(self.height, TEXT_HEIGHT)
+        return max(self.width, self.text_width), self.height + TEXT_HEIGHT
 
     def sample_at(self, x: int, y: int) -> int | None:
         """Return which one on the page covers a cell of the panel, counted from 0, or None."""
@@ -69,9 +73,11 @@ class PageLayout:
 
 
 @lru_cache(maxsize=64)
-def arrange(shape: tuple[int, int] | None, samples: int, width: int, height: int) -> PageLayout:
+def arrange(
+    shape: tuple[int, int] | None, samples: int, width: int, height: int, text_width: int = TEXT_WIDTH
+) -> PageLayout:
     """Return the layout with the largest pictures that shows WANTED samples at a time, or else the most."""
-    layouts = list(_layouts(shape, width, height))
+    layouts = list(_layouts(shape, width, height, text_width))
     least = 0 if shape is None else min(LEAST_HEIGHT, math.ceil(shape[0] / 2))
     layouts = [layout for layout in layouts if layout.height >= least] or layouts
     enough = [layout for layout in layouts if layout.samples >= min(samples, WANTED)]
@@ -80,22 +86,24 @@ def arrange(shape: tuple[int, int] | None, samples: int, width: int, height: int
     return max(layouts, key=lambda layout: (layout.samples, layout.width * layout.height))
 
 
-def _layouts(shape: tuple[int, int] | None, width: int, height: int) -> Iterator[PageLayout]:
+def _layouts(shape: tuple[int, int] | None, width: int, height: int, text_width: int) -> Iterator[PageLayout]:
     """Yield every layout that fits, or one that does not."""
     if shape is None:
-        yield _layout((0, 0), True, width, height)
+        yield _layout((0, 0), True, width, height, text_width)
         return
     for is_beside in (False, True):
-        room = width - TEXT_WIDTH - 1 if is_beside else width
+        room = width - text_width - 1 if is_beside else width
         most = height if is_beside else height - TEXT_HEIGHT
         for lines in range(min(LEAST_HEIGHT, max(1, most)), max(1, most) + 1):
-            yield _layout(pictures.fitted(shape, max(1, room), lines), is_beside, width, height)
+            yield _layout(pictures.fitted(shape, max(1, room), lines), is_beside, width, height, text_width)
 
 
-def _layout(picture: tuple[int, int], is_beside: bool, width: int, height: int) -> PageLayout:
-    tile = PageLayout(*picture, is_beside, 1, 1).tile
+def _layout(
+    picture: tuple[int, int], is_beside: bool, width: int, height: int, text_width: int
+) -> PageLayout:
+    tile = PageLayout(*picture, is_beside, 1, 1, text_width).tile
     across, down = (width + GAP) // (tile[0] + GAP), (height + 1) // (tile[1] + 1)
-    return PageLayout(*picture, is_beside, max(1, across), max(1, down))
+    return PageLayout(*picture, is_beside, max(1, across), max(1, down), text_width)
 
 
 def draw_images(
@@ -111,8 +119,9 @@ def draw_images(
     shown = cell.samples[: layout.samples]
     lines = [_title(cell, len(shown), parameters, width)]
     if not shown:
-        text = f"No test sample with label {cell.page.label} is predicted as {cell.page.predicted} now."
-        lines.append(strip_of([(text, style.muted)]))
+        label, predicted = cell.name(cell.page.label), cell.name(cell.page.predicted)
+        text = f"No test sample with label {label} is predicted as {predicted} now."
+        lines.append(strip_of([(text, style.muted)]).crop(0, width))
     for start in range(0, len(shown), layout.across):
         row = shown[start : start + layout.across]
         tiles = [_tile(sample, cell, sample.number == cursor, layout, style) for sample in row]
@@ -127,25 +136,33 @@ def draw_images(
 
 def page_layout(cell: CellSamples, width: int, height: int) -> PageLayout:
     """Return the layout of a cell's samples in a panel of this size."""
-    return arrange(cell.image_shape, len(cell.numbers), width, height - 2)
+    return arrange(cell.image_shape, len(cell.numbers), width, height - 2, text_width_of(cell))
+
+
+def text_width_of(cell: CellSamples) -> int:
+    """Return the cells of the lines about a sample: two names side by side if classes have names."""
+    return (
+        max(TEXT_WIDTH, 2 * longest_name(cell.class_names, MOST_NAME) + 8) if cell.class_names else TEXT_WIDTH
+    )
 
 
 def _title(cell: CellSamples, shown: int, parameters: ParametersSnapshot, width: int) -> Strip:
     which = f"{cell.position + 1}-{cell.position + shown} of {len(cell.numbers):,}" if shown else "none"
-    begin, epoch = f"Label {cell.page.label} predicted as {cell.page.predicted}: {which}", parameters.epoch
+    names = f"Label {cell.name(cell.page.label)} predicted as {cell.name(cell.page.predicted)}"
+    begin, epoch = f"{names}: {which}", parameters.epoch
     texts = (
         f"{begin}   Run {parameters.run} {parameters.head}  epoch {epoch:,}",
         f"{begin}   epoch {epoch:,}",
         begin,
     )
-    return strip_of([(first_fitting(texts, width), ink(None, bold=True))])
+    return strip_of([(first_fitting(texts, width), ink(None, bold=True))]).crop(0, width)
 
 
 def _tile(
     sample: PredictedSample, cell: CellSamples, is_chosen: bool, layout: PageLayout, style: ChartStyle
 ) -> list[Strip]:
     """Return a picture and its text, as wide and high as the layout's tiles."""
-    text = _text(sample, is_chosen, style)
+    text = _text(sample, cell, is_chosen, style)
     if cell.image_shape is None:
         return text
     image = sample_picture(sample, cell.image_shape, layout.width, layout.height, style)
@@ -162,27 +179,32 @@ def sample_picture(
     return pictures.picture(shares, width, height, pictures.grey_inks(style))
 
 
-def _text(sample: PredictedSample, is_chosen: bool, style: ChartStyle) -> list[Strip]:
-    """Return TEXT_HEIGHT lines of TEXT_WIDTH cells: number, label and prediction, probabilities as bars."""
-    names = f"{sample.label}{style.pick('→', '>')}{sample.predicted}"
+def _text(sample: PredictedSample, cell: CellSamples, is_chosen: bool, style: ChartStyle) -> list[Strip]:
+    """Return TEXT_HEIGHT lines: number, label and prediction, probabilities as bars."""
+    width = text_width_of(cell)
+    label, predicted = (
+        short_name(cell.name(at), MOST_NAME, style.ascii_only) for at in (sample.label, sample.predicted)
+    )
+    names = f"{label}{style.pick('→', '>')}{predicted}"
     number = f"#{sample.number}"
-    gap = " " * max(1, TEXT_WIDTH - len(number) - len(names))
+    gap = " " * max(1, width - len(number) - cell_len(names))
     inks = (MARKED, MARKED, MARKED) if is_chosen else (ink(None, bold=True), None, style.muted)
     lines = [strip_of(zip((names, gap, number), inks, strict=True))]
-    lines += probability_bars(sample, LIKELIEST, TEXT_WIDTH, 2, style)
+    lines += probability_bars(sample, cell, LIKELIEST, width, 2, style)
     lines += [Strip.blank(0)] * (TEXT_HEIGHT - len(lines))
-    return [line.adjust_cell_length(TEXT_WIDTH) for line in lines]
+    return [line.adjust_cell_length(width) for line in lines]
 
 
 def probability_bars(
-    sample: PredictedSample, count: int, width: int, decimals: int, style: ChartStyle
+    sample: PredictedSample, cell: CellSamples, count: int, width: int, decimals: int, style: ChartStyle
 ) -> list[Strip]:
     """Return the likeliest classes, `count` at the most, each a line of `width` cells with its probability.
 
     The label has a star and is blue, a prediction that is not the label orange.
     """
     colors = pictures.signed_colors(style.dark)
-    figures = len(str(len(sample.likeliest) - 1))
+    names = cell.class_names
+    figures = longest_name(names, MOST_NAME) if names else len(str(len(sample.likeliest) - 1))
     room = max(1, width - figures - 1 - (decimals + 3))
     lines = []
     for number, share in sample.likeliest[:count]:
@@ -190,7 +212,8 @@ def probability_bars(
         if not style.monochrome and number in (sample.label, sample.predicted):
             color = ink(colors[-5 if number == sample.label else 4])
         length = round(share * room)
-        name: Span = (f"{number:>{figures}}{'*' if number == sample.label else ' '}", None)
+        shown = name_cells(cell.name(number), figures, style.ascii_only, at_right=not names)
+        name: Span = (f"{shown}{'*' if number == sample.label else ' '}", None)
         bar: Span = (style.pick("█", "#") * length, color)
         value: Span = (f"{share:>{decimals + 3}.{decimals}f}", style.muted)
         lines.append(strip_of([name, bar, (" " * (room - length), None), value]))

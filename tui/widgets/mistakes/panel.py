@@ -148,7 +148,7 @@ class MistakesPanel(ParametersPanel):
         if self._page is None:
             self._scroll_to_cursor(shown)
             view = MatrixView(width, height, self._cursor, self._first, self.has_focus)
-            return draw_matrix(shown.mistakes, shown.parameters.head, view, style)
+            return draw_matrix(shown.mistakes, shown.parameters.head, view, style, self._class_names)
         # While another page or sample is being read the one before stays.
         cell = self._cell
         if cell is None:
@@ -177,9 +177,13 @@ class MistakesPanel(ParametersPanel):
             return "The test set is not in this process: mistakes can be looked at where it is trained."
         return f"Looking at {len(self._dataset.test_labels):,} test samples."
 
+    @property
+    def _class_names(self) -> tuple[str, ...]:
+        return () if self._dataset is None else self._dataset.class_names
+
     def _layout(self, shown: ErrorAnalysis) -> MatrixLayout:
         counts = shown.mistakes.counts
-        return lay_out(len(counts), int(counts.max()), *self.content_size)
+        return lay_out(len(counts), int(counts.max()), *self.content_size, self._class_names)
 
     def _scroll_to_cursor(self, shown: ErrorAnalysis) -> None:
         assert self._cursor is not None
@@ -284,7 +288,7 @@ class MistakesPanel(ParametersPanel):
         from logreg_tui.tui.widgets.mistakes.images import arrange, page_layout
 
         cell = self._cell
-        return arrange(None, 0, *self.content_size) if cell is None else page_layout(cell, *self.content_size)
+        return page_layout(cell, *self.content_size) if cell else arrange(None, 0, *self.content_size)
 
     def _look_at(self, page: CellPage) -> None:
         """Show this, read if it has not been yet."""

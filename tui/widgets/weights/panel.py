@@ -38,12 +38,19 @@ class WeightsPanel(ParametersPanel):
     ]
 
     _shape: tuple[int, int] | None = None
+    _names: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
+    """Of the classes and of the features."""
     _chosen = 0
     """The class that the cursor is on."""
     _is_enlarged = False
 
     def draw(self, history: History, selected: int | None) -> None:
-        self._shape = history.experiment.image_shape if history.experiment else None
+        experiment = history.experiment
+        if experiment is not None:
+            self._shape, self._names = (
+                experiment.image_shape,
+                (experiment.class_names, experiment.feature_names),
+            )
         super().draw(history, selected)
 
     def lines(self, width: int, height: int) -> list[Strip]:
@@ -56,7 +63,7 @@ class WeightsPanel(ParametersPanel):
 
         self._chosen = min(self._chosen, len(self._parameters.bias) - 1)
         view = WeightsView(width, height, self._chosen, self._is_enlarged, self.has_focus)
-        return draw_weights(self._parameters, self._image_shape, view, style)
+        return draw_weights(self._parameters, self._image_shape, view, style, *self._names)
 
     @property
     def _image_shape(self) -> tuple[int, int] | None:

@@ -6,17 +6,20 @@ If the features form no image, the largest weights are listed as bars. Nothing h
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.core.text import class_name
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
-from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.cells import ink, longest_name, name_cells, short_name
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.spans import Span, beside, strip_of
 
@@ -25,6 +28,8 @@ GAP = 2
 LEAST_HEIGHT = 5
 """Lines of the smallest picture that still shows something; if not all classes fit so, they are paged."""
 MOST_BAR = 24
+MOST_CLASS, MOST_FEATURE = 16, 32
+"""Cells of the name of a class and of a feature beside their bar."""
 FACTS_WIDTH = 34
 HINT_HEIGHT = 14
 """Lines from which one is spent on what the keys do."""
@@ -103,11 +108,20 @@ def grid_height(height: int) -> int:
 
 
 def draw_weights(
-    shown: ParametersSnapshot, shape: tuple[int, int] | None, view: WeightsView, style: ChartStyle
+    shown: ParametersSnapshot,
+    shape: tuple[int, int] | None,
+    view: WeightsView,
+    style: ChartStyle,
+    class_names: Sequence[str] = (),
+    feature_names: Sequence[str] = (),
 ) -> list[Strip]:
-    """Return the lines of the panel; `shape` is that of the images, None if there are none."""
+    """Return the lines of the panel; `shape` is that of the images, None if there are none.
+
+    Without names classes and features are shown by their numbers.
+    """
     largest = float(max(shown.weight.max(), -shown.weight.min()))
-    drawing = _Drawing(shown, shape, view, style, largest if math.isfinite(largest) else 0.0)
+    largest = largest if math.isfinite(largest) else 0.0
+    drawing = _Drawing(shown, shape, view, style, largest, class_names, feature_names)
     lines = drawing.lines()
     if view.height >= HINT_HEIGHT:
         lines = [*lines[: view.height - 1], *[Strip.blank(0)] * (view.height - 1 - len(lines))]
@@ -133,6 +147,8 @@ class _Drawing:
     style: ChartStyle
     largest: float
     """The largest |weight| of all classes, which ends the scale; 0 if one is not finite."""
+    class_names: Sequence[str]
+    feature_names: Sequence[str]
 
     def lines(self) -> list[Strip]:
         if self.shape is None:
@@ -179,8 +195,10 @@ class _Drawing:
         return lines
 
     def _tile(self, shape: tuple[int, int], number: int, grid: Grid) -> list[Strip]:
-        caption = f"{number} bias {self.shown.bias[number]:+.3g}"
-        caption = caption if len(caption) <= grid.width else str(number)[: grid.width]
+        name = class_name(self.class_names, number)
+        caption = f"{short_name(name, MOST_CLASS, self.style.ascii_only)} bias {self.shown.bias[number]:+.3g}"
+        if cell_len(caption) > grid.width:
+            caption = short_name(name, grid.width, self.style.ascii_only)
         mark = MARKED if self.view.has_focus and number == self.view.chosen else self.style.muted
         line = strip_of([(caption, mark)]).adjust_cell_length(grid.width)
         return [line, *self._picture(shape, number, grid.width, grid.height)]
@@ -209,28 +227,41 @@ class _Drawing:
             ("most  ", f"{weight.max():+.4g}  row {high[0]}, column {high[1]}"),
             ("norm  ", f"{np.linalg.norm(weight.astype(np.float64)):.4g}"),
         ]
-        title = strip_of([(f"class {number}", ink(None, bold=True)), (f" of {len(self.shown.bias):,}", None)])
+        name = short_name(class_name(self.class_names, number), MOST_CLASS, self.style.ascii_only)
+        title = strip_of([(f"class {name}", ink(None, bold=True)), (f" of {len(self.shown.bias):,}", None)])
         return [title, *(strip_of([(name, self.style.muted), (text, None)]) for name, text in rows)]
 
     def _bars(self) -> list[Strip]:
         """Return the largest weights, of the class that is looked at or of all, as bars around 0."""
         view, style, weight = self.view, self.style, self.shown.weight
         first = view.chosen if view.is_enlarged else 0
-        whose = f"of class {view.chosen}" if view.is_enlarged else "of all classes"
-        title = f"No image shape: the largest weights {whose}"
-        lines = [
-            strip_of([(text, style.muted)]) for text in (title, f"{'class':>7}{'feature':>9}{'weight':>10}")
-        ]
+        chosen = short_name(class_name(self.class_names, view.chosen), MOST_CLASS, style.ascii_only)
+        whose = f"of class {chosen}" if view.is_enlarged else "of all classes"
+        title = f"{'The' if self.feature_names else 'No image shape: the'} largest weights {whose}"
+        names = self._names("class", "feature")
+        lines = [strip_of([(text, style.muted)]) for text in (title, f"{names}{'weight':>10}")]
         asked = weight[first : first + 1] if view.is_enlarged else weight
         largest = _largest(asked, grid_height(view.height) - len(lines))
         return [*lines, *(self._bar_line(first + row, feature) for row, feature in largest)]
 
     def _bar_line(self, number: int, feature: int) -> Strip:
         value = float(self.shown.weight[number, feature])
-        text = f"{number:>7}{feature:>9}{value:>+10.4g} "
+        names = self._names(class_name(self.class_names, number), class_name(self.feature_names, feature))
+        text = f"{names}{value:>+10.4g} "
         is_marked = self.view.has_focus and not self.view.is_enlarged and number == self.view.chosen
-        bar = _bar(value / (self.largest or 1), (self.view.width - len(text) - 1) // 2, self.style)
+        bar = _bar(value / (self.largest or 1), (self.view.width - cell_len(text) - 1) // 2, self.style)
         return strip_of([(text, ink(None, bold=True) if is_marked else None), *bar])
+
+    def _names(self, label: str, feature: str) -> str:
+        """Return class and feature of a line of bars as columns: numbers at the right, names at the left."""
+        ascii_only = self.style.ascii_only
+        room = max(7, self.view.width // 5)
+        width = longest_name(["class", *self.class_names], min(room, MOST_CLASS))
+        of_class = name_cells(label, width, ascii_only, at_right=not self.class_names)
+        room = max(7, self.view.width // 3)
+        width = longest_name(["feature", *self.feature_names], min(room, MOST_FEATURE))
+        of_feature = name_cells(feature, width, ascii_only, at_right=not self.feature_names)
+        return f"  {of_class}  {of_feature}"
 
 
 def _largest(weight: np.ndarray, count: int) -> list[tuple[int, int]]:

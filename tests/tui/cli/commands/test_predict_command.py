@@ -159,6 +159,20 @@ def test_with_colours_two_pixels_stand_in_a_cell() -> None:
     assert "▀" not in plain.text
 
 
+def test_classes_are_told_by_their_names() -> None:
+    names = ("T-shirt", "trouser", "a name that is too long", *"defghij")
+    runs = {number: run_of(number) for number in range(1, 6)}
+    given = dict.fromkeys(runs, np.eye(10)[1])
+    lines = prediction_lines(
+        np.eye(8), runs, given, 130, has_color=False, ascii_only=False, class_names=names
+    )
+    shown = "\n".join(line.text for line in lines)
+    assert "run 1  logits: trouser" in shown
+    assert "> trouser " in shown
+    assert "run 5  logits: trouser  100.0 %" in shown
+    assert max(line.cell_length for line in lines) <= 130
+
+
 def test_of_many_runs_the_first_have_bars_and_the_others_a_line() -> None:
     shown = text([run_of(number) for number in range(1, 25)], np.eye(10)[3], 200)
     assert shown.count("> 3 ") == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,33 @@ def test_the_counts_and_the_accuracy_are_those_of_scikit_learn(digits: Dataset) 
     assert [row[11] for row in rows] == [f"{recall:.3f}" for recall in recalls]
     precisions = np.diagonal(expected) / expected.sum(0)
     assert lines[13].split()[1:11] == [f"{precision:.3f}" for precision in precisions]
+
+
+NAMES = ("setosa", "versicolor", "a name that is far too long for it")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("names", [NAMES, ("no", "yes", "日本語"), ("a", "b", "c")])
+def test_classes_are_shown_by_their_names(size: tuple[int, int], names: tuple[str, ...]) -> None:
+    data, shown = made(3, shape=None)
+    data = replace(data, class_names=names)
+    result = looked(data, shown, CellPage(1, 2, enlarged=int(looked(data, shown).mistakes.samples(1, 2)[0])))
+    cell, mistakes = result.cell, result.mistakes
+    assert cell is not None
+    assert cell.enlarged is not None
+    style = ChartStyle()
+    drawings = [
+        draw_matrix(mistakes, shown.head, MatrixView(*size, (1, 0), (0, 0), True), style, names),
+        draw_images(cell, shown, *size, None, style),
+        draw_enlarged(cell, cell.enlarged, shown, *size, True, style),
+    ]
+    for lines in drawings:
+        assert len(lines) == size[1]
+        assert max(line.cell_length for line in lines) <= size[0]
+    table, samples, enlarged = ("\n".join(line.text for line in lines) for lines in drawings)
+    assert f"label {names[1]} predicted as {names[0]}" in table
+    assert f"Label {names[1]} predicted as" in samples
+    assert f"label {names[1]}" in " ".join(enlarged.split())
 
 
 @pytest.mark.parametrize("style", [ChartStyle(), ChartStyle(dark=False, background=(224, 224, 224))])

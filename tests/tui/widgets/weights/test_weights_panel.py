@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.app import PanelApp, looked_at, parameters
+from rich.cells import cell_len
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.chart_style import ChartStyle
@@ -111,6 +112,27 @@ def test_of_a_class_alone_its_own_weights_are_listed() -> None:
     )
     assert [line.text.split()[:3] for line in lines[3:]] == [["0", "3", "+3"], ["0", "2", "+2"]]
     assert all(line.text.isascii() for line in lines)
+
+
+def test_classes_and_features_are_shown_by_their_names() -> None:
+    weight = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -4.0]])
+    names = ("setosa", "日本語の名前"), ("sepal length (cm)", "petal", "width")
+    for ascii_only in (False, True):
+        style = ChartStyle(ascii_only=ascii_only)
+        lines = draw_weights(parameters(weight), None, view(80, 9, has_focus=False), style, *names)
+        assert lines[1].text == "The largest weights of all classes"
+        assert lines[4].text.split()[1:3] == ["petal", "+3"]
+        assert lines[5].text.split()[:3] == ["setosa", "petal", "-2"]
+        assert ("日本語の名前" in lines[3].text) is not ascii_only
+        # Bars stand under each other, however wide the characters of a name are.
+        ends = {
+            cell_len(line.text[: line.text.index(value) + len(value)])
+            for line, value in zip(lines[3:6], ("-4", "+3", "-2"), strict=True)
+        }
+        assert len(ends) == 1
+        assert max(line.cell_length for line in lines) <= 80
+    caption = draw_weights(parameters(weight[:, :1]), (1, 1), view(60, 10), ChartStyle(), *names)[1].text
+    assert caption.startswith("setosa bias")
 
 
 @pytest.mark.parametrize("style", [ChartStyle(ascii_only=True), ChartStyle(ascii_only=True, monochrome=True)])
