@@ -83,13 +83,25 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, most: int | None = Non
     """Open a file by the flags of `os.open`, unbuffered if it is to be written, without waiting for anybody.
 
     In a folder that somebody else made, a pipe may stand in its place, which would keep its reader for ever,
-    or a device that never ends. Raises OSError if it is no regular file, or has more than `most` bytes.
+    a device that never ends, or a link to a file that nobody meant to write. Raises OSError if it is no
+    regular file, has more than `most` bytes, or is to be written and a link.
     """
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if is_written := bool(flags & (os.O_WRONLY | os.O_RDWR)):
+        flags |= os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if is_written and error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a link") from error
+        # A pipe that nobody reads.
+        if is_written and error.errno == errno.ENXIO:
+            raise OSError(errno.EINVAL, "it is no regular file") from error
+        raise
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no file")
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise OSError(errno.EINVAL, f"it is {kind}")
         if most is not None and status.st_size > most:
             raise OSError(
                 errno.EFBIG, f"it has {status.st_size:,} bytes, more than {most:,} are never written"

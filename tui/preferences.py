@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from logreg_tui.core.files import replace_file
+from logreg_tui.core.files import read_regular, replace_file
 from logreg_tui.core.settings import PROGRAM
 
 FILE_NAME = "view.json"
@@ -61,8 +61,7 @@ def preferences_path() -> Path:
 def load(path: Path | None = None) -> Preferences:
     """Read the choices, with defaults in place of what is missing or impossible. Never raises."""
     try:
-        with (path or preferences_path()).open("rb") as file:
-            record = json.loads(file.read(MOST_BYTES))
+        record = json.loads(read_regular(path or preferences_path(), MOST_BYTES))
     # ValueError: not UTF-8 or not JSON; RecursionError: brackets without end.
     except (OSError, RuntimeError, ValueError):
         return Preferences()

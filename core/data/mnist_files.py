@@ -14,12 +14,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays, BadLabels, Truncated, check_labels, fill
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.files import open_regular
 from logreg_tui.core.text import describe, escape_control_chars
 
 IMAGES = 0x0803
@@ -114,7 +115,7 @@ def read_idx(path: Path, magic: int, is_cancelled: Callable[[], bool]) -> np.nda
     """
     is_packed = path.name.endswith(".gz")
     try:
-        with path.open("rb") as stored, gzip.open(stored) if is_packed else stored as file:
+        with open_regular(path) as stored, gzip.open(stored) if is_packed else stored as file:
             room = os.fstat(stored.fileno()).st_size * (MAX_DEFLATE_RATIO if is_packed else 1)
             values = _empty(file, magic, room)
             fill(values, file, is_cancelled)
@@ -131,7 +132,7 @@ class _BadHeader(Exception):
     """A header that is not of the expected kind; the text says why."""
 
 
-def _empty(file: BinaryIO | gzip.GzipFile, magic: int, room: int) -> np.ndarray:
+def _empty(file: IO[bytes] | gzip.GzipFile, magic: int, room: int) -> np.ndarray:
     """Read the header and return an array for the values, which take at most `room` bytes."""
     dimensions = magic & 0xFF
     header = file.read(4 * (dimensions + 1))

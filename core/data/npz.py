@@ -33,6 +33,7 @@ from logreg_tui.core.data.npy import (
     read_values,
 )
 from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.files import open_regular
 from logreg_tui.core.memory import available_memory, size_text
 from logreg_tui.core.text import describe, escape_control_chars, quoted
 
@@ -65,7 +66,7 @@ def read_npz(path: Path, memory_limit: int | None, is_cancelled: Callable[[], bo
 
 def _read_members(path: Path, memory_limit: int | None, is_cancelled: Callable[[], bool]) -> list[np.ndarray]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             _check_keys(archive.namelist())
             headers = {key: _read_header(archive, key, path) for key in KEYS}
             _check_headers(headers)

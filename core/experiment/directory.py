@@ -117,10 +117,10 @@ class Experiment:
         Rows past the checkpoint are cut; of the events only a last line without its end is, which
         nobody ever saw. Raises OSError.
         """
-        os.truncate(directory / METRICS, lengths[METRICS])
-        events_file = directory / EVENTS
-        data = read_regular(events_file, MOST_BYTES)
-        os.truncate(events_file, data.rfind(b"\n") + 1)
+        data = read_regular(directory / EVENTS, MOST_BYTES)
+        for name, length in ((METRICS, lengths[METRICS]), (EVENTS, data.rfind(b"\n") + 1)):
+            with open_regular(directory / name, os.O_WRONLY | os.O_APPEND) as file:
+                file.truncate(length)
         return cls(directory, lock)
 
     def append_rows(self, rows: Iterable[events.RowLogged]) -> None:
@@ -180,10 +180,9 @@ class Experiment:
 
     def log_error(self, text: str) -> Path:
         """Append a traceback to error.log and return its path. Raises OSError."""
-        path = self.directory / ERROR_LOG
-        with open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
-            file.write(f"{utc_now()}\n{text}\n".encode())
-        return path
+        with open_error_log(self.directory) as file:
+            file.write(f"{utc_now()}\n{text}\n".encode(errors="backslashreplace"))
+        return self.directory / ERROR_LOG
 
     def close(self) -> None:
         """Close the files and give the lock back."""
@@ -196,6 +195,11 @@ class Experiment:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def open_error_log(directory: Path) -> IO[bytes]:
+    """Open error.log, unbuffered, to append to it. Raises OSError, also if something else has its name."""
+    return open_regular(directory / ERROR_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 def utc_now() -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.files import open_regular
 from logreg_tui.core.text import describe
 
 LONGEST_SIDE = 800
@@ -39,10 +40,9 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def _read(path: Path) -> np.ndarray:
-    # Opening a pipe would wait for its writer.
-    if path.exists() and not path.is_file():
-        raise UserError(f"{str(path)!r} is {'a folder' if path.is_dir() else 'no file'}: name a picture file")
-    with path.open("rb") as file, warnings.catch_warnings():
+    if path.is_dir():
+        raise UserError(f"{str(path)!r} is a folder: name a picture file")
+    with open_regular(path) as file, warnings.catch_warnings():
         # Its limit is ours: an image between the two would be warned of on the screen.
         warnings.simplefilter("ignore")
         try:

@@ -162,7 +162,7 @@ def test_what_is_no_regular_file_is_refused_at_once(
     tmp_path: Path, make: Callable[[Path], None], flags: int
 ) -> None:
     make(tmp_path / "metrics.csv")
-    with pytest.raises(OSError, match="it is no file|it is a folder|directory|No such device"):
+    with pytest.raises(OSError, match="it is no regular file|it is a link|it is a folder|directory|No such device"):
         open_regular(tmp_path / "metrics.csv", flags)
 
 
@@ -171,3 +171,13 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     with pytest.raises(OSError, match="more than 16"):
         read_regular(tmp_path / "config.json", 16)
+
+
+@pytest.mark.parametrize("flags", [os.O_WRONLY | os.O_APPEND | os.O_CREAT, os.O_RDWR | os.O_APPEND])
+def test_nothing_is_written_through_a_link_which_may_be_read(tmp_path: Path, flags: int) -> None:
+    (tmp_path / "precious").write_bytes(b"precious")
+    link = tmp_path / "error.log"
+    link.symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="it is a link"):
+        open_regular(link, flags)
+    assert read_regular(link, 16) == b"precious"

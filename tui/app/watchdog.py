@@ -10,13 +10,12 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import ScreenError
 
-from logreg_tui.core.experiment.directory import ERROR_LOG
+from logreg_tui.core.experiment.directory import open_error_log, utc_now
 
 if TYPE_CHECKING:
     from logreg_tui.tui.app.app import LogRegApp
@@ -96,10 +95,9 @@ def report_stuck_screen(app: LogRegApp) -> None:
         return
     experiment = app.history.experiment
     if experiment is not None and not app.is_watching:
-        with suppress(OSError), (Path(experiment.directory) / ERROR_LOG).open("a") as file:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            file.write(f"{now}: the screen has not answered for {PATIENCE * TICK_S:g} s; its threads:\n")
-            file.flush()
+        with suppress(OSError), open_error_log(Path(experiment.directory)) as file:
+            told = f"{utc_now()}: the screen has not answered for {PATIENCE * TICK_S:g} s; its threads:\n"
+            file.write(told.encode())
             faulthandler.dump_traceback(file)
     with suppress(RuntimeError):
         app.call_later(app.action_repaint)

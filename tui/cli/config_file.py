@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import stat
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -50,24 +49,20 @@ def read_config_file() -> dict[str, Any]:
     """Return the keys and values of the file, none if there is no file. Raises UsageError."""
     path = config_path()
     try:
-        # Not a pipe or device: opening one may block.
-        is_file = stat.S_ISREG(os.stat(path).st_mode)
+        os.stat(path)
     except OSError as error:
         if path and VARIABLE in os.environ:
             raise UsageError(f"{VARIABLE} names {path!r}: {error.strerror}") from error
         return {}
-    from logreg_tui.core.files import reason
-
-    if not is_file:
-        raise UsageError(f"{path} is no regular file: move it away")
     import tomllib
+    from pathlib import Path
+
+    from logreg_tui.core.files import read_regular, reason
 
     try:
-        with open(path, "rb") as file:
-            text = file.read(MOST_BYTES).decode()
-        return tomllib.loads(text)
+        return tomllib.loads(read_regular(Path(path), MOST_BYTES).decode())
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {reason(error)}") from error
+        raise UsageError(f"cannot read {path}: {reason(error)}; move it away or mend it") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no TOML: {error}") from error
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from traceback import format_exception
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.experiment.directory import DETACHED_LOG, ERROR_LOG
-from logreg_tui.core.files import reason
+from logreg_tui.core.experiment.directory import DETACHED_LOG, ERROR_LOG, open_error_log, utc_now
+from logreg_tui.core.files import open_regular, reason
 from logreg_tui.core.settings import PROGRAM, RunSettings
 from logreg_tui.core.training.requests import Leave
 from logreg_tui.tui.preferences import load
@@ -60,9 +60,10 @@ def _train_on(app: LogRegApp) -> int:
     assert experiment is not None, "only what trains is left"
     words = [*own_command(), "resume", "--no-screen", experiment.directory]
     # A cluster may have set them for this process; one that trains without a screen would wait for others.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
     environment = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE")}
     try:
-        with (Path(experiment.directory) / DETACHED_LOG).open("wb") as log:
+        with open_regular(Path(experiment.directory) / DETACHED_LOG, flags) as log:
             process = subprocess.Popen(
                 words,
                 stdin=subprocess.DEVNULL,
@@ -132,10 +133,10 @@ def _report_outcome(app: LogRegApp) -> int:
 
     crash, experiment = app.crash, app.history.experiment
     if crash is not None and experiment is not None and not app.is_watching:
-        path = Path(experiment.directory) / ERROR_LOG
-        with suppress(OSError), path.open("a") as file:
-            file.write("".join(format_exception(crash)))
-            crash.log_path = path  # type: ignore[attr-defined]
+        directory = Path(experiment.directory)
+        with suppress(OSError), open_error_log(directory) as file:
+            file.write(f"{utc_now()}\n{''.join(format_exception(crash))}".encode(errors="backslashreplace"))
+            crash.log_path = directory / ERROR_LOG  # type: ignore[attr-defined]
     outcome = app.outcome if crash is None else outcome_of(crash)
     if outcome.error:
         print_error(outcome.error)

@@ -243,7 +243,7 @@ def test_a_bad_file_is_told_of_in_one_line(
 
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for name, cause in (("", "a folder"), ("pipe", "no file"), ("none.png", "No such file")):
+    for name, cause in (("", "a folder"), ("pipe", "no regular file"), ("none.png", "No such file")):
         with pytest.raises(UserError, match=cause):
             read_picture(tmp_path / name)
 
