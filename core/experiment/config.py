@@ -136,7 +136,7 @@ def _from_json(record: dict[str, Any]) -> ExperimentConfig:
         class_names=_names(data, "class_names", classes),
         feature_names=_names(data, "feature_names", features),
         device=escape_control_chars(record["device"]),
-        started=_moment(record["started"]),
+        started=parse_moment(record["started"]),
         versions={
             escape_control_chars(name): escape_control_chars(version)
             for name, version in record["versions"].items()
@@ -170,7 +170,8 @@ def _names(data: Mapping[str, Any], name: str, count: int) -> tuple[str, ...]:
     return tuple(map(escape_control_chars, names))
 
 
-def _moment(value: object) -> datetime | None:
+def parse_moment(value: object) -> datetime | None:
+    """Return the time, in UTC, that a text of ISO 8601 says; None if it says none."""
     try:
         moment = datetime.fromisoformat(str(value))
         # Without a zone it would be read as this machine's time, and depend on where it is read.

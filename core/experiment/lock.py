@@ -2,7 +2,7 @@
 
 The kernel gives the lock back when its process ends, however it ends. The record is emptied on a
 clean end only, so that on a shared file system an owner on another host, whose lock this host may
-not see, is never presumed dead.
+not see, is never presumed dead. Where the file system has no locks, the record alone tells.
 """
 
 from __future__ import annotations
@@ -16,19 +16,26 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.experiment.config import parse_moment, utc_text
 from logreg_tui.core.files import open_regular, read_regular, reason
-from logreg_tui.core.text import describe
+from logreg_tui.core.text import describe, quoted
 
 LOCK = "lock"
 POLL_S = 0.05
 MOST_RECORD_BYTES = 1 << 12
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""Errors of file systems without kernel locks, as some mounts of Lustre and NFS are."""
+LATE_S = 60.0
+"""Seconds by which the clocks may differ that say when a process began and when it took the lock."""
 HAND_OVER_SIGNAL = signal.SIGUSR1
 """Asks a process that trains without a screen to checkpoint and leave."""
 
@@ -41,6 +48,13 @@ class Owner:
     boot_id: str
     pid: int
     has_screen: bool = False
+    since: str = ""
+    """When it took the lock, ISO 8601 in UTC; empty if that was not recorded."""
+
+    def __str__(self) -> str:
+        moment = parse_moment(self.since)
+        since = f" since {moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+        return f"process {self.pid} on host {quoted(self.host)}{since}"
 
     @property
     def is_here(self) -> bool:
@@ -50,30 +64,54 @@ class Owner:
         """
         return self.host == socket.gethostname() or self.boot_id == boot_id() != ""
 
+    @property
+    def is_alive(self) -> bool:
+        """True unless its process is known to be gone, by its number and the time at which that one began."""
+        if self.host != socket.gethostname():
+            # In a container, which numbers its processes itself, or on another host.
+            return True
+        if self.boot_id != boot_id():
+            return False
+        psutil: Any = import_module("psutil")
+        try:
+            began = psutil.Process(self.pid).create_time()
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.Error:
+            return True
+        moment = parse_moment(self.since)
+        return moment is None or began <= moment.timestamp() + LATE_S
+
 
 class Held(UserError):
     """Another process trains the experiment."""
 
-    def __init__(self, directory: Path, owner: Owner | None) -> None:
+    def __init__(self, directory: Path, owner: Owner | None, *, is_unsure: bool = False) -> None:
+        """`is_unsure` says that no kernel lock proves it."""
         self.owner = owner
-        who = "another process" if owner is None else f"process {owner.pid} on host {owner.host!r}"
-        remedy = f"`logreg-tui watch {str(directory)!r}` shows it without touching it"
-        if owner is not None and not owner.is_here:
-            remedy += f"; if that process is gone, delete {str(directory / LOCK)!r}"
+        who = "another process" if owner is None else str(owner)
+        place = quote(str(directory))
+        remedy = f"`logreg-tui watch {place}` shows it without touching it"
+        if is_unsure:
+            remedy += f"; if that process is gone, `logreg-tui resume {place} --take-over` goes on"
         super().__init__(f"{str(directory)!r} is being trained by {who}: {remedy}")
 
 
 class Lock:
     """The lock of one directory, held by this process until `release`."""
 
-    def __init__(self, directory: Path, *, has_screen: bool = False) -> None:
-        """Take the lock.
+    def __init__(self, directory: Path, *, has_screen: bool = False, takes_over: bool = False) -> None:
+        """Take the lock; with `takes_over` also from an owner of which this host cannot know that it lives.
 
         Raises Held if another process has it, UserError if it cannot be had, OSError if
         the record of its owner cannot be written.
         """
+        self.notice: str | None = None
+        """A warning for the user if nothing keeps another process away."""
         self._path = directory / LOCK
         self._has_screen = has_screen
+        self._takes_over = takes_over
+        self._since = utc_text(datetime.now(UTC))
         self._file = self._take(directory)
         try:
             self._write()
@@ -85,10 +123,11 @@ class Lock:
         try:
             file = open_regular(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                has_locks = self._flock(file)
                 owner = read_owner(directory)
-                if owner is not None and not owner.is_here:
-                    raise Held(directory, owner)
+                is_unsure = owner is not None and (owner.is_alive if not has_locks else not owner.is_here)
+                if is_unsure and not self._takes_over:
+                    raise Held(directory, owner, is_unsure=True)
             except BaseException:
                 file.close()
                 raise
@@ -98,8 +137,22 @@ class Lock:
             raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
         return file
 
+    def _flock(self, file: IO[bytes]) -> bool:
+        """Lock a file; return False if its file system knows no locks."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            self.notice = (
+                f"this file system has no locks ({reason(error)}): see to it yourself that no process on "
+                "another host trains this experiment too"
+            )
+            return False
+        return True
+
     def _write(self) -> None:
-        owner = Owner(socket.gethostname(), boot_id(), os.getpid(), self._has_screen)
+        owner = Owner(socket.gethostname(), boot_id(), os.getpid(), self._has_screen, self._since)
         self._file.truncate(0)
         self._file.write(json.dumps(asdict(owner)).encode())
 
@@ -132,12 +185,14 @@ def read_owner(directory: Path) -> Owner | None:
     A record that is damaged tells of nobody.
     """
     try:
-        owner = Owner(**json.loads(read_regular(directory / LOCK, MOST_RECORD_BYTES)))
+        record = json.loads(read_regular(directory / LOCK, MOST_RECORD_BYTES))
+        # A later version may record more.
+        owner = Owner(**{field.name: record[field.name] for field in fields(Owner) if field.name in record})
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    kinds = [type(value) for value in (owner.host, owner.boot_id, owner.pid, owner.has_screen)]
+    kinds = [type(value) for value in astuple(owner)]
     # A signal to process 0 or -1 would reach all processes of a group or of a user.
-    return owner if kinds == [str, str, int, bool] and 0 < owner.pid < 2**31 else None
+    return owner if kinds == [str, str, int, bool, str] and 0 < owner.pid < 2**31 else None
 
 
 def ask(directory: Path, owner: Owner, number: signal.Signals, progress: Callable[[str], None]) -> None:
@@ -180,7 +235,7 @@ def _pinned(pid: int) -> Iterator[Callable[[signal.Signals], None]]:
 
 def _holds(process: Any, path: Path) -> bool:  # noqa: ANN401  psutil has no types
     """Return if a process has the lock of a file; if the kernel does not tell, if it has the file open."""
-    wanted, tells = path.stat(), _kernel_tells_locks()
+    wanted, tells = path.stat(), _has_locks(path) and _kernel_tells_locks()
     for opened in process.open_files():
         with suppress(OSError):
             is_it = os.path.samestat(Path(opened.path).stat(), wanted)
@@ -208,9 +263,19 @@ def is_locked(directory: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:
-        return False
+    except OSError as error:
+        owner = read_owner(directory) if error.errno in NO_LOCKS else None
+        return owner is not None and owner.is_here and owner.is_alive
     return False
+
+
+def _has_locks(path: Path) -> bool:
+    try:
+        with open_regular(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in NO_LOCKS
+    return True
 
 
 def wait_until_free(directory: Path, timeout_s: float, is_cancelled: Callable[[], bool]) -> bool:

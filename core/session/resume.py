@@ -48,13 +48,15 @@ def resume_experiment(
     epochs: int | None = None,
     runs: Sequence[int] = (),
     engine: str | None = None,
+    takes_over: bool = False,
     ranks: ProcessGroup = ALONE,
 ) -> Generator[Event, None, None]:
     """Go on with an experiment from its last checkpoint, exactly, and yield what happens.
 
     First comes what had happened before, so that a front end shows the whole; none of it is
     recorded again. `epochs` lets the runs, or those whose numbers are given, go further than planned.
-    `engine`, one of ENGINES, is chosen anew; None is the one that the checkpoint was written by.
+    `engine`, one of ENGINES, is chosen anew; None is the one that the checkpoint was written by. With
+    `takes_over` a process on another host that is recorded as training it is taken for gone.
     Raises AlreadyFinished if nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
     config = read_config(directory)
@@ -65,7 +67,7 @@ def resume_experiment(
                 f"{str(path)!r} is a link or no regular file: going on would write to another place; "
                 "copy the experiment with `cp -rL` and go on with the copy"
             )
-    lock = _lock(directory, control, progress, has_screen=stays_open)
+    lock = _lock(directory, control, progress, has_screen=stays_open, takes_over=takes_over)
     try:
         _check_what_is_left(directory, epochs, runs)
         settings = config.safe_settings
@@ -78,7 +80,8 @@ def resume_experiment(
             later = read_events(directory / EVENTS, lengths[EVENTS])
             experiment = Experiment.reopen(directory, lock, lengths)
             now = session.config_of(environment, training.engine)
-            yield started_event(now, directory.absolute(), training.step, environment.notice)
+            notice = session.joined(environment.notice, lock.notice)
+            yield started_event(now, directory.absolute(), training.step, notice)
             yield DatasetLoaded(training.step, environment.dataset)
             beginnings = [
                 events.RunStarted(run.joined_at, run.number, run.settings, run.epochs)
@@ -106,10 +109,17 @@ def resume_experiment(
         lock.release()
 
 
-def _lock(directory: Path, control: Control, progress: Callable[[str], None], *, has_screen: bool) -> Lock:
+def _lock(
+    directory: Path,
+    control: Control,
+    progress: Callable[[str], None],
+    *,
+    has_screen: bool,
+    takes_over: bool,
+) -> Lock:
     """Return the lock, handed over if a process without a screen has it. Raises Held and Cancelled."""
     try:
-        return _take_lock(directory, has_screen)
+        return _take_lock(directory, has_screen, takes_over)
     except Held as held:
         owner = held.owner
         if owner is None or owner.has_screen or not owner.is_here or owner.pid == os.getpid():
@@ -122,12 +132,12 @@ def _lock(directory: Path, control: Control, progress: Callable[[str], None], *,
             raise held from error
         if not wait_until_free(directory, HAND_OVER_S, lambda: control.is_stopping):
             raise
-    return _take_lock(directory, has_screen)
+    return _take_lock(directory, has_screen, takes_over)
 
 
-def _take_lock(directory: Path, has_screen: bool) -> Lock:
+def _take_lock(directory: Path, has_screen: bool, takes_over: bool) -> Lock:
     try:
-        return Lock(directory, has_screen=has_screen)
+        return Lock(directory, has_screen=has_screen, takes_over=takes_over)
     except OSError as error:
         raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
 

@@ -115,7 +115,8 @@ def run_experiment(
         )
         with experiment:
             directory = experiment.directory.absolute()
-            begun = started_event(config, directory, training.step, environment.notice)
+            notice = joined(environment.notice, experiment.lock.notice)
+            begun = started_event(config, directory, training.step, notice)
             experiment.append_event(begun)
             yield begun
             if change is not None:
@@ -158,7 +159,6 @@ def prepare(
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
     text = devices.describe(device, threads, ranks.size)
     idle = devices.unusable_gpu() if settings.device == "auto" and device.type == "cpu" else None
-    notices = [dataset.notice, idle]
     return TrainingEnvironment(
         dataset,
         device,
@@ -169,8 +169,13 @@ def prepare(
         progress,
         probe,
         lambda: control.is_stopping,
-        "; ".join(filter(None, notices)) or None,
+        joined(dataset.notice, idle),
     )
+
+
+def joined(*notices: str | None) -> str | None:
+    """Return several notices as one, None if there is none."""
+    return "; ".join(filter(None, notices)) or None
 
 
 def leave_if_stopping(control: Control) -> None:

@@ -23,9 +23,7 @@ def stop_experiment(directory: Path, progress: Callable[[str], None] = lambda te
     read_config(directory)
     owner = read_owner(directory)
     if owner is not None and not owner.is_here:
-        raise UserError(
-            f"{str(directory)!r} is trained by process {owner.pid} on host {owner.host!r}: stop it there"
-        )
+        raise UserError(f"{str(directory)!r} is trained by {owner}: stop it there")
     if owner is None or not is_locked(directory):
         return None
     try:

@@ -162,7 +162,7 @@ def test_what_is_no_regular_file_is_refused_at_once(
     tmp_path: Path, make: Callable[[Path], None], flags: int
 ) -> None:
     make(tmp_path / "metrics.csv")
-    with pytest.raises(OSError, match="it is no regular file|it is a link|it is a folder|directory|No such device"):
+    with pytest.raises(OSError, match="it is (no regular file|a link|a folder)|directory|No such device"):
         open_regular(tmp_path / "metrics.csv", flags)
 
 

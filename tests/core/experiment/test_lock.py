@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -34,7 +35,9 @@ from logreg_tui.core.session.resume import resume_experiment
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.session.stop import stop_experiment
 from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.core.training.events import ExperimentEnded, ExperimentStarted
 from logreg_tui.core.training.requests import Control
+from logreg_tui.tui.cli.main import main
 
 HOLD = """
 import sys
@@ -69,7 +72,8 @@ def write_record(directory: Path, record: object) -> None:
 
 def test_a_lock_names_its_owner_and_is_empty_after_a_clean_end(tmp_path: Path) -> None:
     lock = Lock(tmp_path)
-    assert read_owner(tmp_path) == Owner(socket.gethostname(), boot_id(), os.getpid())
+    owner = read_owner(tmp_path)
+    assert owner == Owner(socket.gethostname(), boot_id(), os.getpid(), since=owner.since if owner else "")
     assert is_locked(tmp_path)
     lock.release()
     assert not is_locked(tmp_path)
@@ -81,9 +85,10 @@ def test_a_lock_that_another_process_has_is_refused_and_names_it(tmp_path: Path)
     with other_process(tmp_path) as process:
         with pytest.raises(Held, match=rf"process {process.pid} on host '{socket.gethostname()}'") as held:
             Lock(tmp_path)
-        assert held.value.owner == Owner(socket.gethostname(), boot_id(), process.pid, has_screen=True)
+        assert held.value.owner == read_owner(tmp_path)
+        assert re.search(r"since \d{4}-\d\d-\d\d \d\d:\d\d UTC", str(held.value))
         assert "watch" in str(held.value)
-        assert "delete" not in str(held.value)
+        assert "take-over" not in str(held.value)
         assert is_locked(tmp_path)
         process.communicate("")
     assert not is_locked(tmp_path)
@@ -116,10 +121,10 @@ def test_an_owner_on_another_host_is_never_presumed_dead(tmp_path: Path) -> None
     write_record(tmp_path, {"host": "elsewhere", "boot_id": "boot", "pid": 4711, "has_screen": False})
     with pytest.raises(Held, match="process 4711 on host 'elsewhere'") as held:
         Lock(tmp_path)
-    assert f"delete {str(tmp_path / LOCK)!r}" in str(held.value)
+    assert f"`logreg-tui resume {tmp_path} --take-over` goes on" in str(held.value)
     assert held.value.owner == ELSEWHERE
     assert read_owner(tmp_path) == ELSEWHERE
-    (tmp_path / LOCK).unlink()
+    Lock(tmp_path, takes_over=True).release()
     Lock(tmp_path).release()
 
 
@@ -138,7 +143,6 @@ def test_an_owner_on_another_host_is_never_presumed_dead(tmp_path: Path) -> None
         '{"host": "elsewhere", "boot_id": "", "pid": -1, "has_screen": false}',
         '{"host": "elsewhere", "boot_id": "", "pid": 0, "has_screen": false}',
         f'{{"host": "elsewhere", "boot_id": "", "pid": {10**30}, "has_screen": false}}',
-        '{"host": "elsewhere", "boot_id": "", "pid": 1, "has_screen": false, "more": 1}',
         "\udcff\udcfe",
     ],
 )
@@ -146,7 +150,8 @@ def test_a_damaged_record_tells_of_nobody_and_is_replaced(tmp_path: Path, text: 
     (tmp_path / LOCK).write_bytes(text.encode(errors="surrogateescape"))
     assert read_owner(tmp_path) is None
     lock = Lock(tmp_path)
-    assert read_owner(tmp_path) == Owner(socket.gethostname(), boot_id(), os.getpid())
+    owner = read_owner(tmp_path)
+    assert owner == Owner(socket.gethostname(), boot_id(), os.getpid(), since=owner.since if owner else "")
     lock.release()
 
 
@@ -300,3 +305,90 @@ def test_what_is_no_file_in_the_place_of_the_lock_is_refused_at_once(tmp_path: P
     assert not is_locked(tmp_path)
     with pytest.raises(UserError, match="cannot lock"):
         Lock(tmp_path)
+
+
+def test_a_record_of_a_later_version_is_read(tmp_path: Path) -> None:
+    write_record(tmp_path, {"host": "elsewhere", "boot_id": "boot", "pid": 4711, "queue": "long"})
+    assert read_owner(tmp_path) == ELSEWHERE
+
+
+@pytest.mark.parametrize("since", ["2026-11-30T13:20:05Z", "", "\x1b[31mnever", "9" * 99])
+def test_an_owner_is_named_with_its_time_if_there_is_one(since: str) -> None:
+    text = str(Owner("else\x1b[31mwhere", "boot", 4711, since=since))
+    assert text.startswith(r"process 4711 on host 'else\x1b")
+    assert text.endswith(" since 2026-11-30 13:20 UTC") == (since[:4] == "2026")
+    assert text.isprintable()
+
+
+# File systems without locks
+
+
+@pytest.fixture(params=[errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def without_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(lock_module.fcntl, "flock", refuse)
+
+
+@pytest.mark.usefixtures("without_locks")
+def test_without_locks_the_record_alone_tells(tmp_path: Path) -> None:
+    lock = Lock(tmp_path)
+    assert "this file system has no locks" in str(lock.notice)
+    assert is_locked(tmp_path)
+    with pytest.raises(Held, match="--take-over"):
+        Lock(tmp_path)
+    Lock(tmp_path, takes_over=True)
+    lock.release()
+    assert not is_locked(tmp_path)
+
+
+@pytest.mark.usefixtures("without_locks")
+def test_without_locks_an_owner_that_died_here_is_replaced(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here = {"host": socket.gethostname(), "has_screen": False}
+    # One that is gone, one whose number another process has by now, one from before the machine was started.
+    for record in (
+        {"boot_id": boot_id(), "pid": gone.pid},
+        {"boot_id": boot_id(), "pid": os.getpid(), "since": "2001-01-01T00:00:00Z"},
+        {"boot_id": "earlier", "pid": os.getpid()},
+    ):
+        write_record(tmp_path, {**here, **record})
+        assert not is_locked(tmp_path)
+        Lock(tmp_path).release()
+    # Its processes are numbered otherwise: nobody knows.
+    write_record(tmp_path, {"host": "container", "boot_id": boot_id(), "pid": gone.pid})
+    assert is_locked(tmp_path)
+    with pytest.raises(Held, match="on host 'container'.*--take-over"):
+        Lock(tmp_path)
+
+
+@pytest.mark.usefixtures("without_locks")
+def test_without_locks_a_training_is_begun_stopped_and_taken_up_with_a_warning(tmp_path: Path) -> None:
+    settings = ExperimentSettings(dataset="digits", epochs=20, device="cpu", runs_dir=str(tmp_path))
+    begun = next(run_experiment(settings, Control(), lambda _: None))
+    assert isinstance(begun, ExperimentStarted)
+    assert "has no locks" in str(begun.notice)
+    directory = Path(begun.directory)
+    assert stop_experiment(directory) is None
+    happened = list(resume_experiment(directory, Control(), lambda _: None))
+    notices = [str(event.notice) for event in happened if isinstance(event, ExperimentStarted)]
+    assert "has no locks" in notices[0]
+    assert isinstance(happened[-1], ExperimentEnded)
+
+
+def test_an_owner_elsewhere_is_taken_for_gone_at_ones_own_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ExperimentSettings(dataset="digits", epochs=20, device="cpu", runs_dir=str(tmp_path))
+    stream = run_experiment(settings, Control(), lambda _: None)
+    begun = next(stream)
+    assert isinstance(begun, ExperimentStarted)
+    stream.close()
+    directory = Path(begun.directory)
+    write_record(directory, {"host": "elsewhere", "boot_id": "boot", "pid": 4711})
+    assert main(["resume", str(directory), "--no-screen"]) == 1
+    assert "process 4711 on host 'elsewhere'" in capsys.readouterr().err
+    assert main(["resume", str(directory), "--no-screen", "--take-over"]) == 0
+    assert read_owner(directory) is None

@@ -40,6 +40,11 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--engine", choices=ENGINES, help="choose the engine anew (default: the one that trained so far)"
     )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="go on although a process on another host is recorded as training it: you know that it is gone",
+    )
     add_app_options(parser)
 
 
@@ -49,7 +54,8 @@ def run(values: argparse.Namespace) -> int:
 
     if values.run and values.epochs is None:
         raise UsageError("--run says which runs --epochs lets go on: add --epochs N")
-    further = {"epochs": values.epochs, "runs": values.run, "engine": values.engine}
+    takes_over = values.take_over
+    further = {"epochs": values.epochs, "runs": values.run, "engine": values.engine, "takes_over": takes_over}
     if values.no_screen:
         for option in ("paused", "fps", "ascii", "notify"):
             if is_given(values, option):
@@ -65,7 +71,8 @@ def run(values: argparse.Namespace) -> int:
     check_terminal("add --no-screen to train without one")
     directory, options = directory_of(values), AppOptions.of(values)
     defaults = read_config(directory).settings.runs[0]
-    if getattr(values, "command", "") == "attach" and not values.epochs and not _can_train(directory):
+    is_attached = getattr(values, "command", "") == "attach"
+    if is_attached and not values.epochs and not _can_train(directory, takes_over):
         from logreg_tui.tui.cli.launch import watch
 
         return watch(directory, options)
@@ -75,12 +82,16 @@ def run(values: argparse.Namespace) -> int:
     return show(start, options, defaults)
 
 
-def _can_train(directory: Path) -> bool:
-    """Return whether an experiment has something left to train that no screen and no other host trains."""
+def _can_train(directory: Path, takes_over: bool) -> bool:
+    """Return whether an experiment has something left to train that no screen and no other host trains.
+
+    With `takes_over` no other host does.
+    """
     from logreg_tui.core.experiment.listing import summarize
     from logreg_tui.core.experiment.lock import is_locked, read_owner
 
     owner = read_owner(directory)
-    if owner is not None and (not owner.is_here or (owner.has_screen and is_locked(directory))):
+    is_elsewhere = owner is not None and not owner.is_here and not takes_over
+    if is_elsewhere or (owner is not None and owner.has_screen and is_locked(directory)):
         return False
     return summarize(directory).state != "finished"
