@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 import sys
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -130,6 +131,11 @@ class AppendOnlyFile:
         self._file = open_regular(path, os.O_RDWR | os.O_APPEND)
         self.size = os.fstat(self._file.fileno()).st_size
         """Bytes of whole lines."""
+        self.checksum = 0
+        """CRC-32 of these bytes."""
+        self._file.seek(0)
+        while block := self._file.read(1 << 20):
+            self.checksum = zlib.crc32(block, self.checksum)
 
     def append(self, line: bytes) -> None:
         """Add one line, all of it or nothing. Raises OSError."""
@@ -144,6 +150,7 @@ class AppendOnlyFile:
                 os.ftruncate(self._file.fileno(), self.size)
             raise
         self.size += len(line)
+        self.checksum = zlib.crc32(line, self.checksum)
 
     def sync(self) -> None:
         """Wait until the disk has everything. Raises OSError."""

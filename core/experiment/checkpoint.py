@@ -35,13 +35,17 @@ _PLAIN = {
 """Attributes of a run that are plain values."""
 
 
-def write_checkpoint(file: IO[bytes], training: Training, lengths: dict[str, int]) -> None:
+def write_checkpoint(
+    file: IO[bytes], training: Training, lengths: dict[str, int], checksum: int | None = None
+) -> None:
     """Write a training as it stands, with the byte lengths of the files that belong to it.
+
+    `checksum` is that of metrics.csv.
 
     Raises OSError if the disk refuses it (torch.save hides the reason, so it writes to memory).
     """
     buffer = io.BytesIO()
-    torch.save(record_of(training, lengths), buffer)
+    torch.save({**record_of(training, lengths), "checksum": checksum}, buffer)
     file.write(buffer.getbuffer())
 
 

@@ -168,6 +168,11 @@ class Experiment:
         """Bytes of the two growing files: what a checkpoint taken now belongs to."""
         return {METRICS: self._metrics.size, EVENTS: self._events.size}
 
+    @property
+    def checksum(self) -> int:
+        """CRC-32 of metrics.csv as it is."""
+        return self._metrics.checksum
+
     def restore_file(self) -> None:
         """Put back what was deleted or moved away while it was open. Raises UserError."""
         with self._refusals_named(CONFIG):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from logreg_tui.core.errors import UserError
@@ -53,11 +53,6 @@ def csv_line(row: RowLogged) -> str:
         f"{row.run},{row.epoch},{row.elapsed_s},{row.head},{row.l2},{row.learning_rate},{row.train_loss},"
         f"{row.l2_penalty},{row.test_loss},{row.train_accuracy},{row.test_accuracy}\n"
     )
-
-
-def line_of(row: MetricsRow) -> str:
-    """Return a row that was read as its line."""
-    return ",".join("" if value is None else str(value) for value in astuple(row)) + "\n"
 
 
 def parse_row(line: bytes) -> MetricsRow | None:

@@ -131,7 +131,8 @@ class _Recorder:
         lengths = self.experiment.lengths
         if self._replay.offset is not None:
             lengths[EVENTS] = self._replay.offset
-        self.experiment.save_checkpoint(lambda file: write_checkpoint(file, self.training, lengths))
+        checksum = self.experiment.checksum
+        self.experiment.save_checkpoint(lambda file: write_checkpoint(file, self.training, lengths, checksum))
         cost = time.perf_counter() - started
         interval = min(max(CHECKPOINT_INTERVAL_S, cost / CHECKPOINT_SHARE), LONGEST_INTERVAL_S)
         self._next_at = self.training.stopwatch.read() + interval

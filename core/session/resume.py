@@ -13,11 +13,12 @@ from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
-from logreg_tui.core.experiment.directory import CHECKPOINT, FIRST_LENGTHS, PREVIOUS_CHECKPOINT, Experiment
+from logreg_tui.core.experiment.directory import Experiment
 from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_events, started_event
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, ask, wait_until_free
 from logreg_tui.core.experiment.metrics import METRICS
-from logreg_tui.core.files import open_regular, reason
+from logreg_tui.core.files import reason
+from logreg_tui.core.session import changed_rows
 from logreg_tui.core.session import start as session
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
@@ -49,6 +50,7 @@ def resume_experiment(
     runs: Sequence[int] = (),
     engine: str | None = None,
     takes_over: bool = False,
+    restores_rows: bool = False,
     ranks: ProcessGroup = ALONE,
 ) -> Generator[Event, None, None]:
     """Go on with an experiment from its last checkpoint, exactly, and yield what happens.
@@ -56,9 +58,12 @@ def resume_experiment(
     First comes what had happened before, so that a front end shows the whole; none of it is
     recorded again. `epochs` lets the runs, or those whose numbers are given, go further than planned.
     `engine`, one of ENGINES, is chosen anew; None is the one that the checkpoint was written by. With
-    `takes_over` a process on another host that is recorded as training it is taken for gone.
+    `takes_over` a process on another host that is recorded as training it is taken for gone; with
+    `restores_rows` those rows are taken that can be read of a metrics.csv that was changed.
     Raises AlreadyFinished if nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
+    from logreg_tui.core.experiment.checkpoint import write_checkpoint
+
     config = read_config(directory)
     for path in sorted(directory.iterdir()):
         # Writing would go elsewhere, or block.
@@ -76,11 +81,25 @@ def resume_experiment(
         environment = session.prepare(settings, control, progress, ranks)
         _check_data(config, environment.dataset.fingerprint)
         with session.out_of_memory_explained(environment):
-            training, lengths, change = _load(directory, config, environment, keeps_engine=engine is None)
+            found = changed_rows.newest_checkpoint(
+                directory, config.settings, environment.engine, restores_rows=restores_rows
+            )
+            training, lengths = found.training, found.record["lengths"]
+            choice = EngineChoice.from_json(found.record.get("engine_choice")) or config.engine
+            why = environment.select_engine(
+                training.engine, training.learning_rates, choice if engine is None else None
+            )
+            change = _engine_change(found.record.get("engine"), training, why)
             later = read_events(directory / EVENTS, lengths[EVENTS])
+            restored = None if found.rows is None else changed_rows.rewrite(directory, found.rows)
+            if found.is_partial:
+                lengths = {**lengths, METRICS: len(found.rows or b"")}
             experiment = Experiment.reopen(directory, lock, lengths)
+            if found.is_partial:
+                sums = lengths, experiment.checksum
+                experiment.save_checkpoint(lambda file: write_checkpoint(file, training, *sums))
             now = session.config_of(environment, training.engine)
-            notice = session.joined(environment.notice, lock.notice)
+            notice = session.joined(environment.notice, lock.notice, restored)
             yield started_event(now, directory.absolute(), training.step, notice)
             yield DatasetLoaded(training.step, environment.dataset)
             beginnings = [
@@ -204,38 +223,6 @@ def _check_data(config: ExperimentConfig, fingerprint: str) -> None:
         )
 
 
-def _load(
-    directory: Path,
-    config: ExperimentConfig,
-    environment: session.TrainingEnvironment,
-    *,
-    keeps_engine: bool,
-) -> tuple[Training, dict[str, int], events.EngineChanged | None]:
-    """Return the training of the newest usable checkpoint, its files' lengths, and a change of engine."""
-    from logreg_tui.core.experiment.checkpoint import read_checkpoint, restore
-
-    problems = []
-    for name in (CHECKPOINT, PREVIOUS_CHECKPOINT):
-        try:
-            record = read_checkpoint(directory / name)
-            _check_lengths(directory, record["lengths"])
-            training = restore(record, config.settings, environment.engine())
-        except ValueError as error:
-            problems.append(f"{name}: {escape_control_chars(error)}")
-            continue
-        if problems:
-            # A damaged file must not push out the one before when the next checkpoint is written.
-            (directory / CHECKPOINT).unlink(missing_ok=True)
-        recorded = EngineChoice.from_json(record.get("engine_choice")) or config.engine
-        kept = recorded if keeps_engine else None
-        change = environment.select_engine(training.engine, training.learning_rates, kept)
-        return training, record["lengths"], _engine_change(record.get("engine"), training, change)
-    raise UserError(
-        f"{str(directory)!r} has no usable checkpoint ({'; '.join(problems)}): "
-        f"`logreg-tui repeat` trains it again from step 0"
-    )
-
-
 def _engine_change(former: object, training: Training, change: str | None) -> events.EngineChanged | None:
     """Return the event if another engine, or one from before they had names, wrote the checkpoint."""
     engine = training.engine.identity
@@ -243,22 +230,6 @@ def _engine_change(former: object, training: Training, change: str | None) -> ev
         name = escape_control_chars(former) if isinstance(former, str) else "that of an earlier version"
         change = f"rows may differ in their last digits: the engine is now {engine}, it was {name}"
     return None if change is None else events.EngineChanged(training.step, change)
-
-
-def _check_lengths(directory: Path, lengths: dict[str, int]) -> None:
-    """Raise ValueError unless both growing files are as long as a checkpoint says, or longer."""
-    for name in (METRICS, EVENTS):
-        length = lengths[name]
-        try:
-            with open_regular(directory / name) as file:
-                if file.seek(0, os.SEEK_END) < length:
-                    raise ValueError(f"{name} is shorter than when it was written")
-                # Cut there, it must end with a whole line.
-                file.seek(max(length - 1, 0))
-                if length < FIRST_LENGTHS[name] or (length and file.read(1) != b"\n"):
-                    raise ValueError(f"{name} was changed since it was written")
-        except OSError as error:
-            raise ValueError(f"{name} cannot be read: {reason(error)}") from error
 
 
 def repeat_experiment(

@@ -217,18 +217,19 @@ UNREADABLE = {
 """What is put into which line of metrics.csv, and for what."""
 
 
-def test_rows_that_cannot_be_read_are_left_out_and_stay_in_the_file(experiment: Path) -> None:
+def test_rows_that_cannot_be_read_are_left_out_and_stay_in_the_file_that_is_kept(experiment: Path) -> None:
     lines = (experiment / METRICS).read_bytes().splitlines(keepends=True)
     for index, (old, new) in UNREADABLE.items():
         assert len(old) == len(new)
         lines[index] = lines[index].replace(old, new, 1)
     (experiment / METRICS).write_bytes(b"".join(lines))
+    assert "`--restore-rows`" in refusal(experiment)
     history = History()
-    for event in resume_experiment(experiment, Control(), print):
+    for event in resume_experiment(experiment, Control(), print, restores_rows=True):
         history.apply(event)
     assert is_inert(final_table(history))
-    assert history.rows == len((experiment / METRICS).read_bytes().split(b"\n")) - 2 - 4
-    assert (experiment / METRICS).read_bytes().startswith(b"".join(lines[:5]))
+    assert history.rows == len((experiment / METRICS).read_bytes().split(b"\n")) - 2
+    assert (experiment / "metrics.csv.changed").read_bytes() == b"".join(lines)
 
 
 def test_the_command_prints_inert_errors(
@@ -483,14 +484,14 @@ def test_no_cell_of_an_exported_csv_is_a_formula(experiment: Path, tmp_path: Pat
         assert not cell.startswith("-") or float(cell) <= 0
 
 
-def test_a_joined_csv_has_inert_names_and_headers(experiment: Path, tmp_path: Path) -> None:
+def test_a_joined_csv_has_inert_names_and_cells(experiment: Path, tmp_path: Path) -> None:
     directory = experiment.rename(experiment.with_name("=cmd()\x1b[31m"))
     path = directory / METRICS
-    path.write_bytes(path.read_bytes().replace(b"elapsed_s", b"=cmd()|x", 1))
+    path.write_bytes(path.read_bytes().replace(b"sigmoid", b"=cmd()|x", 1).replace(b"logits", b"+1", 1))
     join_csv([directory], tmp_path / "out.csv")
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0].startswith("experiment,run,epoch,'=cmd()|x,head")
     assert lines[1].startswith("'=cmd()?[31m,1,0,")
+    assert ",'=cmd()|x," in lines[1] or ",'+1," in lines[1]
 
 
 def test_what_was_trained_is_exported_byte_by_byte(experiment: Path, tmp_path: Path) -> None:

@@ -45,6 +45,12 @@ def add_options(parser: Parser) -> None:
         action="store_true",
         help="go on although a process on another host is recorded as training it: you know that it is gone",
     )
+    parser.add_argument(
+        "--restore-rows",
+        action="store_true",
+        help="if another program changed metrics.csv: keep that file beside, go on with the rows in it that "
+        "can be read",
+    )
     add_app_options(parser)
 
 
@@ -54,8 +60,13 @@ def run(values: argparse.Namespace) -> int:
 
     if values.run and values.epochs is None:
         raise UsageError("--run says which runs --epochs lets go on: add --epochs N")
-    takes_over = values.take_over
-    further = {"epochs": values.epochs, "runs": values.run, "engine": values.engine, "takes_over": takes_over}
+    further = {
+        "epochs": values.epochs,
+        "runs": values.run,
+        "engine": values.engine,
+        "takes_over": values.take_over,
+        "restores_rows": values.restore_rows,
+    }
     if values.no_screen:
         for option in ("paused", "fps", "ascii", "notify"):
             if is_given(values, option):
