@@ -92,18 +92,21 @@ def as_written(data: bytes) -> bytes:
 
 def check_header(path: Path, data: bytes) -> None:
     """Raise UserError, naming cause and remedy, unless metrics.csv, which begins with `data`, can be read."""
-    header, *rows = as_written(data[:BLOCK_BYTES]).split(b"\n", 2)
-    has_decimal_commas = bool(rows and _DECIMAL_COMMA.search(rows[0]))
-    if header + b"\n" == CSV_HEADER.encode() and rows and not has_decimal_commas:
-        return
-    separators = [name for name, sign in (("semicolons", b";"), ("tabs", b"\t")) if sign in header]
-    if not (separators or has_decimal_commas):
+    check_separators(path, data)
+    if not as_written(data[:BLOCK_BYTES]).startswith(CSV_HEADER.encode()):
         raise UserError(f"{str(path)!r} is damaged: it has no header, or one of other columns")
-    found = f"{separators[0]} between the columns" if separators else "commas in the numbers"
-    raise UserError(
-        f"{str(path)!r} was saved by another program with {found}: save it again as CSV in UTF-8, "
-        "with commas between the columns and points in the numbers"
-    )
+
+
+def check_separators(path: Path, data: bytes) -> None:
+    """Raise UserError if metrics.csv has other separators or decimal commas, as some spreadsheets save it."""
+    header, *rows = data[:BLOCK_BYTES].split(b"\n", 2)
+    separators = [name for name, sign in (("semicolons", b";"), ("tabs", b"\t")) if sign in header]
+    if separators or (rows and _DECIMAL_COMMA.search(rows[0])):
+        found = f"{separators[0]} between the columns" if separators else "commas in the numbers"
+        raise UserError(
+            f"{str(path)!r} was saved by another program with {found}: save it again as CSV in UTF-8, with "
+            "commas between the columns and points in the numbers"
+        )
 
 
 def newest_rows(path: Path, runs: int) -> dict[int, MetricsRow]:

@@ -22,7 +22,7 @@ from logreg_tui.core.experiment.metrics import (
     CSV_HEADER,
     METRICS,
     as_written,
-    check_header,
+    check_separators,
     csv_line,
     parse_row,
 )
@@ -146,8 +146,7 @@ def readable_rows(directory: Path, record: Record, settings: ExperimentSettings)
     Raises UserError if the file is one of a spreadsheet with other separators or decimal commas.
     """
     data = _content(directory)
-    if parse_row(as_written(data).partition(b"\n")[2].partition(b"\n")[0]) is None and data:
-        check_header(directory / METRICS, data)
+    check_separators(directory / METRICS, data)
     lines = read_events(directory / EVENTS)
     joins = joins_of(line.event for line in lines if line.offset < record["lengths"][EVENTS])
     logged = {run["number"]: run["logged_epoch"] for run in record["runs"]}

@@ -83,7 +83,7 @@ def run(values: argparse.Namespace) -> int:
     directory, options = directory_of(values), AppOptions.of(values)
     defaults = read_config(directory).settings.runs[0]
     is_attached = getattr(values, "command", "") == "attach"
-    if is_attached and not values.epochs and not _can_train(directory, takes_over):
+    if is_attached and not values.epochs and not _can_train(directory, values.take_over):
         from logreg_tui.tui.cli.launch import watch
 
         return watch(directory, options)
