@@ -38,9 +38,7 @@ from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.mistakes.panel import MistakesPanel
 from logreg_tui.tui.widgets.panel import ParametersPanel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
-from logreg_tui.tui.widgets.runs.run_groups import RunLine
 from logreg_tui.tui.widgets.runs.run_list import RunList
-from logreg_tui.tui.widgets.sparkline import trend
 from logreg_tui.tui.widgets.weights.panel import WeightsPanel
 from logreg_tui.tui.widgets.why.panel import WhyPanel
 
@@ -214,14 +212,8 @@ class MainScreen(MainActions):
         if run is None:
             return
         run_list = self.query_one(RunList)
-        lines = []
-        for each in self.context.history.runs.values():
-            accuracy = each.last.test_accuracy if each.last else None
-            (accuracies,) = each.columns.read("test_accuracy")
-            status, curve = self.context.history.status(each), trend(accuracies)
-            settings = self.pending.settings(each)
-            has_exploded = self.painter.verdicts.get(each.number) == EXPLODED
-            lines.append(RunLine(each.number, settings, status, accuracy, curve, has_exploded))
+        lines = self.run_lines()
+        self.query_one(ComparePanel).show_only(self.lets_through, self.painter.verdicts)
         run_list.hidden_runs = self.hidden_runs
         run_list.show(lines, self.filter, self.lets_through)
         self.painter.filtered_out = frozenset(
@@ -229,7 +221,8 @@ class MainScreen(MainActions):
         )
         self.query_one(LossChart).hidden_runs = self.hidden_runs | self.painter.filtered_out
         run_list.select(run.number)
-        status = self.context.history.status(run)
+        has_exploded = self.painter.verdicts.get(run.number) == EXPLODED
+        status = EXPLODED if has_exploded else self.context.history.status(run)
         title = f"Run {run.number}" if status == "training" else f"Run {run.number} ({status})"
         had_focus = self.focused is not None and self.query_one(Knobs) in self.focused.ancestors
         self.query_one(Knobs).show(run.number, title, self.pending.settings(run), self.can("switch_head"))

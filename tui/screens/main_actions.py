@@ -28,7 +28,6 @@ from logreg_tui.tui.screens.help import HelpScreen
 from logreg_tui.tui.screens.new_run import NewRunScreen
 from logreg_tui.tui.screens.painter import Painter
 from logreg_tui.tui.screens.steady import SteadyScreen
-from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.frame.banner import Banner, slower
 from logreg_tui.tui.widgets.frame.command_line import COMMAND, FILTER, CommandLine
@@ -36,6 +35,7 @@ from logreg_tui.tui.widgets.frame.hints import Hints
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
+from logreg_tui.tui.widgets.runs.run_groups import RunLine, run_lines
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
 TABS = ("curves", "weights", "mistakes", "compare", "why")
@@ -89,11 +89,15 @@ class MainActions(SteadyScreen[None]):
     @property
     def filter_result(self) -> str:
         """The number of runs that the filter lets through, in words."""
-        runs = self.context.history.runs.values()
-        count = sum(self.lets_through(run.number, self.pending.settings(run), run.status) for run in runs)
+        lines = self.run_lines()
+        count = sum(self.lets_through(line.filtered) for line in lines)
         if not count:
-            return f"no run matches; there are {len(runs)}"
-        return f"{count} of {len(runs)} runs"
+            return f"no run matches; there are {len(lines)}"
+        return f"{count} of {len(lines)} runs"
+
+    def run_lines(self) -> list[RunLine]:
+        """Return what list and filter know of the runs."""
+        return run_lines(self.context.history, self.pending.settings, self.painter.verdicts)
 
     @property
     def state(self) -> str:
@@ -259,7 +263,6 @@ class MainActions(SteadyScreen[None]):
         except ValueError as error:
             raise UsageError(str(error)) from error
         self.filter = text.strip()
-        self.query_one(ComparePanel).show_only(self.lets_through)
         self.paint()
 
     def action_toggle_run(self) -> None:

@@ -72,15 +72,16 @@ class Signals:
             raise Interrupted
 
 
-def train_plainly(start: StartPlainly, history: History | None = None) -> int:
+def train_plainly(start: StartPlainly, history: History | None = None, *, resumes: bool = False) -> int:
     """Train without a screen and return the exit status; `history` takes in what happens.
 
+    With `resumes` what an earlier process did comes first, and is not printed again.
     Of processes that torchrun started together rank 0 trains and the others compute for it. Raises what this
     process is to say about its end, a UserError mostly; of several processes only one says it.
     """
     rank, history = launched_rank(), History() if history is None else history
     if rank is None:
-        return _train(start, history)
+        return _train(start, history, resumes)
     # Before torch is imported; what goes wrong between processes is said once, and without C++ frames.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from logreg_tui.core.session.distributed import Group, serve
@@ -88,17 +89,17 @@ def train_plainly(start: StartPlainly, history: History | None = None) -> int:
     group = Group(print_progress, print_error)
     try:
         with group:
-            return serve(group) if rank else _train(partial(start, ranks=group), history)
+            return serve(group) if rank else _train(partial(start, ranks=group), history, resumes)
     except Exception as error:
         if group.heartbeat.is_silent:
             return error.exit_status if isinstance(error, UserError) else 1
         raise
 
 
-def _train(start: StartPlainly, history: History) -> int:
+def _train(start: StartPlainly, history: History, resumes: bool) -> int:
     control = Control()
     signals = Signals(control)
-    reporter = Reporter(history)
+    reporter = Reporter(history, resumes=resumes)
     try:
         with closing(start(control, reporter.say)) as stream:
             for event in stream:
@@ -120,8 +121,10 @@ def _train(start: StartPlainly, history: History) -> int:
 class Reporter:
     """The accuracy log on stdout and progress on stderr, as a training goes on."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, *, resumes: bool = False) -> None:
         self._history = history
+        self._is_past = resumes
+        """True while an earlier process is told of."""
         self._is_terminal = sys.stderr.isatty()
         self._printed = 0
         self._next = 0.0
@@ -143,6 +146,11 @@ class Reporter:
 
     def report(self, event: Event) -> None:
         """Print what an event changed, and now and then how far the training is."""
+        if isinstance(event, events.ExperimentResumed):
+            self._is_past = False
+        elif self._is_past and not isinstance(event, events.ExperimentStarted):
+            self._printed = len(self._history.reports)
+            return
         for line in _tell(event):
             self.tell(line)
         for row in self._history.reports[self._printed :]:
@@ -224,6 +232,8 @@ def _tell(event: Event) -> list[str]:
             lines = [f"{event.dataset} ({size}) on {event.device}", f"experiment directory {event.directory}"]
             lines += [event.engine] if event.engine else []
             return [*([f"notice: {event.notice}"] if event.notice else []), *lines]
+        case events.ExperimentResumed(step=step):
+            return [f"goes on at epoch {step:,}"]
         case events.EngineChanged():
             return [f"notice: {event.reason}"]
         case events.RunDiverged():

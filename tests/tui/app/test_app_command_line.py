@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.app import Lab, running
 from helpers.fake_training import Emit, FakeTraining, Finish
+from helpers.records import row
 from textual.widgets import Input, Static
 
 from logreg_tui.core.settings import RunSettings, Schedule, grid
@@ -300,3 +301,23 @@ async def test_runs_are_hidden_and_shown_by_key_and_by_a_click_on_their_colour()
         await lab.until(lambda: chart.hidden_runs == {2, 3, 4})
         await lab.press("V")
         await lab.until(lambda: not chart.hidden_runs)
+
+
+async def test_a_run_that_exploded_is_called_so_and_found_by_that_word_and_by_its_figures() -> None:
+    async with running(FakeTraining(runs=FOUR, log_points=0)) as lab:
+        for epoch in (10, 20, 30):
+            lab.send(Emit(row(1, epoch, FOUR[0], train_loss=3e11, test_accuracy=0.05)))
+        await lab.until(lambda: "Run 1 (exploded)" in lab.text())
+        for text, count in (("exploded", 1), ("not exploded", 3), ("test > 0.1", 3), ("loss >= 1e6", 1)):
+            await type_line(lab, "/")
+            await lab.press("ctrl+u")
+            await type_line(lab, text)
+            assert remark(lab) == f"{count} of 4 runs"
+            await lab.press("enter", "4")
+            state = lab.screen.query_one(ComparePanel)._state
+            await lab.until(lambda count=count, state=state: len(state.comparison.rows) == count)
+            await lab.press("1")
+        await type_line(lab, "/")
+        await lab.press("ctrl+u")
+        await type_line(lab, "head > 3")
+        assert remark(lab).startswith("head is no number to compare")

@@ -101,7 +101,8 @@ STATES = [
     (Emit(events.Paused(30)), "watching: paused"),
     (Finish(), "watching: finished"),
     (Emit(events.ExperimentLeft(30, "interrupted")), "watching: interrupted"),
-    (Emit(events.ExperimentEnded(30, "stopped")), "watching: ended"),
+    (Emit(events.ExperimentEnded(30, "stopped")), "watching: stopped"),
+    (Emit(events.ExperimentEnded(30, "finished")), "watching: finished"),
 ]
 
 

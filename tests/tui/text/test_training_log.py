@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from helpers.records import experiment_started
+from helpers.records import SETTINGS, experiment_started, row
 
+from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.text.training_log import Reporter, progress_line
 
@@ -31,3 +32,21 @@ def test_the_choice_of_the_engine_is_one_line(capsys: pytest.CaptureFixture[str]
         Reporter(History()).report(experiment_started(engine=text))
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if line.startswith("engine")] == [engine.replace("\x1b", "\\x1b")]
+
+
+def test_what_goes_on_does_not_print_again_what_was_before(capsys: pytest.CaptureFixture[str]) -> None:
+    history = History()
+    reporter = Reporter(history, resumes=True)
+    for event in (
+        experiment_started(), events.RunStarted(0, 1, SETTINGS, 5000), row(1, 0, is_report=True),
+        row(1, 1000, is_report=True), events.RunStarted(1000, 2, SETTINGS, 5000),
+        events.RunDiverged(1200, 2, 200, "train_loss is nan"), events.ExperimentLeft(1500, "detached"),
+        events.ExperimentResumed(1500, "host", 7), row(1, 2000, is_report=True),
+    ):  # fmt: skip
+        history.apply(event)
+        reporter.report(event)
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == ["2,000"]
+    assert err.splitlines()[-1] == "goes on at epoch 1,500"
+    assert "mnist" in err
+    assert "diverged" not in err

@@ -77,7 +77,8 @@ def run(values: argparse.Namespace) -> int:
         return train_plainly(
             lambda control, say, **ranks: resume_experiment(
                 directory_of(values), control, say, **further, **ranks
-            )
+            ),
+            resumes=True,
         )
     check_terminal("add --no-screen to train without one")
     directory, options = directory_of(values), AppOptions.of(values)

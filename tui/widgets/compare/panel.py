@@ -7,6 +7,7 @@ once a second of training; the intervals become paired ones, which are narrower,
 from __future__ import annotations
 
 from asyncio import to_thread
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -107,10 +108,11 @@ class ComparePanel(CompareView, can_focus=True):
         self.redraw()
         self.last_draw_s = perf_counter() - start
 
-    def show_only(self, lets_through: RunTest) -> None:
-        """Show the runs that a filter lets through."""
-        self._state.lets_through = lets_through
-        self._arrange()
+    def show_only(self, lets_through: RunTest, verdicts: Mapping[int, str]) -> None:
+        """Show the runs that a filter lets through; `verdicts` are the kinds of this training's alarms."""
+        if (lets_through, verdicts) != (self._state.lets_through, self._state.verdicts):
+            self._state.lets_through, self._state.verdicts = lets_through, verdicts
+            self._arrange()
 
     def _arrange(self) -> None:
         self._state.arrange()

@@ -11,7 +11,7 @@ from logreg_tui.core.analysis.comparison_columns import best_first, columns_of, 
 from logreg_tui.core.analysis.paired_answers import LiveAnswers
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
-from logreg_tui.tui.run_filter import run_filter
+from logreg_tui.tui.run_filter import FIGURES, FilteredRun, run_filter
 
 
 class CompareState:
@@ -24,6 +24,8 @@ class CompareState:
         """Runs of other experiments, by directory, as they were when they were read."""
         self.lets_through = run_filter("")
         """The test of runs that are shown; the pinned one always is."""
+        self.verdicts: Mapping[int, str] = {}
+        """The kinds of the alarms of the training's runs, by number."""
         self.answers = LiveAnswers()
         self.comparison = Comparison()
         """As `arrange` made it."""
@@ -66,7 +68,9 @@ class CompareState:
         self.comparison = made
 
     def _is_shown(self, run: ComparedRun) -> bool:
-        return self.lets_through(run.run, run.settings, run.state)
+        verdict = self.verdicts.get(run.run, "") if run.origin.directory == self.directory else ""
+        figures = {name: run.value({"epoch": "epochs"}.get(name, name)) for name in FIGURES}
+        return self.lets_through(FilteredRun(run.run, run.settings, run.state, verdict, figures))
 
     # The cursor
 

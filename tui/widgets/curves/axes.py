@@ -17,8 +17,9 @@ from logreg_tui.tui.widgets.curves.window import EPOCHS, nice_step, x_values
 
 FIRST_LIMIT = 100
 """Epochs on the axis at first; it grows in steps of 1, 2, 5 up to the total."""
-LEAST_TICK_ROWS = 1.5
-"""Rows between two ticks of a log axis."""
+LEAST_TICK_ROWS, LINEAR_TICK_ROWS = 1.5, 1.75
+"""Rows between two ticks of a log axis, of a linear one; at least."""
+MOST_TICKS = 8
 NAME_ROOM = 10
 """Columns between two tick labels in which the name of the x axis fits."""
 
@@ -228,11 +229,16 @@ def loss_axis(low: float, high: float, is_log: bool, rows: int) -> Axis:
     step = nice_step((high - low) / 10)
     start, end = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
     bottom = _nice_below(low) if is_log and start <= 0 else start * step
-    return Axis(bottom, end * step, is_log, _linear_ticks(bottom, end * step, min(8, rows // 3)))
+    return Axis(
+        bottom,
+        end * step,
+        is_log,
+        _linear_ticks(bottom, end * step, min(MOST_TICKS, (rows - 1) / LINEAR_TICK_ROWS)),
+    )
 
 
 def _linear_ticks(
-    low: float, high: float, most: int, least_step: float = 0.0
+    low: float, high: float, most: float, least_step: float = 0.0
 ) -> tuple[tuple[float, str], ...]:
     def within(step: float) -> tuple[int, int]:
         return math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)

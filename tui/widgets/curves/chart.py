@@ -77,9 +77,7 @@ class _Frame:
         self.top = (
             self._table_top + table_height(runs, height)
             if self.reads
-            else 1
-            if view.is_second
-            else header_height(runs + len(view.earlier), height)
+            else header_height(runs + len(view.earlier), height, is_second=view.is_second)
         )
         self.plot = scene.plot(self.top, is_fine=not style.ascii_only)
         self.annotations = Annotations(cells, scene, self.plot, style)
@@ -177,7 +175,7 @@ class _Frame:
             number = self._cursor_number
             title = f"At epoch {number}" if scene.view.clock == EPOCHS else f"At {number} s"
             self.cells.put(0, 0, title, ink(None, bold=True))
-            draw_notes(self.cells, 0, len(title), scene.notes(self.plot.x_axis), self.style)
+            draw_notes(self.cells, len(title), scene.notes(self.plot.x_axis), self.style)
 
     @property
     def _cursor_number(self) -> str:

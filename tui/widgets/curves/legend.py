@@ -23,6 +23,10 @@ NOTES_SHARE = 0.62
 """Share of the width that long notes may take; beyond, the short ones are written."""
 GAP = 2
 NARROW = 32
+SECOND_ROOMY = 12
+"""Lines from which a chart under another one has a header of two."""
+NAMED = 2
+"""The highest level of a legend whose runs have names."""
 
 LegendEntry = list[tuple[str, Style]]
 Values = tuple[float, float]
@@ -40,9 +44,9 @@ def loss_text(value: float) -> str:
     return text.rjust(VALUE_WIDTH) if math.isfinite(value) else f"{value:.0f}".rjust(VALUE_WIDTH)
 
 
-def header_height(runs: int, height: int) -> int:
+def header_height(runs: int, height: int, *, is_second: bool = False) -> int:
     """Return the lines the header takes of a chart of `height` lines."""
-    if height < 9:
+    if height < (SECOND_ROOMY if is_second else 9):
         return 1
     return 2 + (runs > 4 and height >= 16) + (runs > 8 and height >= 28)
 
@@ -74,29 +78,55 @@ def best_runs(
 def draw_header(
     cells: Cells, legend: Legend, lines: int, *, metric: str = LOSS, notes: Sequence[tuple[str, str]] = ()
 ) -> None:
-    """Write title, name of the y axis, notes (long and short) and a legend into the first `lines` rows."""
-    names = [*TITLES[metric]][:lines] if cells.width >= NARROW else [""] * min(2, lines)
-    for y, name in enumerate(names):
-        cells.put(0, y, name, ink(None, bold=y == 0))
-    rooms = [cells.width - (len(names[y]) + 3 if y < len(names) else 0) for y in range(lines)]
-    rooms[-1 if lines < 2 else 1] -= draw_notes(cells, len(names) - 1, len(names[-1]), notes, legend.style)
-    for y, entries in enumerate(legend.lines(rooms)):
-        x = cells.width - _width(entries)
-        for text, style in (span for entry in entries for span in [*entry, (" " * GAP, ink(None))]):
-            cells.put(x, y, text, style)
-            x += len(text)
+    """Write title, name of the y axis, notes (long and short) and a legend into the first `lines` rows.
+
+    Notes are short, and left out, before the runs lose their names; so is the second word of a lone title.
+    """
+    width, titles = cells.width, [*TITLES[metric]][:lines]
+    if width < NARROW:
+        titles = [""] * min(2, lines)
+    texts = note_texts(notes, len(titles[-1]), width, legend.style)
+    found = [_Header(titles, text, legend, lines, width) for text in texts]
+    best = min(found, key=lambda header: header.level)
+    if best.level > NAMED and not legend.thin:
+        shorter = [titles[0].split(" ")[0]] if lines == 1 else titles
+        named = (_Header(shorter, text, legend, lines, width) for text in dict.fromkeys([texts[-1], ""]))
+        best = next((header for header in named if header.level <= NAMED), best)
+    best.draw(cells)
 
 
-def draw_notes(cells: Cells, y: int, x: int, notes: Sequence[tuple[str, str]], style: ChartStyle) -> int:
-    """Write notes on the picture from column `x` of a line on; return the columns taken."""
-    if not notes:
-        return 0
+class _Header:
+    """A way to fill the lines above a plot."""
+
+    def __init__(self, titles: Sequence[str], notes: str, legend: Legend, lines: int, width: int) -> None:
+        self._titles, self._notes, self._style = titles, notes, legend.style
+        self._notes_at = len(titles[-1]) + (GAP if titles[-1] else 0)
+        rooms = [width - (len(titles[y]) + 3 if y < len(titles) else 0) for y in range(lines)]
+        rooms[len(titles) - 1] -= len(notes) + GAP if notes else 0
+        self.level, self._entries = legend.lines(rooms)
+        """The lower, the more the legend tells."""
+
+    def draw(self, cells: Cells) -> None:
+        for y, title in enumerate(self._titles):
+            cells.put(0, y, title, ink(None, bold=y == 0))
+        cells.put(self._notes_at, len(self._titles) - 1, self._notes, self._style.shade(0.85))
+        for y, entries in enumerate(self._entries):
+            x = cells.width - _width(entries)
+            for text, style in (span for entry in entries for span in [*entry, (" " * GAP, ink(None))]):
+                cells.put(x, y, text, style)
+                x += len(text)
+
+
+def note_texts(notes: Sequence[tuple[str, str]], x: int, width: int, style: ChartStyle) -> list[str]:
+    """Return the notes as texts from column `x` of `width` on: long if there is room, and short."""
     separator = style.pick(" · ", ", ")
-    texts = [separator.join(note[short] for note in notes) for short in (0, 1)]
-    text = texts[0] if x + len(texts[0]) + GAP <= NOTES_SHARE * cells.width else texts[1]
-    gap = GAP if x else 0
-    cells.put(x + gap, y, text, style.shade(0.85))
-    return len(text) + gap
+    long, short = (separator.join(note[at] for note in notes) for at in (0, 1))
+    return [long, short] if x + len(long) + GAP <= NOTES_SHARE * width and long != short else [short]
+
+
+def draw_notes(cells: Cells, x: int, notes: Sequence[tuple[str, str]], style: ChartStyle) -> None:
+    """Write notes on the picture into the first line, from column `x` on."""
+    cells.put(x + GAP, 0, note_texts(notes, x, cells.width, style)[0], style.shade(0.85))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +144,11 @@ class Legend:
     earlier: Sequence[tuple[str, float]] = ()
     """Names and last test values of runs of earlier experiments."""
 
-    def lines(self, rooms: Sequence[int]) -> list[list[LegendEntry]]:
-        """Return the lines of the most telling legend that fits into lines of these widths."""
+    def lines(self, rooms: Sequence[int]) -> tuple[int, list[list[LegendEntry]]]:
+        """Return the lines of the most telling legend that fits into lines of these widths, and its level.
+
+        The lower the level, the more it tells; up to NAMED the runs have their names.
+        """
         names = run_names(self.runs, plain_text("λ", self.style.ascii_only))
         full = [] if self.thin else [self._full(run, names) for run in self.runs]
         named = [] if self.thin else [self._short(run, names) for run in self.runs]
@@ -125,11 +158,12 @@ class Legend:
             (self.style.pick(f"━ train {self._test_line} test", "- train . test"), self.style.muted)
         ]
         earlier = self._earlier()
-        for own in filter(None, (full, named, bare, [key, *short.values()], [*short.values()])):
-            for behind in [*earlier, []]:
+        ways = (full, [*named, key] if named else [], named, bare, [*short.values(), key], [*short.values()])
+        for level, own in enumerate(ways):
+            for behind in [*earlier, []] if own else []:
                 filled = _flow([*own, *behind], rooms)
                 if filled is not None:
-                    return filled
+                    return level, filled
         first = [number for number in dict.fromkeys([self.selected, *self.best]) if number in short]
         ordered = [short.pop(number) for number in first if number is not None] + list(short.values())
         few = earlier[-1] if earlier else []
@@ -137,8 +171,8 @@ class Legend:
             rest: LegendEntry = [(f"+{len(ordered) - count} more", self.style.muted)]
             filled = _flow([*ordered[:count], rest, *few], rooms)
             if filled is not None:
-                return filled
-        return _flow(ordered[:1], rooms) or []
+                return len(ways) + len(ordered) - count, filled
+        return len(ways) + len(ordered), _flow(ordered[:1], rooms) or []
 
     def _earlier(self) -> list[list[LegendEntry]]:
         """Return the entries of earlier experiments, the most telling first."""

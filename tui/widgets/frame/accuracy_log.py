@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.strip import Strip
@@ -14,10 +15,48 @@ from logreg_tui.tui.widgets.palette import run_color
 from logreg_tui.tui.widgets.scrolling_lines import ScrollingLines
 from logreg_tui.tui.widgets.spans import strip_of
 
-WIDE = 40
-"""Cells from which there is room for long epochs and a fourth decimal."""
-MEDIUM = 34
-"""Cells from which there is room for the objective."""
+MOST_GAP = 4
+"""Cells between two columns, if there is room for so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A figure of a report; of those that do not fit the ones with the highest rank are left out."""
+
+    title: str
+    width: int
+    text: Callable[[RowLogged], str]
+    rank: int = 0
+
+
+def _accuracy(decimals: int) -> tuple[Column, Column]:
+    return (
+        Column("train", decimals + 2, lambda row: f"{row.train_accuracy:.{decimals}f}"),
+        Column("test", decimals + 2, lambda row: f"{row.test_accuracy:.{decimals}f}"),
+    )
+
+
+COLUMNS = (
+    Column("objective", 9, lambda row: figures.loss(row.objective), 1),
+    Column("train loss", 10, lambda row: figures.loss(row.train_loss), 3),
+    Column("test loss", 9, lambda row: figures.loss(row.test_loss), 3),
+    Column("lr", 8, lambda row: f"{row.learning_rate:.3g}", 4),
+    *_accuracy(4),
+)
+SHORT_COLUMNS = _accuracy(3)
+EPOCH, NUMBER = 6, 3
+"""Cells of an epoch, and of a run that is known by its number; at least."""
+NAME_RANK = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The widths of a line's parts."""
+
+    epoch: int
+    run: int
+    gap: int
+    columns: Sequence[Column]
 
 
 class AccuracyLog(ScrollingLines):
@@ -27,43 +66,49 @@ class AccuracyLog(ScrollingLines):
     FOLLOWS_END = True
     _top = None
     _reports: Sequence[RowLogged] = ()
-
     _names: Mapping[int, str] = {}  # noqa: RUF012  replaced, never changed in place
+    _layout = Layout(EPOCH, NUMBER, 1, SHORT_COLUMNS)
 
     def show(self, reports: Sequence[RowLogged], names: Mapping[int, str]) -> None:
         """Show these reports of runs of these names; the sequence may grow, call again then."""
         self._reports, self._names = reports, names
         self.redraw()
 
-    def _widths(self) -> tuple[int, int, int]:
-        """Return the widths of an epoch and of a run, and the decimals of an accuracy."""
-        width = self.content_size.width
-        epoch, decimals = (9, 4) if width >= WIDE else (7, 3)
-        # Behind them objective, two accuracies, their spaces and the scroll bar.
-        room = width - epoch - 2 - 10 - 2 * (decimals + 3) - 1
-        name = max((len(self._run_name(run)) for run in self._names), default=0)
-        return epoch, name if 3 <= name <= room else 3, decimals
+    def redraw(self) -> None:
+        self._layout = self._fitting_layout()
+        super().redraw()
+
+    def _fitting_layout(self) -> Layout:
+        # The last cell is that of the scroll bar.
+        room = self.content_size.width - 1
+        epoch = max(EPOCH, len(f"{max((row.epoch for row in self._reports), default=0):,}"))
+        name = max([NUMBER, *(len(self._run_name(run)) for run in self._names)])
+        for rank in sorted({NAME_RANK, *(column.rank for column in COLUMNS)}, reverse=True):
+            columns = [column for column in COLUMNS if column.rank <= rank]
+            run = name if rank >= NAME_RANK else NUMBER
+            gaps, rest = len(columns) + 1, room - epoch - run - sum(column.width for column in columns)
+            if rest >= gaps:
+                return Layout(epoch, run, min(MOST_GAP, rest // gaps), columns)
+        return Layout(epoch, NUMBER, 1, SHORT_COLUMNS)
 
     def _run_name(self, run: int) -> str:
         return f"{run} {self._names.get(run, '')}".strip()
 
     def header(self) -> Sequence[Strip]:
-        epoch, run, decimals = self._widths()
-        share = decimals + 2
-        objective = "objective " if self.content_size.width >= MEDIUM else ""
-        names = f"{'epoch':>{epoch}}  {'run':<{run}} {objective}{'train':>{share}} {'test':>{share}}"
-        return [strip_of([(names, self.get_component_rich_style("log--header"))])]
+        layout = self._layout
+        titles = [column.title.rjust(column.width) for column in layout.columns]
+        text = (" " * layout.gap).join(["epoch".rjust(layout.epoch), "run".ljust(layout.run), *titles])
+        return [strip_of([(text, self.get_component_rich_style("log--header"))])]
 
     def line_count(self) -> int:
         return len(self._reports)
 
     def line(self, index: int) -> Strip:
         """Return a report, its run in the colour of the run."""
-        row, (epoch, run, decimals) = self._reports[index], self._widths()
+        row, layout, gap = self._reports[index], self._layout, " " * self._layout.gap
         color = ink(run_color(row.run, self.app.current_theme.dark), bold=True)
         name = self._run_name(row.run)
-        shares = f"{row.train_accuracy:.{decimals}f} {row.test_accuracy:.{decimals}f}"
-        objective = f"{figures.loss(row.objective):>9} " if self.content_size.width >= MEDIUM else ""
-        values = f" {objective}{shares}"
-        shown = name if len(name) <= run else str(row.run)
-        return self.strip([(f"{row.epoch:>{epoch},}  ", None), (f"{shown:<{run}}", color), (values, None)])
+        shown = name if len(name) <= layout.run else str(row.run)
+        values = "".join(gap + column.text(row).rjust(column.width) for column in layout.columns)
+        epoch = f"{row.epoch:,}".rjust(layout.epoch)
+        return self.strip([(epoch + gap, None), (shown.ljust(layout.run), color), (values, None)])

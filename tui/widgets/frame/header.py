@@ -28,7 +28,7 @@ ROOMY = 100
 """Cells from which units are written out."""
 _GAP: Span = ("  ", None)
 
-STATE_WORDS = {"idle": "finished", "finished": "ended", "stopped": "ended"}
+STATE_WORDS = {"idle": "finished"}
 _STATE_GLYPHS = {
     "training": "training",
     "stepping": "training",
@@ -36,7 +36,7 @@ _STATE_GLYPHS = {
     "paused": "paused",
     "pausing": "paused",
     "finished": "finished",
-    "ended": "ended",
+    "stopped": "ended",
     "failed": "diverged",
     "blocked": "diverged",
 }

@@ -104,18 +104,20 @@ class RunCard(LineView):
             yield self._line(7, "objective", (figures.loss(row.objective), "value"), (penalty, "label"))
         rate = run.settings.learning_rate_at(run.epoch_at(history.step))
         yield self._line(6, "lr now", (f"{rate:>{figures.LOSS_WIDTH}.3g}", "value"))
-        word, style = VERDICTS.get(verdict, (run.status, "value"))
-        if word != "training":
+        words, style = VERDICTS.get(verdict, ((run.status,), "value"))
+        if words != ("training",):
+            word = figures.first_fitting([f" {word}" for word in words], width - LABEL)
             yield self._line(1, "state", (f"{word:>{figures.LOSS_WIDTH}}", style))
 
 
+SLOWER = "R begins it slower"
 VERDICTS = {
-    "stalls": (" stalls: 5 says why", "warning"),
-    "converged": ("converged", "good"),
-    "exploded": (" exploded: R begins it slower", "warning"),
-    "diverged": (" diverged: R begins it slower", "error"),
+    "stalls": (("stalls: 5 says why", "stalls"), "warning"),
+    "converged": (("converged",), "good"),
+    "exploded": ((f"exploded: {SLOWER}", "exploded: R", "exploded"), "warning"),
+    "diverged": ((f"diverged: {SLOWER}", "diverged: R", "diverged"), "error"),
 }
-"""Words and style of a state, by the kind of the alarm or by the status of the run."""
+"""Words, the most telling first, and style of a state, by the kind of the alarm or the status of the run."""
 
 
 def signed(value: float) -> str:

@@ -5,11 +5,13 @@ Pure functions: what is found here is drawn in `run_list.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from logreg_tui.core.settings import RunSettings
-from logreg_tui.tui.run_filter import RunTest
+from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.tui.run_filter import FIGURES, FilteredRun, RunTest
+from logreg_tui.tui.widgets.sparkline import trend
 
 FEW = 4
 """Up to this number, runs need no arrangement."""
@@ -29,8 +31,28 @@ class RunLine:
     """Newest test accuracy; None while there is no row."""
     trend: tuple[float, ...] = ()
     """Test accuracies from its start to now, for a small curve."""
-    has_exploded: bool = False
-    """True if its loss is far above its start, though finite."""
+    verdict: str = ""
+    """The kind of its alarm, such as `exploded`; empty without one."""
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+    """Newest figures by their names in metrics.csv."""
+
+    @property
+    def filtered(self) -> FilteredRun:
+        """What a filter can ask for."""
+        return FilteredRun(self.number, self.settings, self.status, self.verdict, self.figures)
+
+
+def run_lines(
+    history: History, settings_of: Callable[[RunHistory], RunSettings], verdicts: Mapping[int, str]
+) -> list[RunLine]:
+    """Return the lines of all runs; `verdicts` are the kinds of their alarms, by number."""
+    lines = []
+    for run in history.runs.values():
+        figures = {} if run.last is None else {name: getattr(run.last, name) for name in FIGURES}
+        curve, verdict = trend(run.columns.read("test_accuracy")[0]), verdicts.get(run.number, "")
+        facts = run.number, settings_of(run), history.status(run), figures.get("test_accuracy")
+        lines.append(RunLine(*facts, curve, verdict, figures))
+    return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +119,7 @@ def arrange(
         return entry(run, tuple(said[name] for name in differing or ["head"]))
 
     on_top = [whole(run) for run in runs if run.number in pinned]
-    others = [
-        run for run in runs if run.number not in pinned and lets_through(run.number, run.settings, run.status)
-    ]
+    others = [run for run in runs if run.number not in pinned and lets_through(run.filtered)]
     groups: dict[tuple[str, ...], list[RunLine]] = {}
     for run in others:
         groups.setdefault(tuple(values[run.number][name] for name in differing[:-1]), []).append(run)

@@ -195,7 +195,7 @@ class RunList(OptionList):
 
     def lets_through(self, run: RunLine) -> bool:
         """Return whether a run is shown: it is pinned, or matches the filter."""
-        return run.number in self.pinned or self._lets_through(run.number, run.settings, run.status)
+        return run.number in self.pinned or self._lets_through(run.filtered)
 
     def _few(self, runs: list[RunLine]) -> list[OptionLine]:
         """Return the lines of few runs as a table: values, test accuracy, curve."""
@@ -266,7 +266,7 @@ class RunList(OptionList):
 
     def _symbol(self, run: RunLine) -> tuple[str, str]:
         """Return the symbol of a run's state and its style: a warning for a loss that exploded."""
-        if run.has_exploded and run.status != "diverged":
+        if run.verdict == EXPLODED and run.status != "diverged":
             return self._glyphs.symbol(EXPLODED), "bold $text-warning"
         return self._glyphs.symbol(run.status), ""
 

@@ -135,3 +135,10 @@ def test_every_y_axis_has_two_ticks_or_more_evenly_apart(
     steps = np.diff(heights)
     # 1, 2 and 5 are not quite evenly apart in logarithms, 1.4, 1.6, 1.8 neither.
     assert max(steps) < 2 * min(steps)
+
+
+@pytest.mark.parametrize(("rows", "least"), [(9, 4), (15, 5)])
+def test_an_axis_has_a_tick_for_every_few_rows(rows: int, least: int) -> None:
+    assert len(accuracy_axis(0.6, 0.92, False, rows).ticks) >= least
+    assert len(accuracy_axis(0.1, 0.92, False, rows).ticks) >= least
+    assert len(loss_axis(1.46, 2.3, False, rows).ticks) >= least

@@ -7,11 +7,18 @@ import math
 import pytest
 from helpers.records import row
 
+from logreg_tui.core.analysis.drawn_metrics import ACCURACY
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.history import RunHistory
 from logreg_tui.tui.widgets.cells import Cells
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
-from logreg_tui.tui.widgets.curves.legend import Legend, draw_header, loss_text, newest_values
+from logreg_tui.tui.widgets.curves.legend import (
+    Legend,
+    draw_header,
+    header_height,
+    loss_text,
+    newest_values,
+)
 
 
 def header(runs: int, width: int, lines: int = 2, selected: int = 1, style: ChartStyle | None = None) -> str:
@@ -83,6 +90,31 @@ def test_notes_stand_beside_the_name_of_the_axis_and_shorten() -> None:
         cells = Cells(width, 2)
         draw_header(cells, Legend(histories, {}, 1, ChartStyle()), 2, notes=notes)
         assert cells.strips()[1].text.startswith(text)
+
+
+def two_runs(width: int, lines: int, *notes: tuple[str, str]) -> list[str]:
+    """Return the header of the accuracies of a run of each head."""
+    histories = [RunHistory(1, RunSettings(), 100, 0), RunHistory(2, RunSettings("logits"), 100, 0)]
+    cells = Cells(width, lines)
+    legend = Legend(histories, {1: (0.8767, 0.8824), 2: (0.8168, 0.82)}, 1, ChartStyle())
+    draw_header(cells, legend, lines, metric=ACCURACY, notes=notes)
+    return [strip.text for strip in cells.strips()]
+
+
+def test_the_second_chart_names_its_runs_and_its_lines_beside_a_note() -> None:
+    assert header_height(2, 13, is_second=True) == 2
+    first, second = two_runs(76, 2, ("first rows below the axis", "start below"))
+    assert first.startswith("Accuracy Comparison ")
+    assert first.endswith(" ━ 1 sigmoid train 0.8767  ─ test 0.8824")
+    assert second.startswith("Accuracy  first rows below the axis ")
+    assert second.endswith(" ━ 2 logits train 0.8168  ─ test 0.8200")
+
+
+@pytest.mark.parametrize(("width", "notes"), [(76, "start below"), (64, "")])
+def test_on_a_single_line_notes_and_title_give_way_before_the_names(width: int, notes: str) -> None:
+    (line,) = two_runs(width, 1, ("first rows below the axis", "start below"))
+    assert line.split("1 sigmoid")[0].rstrip() == f"Accuracy  {notes}".rstrip()
+    assert line.endswith("1 sigmoid ━0.8767 ─0.8824  2 logits ━0.8168 ─0.8200")
 
 
 def test_of_many_runs_the_best_follow_the_selected_one_and_thin_ones_have_one_value() -> None:

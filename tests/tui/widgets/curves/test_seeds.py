@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.app import strips_of
 from helpers.records import history_of, row
 from test_loss_chart import ChartApp
 
 from logreg_tui.core.settings import RunSettings, Schedule, grid
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.curves.seeds import SeedMean, fold_seeds
+from logreg_tui.tui.widgets.panel import chart_style_of
 
 RUNS = grid(["sigmoid", "logits"], [0.001], [0.01], [0, 1, 2], Schedule())
 LOSSES = {1: 1.0, 2: 1.1, 3: 1.5, 4: 0.5, 5: 0.7, 6: 0.9}
@@ -88,9 +91,12 @@ async def test_the_chart_shows_a_band_around_the_mean() -> None:
         await pilot.pause()
         assert "mean, sd" in app.text() or "mean of seeds" in app.text()
         assert "2 train" not in app.text()
-        # From the mean minus to the mean plus a deviation: a part of the plot is stroked.
-        dots = sum(ord(each) > 0x2800 for each in app.text())
-        assert dots > 80 + sum(ord(each) > 0x2800 for each in before)
+        # From the mean minus to the mean plus a deviation: a part of the plot is stroked in the dim colour.
+        dim = ink(chart_style_of(app.chart).dim_color(1)).color
+        assert dim is not None
+        segments = [segment for strip in strips_of(app) for segment in strip if segment.style]
+        stroked = [each.text for each in segments if each.style and each.style.color == dim]
+        assert sum(ord(character) > 0x2800 for character in "".join(stroked)) > 80
         app.chart.toggle_folding()
         await pilot.pause()
         assert app.text() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from helpers.records import history_of, row
 from textual.app import App, ComposeResult
 
@@ -51,3 +52,26 @@ async def test_with_little_room_the_most_important_lines_stay() -> None:
         app.query_one(RunCard).show(history, history.runs[1])
         assert [line.split()[0] for line in app.lines()] == ["loss", "accuracy", "best"]
         assert all(len(line) <= 28 for line in app.lines())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "width", "words"),
+    [
+        ("exploded", 40, "exploded: R begins it slower"),
+        ("exploded", 36, "exploded: R"),
+        ("exploded", 20, "exploded"),
+        ("diverged", 40, "diverged: R begins it slower"),
+        ("diverged", 36, "diverged: R"),
+        ("converged", 28, "converged"),
+        ("stalls", 36, "stalls: 5 says why"),
+        ("stalls", 24, "stalls"),
+    ],
+)
+async def test_the_card_says_how_a_run_is_and_what_to_do_in_whole_words(
+    verdict: str, width: int, words: str
+) -> None:
+    app, history = CardApp(), trained("logits")
+    async with app.run_test(size=(width, 12)):
+        history.runs[1].status = "finished"
+        app.query_one(RunCard).show(history, history.runs[1], verdict)
+        assert f"state {words}".split() in [line.split() for line in app.lines()]

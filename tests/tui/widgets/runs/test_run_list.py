@@ -196,7 +196,7 @@ async def test_a_run_that_joins_moves_nobody() -> None:
 @pytest.mark.parametrize(("glyphs", "symbol"), [(UNICODE, "▲"), (ASCII, "~")])
 async def test_a_run_that_exploded_has_a_mark_in_the_warning_colour(glyphs: Glyphs, symbol: str) -> None:
     async with listing(GRID[:2], glyphs=glyphs) as made:
-        made.app.list.show([replace(made.runs[0], status="finished", has_exploded=True), made.runs[1]])
+        made.app.list.show([replace(made.runs[0], status="finished", verdict="exploded"), made.runs[1]])
         await made.pilot.pause()
         at = next(at for at, line in enumerate(made.lines()) if f"{symbol}1" in line)
         strip = made.app.screen._compositor.render_strips()[at]
