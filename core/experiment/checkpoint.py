@@ -20,7 +20,8 @@ from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import open_regular
 from logreg_tui.core.settings import ExperimentSettings, run_from_json
-from logreg_tui.core.training.state import RunState, Stopwatch, Training
+from logreg_tui.core.training.clock import Stopwatch
+from logreg_tui.core.training.state import RunState, Training
 
 _PLAIN = {
     "number": int,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -11,31 +9,8 @@ from torch import Tensor
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
+from logreg_tui.core.training.clock import Stopwatch
 from logreg_tui.core.training.snapshots import ParametersSnapshot
-
-
-class Stopwatch:
-    """Monotonic seconds of training: pauses are excluded."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic, elapsed_s: float = 0.0) -> None:
-        self._clock = clock
-        self._elapsed_s = elapsed_s
-        self._started: float | None = None
-
-    def start(self) -> None:
-        """Count from now on."""
-        if self._started is None:
-            self._started = self._clock()
-
-    def stop(self) -> None:
-        """Count no longer."""
-        self._elapsed_s = self.read()
-        self._started = None
-
-    def read(self) -> float:
-        """Return the seconds counted so far."""
-        running = 0.0 if self._started is None else self._clock() - self._started
-        return self._elapsed_s + running
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.requests import Control
 from logreg_tui.core.training.snapshots import ParametersSnapshot
-from logreg_tui.core.training.state import Stopwatch, Training
+from logreg_tui.core.training.state import Training
 from logreg_tui.core.training.trainer import train
 
 SIGMOID = RunSettings("sigmoid")
@@ -274,21 +274,6 @@ def test_a_paused_training_wakes_for_a_request_of_another_thread(digits: Dataset
     sender.start()
     assert driver.finish()[-1] == events.ExperimentEnded(0, "stopped")
     sender.join()
-
-
-def test_pauses_do_not_count_as_training_time() -> None:
-    now = [100.0]
-    watch = Stopwatch(lambda: now[0], elapsed_s=5.0)
-    watch.start()
-    now[0] += 2
-    assert watch.read() == 7.0
-    watch.stop()
-    now[0] += 50
-    assert watch.read() == 7.0
-    watch.start()
-    watch.start()
-    now[0] += 1
-    assert watch.read() == 8.0
 
 
 def test_a_diverged_run_shows_it_keeps_its_last_finite_parameters_and_leaves_the_others_alone(
