@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import glob
 import io
 import os
 import secrets
 import stat
 import sys
 import zlib
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from logreg_tui.core.errors import ReaderGone
+from logreg_tui.core.errors import ReaderGone, UserError
 
 MOST_BYTES = 1 << 32
 """Bytes of rows or events that are read at once: those of some 30 million."""
@@ -43,16 +45,78 @@ def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
     target = Path(os.path.realpath(target))
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder")
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
-    try:
-        with draft.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
+    replace_regular(target, write)
+
+
+def replace_regular(target: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Replace a file as by `replace_file`, but whatever stands in its place. Raises OSError."""
+    clear_drafts(target.parent, f"{glob.escape(target.name)}.{'[0-9a-f]' * 8}")
+    with synced_draft(target, write) as draft:
         draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    sync_folder(target.parent)
+
+
+@contextmanager
+def synced_draft(target: Path, write: Callable[[IO[bytes]], object]) -> Iterator[Path]:
+    """Give a file beside `target` that `write` has filled, on disk; what is not renamed is removed.
+
+    It is locked as long as this process lives and works on it. Raises OSError.
+    """
+    draft, file = _new_draft(target)
+    try:
+        with file:
+            _fill(file, write)
+            yield draft
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _new_draft(target: Path) -> tuple[Path, IO[bytes]]:
+    while True:
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
+        file = draft.open("xb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # Another process clears it away this very moment.
+        except OSError:
+            return draft, file  # A file system without locks, on which nothing is cleared away.
+        else:
+            if os.fstat(file.fileno()).st_nlink:
+                return draft, file
+        file.close()
+
+
+def clear_drafts(folder: Path, name: str) -> None:
+    """Remove temporary files for targets whose names match a pattern, if no living process works on them."""
+    with suppress(OSError):
+        for path in folder.glob(f".{name}.new"):
+            with suppress(OSError), open_regular(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
+def write_synced(target: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let `write` fill a file that nobody reads yet, and sync it. Raises OSError."""
+    with target.open("wb") as file:
+        _fill(file, write)
+
+
+def _fill(file: IO[bytes], write: Callable[[IO[bytes]], object]) -> None:
+    write(file)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk, if its file system can do that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _write_to_stdout(write: Callable[[IO[bytes]], object]) -> None:
@@ -78,6 +142,15 @@ def different_folders(folders: Iterable[Path]) -> list[Path]:
 def reason(error: OSError) -> str:
     """Return why the system refused, without the path and the number."""
     return error.strerror or str(error)
+
+
+@contextmanager
+def refusals_explained(target: Path) -> Iterator[None]:
+    """Turn an OSError into a UserError that names the file to be written and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {str(target)!r}: {reason(error)}; choose another place") from error
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY, *, most: int | None = None) -> IO[bytes]:
@@ -127,7 +200,7 @@ class AppendOnlyFile:
     """An existing file open for appending; every line is with the operating system at once."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._file = open_regular(path, os.O_RDWR | os.O_APPEND)
         self.size = os.fstat(self._file.fileno()).st_size
         """Bytes of whole lines."""
@@ -159,12 +232,12 @@ class AppendOnlyFile:
     def restore_file(self) -> None:
         """Write the content to its place again if the file was deleted or moved away. Raises OSError."""
         with suppress(OSError):
-            if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
+            if os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
                 return
         content = os.pread(self._file.fileno(), self.size, 0)
-        replace_file(self._path, lambda file: file.write(content))
+        replace_regular(self.path, lambda file: file.write(content))
         self._file.close()
-        self._file = open_regular(self._path, os.O_RDWR | os.O_APPEND)
+        self._file = open_regular(self.path, os.O_RDWR | os.O_APPEND)
 
     def close(self) -> None:
         """Close the file."""

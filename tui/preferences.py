@@ -7,12 +7,13 @@ only means that nothing is remembered. Keys of a newer version are lost at the n
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from logreg_tui.core.files import read_regular, replace_file
+from logreg_tui.core.files import read_regular, replace_regular
 from logreg_tui.core.settings import PROGRAM
 
 FILE_NAME = "view.json"
@@ -76,7 +77,7 @@ def save(preferences: Preferences, path: Path | None = None) -> None:
     with suppress(OSError, RuntimeError):
         target = path or preferences_path()
         target.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(target, lambda file: file.write(text.encode()))
+        replace_regular(Path(os.path.realpath(target)), lambda file: file.write(text.encode()))
 
 
 def _is_possible(name: object, value: Any) -> bool:  # noqa: ANN401  whatever the file holds

@@ -9,22 +9,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
-import os
 import shutil
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from secrets import token_hex
+from tempfile import TemporaryFile
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from logreg_tui.core.data.arrays import check_cancelled
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.files import replace_regular
 from logreg_tui.core.text import describe, escape_control_chars
 
 CHUNK_BYTES = 1 << 16
@@ -214,7 +213,7 @@ class _Job:
             if reasons and time.monotonic() >= min(self._first_byte_deadline, self._deadline):
                 break
             try:
-                with _temporary(self.folder, resource.name) as packed:
+                with TemporaryFile(dir=self.folder) as packed:
                     self._copy(url, resource, packed)
                     packed.seek(0)
                     self._unpack(packed, self.folder / resource.name)
@@ -225,11 +224,8 @@ class _Job:
         raise _Failed("; ".join(dict.fromkeys(reasons)))
 
     def _unpack(self, packed: IO[bytes], path: Path) -> None:
-        with _temporary(self.folder, path.name) as unpacked, gzip.open(packed) as source:
-            shutil.copyfileobj(source, unpacked, CHUNK_BYTES)
-            unpacked.flush()
-            os.fsync(unpacked.fileno())
-            os.replace(unpacked.name, path)
+        with gzip.open(packed) as source:
+            replace_regular(path, lambda unpacked: shutil.copyfileobj(source, unpacked, CHUNK_BYTES))
 
     def _copy(self, url: str, resource: Resource, file: IO[bytes]) -> None:
         """Write what the address gives into the file. Raises _Failed unless it is the resource."""
@@ -271,18 +267,6 @@ class _Job:
             if isinstance(item, Exception):
                 raise _Failed(_network_reason(item)) from item
             return item
-
-
-@contextmanager
-def _temporary(folder: Path, name: str) -> Iterator[IO[bytes]]:
-    """Give a new file in the folder; whatever is left of it at the end is removed."""
-    # Not tempfile, whose files only their owner may read: data folders are shared.
-    path = folder / f".{name}.{token_hex(4)}.part"
-    try:
-        with path.open("x+b") as file:
-            yield file
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _network_reason(error: Exception) -> str:

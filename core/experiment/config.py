@@ -16,7 +16,7 @@ from typing import Any
 
 from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.files import read_regular, reason
+from logreg_tui.core.files import read_regular, reason, write_synced
 from logreg_tui.core.settings import MAX_CLASSES, ExperimentSettings
 from logreg_tui.core.text import describe, escape_control_chars
 
@@ -95,7 +95,8 @@ MOST_CONFIG_BYTES = 1 << 24
 
 def write_config(directory: Path, config: ExperimentConfig) -> None:
     """Write config.json. Raises OSError."""
-    (directory / CONFIG).write_text(json.dumps(config.to_json(), indent=2, allow_nan=False) + "\n")
+    text = json.dumps(config.to_json(), indent=2, allow_nan=False) + "\n"
+    write_synced(directory / CONFIG, lambda file: file.write(text.encode()))
 
 
 def read_config(directory: Path) -> ExperimentConfig:

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
@@ -27,16 +27,20 @@ from logreg_tui.core.experiment.config import (
     write_config,
 )
 from logreg_tui.core.experiment.event_log import EVENTS, to_record
-from logreg_tui.core.experiment.lock import Lock
+from logreg_tui.core.experiment.lock import DRAFT, Held, Lock, clear_abandoned
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, csv_line
 from logreg_tui.core.files import (
     MOST_BYTES,
     STDOUT,
     AppendOnlyFile,
+    clear_drafts,
     open_regular,
     read_regular,
     reason,
-    replace_file,
+    replace_regular,
+    sync_folder,
+    synced_draft,
+    write_synced,
 )
 from logreg_tui.core.training import events
 
@@ -90,21 +94,25 @@ class Experiment:
         `write_checkpoint` writes the checkpoint of step 0, which belongs to files of the lengths
         FIRST_LENGTHS. Raises UserError if the directory cannot be made.
         """
-        draft = runs_dir / f".new-{os.getpid()}-{secrets.token_hex(4)}"
-        lock = None
         try:
             runs_dir.mkdir(parents=True, exist_ok=True)
-            draft.mkdir()
-            write_config(draft, config)
-            (draft / METRICS).write_text(CSV_HEADER)
-            (draft / EVENTS).touch()
-            replace_file(draft / CHECKPOINT, write_checkpoint)
-            lock = Lock(draft, has_screen=has_screen)
-            return cls(_rename_to_free_name(draft, f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{label}"), lock)
+            clear_abandoned(runs_dir)
+            with ExitStack() as undo:
+                draft, lock = _locked_draft(runs_dir, has_screen)
+                undo.callback(shutil.rmtree, draft, ignore_errors=True)
+                undo.callback(lock.release)
+                write_config(draft, config)
+                write_synced(draft / METRICS, lambda file: file.write(CSV_HEADER.encode()))
+                write_synced(draft / EVENTS, lambda file: None)
+                write_synced(draft / CHECKPOINT, write_checkpoint)
+                sync_folder(draft)
+                experiment = cls(draft, lock)
+                undo.callback(experiment.close)
+                experiment._move(_rename_to_free_name(draft, f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{label}"))
+                undo.pop_all()
+            sync_folder(runs_dir)
+            return experiment
         except (OSError, UserError) as error:
-            if lock is not None:
-                lock.release()
-            shutil.rmtree(draft, ignore_errors=True)
             cause = reason(error) if isinstance(error, OSError) else str(error)
             raise UserError(
                 f"cannot make an experiment in {str(runs_dir)!r}: {cause}; choose another --runs-dir"
@@ -117,6 +125,7 @@ class Experiment:
         Rows past the checkpoint are cut; of the events only a last line without its end is, which
         nobody ever saw. Raises OSError.
         """
+        clear_drafts(directory, "*")
         data = read_regular(directory / EVENTS, MOST_BYTES)
         for name, length in ((METRICS, lengths[METRICS]), (EVENTS, data.rfind(b"\n") + 1)):
             with open_regular(directory / name, os.O_WRONLY | os.O_APPEND) as file:
@@ -139,19 +148,24 @@ class Experiment:
     def save(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
         """Replace a file atomically by what `write` writes. Raises WriteError."""
         with self._refusals_named(name):
-            replace_file(self.directory / name, write)
+            replace_regular(self.directory / name, write)
 
     def save_checkpoint(self, write: Callable[[IO[bytes]], object]) -> None:
         """Replace checkpoint.pt, keep the one before, and sync what it belongs to. Raises WriteError."""
-        current, draft = self.directory / CHECKPOINT, self.directory / f".{CHECKPOINT}.new"
+        current = self.directory / CHECKPOINT
         with self._refusals_named(CHECKPOINT):
             self._metrics.sync()
             self._events.sync()
-            replace_file(draft, write)
-            # Between the two renames the one before is the newest: a loader falls back to it.
-            with suppress(FileNotFoundError):
-                current.replace(self.directory / PREVIOUS_CHECKPOINT)
-            draft.replace(current)
+            with synced_draft(current, write) as draft:
+                # Between the two renames the one before is the newest: a loader falls back to it.
+                with suppress(FileNotFoundError):
+                    current.replace(self.directory / PREVIOUS_CHECKPOINT)
+                draft.replace(current)
+            sync_folder(self.directory)
+
+    def _move(self, directory: Path) -> None:
+        self.directory = directory
+        self._metrics.path, self._events.path = directory / METRICS, directory / EVENTS
 
     @contextmanager
     def _refusals_named(self, name: str) -> Iterator[None]:
@@ -179,7 +193,7 @@ class Experiment:
             self.directory.mkdir(parents=True, exist_ok=True)
             self.lock.renew(self.directory)
             if not (self.directory / CONFIG).exists():
-                replace_file(self.directory / CONFIG, lambda file: file.write(self._config))
+                replace_regular(self.directory / CONFIG, lambda file: file.write(self._config))
             self._metrics.restore_file()
             self._events.restore_file()
 
@@ -210,6 +224,21 @@ def open_error_log(directory: Path) -> IO[bytes]:
 def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the millisecond."""
     return utc_text(datetime.now(UTC))
+
+
+def _locked_draft(runs_dir: Path, has_screen: bool) -> tuple[Path, Lock]:
+    """Make a folder that no other process takes for abandoned. Raises OSError and UserError."""
+    while True:
+        draft = runs_dir / f"{DRAFT}{secrets.token_hex(4)}"
+        draft.mkdir()
+        try:
+            return draft, Lock(draft, has_screen=has_screen)
+        except BaseException as error:
+            # One that was quicker than the lock clears it away this very moment.
+            is_taken = isinstance(error, Held) or (isinstance(error, UserError) and not draft.exists())
+            shutil.rmtree(draft, ignore_errors=True)
+            if not is_taken:
+                raise
 
 
 def _rename_to_free_name(draft: Path, name: str) -> Path:

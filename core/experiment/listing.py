@@ -1,4 +1,7 @@
-"""Experiments in a runs directory, and the state each of them is in. Reads only."""
+"""Experiments in a runs directory, and the state each of them is in.
+
+Reads, and removes what no living process works on any more.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from typing import Any, TypeVar
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
 from logreg_tui.core.experiment.event_log import EVENTS
-from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner
+from logreg_tui.core.experiment.lock import Owner, clear_abandoned, is_locked, read_owner
 from logreg_tui.core.experiment.metrics import METRICS, newest_rows
-from logreg_tui.core.files import open_regular, reason
+from logreg_tui.core.files import clear_drafts, open_regular, reason
 
 TAIL_BYTES = 1 << 16
 Skip = Callable[[UserError], object]
@@ -45,11 +48,16 @@ class Summary:
 def list_experiments(runs_dir: Path) -> list[Summary]:
     """Return the experiments in a folder, by name. Raises UserError if it cannot be read."""
     try:
-        return [summarize(folder) for folder in sorted(_folders(runs_dir))]
+        found = [summarize(folder) for folder in sorted(_folders(runs_dir))]
     except OSError as error:
         raise UserError(
             f"cannot read {str(runs_dir)!r}: {reason(error)}; name the folder with --runs-dir"
         ) from error
+    clear_abandoned(runs_dir)
+    for each in found:
+        if each.state in ("finished", "stopped", "interrupted"):
+            clear_drafts(each.directory, "*")
+    return found
 
 
 def each_readable(

@@ -11,6 +11,8 @@ import errno
 import fcntl
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import time
@@ -30,7 +32,12 @@ from logreg_tui.core.files import open_regular, read_regular, reason
 from logreg_tui.core.text import describe, quoted
 
 LOCK = "lock"
+DRAFT = ".new-"
+"""Beginning of the name of a directory that is not complete yet."""
+_DRAFT_NAME = re.compile(r"\.new-(\d+-)?[0-9a-f]{8}")
 POLL_S = 0.05
+PROBES_S = 1.0
+"""Longest time for which those who only look may keep a lock from the one who takes it."""
 MOST_RECORD_BYTES = 1 << 12
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """Errors of file systems without kernel locks, as some mounts of Lustre and NFS are."""
@@ -108,7 +115,6 @@ class Lock:
         """
         self.notice: str | None = None
         """A warning for the user if nothing keeps another process away."""
-        self._path = directory / LOCK
         self._has_screen = has_screen
         self._takes_over = takes_over
         self._since = utc_text(datetime.now(UTC))
@@ -121,9 +127,11 @@ class Lock:
 
     def _take(self, directory: Path) -> IO[bytes]:
         try:
-            file = open_regular(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            file = open_regular(directory / LOCK, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
                 has_locks = self._flock(file)
+                if os.fstat(file.fileno()).st_nlink == 0:
+                    raise FileNotFoundError(errno.ENOENT, "it was deleted this very moment")
                 owner = read_owner(directory)
                 is_unsure = owner is not None and (owner.is_alive if not has_locks else not owner.is_here)
                 if is_unsure and not self._takes_over:
@@ -140,7 +148,7 @@ class Lock:
     def _flock(self, file: IO[bytes]) -> bool:
         """Lock a file; return False if its file system knows no locks."""
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_exclusively(file)
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
@@ -163,9 +171,8 @@ class Lock:
 
     def renew(self, directory: Path) -> None:
         """Lock the file that stands in `directory` now, if the one that was locked has been deleted."""
-        self._path = directory / LOCK
         with suppress(OSError):
-            if os.path.samestat(os.fstat(self._file.fileno()), self._path.stat()):
+            if os.path.samestat(os.fstat(self._file.fileno()), (directory / LOCK).stat()):
                 return
         held, self._file = self._file, self._take(directory)
         held.close()
@@ -177,6 +184,35 @@ class Lock:
             with suppress(OSError):
                 self._file.truncate(0)
             self._file.close()
+
+
+def _lock_exclusively(file: IO[bytes]) -> None:
+    """Lock a file. Raises BlockingIOError if another process has it, OSError if it cannot be had."""
+    end = time.monotonic() + PROBES_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            # An owner lets nobody share; whoever only looks, as `is_locked`, does, and is done at once.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_UN)
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.001)
+
+
+def clear_abandoned(runs_dir: Path) -> None:
+    """Remove what processes that were killed have left of experiments that were never complete."""
+    with suppress(OSError):
+        for draft in runs_dir.glob(f"{DRAFT}*"):
+            if draft.is_symlink() or not _DRAFT_NAME.fullmatch(draft.name):
+                continue
+            with suppress(OSError), open_regular(draft / LOCK, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                owner = read_owner(draft)
+                if owner is None or owner.is_here:
+                    shutil.rmtree(draft, ignore_errors=True)
 
 
 def read_owner(directory: Path) -> Owner | None:

@@ -18,7 +18,7 @@ import numpy as np
 from logreg_tui.core.analysis.curves import Curve, limits, needs_log
 from logreg_tui.core.analysis.drawn_metrics import LOSS, TITLES
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.files import STDOUT, reason, replace_file
+from logreg_tui.core.files import STDOUT, refusals_explained, replace_file
 from logreg_tui.core.text import class_name, shortened
 
 if TYPE_CHECKING:
@@ -132,10 +132,8 @@ def _draw(target: Path, paint: Callable[[Figure], None]) -> None:
         def write(file: IO[bytes]) -> None:
             figure.savefig(file, format=kind, metadata=METADATA[kind])
 
-        try:
+        with refusals_explained(target):
             replace_file(target, write)
-        except OSError as error:
-            raise UserError(f"cannot write {str(target)!r}: {reason(error)}; choose another place") from error
 
 
 def _compare(figure: Figure, curves: Sequence[Curve], metric: str) -> None:

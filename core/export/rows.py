@@ -27,7 +27,14 @@ from logreg_tui.core.experiment.metrics import (
     check_header,
     parse_row,
 )
-from logreg_tui.core.files import MOST_BYTES, different_folders, read_regular, reason, replace_file
+from logreg_tui.core.files import (
+    MOST_BYTES,
+    different_folders,
+    read_regular,
+    reason,
+    refusals_explained,
+    replace_file,
+)
 from logreg_tui.core.text import FORMULA_STARTS, escape_control_chars
 
 _PLAIN_CELL = rb"(?:-?[0-9.]+(?:e[-+]?[0-9]+)?|-inf|[A-Za-z_][A-Za-z0-9_]*|)"
@@ -151,7 +158,5 @@ def _cell(text: str) -> bytes:
 
 def _write(target: Path, lines: Iterable[bytes]) -> None:
     check_outside(target)
-    try:
+    with refusals_explained(target):
         replace_file(target, lambda file: file.writelines(lines))
-    except OSError as error:
-        raise UserError(f"cannot write {str(target)!r}: {reason(error)}; choose another place") from error

@@ -25,7 +25,7 @@ from logreg_tui.core.experiment.event_log import EVENTS, from_record
 from logreg_tui.core.experiment.listing import Skip, each_readable
 from logreg_tui.core.experiment.metrics import MetricsRow
 from logreg_tui.core.export.rows import Exported, named, read_rows
-from logreg_tui.core.files import MOST_BYTES, open_regular, reason, replace_file
+from logreg_tui.core.files import MOST_BYTES, open_regular, refusals_explained, replace_file
 from logreg_tui.core.training.events import RunStarted
 
 FILE_NAME = "events.out.tfevents.0.logreg-tui"
@@ -172,8 +172,6 @@ def _write(folder: Path, run: _Run, happened: Iterable[Any]) -> None:
         for event in happened:
             writer.write(event.SerializeToString())
 
-    try:
+    with refusals_explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / FILE_NAME, write)
-    except OSError as error:
-        raise UserError(f"cannot write to {str(folder)!r}: {reason(error)}; choose another place") from error

@@ -15,7 +15,7 @@ from logreg_tui.core.analysis.explain import explain
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.directory import check_outside
 from logreg_tui.core.experiment.listing import Skip
-from logreg_tui.core.files import STDOUT, reason, replace_file
+from logreg_tui.core.files import STDOUT, refusals_explained, replace_file, synced_draft
 from logreg_tui.core.report import tables
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
 from logreg_tui.core.report.figures import Figures, described, draw, extent, turning_points
@@ -35,10 +35,9 @@ def check_target(target: Path) -> None:
     if os.path.isdir(target):
         raise UserError(f"{str(target)!r} is a folder: name a file in it")
     check_outside(target)
-    resolved = target.resolve()
     # The worth of a permission on this file system shows only when something is written.
-    _write(resolved.with_name(f".{resolved.name}.try"), "", target)
-    resolved.with_name(f".{resolved.name}.try").unlink()
+    with refusals_explained(target), synced_draft(target.resolve(), lambda file: None):
+        pass
 
 
 def write_report(directories: Sequence[Path], target: Path, skip: Skip | None = None) -> list[Path]:
@@ -50,7 +49,9 @@ def write_report(directories: Sequence[Path], target: Path, skip: Skip | None = 
     check_target(target)
     comparisons = [compare_heads(runs) for runs in read_experiments(directories, skip)]
     sections = [(each, draw(each, number, target)) for number, each in enumerate(comparisons, 1)]
-    _write(target, render(sections), target)
+    text = render(sections)
+    with refusals_explained(target):
+        replace_file(target, lambda file: file.write(text.encode()))
     drawn = [figures for _, figures in sections if figures.are_drawn]
     losses = [figures.losses for figures in drawn if figures.losses]
     weights = [name for figures in drawn for _, name in figures.weights]
@@ -87,10 +88,3 @@ def templates() -> Environment:
     )
     environment.filters.update(FILTERS)
     return environment
-
-
-def _write(path: Path, text: str, target: Path) -> None:
-    try:
-        replace_file(path, lambda file: file.write(text.encode()))
-    except OSError as error:
-        raise UserError(f"cannot write {str(target)!r}: {reason(error)}; choose another place") from error

@@ -26,7 +26,7 @@ from logreg_tui.core.experiment.metrics import (
     csv_line,
     parse_row,
 )
-from logreg_tui.core.files import MOST_BYTES, open_regular, read_regular, reason, replace_file
+from logreg_tui.core.files import MOST_BYTES, open_regular, read_regular, reason, replace_regular
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.events import RowLogged
@@ -168,8 +168,8 @@ def rewrite(directory: Path, rows: bytes) -> str:
         kept = directory / (f"{CHANGED}-{number}" if number > 1 else CHANGED)
         if not kept.exists():
             break
-    replace_file(kept, lambda file: file.write(data))
-    replace_file(directory / METRICS, lambda file: file.write(rows))
+    replace_regular(kept, lambda file: file.write(data))
+    replace_regular(directory / METRICS, lambda file: file.write(rows))
     count = rows.count(b"\n") - 1
     return f"another program had changed {METRICS}: {count:,} rows are restored, {kept.name} is that file"
 

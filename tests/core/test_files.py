@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from helpers.disk import Disk
+from helpers.disk import Disk, appended
 
-from logreg_tui.core.files import AppendOnlyFile, open_regular, read_regular, replace_file
+from logreg_tui.core.files import AppendOnlyFile, open_regular, read_regular, replace_file, replace_regular
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -43,6 +43,50 @@ def test_a_link_is_written_through_and_a_device_is_not_replaced(tmp_path: Path) 
     assert os.stat(os.devnull).st_ino == device.st_ino
 
 
+def test_what_a_killed_process_left_is_cleared_away_and_what_a_living_one_writes_stays(
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "rows [1].csv"
+    (tmp_path / f".{target.name}.0123abcd.new").write_text("half")
+    others = [".rows 1.csv.0123abcd.new", f".{target.name}.new", ".mine.new", "x.0123abcd.new"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    (tmp_path / f".{target.name}.0011aabb.new").symlink_to(tmp_path / ".mine.new")
+
+    def write(file: IO[bytes]) -> None:
+        replace_file(target, lambda other: other.write(b"other"))
+        assert Path(file.name).exists()
+        file.write(b"whole")
+
+    replace_file(target, write)
+    assert target.read_bytes() == b"whole"
+    assert sorted(os.listdir(tmp_path)) == sorted([target.name, *others, f".{target.name}.0011aabb.new"])
+
+
+def test_a_pipe_in_the_place_of_an_own_file_is_replaced_at_once(tmp_path: Path) -> None:
+    pipe(tmp_path / "view.json")
+    replace_regular(tmp_path / "view.json", lambda file: file.write(b"{}"))
+    assert (tmp_path / "view.json").read_bytes() == b"{}"
+
+
+def test_a_name_is_on_disk_as_well_as_what_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, calls = Disk(monkeypatch, tmp_path), list[tuple[str, str]]()
+    disk.fault = lambda call: calls.append((call.kind, call.path))
+    replace_file(tmp_path / "rows.csv", lambda file: file.write(b"rows"))
+    draft = calls[0][1]
+    assert calls == [
+        ("open", draft),
+        ("write", draft),
+        ("fsync", draft),
+        ("rename", draft),
+        ("close", draft),
+        ("unlink", draft),
+        ("open", str(tmp_path)),
+        ("fsync", str(tmp_path)),
+        ("close", str(tmp_path)),
+    ]
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "folder" / "metrics.csv"
@@ -68,15 +112,15 @@ def test_lines_are_in_the_file_at_once(path: Path) -> None:
 def test_half_a_line_is_taken_back(
     path: Path, room: int, raises: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = Disk(monkeypatch)
+    disk = Disk(monkeypatch, path.parent)
     file = AppendOnlyFile(path)
     file.append(b"1\n")
-    disk.room, disk.raises = lambda line: room, raises
+    disk.fault = appended(lambda line: room, errno.EIO if raises else 0)
     with pytest.raises(OSError, match=os.strerror(errno.EIO if raises else errno.ENOSPC)):
         file.append(b"half\n")
     assert path.read_bytes() == b"header\n1\n"
     assert file.size == 9
-    disk.room = lambda line: None
+    disk.fault = lambda call: None
     file.append(b"2\n")
     assert path.read_bytes() == b"header\n1\n2\n"
     file.close()

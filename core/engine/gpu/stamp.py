@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from logreg_tui.core.files import replace_regular
+
 FORMAT = 1
 LARGEST_STAMP = 1 << 20
 USERS_FOLDER = os.environ.get("TRITON_CACHE_DIR", "").strip()
@@ -101,14 +103,7 @@ class StampFile:
         with suppress(OSError):
             files = {} if stamp.failure else _digests(self.kernel_folder())
             record = {"format": FORMAT, "facts": self._facts, "failure": stamp.failure, "files": files}
-            handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=".stamp-")
-            try:
-                with os.fdopen(handle, "w") as file:
-                    json.dump(record, file)
-                os.replace(draft, self._path)
-            except BaseException:
-                os.unlink(draft)
-                raise
+            replace_regular(self._path, lambda file: file.write(json.dumps(record).encode()))
 
     def kernel_folder(self) -> Path:
         """Return the folder in which Triton keeps what it compiled. Raises OSError if there can be none."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 from helpers.experiments import write_experiment
@@ -14,7 +16,7 @@ from helpers.records import row
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment import metrics
 from logreg_tui.core.experiment.listing import list_experiments, newest_experiment, summarize
-from logreg_tui.core.experiment.lock import Lock
+from logreg_tui.core.experiment.lock import Lock, Owner
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training.requests import Control
@@ -125,6 +127,28 @@ def test_folders_that_are_no_experiments_are_left_out_and_damaged_ones_named(tmp
         ("bad", "damaged"),
         ("good", "interrupted"),
     ]
+
+
+def test_what_killed_processes_left_is_cleared_away_and_what_is_worked_on_stays(
+    tmp_path: Path,
+) -> None:
+    left = [".new-0123abcd", ".new-4711-0123abcd", ".new-00000000"]
+    kept = [".new-ideas", ".new-1111aaaa", "training", "killed", "elsewhere"]
+    for name in [*left, *kept]:
+        write_experiment(tmp_path / name, SETTINGS)
+        (tmp_path / name / ".checkpoint.pt.0123abcd.new").touch()
+        (tmp_path / name / "..checkpoint.pt.new.0123abcd.new").touch()
+    (tmp_path / ".new-00000000" / "lock").write_text(json.dumps(asdict(Owner(gethostname(), "", 4711))))
+    (tmp_path / "elsewhere" / "lock").write_text(json.dumps(asdict(Owner("elsewhere", "", 4711))))
+    (tmp_path / ".new-aaaa0000").symlink_to(tmp_path / "killed")
+    locks = Lock(tmp_path / ".new-1111aaaa"), Lock(tmp_path / "training")
+    list_experiments(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, ".new-aaaa0000"])
+    for name in kept:
+        drafts = [path.name for path in (tmp_path / name).glob(".*.new")]
+        assert len(drafts) == (0 if name == "killed" else 2), name
+    for lock in locks:
+        lock.release()
 
 
 def test_a_missing_runs_directory_is_named(tmp_path: Path) -> None:

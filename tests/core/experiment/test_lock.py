@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from helpers.disk import Disk
+from helpers.disk import Disk, appended
 
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.experiment import lock as lock_module
@@ -188,13 +188,38 @@ def test_a_lock_that_cannot_be_had_is_named(tmp_path: Path) -> None:
 def test_a_lock_whose_record_the_disk_refuses_is_given_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = Disk(monkeypatch)
-    disk.room, disk.raises = lambda line: 0, True
+    disk = Disk(monkeypatch, tmp_path)
+    disk.fault = appended(lambda line: 0, errno.EIO)
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
         Lock(tmp_path)
-    disk.room = lambda line: None
+    disk.fault = lambda call: None
     assert not is_locked(tmp_path)
     Lock(tmp_path).release()
+
+
+@pytest.mark.parametrize("moments", [3, None])
+def test_a_look_at_a_lock_keeps_nobody_from_taking_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moments: int | None
+) -> None:
+    """Somebody looks for `moments` times 1 ms; None is a process that is stopped just then."""
+    (tmp_path / LOCK).touch()
+    looks = (tmp_path / LOCK).open()
+    fcntl.flock(looks, fcntl.LOCK_SH)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == moments:
+            looks.close()
+
+    monkeypatch.setattr(lock_module.time, "sleep", sleep)
+    monkeypatch.setattr(lock_module.time, "monotonic", lambda: sum(slept))
+    if moments is None:
+        with pytest.raises(Held, match="another process"):
+            Lock(tmp_path)
+    else:
+        Lock(tmp_path).release()
+        assert len(slept) == moments
 
 
 def test_losing_the_screen_is_recorded(tmp_path: Path) -> None:

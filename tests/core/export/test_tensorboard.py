@@ -150,7 +150,7 @@ def test_a_target_that_is_a_file_or_under_one_is_refused(tmp_path: Path) -> None
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UserError, match="is a file"):
         export_tensorboard([experiment], tmp_path / "file")
-    with pytest.raises(UserError, match="cannot write to"):
+    with pytest.raises(UserError, match="cannot write"):
         export_tensorboard([experiment], tmp_path / "file" / "log")
     assert (tmp_path / "file").read_text() == "mine"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.disk import Disk
+from helpers.disk import Call, Disk, Fault, appended
 from helpers.experiments import read_rows
 from safetensors.torch import load_file
 
@@ -294,11 +295,11 @@ def test_after_an_error_nobody_foresaw_the_training_goes_on_where_it_was(
 def test_a_full_disk_is_named_and_what_is_written_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = Disk(monkeypatch)
+    disk = Disk(monkeypatch, tmp_path)
     happenings = run_experiment(settings(tmp_path), Control(), print)
     directory = directory_of([next(happenings)])
 
-    disk.room = lambda line: len(line) // 2 if line.startswith(b"1,20,") else None
+    disk.fault = appended(lambda line: len(line) // 2 if line.startswith(b"1,20,") else None)
     with pytest.raises(UserError, match=r"metrics\.csv.*No space left on device"):
         list(happenings)
     assert [line["epoch"] for line in read_rows(directory)] == ["0", "10"]
@@ -307,9 +308,9 @@ def test_a_full_disk_is_named_and_what_is_written_stays(
 def test_on_the_screen_a_refused_write_waits_and_is_done_when_the_user_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk, control = Disk(monkeypatch), Control()
+    disk, control = Disk(monkeypatch, tmp_path), Control()
     refusals, directory = 0, tmp_path
-    disk.room = lambda line: len(line) // 2 if refusals < 2 and line.startswith(b"1,20,") else None
+    disk.fault = appended(lambda line: len(line) // 2 if refusals < 2 and line.startswith(b"1,20,") else None)
     for event in run_experiment(settings(tmp_path), control, print, stays_open=True):
         if isinstance(event, events.ExperimentStarted):
             directory = Path(event.directory)
@@ -359,6 +360,35 @@ def test_a_draft_that_cannot_be_completed_is_removed(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr("logreg_tui.core.experiment.checkpoint.write_checkpoint", fail)
     with pytest.raises(UserError, match="No space left on device"):
+        run(settings(tmp_path))
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_draft_is_removed_if_a_signal_ends_its_making(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("logreg_tui.core.experiment.checkpoint.write_checkpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings(tmp_path))
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_directory_whose_files_cannot_be_opened_again_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, opened = Disk(monkeypatch, tmp_path), list[str]()
+
+    def fault(call: Call) -> Fault | None:
+        if call.kind == "open" and call.path.endswith("events.jsonl"):
+            opened.append(call.path)
+            return Fault(errno.EMFILE) if len(opened) == 2 else None
+        return None
+
+    disk.fault = fault
+    with pytest.raises(UserError, match="Too many open files"):
         run(settings(tmp_path))
     assert list((tmp_path / "runs").iterdir()) == []
 
