@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.file_options import NO_OPTIONS, FileOptions, is_table
 from logreg_tui.core.heads import LOGITS, SIGMOID, check_head
 
 PROGRAM = "logreg-tui"
@@ -202,7 +203,9 @@ class ExperimentSettings:
 
     runs: tuple[RunSettings, ...] = (RunSettings(),)
     dataset: str = "auto"
-    """One of DATASETS, or the path of an .npz file or of a folder of .npy shards."""
+    """One of DATASETS, or the path of a table, of an .npz file or of a folder of .npy shards."""
+    file: FileOptions = NO_OPTIONS
+    """How the dataset is read if it is a table."""
     data_dir: str | None = None
     """Folder in torchvision's layout; None is the user's cache folder."""
     pixels: str = "raw"
@@ -225,6 +228,8 @@ class ExperimentSettings:
         if not self.runs:
             raise UsageError("an experiment needs at least one run")
         _check_text("dataset", self.dataset)
+        if self.file != NO_OPTIONS and not is_table(self.dataset):
+            raise UsageError(f"{self.file.words()[0]} is for tables, which {self.dataset!r} is not")
         _check_text("--runs-dir", self.runs_dir)
         if self.data_dir is not None:
             _check_text("--data-dir", self.data_dir)
@@ -261,7 +266,9 @@ class ExperimentSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` turns back into equal settings."""
-        return asdict(self)
+        record = asdict(self)
+        del record["file"]
+        return record if self.file == NO_OPTIONS else {**record, "file": self.file.to_json()}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> ExperimentSettings:
@@ -269,6 +276,7 @@ class ExperimentSettings:
         try:
             values = dict(record)
             values["runs"] = tuple(run_from_json(run) for run in values["runs"])
+            values["file"] = FileOptions.from_json(values.get("file", {}))
             return cls(**values)
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
             raise UsageError(f"settings cannot be read: {error}") from error

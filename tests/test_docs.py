@@ -25,7 +25,7 @@ import logreg_tui.core
 import logreg_tui.tui
 from logreg_tui.core.analysis.comparison_columns import FIELDS
 from logreg_tui.core.data.dataset import load_dataset
-from logreg_tui.core.experiment.event_log import RECORD_NAMES
+from logreg_tui.core.experiment.event_log import NAMES, RECORD_NAMES
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
 from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.cli.main import app_parser
@@ -223,7 +223,8 @@ def test_the_columns_of_the_comparison_stand_there() -> None:
 def test_every_event_stands_there_with_its_fields() -> None:
     rows = table(section(REFERENCE, "Files"), "event")
     told = {CODE.findall(row[0])[0]: set(CODE.findall(row[1])) for row in rows}
-    exist = {name: {field.name for field in fields(kind)} - {"step"} for kind, name in RECORD_NAMES.items()}
+    others = {"step", *NAMES}
+    exist = {name: {field.name for field in fields(kind)} - others for kind, name in RECORD_NAMES.items()}
     assert told == exist
 
 

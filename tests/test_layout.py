@@ -41,7 +41,11 @@ MAY_IMPORT = {
     "tui.__main__": "tui.cli",
 }
 """Packages, each with the packages it may import; a last `*` stands for any one name."""
-PART_OF = {"core.engine.gpu": "core.engine", "core.engine.processor": "core.engine"}
+PART_OF = {
+    "core.data.table": "core.data",
+    "core.engine.gpu": "core.engine",
+    "core.engine.processor": "core.engine",
+}
 """Folders that are packages for the number of their modules only: they and the one above need each other."""
 ONLY_FOR_COMMANDS = {"core.predict", "core.report"}
 MOST_MODULES = 13

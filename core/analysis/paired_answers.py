@@ -107,7 +107,7 @@ class _SavedAnswers:
         except UserError:
             return None
         settings = config.settings
-        source = config.fingerprint, settings.dataset, settings.data_dir, settings.pixels
+        source = config.fingerprint, settings.dataset, settings.data_dir, settings.pixels, settings.file
         if self._data[0] != source:
             # Forgotten first: two datasets may be more than there is room for.
             self._data = None, None

@@ -17,6 +17,7 @@ from logreg_tui.core.settings import MAX_CLASSES
 
 if TYPE_CHECKING:
     from logreg_tui.core.data.shard_source import ShardSource
+    from logreg_tui.core.data.table.encoding import TableEncoding
 
 CHUNK_BYTES = 1 << 20
 CHUNK_VALUES = 1 << 17
@@ -41,6 +42,8 @@ class Arrays:
     """Names of the labels 0..C-1, shown in their place; empty if the labels are their own names."""
     feature_names: tuple[str, ...] = ()
     """Names of the features, shown beside their weights; empty if they have none."""
+    table: TableEncoding | None = None
+    """The way in which columns became features, if they did."""
     known_fingerprint: str | None = None
     """Set if the inputs lie on disk: it is computed while they are checked, so that they are read once."""
 

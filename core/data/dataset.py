@@ -5,24 +5,28 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays, check_cancelled, fingerprint
 from logreg_tui.core.data.download import HASTY, PATIENT, DownloadError, Patience, download
-from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.data.inputs import Inputs, Scaling
 from logreg_tui.core.data.mnist_files import FAMILIES, read_family
 from logreg_tui.core.data.npz import read_npz
 from logreg_tui.core.data.scaling import scaled_inputs
 from logreg_tui.core.data.shards import read_shards
+from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.file_options import NO_OPTIONS, TABLE_ENDINGS, FileOptions, is_table
 from logreg_tui.core.memory import size_text
 from logreg_tui.core.settings import DATASETS
 from logreg_tui.core.text import describe, escape_control_chars
 
 FLOAT32_BYTES = 4
+SCALED = {"standardized": "standardized", "unit": "scaled to 0..1"}
+"""What `--pixels` does to the columns of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Dataset:
     """Names of the labels 0..C-1, shown in their place; empty if the labels are their own names."""
     feature_names: tuple[str, ...] = ()
     """Names of the features; empty if they have none."""
+    table: TableEncoding | None = None
+    """The way in which columns became features, with the scaling, if it is a table."""
     notice: str | None = None
     """Something the user must keep in mind, such as data that stand in for MNIST."""
 
@@ -63,17 +69,19 @@ def load_dataset(
     is_cancelled: Callable[[], bool],
     *,
     memory_limit: int | None = None,
+    file: FileOptions = NO_OPTIONS,
 ) -> Dataset:
     """Return the dataset of a name of DATASETS, downloading it if need be, or of a path.
 
-    A path is that of an .npz file or of a folder of .npy shards, whose inputs stay on disk.
+    A path is that of a table, of which `file` says more, of an .npz file, or of a folder of .npy shards,
+    whose inputs stay on disk.
     `data_dir` None is the user's cache folder; `pixels` is one of PIXELS. `progress` is told in
     short sentences what happens; `is_cancelled` is polled between steps. An .npz that needs more
     than `memory_limit` bytes is refused; None is what the machine has left.
     Raises UsageError for an unknown name, UserError if the data cannot be had, Cancelled.
     """
     check_cancelled(is_cancelled)
-    arrays, notice = _read(name, data_dir, memory_limit, progress, is_cancelled)
+    arrays, notice = _read(name, data_dir, memory_limit, file, progress, is_cancelled)
     check_cancelled(is_cancelled)
     values = sum(math.prod(split.shape) for split in (arrays.train_inputs, arrays.test_inputs))
     needed, is_read_whole = FLOAT32_BYTES * values, isinstance(arrays.train_inputs, np.ndarray)
@@ -86,10 +94,12 @@ def load_dataset(
         digest = arrays.known_fingerprint or fingerprint(arrays)
         check_cancelled(is_cancelled)
         if pixels != "raw":
-            progress("Scaling the pixels")
+            progress("Scaling the inputs")
         train, test = scaled_inputs(arrays, pixels)
     except MemoryError as error:
         raise UserError(f"dataset {name!r} does not fit into memory: use a smaller one") from error
+    if arrays.table is not None and pixels != "raw":
+        notice = "; ".join(filter(None, (notice, f"columns are {SCALED[pixels]}")))
     return Dataset(
         arrays.name,
         train,
@@ -102,18 +112,27 @@ def load_dataset(
         pixels,
         arrays.class_names,
         arrays.feature_names,
+        arrays.table and with_scaling(arrays.table, train.applied or train.scaling),
         notice,
     )
+
+
+def with_scaling(table: TableEncoding, scaling: Scaling | None) -> TableEncoding:
+    """Return an encoding with the scaling of its features, which prediction needs."""
+    if scaling is None:
+        return table
+    return replace(table, shift=tuple(scaling.shift.tolist()), divisor=tuple(scaling.divisor.tolist()))
 
 
 def _read(
     name: str,
     data_dir: str | None,
     memory_limit: int | None,
+    file: FileOptions,
     progress: Callable[[str], None],
     is_cancelled: Callable[[], bool],
 ) -> tuple[Arrays, str | None]:
-    """Return the data, and a notice if they stand in for others."""
+    """Return the data, and a notice if they stand in for others or something about them is odd."""
     if name == "auto":
         try:
             return _read_family("mnist", data_folder(data_dir), HASTY, progress, is_cancelled), None
@@ -130,8 +149,14 @@ def _read(
     # A folder of any name is one of shards.
     if os.path.isdir(name):
         return read_shards(Path(name), progress, is_cancelled), None
+    if is_table(name):
+        from logreg_tui.core.data.table.reader import read_table
+
+        arrays, notices = read_table(name, file, memory_limit, progress, is_cancelled)
+        return arrays, "; ".join(notices) or None
     known = (
-        f"choose from {', '.join(DATASETS)}, or give the path of an .npz file or of a folder of .npy shards"
+        f"choose from {', '.join(DATASETS)}, or give the path of a table ({', '.join(TABLE_ENDINGS)}), of an "
+        ".npz file or of a folder of .npy shards"
     )
     if not name.endswith(".npz"):
         raise UsageError(f"dataset {name!r} is unknown: {known}")

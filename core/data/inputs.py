@@ -78,9 +78,17 @@ class Inputs:
     """Inputs of some samples: shape (samples, features), float32 and finite once read."""
 
     def __init__(
-        self, source: Source, scaling: Scaling | None = None, start: int = 0, stop: int | None = None
+        self,
+        source: Source,
+        scaling: Scaling | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        applied: Scaling | None = None,
     ) -> None:
         self.source = source
+        self.applied = applied
+        """The scaling that the stored values have been through already, if any."""
         self._scaling = scaling
         self._start = start
         self._stop = source.shape[0] if stop is None else stop
@@ -112,10 +120,17 @@ class Inputs:
     def __getitem__(self, rows: slice) -> Inputs:
         """Return the inputs of some rows next to each other."""
         start, stop, _ = rows.indices(len(self))
-        return Inputs(self.source, self._scaling, self._start + start, self._start + stop)
+        return Inputs(
+            self.source, self._scaling, self._start + start, self._start + stop, applied=self.applied
+        )
+
+    def original(self, start: int, stop: int) -> np.ndarray:
+        """Return rows start to stop before any scaling: as they are stored, or scaled back, float64."""
+        values = self.stored(start, stop)
+        return values if self.applied is None else values * self.applied.divisor + self.applied.shift
 
     def stored(self, start: int, stop: int) -> np.ndarray:
-        """Return rows start to stop as they are stored, before any scaling."""
+        """Return rows start to stop as they are stored, before the scaling that reading them does."""
         return self.source.read(self._start + start, self._start + stop)
 
     def ready(self, start: int, stop: int) -> np.ndarray | None:

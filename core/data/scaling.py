@@ -14,6 +14,9 @@ from logreg_tui.core.data.inputs import ArraySource, Inputs, Scaling, Source, wi
 from logreg_tui.core.errors import UserError
 
 BYTE_MAX = 255
+FLOAT32_BYTES = 4
+LEAST_DEVIATION = 1e-10
+"""Of a feature, as a share of its largest value: what differs less is the rounding of one value."""
 
 
 def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
@@ -22,7 +25,8 @@ def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
     Raises UserError if a test value is too far from the training set's for float32.
     """
     train, test = _sources(arrays.train_inputs, arrays.test_inputs)
-    scaling = _scaling(train, pixels, arrays.brightest)
+    is_table = arrays.table is not None and arrays.image_shape is None
+    scaling = _scaling(train, pixels, arrays.brightest, is_table)
     if scaling is not None and test.dtype.kind == "f":
         _check_range(test, scaling, pixels)
     return _inputs(train, scaling), _inputs(test, scaling)
@@ -55,22 +59,35 @@ def _source(values: np.ndarray | Source, *, are_bytes: bool) -> Source:
         return ArraySource(values)
     if are_bytes:
         return ArraySource(np.ascontiguousarray(values, np.uint8))
-    features = values[0].size
+    # Of large values that differ little, float32 would keep no difference to be scaled.
+    return ArraySource(values) if values.dtype.itemsize > FLOAT32_BYTES else _padded(values, None)
+
+
+def _padded(values: np.ndarray, scaling: Scaling | None) -> ArraySource:
+    """Return values as float32 of our own, scaled."""
+    values = values.reshape(len(values), -1)
+    features = values.shape[1]
     padded = with_ones(len(values), features)
     kept = padded[:, :features]
-    kept[:] = values.reshape(kept.shape)
+    if scaling is None:
+        kept[:] = values
+    else:
+        scaling.apply(values, kept)
     return ArraySource(kept, padded)
 
 
 def _inputs(source: Source, scaling: Scaling | None) -> Inputs:
-    if scaling is not None and isinstance(source, ArraySource) and source.dtype.itemsize > 1:
+    if not isinstance(source, ArraySource) or source.dtype.itemsize == 1:
+        return Inputs(source, scaling)
+    if source.padded is None:
+        return Inputs(_padded(source.values, scaling), applied=scaling)
+    if scaling is not None:
         # Already float32 of our own: scaled once instead of at every reading.
         scaling.apply(source.values, source.values)
-        return Inputs(source)
-    return Inputs(source, scaling)
+    return Inputs(source, applied=scaling)
 
 
-def _scaling(train: Source, pixels: str, brightest: float | None) -> Scaling | None:
+def _scaling(train: Source, pixels: str, brightest: float | None, is_table: bool) -> Scaling | None:
     if pixels == "raw":
         return None
     if pixels == "standardized":
@@ -78,6 +95,8 @@ def _scaling(train: Source, pixels: str, brightest: float | None) -> Scaling | N
     if brightest is not None:
         return Scaling(np.zeros(1), np.array([brightest]))
     low, high = _ranges(train)
+    if is_table:
+        return Scaling(low, high - low)
     return Scaling(low.min(keepdims=True), high.max(keepdims=True) - low.min(keepdims=True))
 
 
@@ -110,7 +129,7 @@ def _standardization(train: Source) -> Scaling:
     deviation = np.sqrt(variance / samples)
     low, high = _ranges(train)
     # A rounded mean gives a constant a deviation that is tiny but not zero.
-    deviation[low == high] = 0
+    deviation[deviation <= LEAST_DEVIATION * np.maximum(abs(low), abs(high))] = 0
     return Scaling(mean, deviation)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.files import read_regular, reason, write_synced
@@ -45,6 +46,8 @@ class ExperimentConfig:
     """Names of the labels 0..C-1; empty if the labels are their own names."""
     feature_names: tuple[str, ...] = ()
     """Names of the features; empty if they have none."""
+    table: TableEncoding | None = None
+    """The way in which the columns of a table became features, if it is one."""
     device: str = "unknown"
     started: datetime | None = None
     """In UTC."""
@@ -82,6 +85,7 @@ class ExperimentConfig:
                 "image_shape": self.image_shape,
                 **({"class_names": list(self.class_names)} if self.class_names else {}),
                 **({"feature_names": list(self.feature_names)} if self.feature_names else {}),
+                **({"table": self.table.to_json()} if self.table else {}),
             },
             "device": self.device,
             "versions": dict(self.versions),
@@ -136,6 +140,7 @@ def _from_json(record: dict[str, Any]) -> ExperimentConfig:
         image_shape=_image_shape(data["image_shape"], features),
         class_names=_names(data, "class_names", classes),
         feature_names=_names(data, "feature_names", features),
+        table=_table(data.get("table"), features),
         device=escape_control_chars(record["device"]),
         started=parse_moment(record["started"]),
         versions={
@@ -169,6 +174,15 @@ def _names(data: Mapping[str, Any], name: str, count: int) -> tuple[str, ...]:
     if not isinstance(names, list) or len(names) not in (0, count):
         raise ValueError(f"{name} are not {count} names")
     return tuple(map(escape_control_chars, names))
+
+
+def _table(record: Mapping[str, Any] | None, features: int) -> TableEncoding | None:
+    if record is None:
+        return None
+    table = TableEncoding.from_json(record)
+    if len(table.feature_names) != features:
+        raise ValueError(f"the table makes {len(table.feature_names)} of {features} features")
+    return table
 
 
 def parse_moment(value: object) -> datetime | None:

@@ -58,7 +58,12 @@ def data_at_hand(config: ExperimentConfig) -> Dataset | None:
         return None
     try:
         dataset = load_dataset(
-            settings.dataset, settings.data_dir, settings.pixels, lambda text: None, lambda: False
+            settings.dataset,
+            settings.data_dir,
+            settings.pixels,
+            lambda text: None,
+            lambda: False,
+            file=settings.file,
         )
     except UserError:
         return None

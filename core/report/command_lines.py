@@ -82,7 +82,8 @@ def _report_words(settings: ExperimentSettings) -> list[str] | None:
 
 
 def _data_words(settings: ExperimentSettings) -> Iterator[str]:
-    return _options(dataset=settings.dataset, data_dir=settings.data_dir, pixels=settings.pixels)
+    yield from _options(dataset=settings.dataset, data_dir=settings.data_dir, pixels=settings.pixels)
+    yield from settings.file.words()
 
 
 def _run_words(runs: Sequence[RunSettings]) -> Iterator[str]:

@@ -254,7 +254,7 @@ def _analyses(runs: Sequence[ReportedRun]) -> Iterator[RunAnalysis]:
         elif parameters.head != run.compared.settings.head:
             missing = OTHER_EPOCH
         else:
-            of_run = settings.dataset, settings.data_dir, settings.pixels
+            of_run = settings.dataset, settings.data_dir, settings.pixels, settings.file
             # Kept for the next run: to read and scale the data takes longer than to look.
             if source != of_run:
                 data, source = None, of_run

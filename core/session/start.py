@@ -153,6 +153,7 @@ def prepare(
         progress,
         lambda: control.is_stopping,
         memory_limit=settings.memory_limit,
+        file=settings.file,
     )
     leave_if_stopping(control)
     ranks.share(settings, dataset, device)
@@ -240,8 +241,10 @@ def config_of(environment: TrainingEnvironment, engine: Engine) -> ExperimentCon
 
     dataset, settings = environment.dataset, environment.settings
     is_path = settings.dataset not in DATASETS
+    file = settings.file
     resolved = replace(
         settings,
+        file=replace(file, test=os.path.abspath(file.test)) if file.test else file,
         dataset=os.path.abspath(settings.dataset) if is_path else dataset.name,
         data_dir=os.path.abspath(settings.data_dir) if settings.data_dir else None,
         device=str(environment.device),
@@ -257,6 +260,7 @@ def config_of(environment: TrainingEnvironment, engine: Engine) -> ExperimentCon
         image_shape=dataset.image_shape,
         class_names=dataset.class_names,
         feature_names=dataset.feature_names,
+        table=dataset.table,
         device=environment.device_text,
         engine=engine.choice,
         started=datetime.now(UTC),

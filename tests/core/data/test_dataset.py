@@ -203,7 +203,7 @@ def test_progress_says_what_is_read(tmp_path: Path) -> None:
     write_family(tmp_path, "fashion-mnist")
     told: list[str] = []
     load_dataset("fashion-mnist", str(tmp_path), "unit", told.append, never)
-    assert told == ["Reading Fashion-MNIST", "Scaling the pixels"]
+    assert told == ["Reading Fashion-MNIST", "Scaling the inputs"]
 
 
 @pytest.mark.parametrize("name", ["auto", "mnist", "digits", "npz"])

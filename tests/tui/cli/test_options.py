@@ -47,9 +47,10 @@ def test_names_files_and_folders_are_taken_for_datasets(
     [
         ("letters", "is unknown: use auto, mnist, .*npz or of a folder of .npy shards"),
         ("", "is unknown"),
-        ("table.csv", "is unknown"),
-        ("gone.npz", "there is no such .npz file or folder"),
-        ("some/folder", "there is no such .npz file or folder"),
+        ("table.txt", "is unknown"),
+        ("gone.npz", "there is no such .npz file, table .* or folder"),
+        ("gone.csv", "there is no such .npz file, table .* or folder"),
+        ("some/folder", "there is no such .npz file, table .* or folder"),
         ("a\0b", "is unknown"),
     ],
 )
@@ -57,7 +58,7 @@ def test_what_is_no_dataset_is_refused(
     name: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "table.csv").touch()
+    (tmp_path / "table.txt").touch()
     with pytest.raises(UsageError, match=part):
         parsed("--dataset", name)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings
-from logreg_tui.tui.cli.options import POSITIVE, add_data_options, add_device_options
+from logreg_tui.tui.cli.options import POSITIVE, add_data_options, add_device_options, data_settings
 from logreg_tui.tui.cli.parser import AddUp, Parser
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run(values: argparse.Namespace) -> int:
     settings = ExperimentSettings(
         dataset=values.dataset,
         data_dir=values.data_dir,
-        pixels=values.pixels,
+        **data_settings(vars(values)),
         device=values.device,
         threads=values.threads,
         engine=values.engine,
@@ -131,7 +131,7 @@ def same_training(environment: TrainingEnvironment) -> list[str]:
     settings = environment.settings
     # `auto` may choose otherwise the next time.
     dataset = environment.dataset.name if settings.dataset == "auto" else settings.dataset
-    words = ["--dataset", dataset, "--pixels", settings.pixels]
+    words = ["--dataset", dataset, "--pixels", settings.pixels, *settings.file.words()]
     words += ["--device", str(environment.device), "--engine", settings.engine]
     if settings.data_dir is not None:
         words += ["--data-dir", settings.data_dir]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from logreg_tui.tui.cli.options import (
     add_directory_options,
     add_epoch_options,
     add_run_options,
+    data_settings,
 )
 from logreg_tui.tui.cli.parser import Parser, directories_of, path_text, to_path
 
@@ -106,8 +108,11 @@ def settings_of(values: argparse.Namespace) -> s.ExperimentSettings:
     from logreg_tui.core.report.command_lines import original_runs
 
     asked = {name: getattr(values, name, default) for name, (_, default) in values.training.items()}
+    asked |= data_settings({**asked, "from_file": getattr(values, "from_file", ())})
     l2, rate, seed, step_size = (asked.pop(name) for name in ("l2", "lr", "seed", "step_size"))
-    return s.ExperimentSettings(runs=original_runs(l2, rate, seed, step_size, asked["epochs"]), **asked)
+    runs = original_runs(l2, rate, seed, step_size, asked["epochs"])
+    names = {field.name for field in fields(s.ExperimentSettings)}
+    return s.ExperimentSettings(runs=runs, **{name: value for name, value in asked.items() if name in names})
 
 
 def _train_and_report(settings: s.ExperimentSettings, target: Path) -> int:

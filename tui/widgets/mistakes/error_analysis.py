@@ -25,7 +25,7 @@ class PredictedSample:
 
     number: int
     """Counts the test set from 0."""
-    stored: np.ndarray
+    original: np.ndarray
     """Its values before any scaling, shape (features,)."""
     label: int
     predicted: int
@@ -128,6 +128,6 @@ def _read(
         # Rounded probabilities may be equal where the outputs that decided were not.
         order = np.lexsort((-row, np.arange(len(row)) != predicted))
         likeliest = tuple(zip(order.tolist(), row[order].tolist(), strict=True))
-        stored = inputs.stored(number, number + 1)[0].copy()
-        samples.append(PredictedSample(number, stored, label, predicted, likeliest))
+        original = inputs.original(number, number + 1)[0].copy()
+        samples.append(PredictedSample(number, original, label, predicted, likeliest))
     return samples

@@ -175,7 +175,7 @@ def sample_picture(
     sample: PredictedSample, shape: tuple[int, int], width: int, height: int, style: ChartStyle
 ) -> list[Strip]:
     """Return the picture of a sample in `height` lines of `width` cells."""
-    shares = pictures.grey_shares(sample.stored.reshape(shape))
+    shares = pictures.grey_shares(sample.original.reshape(shape))
     return pictures.picture(shares, width, height, pictures.grey_inks(style))
 
 

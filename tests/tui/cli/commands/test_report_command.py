@@ -45,9 +45,9 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 @pytest.fixture(autouse=True)
 def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures that cost nothing."""
-    monkeypatch.setattr(figures, "draw_curves", lambda curves, target: target.write_text("curves"))
+    monkeypatch.setattr(figures, "draw_curves", lambda curves, target, *_: target.write_text("curves"))
     monkeypatch.setattr(
-        figures, "draw_weights", lambda weight, shape, title, target: target.write_text(title)
+        figures, "draw_weights", lambda weight, shape, title, target, *_: target.write_text(title)
     )
 
 
@@ -80,8 +80,10 @@ def test_every_option_of_training_is_refused_without_run(capsys: pytest.CaptureF
     options = parser.get_default("training")
     assert {"dataset", "l2", "lr", "seed", "epochs", "step_size", "device", "name"} <= set(options)
     values = {"dataset": "digits", "pixels": "raw", "device": "cpu", "engine": "auto"}
-    for name, (option, _) in options.items():
-        assert cli.main(["report", "a", "-o", "x.md", option, values.get(name, "1")]) == 2
+    values |= {"fill": "mean", "test_share": "0.5"}
+    for name, (option, default) in options.items():
+        value = [] if default is False else [values.get(name, "1")]
+        assert cli.main(["report", "a", "-o", "x.md", option, *value]) == 2
         assert f"{option} belongs to --run" in capsys.readouterr().err
 
 

@@ -196,7 +196,7 @@ def test_the_samples_of_a_cell_come_with_what_the_model_says(digits: Dataset) ->
         values = digits.test_inputs.read(sample.number, sample.number + 1)
         outputs = (values @ shown.weight.T + shown.bias)[0].astype(float)
         chances = np.exp(outputs - outputs.max()) / np.exp(outputs - outputs.max()).sum()
-        assert (sample.stored == values[0]).all()
+        assert (sample.original == values[0]).all()
         order = np.argsort(-chances, kind="stable")
         assert (sample.label, sample.predicted) == (label, predicted)
         assert [number for number, _ in sample.likeliest] == order.tolist()

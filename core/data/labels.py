@@ -1,0 +1,67 @@
+"""Labels of any kind as classes 0..C-1 with names, and a split of samples that keeps the classes' shares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.text import describe
+
+
+def label_texts(values: np.ndarray) -> list[str]:
+    """Return labels as text: numbers without a needless `.0`, booleans as False and True."""
+    return [_text(value) for value in values.tolist()]
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  of a file
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def names_of_labels(values: np.ndarray) -> tuple[str, ...]:
+    """Return the names of the classes: the distinct labels in order, numbers by size, texts by character."""
+    return tuple(label_texts(np.unique(values)))
+
+
+def encode_labels(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Return the class of each label, int64, shape as values; -1 for a label that is not among the names."""
+    numbers = {name: number for number, name in enumerate(names)}
+    distinct, places = np.unique(values, return_inverse=True)
+    codes = np.array([numbers.get(text, -1) for text in label_texts(distinct)], "<i8")
+    return np.asarray(codes[places].reshape(values.shape))
+
+
+def needed_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of classes, or none if these are the numbers 0..C-1 themselves."""
+    return () if names == tuple(map(str, range(len(names)))) else names
+
+
+def stratified_split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the training and the test rows of scikit-learn's stratified `train_test_split`.
+
+    labels: shape (samples,), int64. The rows of a class that has a single one are for training.
+    Raises UsageError if the share leaves one of the sets fewer samples than there are classes.
+    """
+    try:
+        from sklearn.model_selection import train_test_split
+    # Broken binary wheels raise more than ImportError.
+    except Exception as error:
+        reason = describe(error)
+        raise UserError(f"scikit-learn cannot be imported ({reason}): reinstall scikit-learn") from error
+    counts = np.bincount(labels)
+    rows = np.flatnonzero(counts[labels] > 1)
+    classes, samples = int((counts > 1).sum()), len(rows)
+    # As scikit-learn rounds.
+    test = math.ceil(share * samples)
+    for what, count, remedy in (("test", test, "raise"), ("training", samples - test, "lower")):
+        if count < max(1, classes):
+            raise UsageError(
+                f"--test-share {share:g} leaves {count} {what} samples for {classes} classes: {remedy} it, "
+                "or name a file with --test"
+            )
+    train_rows, test_rows = train_test_split(rows, test_size=share, stratify=labels[rows], random_state=seed)
+    singles = np.flatnonzero(counts[labels] == 1)
+    return np.concatenate([train_rows, singles]), np.asarray(test_rows)

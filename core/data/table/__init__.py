@@ -1,0 +1,1 @@
+"""Tables: CSV, TSV and Parquet files whose rows are samples and whose columns are features and a label."""

@@ -1,0 +1,191 @@
+"""A table as a dataset: rows are samples, one column is the label, the others become features."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logreg_tui.core.data.arrays import Arrays, check_cancelled
+from logreg_tui.core.data.labels import encode_labels, names_of_labels, needed_names, stratified_split
+from logreg_tui.core.data.table.encoding import TableEncoding
+from logreg_tui.core.data.table.features import (
+    check_gaps,
+    encode_rows,
+    feature_columns,
+    image_side,
+    learn_encoding,
+)
+from logreg_tui.core.data.table.table_file import (
+    check_columns,
+    import_polars,
+    listed_columns,
+    read_frame,
+    shown,
+)
+from logreg_tui.core.errors import UsageError
+from logreg_tui.core.file_options import TABLE_ENDINGS, FileOptions
+from logreg_tui.core.settings import MAX_CLASSES
+from logreg_tui.core.text import counted, escape_control_chars, quoted
+
+if TYPE_CHECKING:
+    import polars
+
+MOST_FRACTIONS = 10
+"""Different labels with decimals that may still be classes; more are a quantity."""
+FEW_ROWS = 10
+"""Rows in which a column counts up by chance."""
+
+
+def read_table(
+    path: str,
+    options: FileOptions,
+    memory_limit: int | None,
+    progress: Callable[[str], None],
+    is_cancelled: Callable[[], bool],
+) -> tuple[Arrays, list[str]]:
+    """Return the samples of a table, and what the user is to know of them, each in a few words.
+
+    A table that takes more than `memory_limit` bytes to read is refused; None is what the machine has left.
+    Raises UsageError, naming the file, if something in it cannot be used; Cancelled.
+    """
+    check_columns(path, options)
+    assert options.label is not None, "or refused"
+    progress(f"Reading {escape_control_chars(os.path.basename(path))}")
+    frame = read_frame(path, memory_limit)
+    check_cancelled(is_cancelled)
+    index = [name for name in frame.columns if _is_pandas_index(frame[name]) and name != options.label]
+    labels = _labels(frame[options.label], path)
+    columns = feature_columns(frame, options.label, {*options.drop, *index}, options.one_hot, path)
+    names = names_of_labels(labels)
+    codes = encode_labels(labels, names)
+    if options.test is None:
+        if options.fill is None:
+            check_gaps(frame.select(columns), path)
+        rows, test_rows = stratified_split(codes, options.share, options.seed)
+        train_frame, test_frame = frame[rows], frame[test_rows]
+        train_labels, test_labels, test_path = codes[rows], codes[test_rows], path
+    else:
+        train_frame, train_labels, test_path = frame, codes, options.test
+        progress(f"Reading {escape_control_chars(os.path.basename(test_path))}")
+        test_frame = read_frame(test_path, memory_limit)
+        test_labels = _test_labels(test_frame, options.label, names, test_path)
+    check_cancelled(is_cancelled)
+    encoding = learn_encoding(train_frame.select(columns), options.label, options.fill, path)
+    train, _ = encode_rows(train_frame, encoding, path)
+    test, unseen = encode_rows(test_frame, encoding, test_path)
+    notices = list(_notices(frame, encoding, train, index))
+    if unseen:
+        texts = counted(sum(unseen.values()), "text")
+        notices.append(f"{texts} of the test set not in training, in column {listed_columns(unseen)}")
+    if options.test is None:
+        notices.append(
+            f"{len(test_labels):,} of {len(codes):,} rows are the test set, stratified with --split-seed "
+            f"{options.seed}"
+        )
+    side = image_side(encoding.feature_names)
+    if side is not None:
+        train, test = (values.reshape(-1, side, side) for values in (train, test))
+    arrays = Arrays(
+        _stem(path),
+        train,
+        train_labels,
+        test,
+        test_labels,
+        255.0 if side is not None and train.dtype == np.uint8 else None,
+        needed_names(tuple(map(escape_control_chars, names))),
+        tuple(map(escape_control_chars, encoding.feature_names)),
+        encoding,
+    )
+    return arrays, notices
+
+
+def _stem(path: str) -> str:
+    """Return the name of a file without the ending of a table."""
+    name = Path(path).name
+    ending = max((each for each in TABLE_ENDINGS if name.lower().endswith(each)), key=len)
+    return escape_control_chars(name[: -len(ending)] or name)
+
+
+def _labels(column: polars.Series, path: str) -> np.ndarray:
+    """Return labels as they are read. Raises UsageError if they cannot be classes."""
+    pl = import_polars()
+    name, gaps = quoted(column.name), column.null_count()
+    if gaps:
+        raise UsageError(
+            f"{shown(path)}: label {name} is missing in {counted(gaps, 'row')}: remove such rows"
+        )
+    if not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.String)):
+        raise UsageError(
+            f"{shown(path)}: label {name} is of type {column.dtype}: it must be texts or numbers"
+        )
+    values = column.to_numpy()
+    distinct = column.n_unique()
+    is_fraction = values.dtype.kind == "f" and not (values == np.trunc(values)).all()
+    if is_fraction and distinct > MOST_FRACTIONS:
+        raise UsageError(
+            f"{shown(path)}: label {name} holds {distinct:,} different numbers with decimals: that is a "
+            "quantity, labels are classes; choose another column, or put it into classes first"
+        )
+    if distinct < 2:
+        raise UsageError(
+            f"{shown(path)}: label {name} is {quoted(str(values[0]))} in every row: give two classes"
+        )
+    if distinct > MAX_CLASSES or distinct == len(values) > FEW_ROWS:
+        raise UsageError(
+            f"{shown(path)}: label {name} holds {distinct:,} different values in {len(values):,} rows: "
+            "choose a column of classes"
+        )
+    return values
+
+
+def _test_labels(frame: polars.DataFrame, label: str, names: Sequence[str], path: str) -> np.ndarray:
+    if label not in frame.columns:
+        raise UsageError(f"{shown(path)} for --test has no column {quoted(label)}")
+    column = frame[label]
+    if column.null_count():
+        rows = counted(column.null_count(), "row")
+        raise UsageError(f"{shown(path)}: label {quoted(label)} is missing in {rows}: remove such rows")
+    values = column.to_numpy()
+    codes = encode_labels(values, names)
+    if (codes < 0).any():
+        unknown = str(values[codes < 0][0])
+        raise UsageError(
+            f"{shown(path)}: label {quoted(unknown)} is none of the {len(names):,} of the training set"
+        )
+    return codes
+
+
+def _is_pandas_index(column: polars.Series) -> bool:
+    """Return whether `to_csv` wrote the index of a data frame, which numbers the rows, into a column."""
+    is_named_so = column.name == "" or column.name.startswith("Unnamed: 0")
+    return bool(is_named_so and column.dtype.is_integer() and column.n_unique() == len(column))
+
+
+def _notices(
+    frame: polars.DataFrame, encoding: TableEncoding, train: np.ndarray, index: Sequence[str]
+) -> Iterator[str]:
+    """Yield what is odd about the columns."""
+    if index:
+        yield f"column {listed_columns(index)}, the index of a data frame, is left out"
+    rows = len(frame)
+    numbered, texts = [], []
+    for column in encoding.columns:
+        values = frame[column.name]
+        if column.categories is not None and len(column.categories) > max(FEW_ROWS, len(train) // 2):
+            texts.append(column.name)
+        elif values.dtype.is_integer() and rows > FEW_ROWS and values.n_unique() == rows:
+            low, high = values.min(), values.max()
+            if isinstance(low, int) and isinstance(high, int) and high - low == rows - 1:
+                numbered.append(column.name)
+    if numbered:
+        yield f"column {listed_columns(numbered)} numbers the rows: --drop leaves it out"
+    if texts:
+        yield f"nearly every text is another one in column {listed_columns(texts)}: --drop leaves it out"
+    is_constant = (train == train[:1]).all(axis=0)
+    constant = [name for name, same in zip(encoding.feature_names, is_constant, strict=True) if same]
+    if constant and image_side(encoding.feature_names) is None:
+        yield f"{listed_columns(constant)} has one value in all training rows"
