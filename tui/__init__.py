@@ -1,7 +1,7 @@
 """The command line and the screen.
 
     __main__ theme number_format speed messages preferences actions
-    pending_requests run_filter    used by all of tui
+    pending_requests run_filter graphics image_encoding    used by all of tui
 
     widgets/     building blocks that know no tab
       frame/ runs/ curves/ weights/ mistakes/ compare/ why/    one folder per part of the screen

@@ -5,9 +5,12 @@ Limits from above only: a slow machine draws fewer frames, never more than `--fp
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from helpers.bytes_per_second import count, pause, settle, trained
+from helpers.running import wait_until
+from helpers.terminal import LEAVE_ALTERNATE_SCREEN
 
 DIGITS = ("--dataset", "digits", "--device", "cpu", "--threads", "1")
 TRAINING_LIMIT = 3000
@@ -16,6 +19,8 @@ PAUSED_LIMIT = 50
 START_LIMIT = 60_000
 SECONDS = 8.0
 PAUSED_SECONDS = 3.0
+CLASSES = 10
+CTRL_L = "\x0c"
 
 
 def test_little_is_sent_while_it_trains_and_next_to_nothing_while_it_is_paused(
@@ -31,3 +36,26 @@ def test_little_is_sent_while_it_trains_and_next_to_nothing_while_it_is_paused(
         pause(terminal, directory)
         paused = count(terminal, PAUSED_SECONDS)
         assert sum(paused) / PAUSED_SECONDS < PAUSED_LIMIT, paused
+
+
+def test_kitty_gets_each_image_once_and_loses_it_before_the_screen_is_given_back(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    def images() -> list[bytes]:
+        return re.findall(rb"\x1b_Ga=T,f=100,U=1,(i=\d+),[^\x1b]*\x1b\\", terminal.written)
+
+    options = ["--dataset", "kmnist", "--device", "cpu", "--graphics", "kitty", "--epochs", "100000000"]
+    with trained(tmp_path, environment, options) as (terminal, directory):
+        pause(terminal, directory)
+        terminal.send("2")
+        wait_until(lambda: len(images()) == CLASSES, lambda: "an image of each class")
+        terminal.send(CTRL_L)
+        wait_until(lambda: len(images()) == 2 * CLASSES, lambda: "all of them once more")
+        terminal.send("q")
+        assert terminal.wait_for_end() == 0
+    assert images() == [f"i={number}".encode() for number in range(1, CLASSES + 1)] * 2
+    on_screen, _, after = terminal.written.partition(LEAVE_ALTERNATE_SCREEN)
+    assert on_screen.count(b"\x1b_Ga=d,d=I,i=") == CLASSES
+    commands = re.findall(rb"\x1b_G([^;\x1b]*)", terminal.written)
+    assert all(b"q=2" in command for command in commands)
+    assert b"\x1b_G" not in after

@@ -32,6 +32,7 @@ from logreg_tui.tui.app.driver import QUIT_WITHIN_S, ThriftyDriver
 from logreg_tui.tui.app.runner import Runner, StartTraining
 from logreg_tui.tui.app.signals import TerminalGone
 from logreg_tui.tui.app.watchdog import Watchdog, ask_screen, report_stuck_screen
+from logreg_tui.tui.graphics import BLOCKS, KITTY, Graphics, inside_tmux
 from logreg_tui.tui.messages import Outcome, TrainingEvent
 from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
@@ -68,10 +69,12 @@ class LogRegApp(App[None]):
         preferences: Preferences | None = None,
         sampler: Sampler | None = None,
         notify: str = "unfocused",
+        graphics: str = BLOCKS,
     ) -> None:
         """Without preferences nothing is remembered; without a sampler the machine is not shown.
 
         `notify` says when news ring: `always`, `never`, or `unfocused`, while another window has the focus.
+        `graphics` is the terminal's protocol for images: `kitty`, `sixel`, or `blocks` for none.
         """
         super().__init__()
         self.sampler = sampler
@@ -93,6 +96,10 @@ class LogRegApp(App[None]):
         self._announcer = Announcer(self.history, joins_late=watching)
         self._notify = notify
         self._title = ""
+        self.graphics = Graphics(
+            graphics if issubclass(self.driver_class, ThriftyDriver) else BLOCKS,
+            in_tmux=graphics == KITTY and inside_tmux(),
+        )
         self._fps = fps
         self._interrupted_at: float | None = None
         self.set_class(ascii_only, "-ascii")

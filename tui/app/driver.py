@@ -31,10 +31,13 @@ class ThriftyDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Take over the terminal; after a resize its screen counts as unknown."""
-        self._copy = TerminalCopy()
-        self._is_copy_stale = False
+        self._graphics = cast("LogRegApp", self._app).graphics
+        self._copy = TerminalCopy(self._graphics)
+        # Kitty has no image on this screen yet.
+        self._is_copy_stale = True
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self.tell(PUSH_TITLE)
+        self._graphics.listener = self.show_image
         told = signal.getsignal(signal.SIGWINCH)
 
         def resize(number: int, frame: FrameType | None) -> None:
@@ -46,14 +49,21 @@ class ThriftyDriver(LinuxDriver):
         signal.signal(signal.SIGWINCH, resize)
 
     def stop_application_mode(self) -> None:
-        """Give the terminal back, with the title that it had."""
-        self.tell(POP_TITLE)
+        """Give the terminal back, without images and with the title that it had."""
+        self._graphics.listener = lambda number: None
+        self.tell(self._graphics.farewell() + POP_TITLE)
         super().stop_application_mode()
 
     def tell(self, data: str) -> None:
         """Write what changes nothing on the screen, such as a title or a bell."""
         with self._copy_lock:
             super().write(data)
+
+    def show_image(self, number: int) -> None:
+        """Write what an image needs that is new, has changed or is gone."""
+        with self._copy_lock:
+            if data := self._copy.image(number):
+                super().write(data)
 
     def forget(self) -> None:
         """Let the screen of the terminal count as unknown."""
@@ -62,11 +72,13 @@ class ThriftyDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """Write the cells that differ from the screen of the terminal."""
         with self._copy_lock:
+            lost = ""
             if self._is_copy_stale:
                 self._is_copy_stale = False
                 self._copy.forget()
-            if reduced := self._copy.reduce(data):
-                super().write(reduced)
+                lost = self._graphics.all_images()
+            if written := lost + self._copy.reduce(data):
+                super().write(written)
 
     def process_message(self, message: Message) -> None:
         """Pass on what was typed; two ctrl+c end also an app that is too busy to see them."""

@@ -4,7 +4,8 @@ Textual repaints whole widgets and gives every piece of text its full colours; o
 several times what has changed (MNIST at 120x40: 8,200 bytes a second; 2,200 if widgets refresh changed
 spans alone, since Textual sends each line from the left end of its widget on; 310 with this).
 Understands only Textual's paints: anything else is passed on as it is, and what the terminal shows
-counts as unknown from then on.
+counts as unknown from then on. The private characters of images (tui/graphics.py) become what the
+terminal's protocol needs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from rich.cells import cell_len
+
+from logreg_tui.tui.graphics import FIRST, KITTY, LAST, SIXEL, Graphics, PlacedImage
+from logreg_tui.tui.image_encoding import PLACEHOLDER, row_column_marks
 
 StyledCharacter = tuple[str, str]
 """A character and its SGR codes."""
@@ -31,6 +35,7 @@ _CODE = re.compile(r"[34]8;(?:2;\d+;\d+|5);\d+|\d+")
 _FOREGROUND = re.compile(r"38;.*|3[0-79]|9[0-7]")
 _BACKGROUND = re.compile(r"48;.*|4[0-79]|10[0-7]")
 _INVISIBLE_ON_BLANKS = {"1", "2", "3"}
+_IMAGE = re.compile(f"[{chr(FIRST)}-{chr(LAST)}]")
 
 
 class TerminalCopy:
@@ -39,9 +44,14 @@ class TerminalCopy:
     Every write starts and ends with plain style, so that other output in between looks right.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, graphics: Graphics | None = None) -> None:
         self._rows: defaultdict[int, dict[int, StyledCharacter]] = defaultdict(dict)
         self._pen = _Pen()
+        self._graphics = graphics or Graphics()
+        self._corners: dict[int, tuple[int, int]] = {}
+        """Row and column of the first cell of each image, where it was painted last."""
+        self._touched: set[int] = set()
+        """Images of which cells were painted over since they were painted."""
 
     def forget(self) -> None:
         """Take nothing for granted: the terminal may show anything, its cursor may be anywhere."""
@@ -55,7 +65,33 @@ class TerminalCopy:
             self.forget()
             return data
         self._paint(tokens)
-        return self._pen.take()
+        return self._pen.take() + self._touched_images()
+
+    def image(self, number: int) -> str:
+        """Return what is to be written because an image is new, has changed or is gone."""
+        if self._graphics.protocol == SIXEL:
+            self._touched.add(number)
+            return self._touched_images()
+        return self._graphics.output(number)
+
+    def _touched_images(self) -> str:
+        """Return the sixels of images whose cells have become blank, where all of them are on the screen."""
+        touched, self._touched = self._touched, set()
+        images = [self._graphics.placed[number] for number in touched if number in self._graphics.placed]
+        return "".join(self._sixels(each) for each in images if self._is_whole(each))
+
+    def _is_whole(self, image: PlacedImage) -> bool:
+        row, column = self._corners.get(image.number, (0, 0))
+        return row > 0 and all(
+            self._rows[row + y].get(column + x, ("", ""))[0] == _sixel_cell(image, y, x)
+            for y in range(image.rows)
+            for x in range(image.columns)
+        )
+
+    def _sixels(self, image: PlacedImage) -> str:
+        row, column = self._corners[image.number]
+        # Saved and restored: the cursor and the style are where the pen thinks they are.
+        return f"\x1b7\x1b[{row};{column}H{self._graphics.output(image.number)}\x1b8"
 
     def _paint(self, tokens: Iterable[re.Match[str]]) -> None:
         row = column = 0
@@ -75,6 +111,9 @@ class TerminalCopy:
             self._pen.move(row, column)
 
     def _put(self, row: int, column: int, text: str, style: str) -> None:
+        if not text.isascii() and _IMAGE.search(text):
+            self._put_image(row, column, text, style)
+            return
         if not text.isascii() and any(cell_len(character) != 1 for character in text):
             self._put_wide(row, column, text, style)
             return
@@ -86,6 +125,25 @@ class TerminalCopy:
                 cells[at] = cell
                 self._pen.move(row, at)
                 self._pen.put(*cell)
+
+    def _put_image(self, row: int, column: int, text: str, style: str) -> None:
+        """Put text in which private characters stand for cells of images."""
+        for at, character in enumerate(text, column):
+            found = self._graphics.cell_of(character)
+            if found is None:
+                self._put(row, at, " " if _IMAGE.match(character) else character, style)
+                continue
+            image, y, x = found
+            is_kitty = self._graphics.protocol == KITTY
+            shown = cell = _kitty_cell(image, y, x, style)
+            if not is_kitty:
+                shown, cell = (" ", _blank_style(style)), (_sixel_cell(image, y, x), _blank_style(style))
+            if self._rows[row].get(at) != cell:
+                self._rows[row][at] = cell
+                self._pen.move(row, at)
+                self._pen.put(*shown)
+                self._corners[image.number] = row - y, at - x
+                self._touched.update(() if is_kitty else (image.number,))
 
     def _put_wide(self, row: int, column: int, text: str, style: str) -> None:
         """Send a text in full; terminals do not agree on how far it reaches."""
@@ -130,6 +188,18 @@ class _Pen:
             self._style = ""
         written, self.parts = "".join(self.parts), []
         return written
+
+
+def _kitty_cell(image: PlacedImage, y: int, x: int, style: str) -> StyledCharacter:
+    """Return the placeholder of a cell, whose colour is the number of the image."""
+    _, background, _ = _split(style)
+    color, marks = f"38;5;{image.number}", row_column_marks()
+    return PLACEHOLDER + marks[y] + marks[x], f"{color};{background}" if background else color
+
+
+def _sixel_cell(image: PlacedImage, y: int, x: int) -> str:
+    """Return a name for a blank under a part of an image, which differs from that of any other blank."""
+    return f"image {image.number} {y} {x}"
 
 
 def _places_every_text(tokens: Iterable[re.Match[str]]) -> bool:

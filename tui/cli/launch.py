@@ -108,6 +108,7 @@ def _run(
     from logreg_tui.core.hardware import Sampler
     from logreg_tui.tui.app.app import LogRegApp
     from logreg_tui.tui.app.signals import SignalHandlers
+    from logreg_tui.tui.graphics import cell_pixels, choose_protocol
 
     app = LogRegApp(
         start,
@@ -119,6 +120,7 @@ def _run(
         preferences=load(),
         sampler=None if watching else Sampler(),
         notify=options.notify,
+        graphics=choose_protocol(options.graphics, os.environ, cell_pixels()),
     )
     handlers = SignalHandlers(app, lambda: "" if watching else exit_summary(app.history))
     handlers.install()

@@ -22,6 +22,7 @@ from logreg_tui.core.file_options import (
 from logreg_tui.core.heads import HEADS, SIGMOID
 from logreg_tui.core.memory import parse_size
 from logreg_tui.tui.cli.parser import AddUp, Parser, path_text
+from logreg_tui.tui.graphics import AUTO, SETTINGS
 
 DEFAULT_FPS = 4.0
 NOTIFY = ("unfocused", "always", "never")
@@ -37,12 +38,14 @@ class AppOptions:
     ascii_only: bool
     notify: str
     """One of NOTIFY."""
+    graphics: str
+    """One of the SETTINGS of tui.graphics."""
 
     @classmethod
     def of(cls, values: argparse.Namespace) -> AppOptions:
         """Return the options parsed; an app that only watches is never paused."""
         fps, notify = values.fps or DEFAULT_FPS, values.notify or NOTIFY[0]
-        return cls(getattr(values, "paused", False), fps, values.ascii, notify)
+        return cls(getattr(values, "paused", False), fps, values.ascii, notify, values.graphics or AUTO)
 
 
 def checked(convert: Callable[[str], Value], check: Callable[[Value], object]) -> Callable[[str], object]:
@@ -265,6 +268,12 @@ def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
         choices=NOTIFY,
         help="when bell and notification of the terminal tell that all runs are done, one diverged or "
         f"writing was refused (default: {NOTIFY[0]}: while another window has the focus)",
+    )
+    screen.add_argument(
+        "--graphics",
+        choices=SETTINGS,
+        help="how images are shown: in the protocol of kitty (Ghostty too) or as sixels, if the terminal has "
+        f"them, or with half blocks (default: {AUTO}: by the terminal's name; in tmux half blocks)",
     )
     return screen
 

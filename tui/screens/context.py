@@ -11,6 +11,7 @@ from logreg_tui.core.hardware import Sampler
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control
+from logreg_tui.tui.graphics import Graphics
 from logreg_tui.tui.preferences import Preferences
 from logreg_tui.tui.theme import Glyphs
 
@@ -23,6 +24,7 @@ class ScreenContext(Protocol):
     defaults: RunSettings
     """Settings of a new run while no run is selected."""
     glyphs: Glyphs
+    graphics: Graphics
     is_watching: bool
     """True if another process trains: then there is nothing to ask for."""
     starts_paused: bool

@@ -96,6 +96,7 @@ class MainScreen(MainActions):
         adapt_scroll_bar(self.query_one(RunList), self.context.glyphs)
         for panel in self.query(ParametersPanel):
             panel.is_watching = self.context.is_watching
+            panel.images = self.context.graphics.sheet()
         chart, liked = self.query_one(LossChart), self.context.preferences
         chart.log_x, chart.log_y = liked.log_x, liked.log_y
         chart.metric = "accuracy" if liked.accuracy else "loss"

@@ -108,7 +108,7 @@ class Painter:
         if now - self._lines_at >= LINES_REST_S:
             self._paint_lines(state, selected)
         self._keep_parameters(selected)
-        if now - self._chart_at >= CHART_REST * self._panel.last_draw_s:
+        if now - self._chart_at >= max(self._panel.rest_s, CHART_REST * self._panel.last_draw_s):
             self._paint_panel(selected, keeps_legend=now - self._legend_at < FIGURES_REST_S)
 
     def paint(self, state: str, selected: int | None) -> None:

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
+from logreg_tui.tui.graphics import ImageSheet
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.palette import BLACK, WHITE
@@ -29,6 +30,11 @@ class Panel(Widget):
     """Its own keys and what they do, for the help."""
     last_draw_s = 0.0
     """Seconds that the last drawing took on the UI thread: the painter rests in proportion."""
+
+    @property
+    def rest_s(self) -> float:
+        """Seconds at least between two drawings of what is being trained."""
+        return 0.0
 
     @dataclass
     class Analysed(Message):
@@ -82,6 +88,8 @@ class ParametersPanel(LinePanel):
     NEEDS_PARAMETERS = True
     is_watching = False
     """True if another process trains."""
+    images: ImageSheet | None = None
+    """The images that it may show, if the terminal has a protocol for them."""
     _parameters: ParametersSnapshot | None = None
     """The newest of the selected run."""
     _waiting = ""
@@ -93,6 +101,20 @@ class ParametersPanel(LinePanel):
     def draw(self, history: History, selected: int | None) -> None:
         self._parameters, self._waiting = self.newest(history, selected)
         self.redraw()
+
+    def sheet(self, style: ChartStyle, *, is_alone: bool) -> ImageSheet | None:
+        """Return the place for images, one alone or many that may change often; None if they are drawn."""
+        if self.images is None or style.ascii_only or style.monochrome:
+            return None
+        return self.images if is_alone or self.images.takes_many else None
+
+    def redraw(self) -> None:
+        if self.images is None:
+            super().redraw()
+            return
+        self.images.begin()
+        super().redraw()
+        self.images.end()
 
     def newest(self, history: History, selected: int | None) -> tuple[ParametersSnapshot | None, str]:
         """Return the newest parameters of the selected run, and the line that is shown without them."""

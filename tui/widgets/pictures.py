@@ -1,4 +1,5 @@
-"""Matrices as pictures made of characters: two pixels per cell with half blocks, else one character each.
+"""Matrices as pictures: images of the terminal's own, or made of characters, two pixels per cell with half
+blocks, else one character each.
 
 A cell of a terminal is taken to be twice as high as wide. Values are shares of 0..1 of the scale of
 colours; NaN is its lowest end for greys and its middle for signed values.
@@ -16,6 +17,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from logreg_tui.tui.graphics import Image, ImageSheet
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend
 from logreg_tui.tui.widgets.spans import paint
@@ -86,15 +88,15 @@ def gradient(stops: Sequence[Rgb], count: int) -> tuple[Rgb, ...]:
     return tuple(blend(stops[part], stops[part + 1], place - part) for part, place in parts)
 
 
-def fitted(shape: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+def fitted(shape: tuple[int, int], width: int, height: int, *, whole: bool = True) -> tuple[int, int]:
     """Return the cells, across and down, of the largest picture with square pixels that fits.
 
-    An image of `shape` rows and columns that is enlarged is so by a whole number, which keeps it sharp.
-    At least one cell, even if that is too much or not square.
+    An image of `shape` rows and columns that is enlarged is so by a whole number unless `whole` is false:
+    in half blocks that keeps it sharp. At least one cell, even if that is too much or not square.
     """
     rows, columns = shape
     scale = min(width / columns, 2 * height / rows)
-    scale = int(scale) if scale > 1 else scale
+    scale = int(scale) if whole and scale > 1 else scale
     across, down = round(columns * scale), math.ceil(rows * scale / 2 - 1e-9)
     return max(1, min(width, across)), max(1, min(height, down))
 
@@ -127,13 +129,42 @@ def _coverage(count: int, wanted: int) -> np.ndarray:
     return np.asarray(overlap / overlap.sum(1, keepdims=True), np.float32)
 
 
-def picture(shares: np.ndarray, width: int, height: int, inks: Inks) -> list[Strip]:
-    """Return a matrix of shares of the scale as `height` strips of `width` cells."""
+def picture(
+    shares: np.ndarray,
+    width: int,
+    height: int,
+    inks: Inks,
+    sheet: ImageSheet | None = None,
+    *,
+    is_smooth: bool = False,
+) -> list[Strip]:
+    """Return a matrix of shares of the scale as `height` strips of `width` cells.
+
+    With a sheet, and inks that need no characters, it is an image of the terminal's own, of sharp pixels
+    unless `is_smooth`.
+    """
+    if sheet is not None and (strips := _image(shares, width, height, inks, sheet, is_smooth)):
+        return strips
     lines = inks.lines_per_cell
-    pixels = resampled(shares, lines * height, width)
-    levels = np.clip(np.rint(pixels * (inks.levels - 1)), 0, inks.levels - 1).astype(np.uint8)
-    rows = levels.reshape(height, lines * width)
+    rows = _levels(resampled(shares, lines * height, width), inks).reshape(height, lines * width)
     return [_row(row.tobytes(), inks) for row in rows]
+
+
+def _levels(shares: np.ndarray, inks: Inks) -> np.ndarray:
+    return np.asarray(np.clip(np.rint(shares * (inks.levels - 1)), 0, inks.levels - 1), np.uint8)
+
+
+def _image(
+    shares: np.ndarray, width: int, height: int, inks: Inks, sheet: ImageSheet, is_smooth: bool
+) -> list[Strip]:
+    """Return the strips of an image with square pixels; none if it cannot be shown."""
+    if inks.colors is None or inks.characters is not None:
+        return []
+    most_columns, most_rows = sheet.room(width, height)
+    rows, columns = min(shares.shape[0], most_rows), min(shares.shape[1], most_columns)
+    levels = _levels(resampled(shares, rows, columns), inks)
+    image = Image(tuple(row.tobytes() for row in levels), inks.colors, is_smooth)
+    return [Strip([Segment(line)], width) for line in sheet.lines(image, width, height) or []]
 
 
 @lru_cache(maxsize=4096)

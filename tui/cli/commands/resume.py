@@ -68,7 +68,7 @@ def run(values: argparse.Namespace) -> int:
         "restores_rows": values.restore_rows,
     }
     if values.no_screen:
-        for option in ("paused", "fps", "ascii", "notify"):
+        for option in ("paused", "fps", "ascii", "notify", "graphics"):
             if is_given(values, option):
                 raise UsageError(f"--{option} concerns the screen: leave it out, or leave out --no-screen")
         from logreg_tui.tui.text.training_log import train_plainly

@@ -10,6 +10,7 @@ import math
 from textual.strip import Strip
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
+from logreg_tui.tui.graphics import ImageSheet
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink
@@ -39,9 +40,11 @@ def draw_enlarged(
     height: int,
     has_focus: bool,
     style: ChartStyle,
+    sheet: ImageSheet | None = None,
 ) -> list[Strip]:
     """Return the lines of the panel."""
-    lines = [_title(cell, sample, parameters, width), *_body(cell, sample, width, max(1, height - 2), style)]
+    body = _body(cell, sample, width, max(1, height - 2), style, sheet)
+    lines = [_title(cell, sample, parameters, width), *body]
     lines = [*lines[: height - 1], *[Strip.blank(0)] * (height - 1 - len(lines))]
     hint = "click: back to the samples"
     if has_focus:
@@ -64,19 +67,25 @@ def _title(cell: CellSamples, sample: PredictedSample, parameters: ParametersSna
 
 
 def _body(
-    cell: CellSamples, sample: PredictedSample, width: int, height: int, style: ChartStyle
+    cell: CellSamples,
+    sample: PredictedSample,
+    width: int,
+    height: int,
+    style: ChartStyle,
+    sheet: ImageSheet | None,
 ) -> list[Strip]:
     """Return the picture as large as it can be beside the facts; below them if it is far larger there."""
     shape = cell.image_shape
     if shape is None:
         return _facts(sample, cell, width, height, style)
-    right = pictures.fitted(shape, max(1, width - min(FACTS_WIDTH, width // 2) - GAP), height)
-    above = pictures.fitted(shape, width, max(1, height - HEAD_HEIGHT - LIKELIEST))
+    whole = sheet is None
+    right = pictures.fitted(shape, max(1, width - min(FACTS_WIDTH, width // 2) - GAP), height, whole=whole)
+    above = pictures.fitted(shape, width, max(1, height - HEAD_HEIGHT - LIKELIEST), whole=whole)
     if 2 * right[0] * right[1] < above[0] * above[1]:
         facts = _facts(sample, cell, width, max(HEAD_HEIGHT, height - above[1]), style)
-        return [*facts, *sample_picture(sample, shape, *above, style)]
+        return [*facts, *sample_picture(sample, shape, *above, style, sheet)]
     facts = _facts(sample, cell, max(1, width - right[0] - GAP), height, style)
-    return beside([sample_picture(sample, shape, *right, style), facts], GAP)
+    return beside([sample_picture(sample, shape, *right, style, sheet), facts], GAP)
 
 
 def _facts(

@@ -15,6 +15,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
+from logreg_tui.tui.graphics import ImageSheet
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink, longest_name, name_cells, short_name
@@ -113,6 +114,7 @@ def draw_images(
     height: int,
     cursor: int | None,
     style: ChartStyle,
+    sheet: ImageSheet | None = None,
 ) -> list[Strip]:
     """Return the lines of the panel; `cursor` is the number of a sample, None without the focus."""
     layout = page_layout(cell, width, height)
@@ -124,7 +126,7 @@ def draw_images(
         lines.append(strip_of([(text, style.muted)]).crop(0, width))
     for start in range(0, len(shown), layout.across):
         row = shown[start : start + layout.across]
-        tiles = [_tile(sample, cell, sample.number == cursor, layout, style) for sample in row]
+        tiles = [_tile(sample, cell, sample.number == cursor, layout, style, sheet) for sample in row]
         lines += [*beside(tiles, GAP), Strip.blank(0)]
     lines = [*lines[: height - 1], *[Strip.blank(0)] * (height - 1 - len(lines))]
     hint = "click one to enlarge it, or press tab until this panel has the keys"
@@ -159,24 +161,34 @@ def _title(cell: CellSamples, shown: int, parameters: ParametersSnapshot, width:
 
 
 def _tile(
-    sample: PredictedSample, cell: CellSamples, is_chosen: bool, layout: PageLayout, style: ChartStyle
+    sample: PredictedSample,
+    cell: CellSamples,
+    is_chosen: bool,
+    layout: PageLayout,
+    style: ChartStyle,
+    sheet: ImageSheet | None,
 ) -> list[Strip]:
     """Return a picture and its text, as wide and high as the layout's tiles."""
     text = _text(sample, cell, is_chosen, style)
     if cell.image_shape is None:
         return text
-    image = sample_picture(sample, cell.image_shape, layout.width, layout.height, style)
+    image = sample_picture(sample, cell.image_shape, layout.width, layout.height, style, sheet)
     if layout.is_beside:
         return beside([image, text], 1)
     return [line.adjust_cell_length(layout.tile[0]) for line in (*image, *text)]
 
 
 def sample_picture(
-    sample: PredictedSample, shape: tuple[int, int], width: int, height: int, style: ChartStyle
+    sample: PredictedSample,
+    shape: tuple[int, int],
+    width: int,
+    height: int,
+    style: ChartStyle,
+    sheet: ImageSheet | None,
 ) -> list[Strip]:
     """Return the picture of a sample in `height` lines of `width` cells."""
     shares = pictures.grey_shares(sample.original.reshape(shape))
-    return pictures.picture(shares, width, height, pictures.grey_inks(style))
+    return pictures.picture(shares, width, height, pictures.grey_inks(style), sheet)
 
 
 def _text(sample: PredictedSample, cell: CellSamples, is_chosen: bool, style: ChartStyle) -> list[Strip]:

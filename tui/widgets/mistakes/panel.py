@@ -156,11 +156,15 @@ class MistakesPanel(ParametersPanel):
         if self._page.enlarged is not None and cell.enlarged is not None:
             from logreg_tui.tui.widgets.mistakes.enlarged_sample import draw_enlarged
 
-            return draw_enlarged(cell, cell.enlarged, shown.parameters, width, height, self.has_focus, style)
+            sheet = self.sheet(style, is_alone=True)
+            return draw_enlarged(
+                cell, cell.enlarged, shown.parameters, width, height, self.has_focus, style, sheet
+            )
         from logreg_tui.tui.widgets.mistakes.images import draw_images
 
         cursor = self._sample_under_cursor(cell) if self.has_focus else None
-        return draw_images(cell, shown.parameters, width, height, cursor, style)
+        sheet = self.sheet(style, is_alone=False)
+        return draw_images(cell, shown.parameters, width, height, cursor, style, sheet)
 
     def _shown(self) -> ErrorAnalysis | None:
         """Return the analysis of the selected run, if there is one."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from logreg_tui.tui.widgets.weights.view import Grid
 
 
+IMAGES_REST_S = 3.0
+"""Seconds between two drawings as images, which are sent anew as wholes: as many bytes as of half blocks."""
+
+
 class WeightsPanel(ParametersPanel):
     """Draws the newest parameters that were shown; costs nothing until `draw` is called."""
 
@@ -44,6 +48,10 @@ class WeightsPanel(ParametersPanel):
     """The class that the cursor is on."""
     _is_enlarged = False
 
+    @property
+    def rest_s(self) -> float:
+        return IMAGES_REST_S if self.sheet(chart_style_of(self), is_alone=False) else 0.0
+
     def draw(self, history: History, selected: int | None) -> None:
         experiment = history.experiment
         if experiment is not None:
@@ -63,7 +71,8 @@ class WeightsPanel(ParametersPanel):
 
         self._chosen = min(self._chosen, len(self._parameters.bias) - 1)
         view = WeightsView(width, height, self._chosen, self._is_enlarged, self.has_focus)
-        return draw_weights(self._parameters, self._image_shape, view, style, *self._names)
+        sheet = self.sheet(style, is_alone=False)
+        return draw_weights(self._parameters, self._image_shape, view, style, *self._names, sheet=sheet)
 
     @property
     def _image_shape(self) -> tuple[int, int] | None:

@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from logreg_tui.core.text import class_name
 from logreg_tui.core.training.snapshots import ParametersSnapshot
+from logreg_tui.tui.graphics import ImageSheet
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink, longest_name, name_cells, short_name
@@ -114,6 +115,8 @@ def draw_weights(
     style: ChartStyle,
     class_names: Sequence[str] = (),
     feature_names: Sequence[str] = (),
+    *,
+    sheet: ImageSheet | None = None,
 ) -> list[Strip]:
     """Return the lines of the panel; `shape` is that of the images, None if there are none.
 
@@ -121,7 +124,7 @@ def draw_weights(
     """
     largest = float(max(shown.weight.max(), -shown.weight.min()))
     largest = largest if math.isfinite(largest) else 0.0
-    drawing = _Drawing(shown, shape, view, style, largest, class_names, feature_names)
+    drawing = _Drawing(shown, shape, view, style, largest, class_names, feature_names, sheet)
     lines = drawing.lines()
     if view.height >= HINT_HEIGHT:
         lines = [*lines[: view.height - 1], *[Strip.blank(0)] * (view.height - 1 - len(lines))]
@@ -149,6 +152,7 @@ class _Drawing:
     """The largest |weight| of all classes, which ends the scale; 0 if one is not finite."""
     class_names: Sequence[str]
     feature_names: Sequence[str]
+    sheet: ImageSheet | None
 
     def lines(self) -> list[Strip]:
         if self.shape is None:
@@ -205,14 +209,16 @@ class _Drawing:
 
     def _picture(self, shape: tuple[int, int], number: int, width: int, height: int) -> list[Strip]:
         shares = pictures.signed_shares(self.shown.weight[number].reshape(shape), self.largest)
-        return pictures.picture(shares, width, height, pictures.signed_inks(self.style))
+        inks, is_smooth = pictures.signed_inks(self.style), not self.view.is_enlarged
+        return pictures.picture(shares, width, height, inks, self.sheet, is_smooth=is_smooth)
 
     def _enlarged(self, shape: tuple[int, int]) -> list[Strip]:
         """Return one class as large as it can be, its figures beside it or above."""
         width, height = self.view.width, grid_height(self.view.height)
         facts = self._facts(shape)
-        right = pictures.fitted(shape, max(1, width - FACTS_WIDTH), height)
-        above = pictures.fitted(shape, width, max(1, height - len(facts)))
+        whole = self.sheet is None
+        right = pictures.fitted(shape, max(1, width - FACTS_WIDTH), height, whole=whole)
+        above = pictures.fitted(shape, width, max(1, height - len(facts)), whole=whole)
         if right[0] * right[1] < above[0] * above[1]:
             return [*facts, *self._picture(shape, self.view.chosen, *above)]
         return beside([self._picture(shape, self.view.chosen, *right), facts], GAP)
