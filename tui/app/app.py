@@ -38,7 +38,7 @@ from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
 from logreg_tui.tui.screens.palette import Palette
 from logreg_tui.tui.theme import ASCII, UNICODE, WithoutColor
-from logreg_tui.tui.widgets.few_colors import SYSTEMS, FewColors
+from logreg_tui.tui.widgets.few_colors import FewColors, system_of
 from logreg_tui.tui.widgets.readable import ReadableText
 
 ANNOUNCE_REST_S = 1.0
@@ -175,8 +175,7 @@ class LogRegApp(App[None]):
         filters = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
         if self.no_color:
             return [*filters, self._without_color]
-        few = FewColors(system) if (system := self.console.color_system or "") in SYSTEMS else None
-        return [*filters, self._readable, *filter(None, [few])]
+        return [*filters, self._readable, *map(FewColors, filter(None, [system_of(self)]))]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the actions that apply now, for the command palette."""

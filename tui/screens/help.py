@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import ClassVar
 
@@ -18,7 +20,10 @@ from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.dialog import Dialog
 from logreg_tui.tui.theme import Glyphs
 
-KEY_WIDTH = 11
+INDENT, GAP = 2, 2
+"""Cells before a key, and behind the longest one."""
+ROOM = 88
+"""Cells of a line, if nobody says how many there are."""
 MEANINGS = (
     ("objective", "what is minimised: train loss + L2 penalty"),
     ("train, test loss", "cross entropy of the head's output, without the L2 term"),
@@ -52,22 +57,62 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, screen: Screen[None], *, glyphs: Glyphs) -> None:
         super().__init__(glyphs=glyphs)
-        self._text = Content("\n").join(help_lines(screen))
+        self._entries = list(help_entries(screen))
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog -help") as box:
             box.border_title = "Help"
             box.border_subtitle = "escape closes"
-            yield Static(self._text)
+            yield HelpText(self._entries)
 
 
-def help_lines(screen: Screen[None]) -> Iterator[Content]:
-    """Yield the lines: the keys of what has the focus, the others by group, each key once, the meanings."""
+class HelpText(Static):
+    """Headings, and keys beside what they do, wrapped behind the keys at the width that there is."""
+
+    def __init__(self, entries: Sequence[HelpEntry]) -> None:
+        super().__init__()
+        self._entries = entries
+        self._wrapped_at = 0
+
+    def on_resize(self) -> None:
+        if self.size.width != self._wrapped_at:
+            self._wrapped_at = self.size.width
+            self.update(Content("\n").join(wrapped(self._entries, self.size.width)))
+
+
+def wrapped(entries: Sequence[HelpEntry], width: int = ROOM) -> Iterator[Content]:
+    """Yield the entries as lines of at most `width` cells; what goes on stands under its beginning."""
+    keys = max(len(entry.key) for entry in entries if not entry.is_meaning)
+    for entry in entries:
+        style = "" if entry.is_enabled else "dim"
+        if not entry.text:
+            yield Content.styled(entry.key, "bold")
+            continue
+        indent = INDENT + GAP + (len(entry.key) if entry.is_meaning else keys)
+        first, *others = textwrap.wrap(entry.text, max(1, width - indent)) or [""]
+        key = f"{'':{INDENT}}{entry.key}".ljust(indent)
+        yield Content.assemble((key, style or "bold"), (first, style))
+        for line in others:
+            yield Content.styled(" " * indent + line, style)
+
+
+@dataclass(frozen=True, slots=True)
+class HelpEntry:
+    """A key and what it does, a term and what it means, or a heading, which has no text."""
+
+    key: str
+    text: str = ""
+    is_enabled: bool = True
+    is_meaning: bool = False
+
+
+def help_entries(screen: Screen[None]) -> Iterator[HelpEntry]:
+    """Yield the keys of what has the focus, the others by group, each key once, and the meanings."""
     own = keys_of(screen.focused)
     if screen.focused is not None and own:
-        yield Content.styled(f"In {PLACES.get(screen.focused.id or '', f'the {screen.focused.id}')}", "bold")
+        yield HelpEntry(f"In {PLACES.get(screen.focused.id or '', f'the {screen.focused.id}')}")
         for keys, text in own:
-            yield _key_line(keys, text, True)
+            yield HelpEntry(keys, text)
     said = {key for keys, _ in own for key in keys.split()}
     if "arrows" in said:
         said |= {"up", "down", "left", "right"}
@@ -75,25 +120,20 @@ def help_lines(screen: Screen[None]) -> Iterator[Content]:
     for group, actions in groupby(ACTIONS, key=lambda action: action.group):
         others = [action for action in actions if action.key not in said]
         if others:
-            yield Content.styled(group, "bold")
+            yield HelpEntry(group)
         for action in others:
             active = owners.get(action.action)
-            yield _key_line(action.key, action.sentence, active is None or active.enabled)
-    yield Content.styled("Everywhere", "bold")
+            yield HelpEntry(action.key, action.sentence, active is None or active.enabled)
+    yield HelpEntry("Everywhere")
     for keys, text in EVERYWHERE:
         if keys not in said:
-            yield _key_line(keys, text, True)
-    yield Content.styled("What the numbers mean", "bold")
+            yield HelpEntry(keys, text)
+    yield HelpEntry("What the numbers mean")
     for term, meaning in MEANINGS:
-        yield Content.assemble(("  " + term, "bold"), f": {meaning}")
+        yield HelpEntry(f"{term}:", meaning, is_meaning=True)
 
 
 def keys_of(widget: Widget | None) -> Sequence[tuple[str, str]]:
     """Return the keys of a widget's own and what they do."""
     keys: Sequence[tuple[str, str]] = getattr(widget, "KEYS", ())
     return keys
-
-
-def _key_line(key: str, text: str, is_enabled: bool) -> Content:
-    style = "" if is_enabled else "dim"
-    return Content.assemble((f"  {key:<{KEY_WIDTH}}  ", "bold" if is_enabled else "dim"), (text, style))

@@ -44,6 +44,8 @@ from logreg_tui.tui.widgets.why.panel import WhyPanel
 
 ALL_ENDED = "all runs finished - m trains on, n, c or r adds one, q quits"
 
+ROWS_WIDTH = 12
+"""Cells of the status line that a hint leaves to the number of rows."""
 GLANCE_REST_S = 1.0
 """Seconds between two looks at alarms, the machine and the accuracies in the list."""
 
@@ -202,7 +204,8 @@ class MainScreen(MainActions):
     def _show_hint(self) -> None:
         hints, text = self.hints, ""
         if not self.context.is_watching:
-            width = self.size.width - 2
+            # Beside it stands how many rows there are.
+            width = self.size.width - 2 - ROWS_WIDTH
             text = hints.text(self.context.history, self.painter.verdicts, self.tab, width)
         self.query_one(StatusLine).show_hint(self.context.glyphs.shown(text))
         self.context.remember(hints_gone=hints.gone)

@@ -92,7 +92,7 @@ def _names(runs: Sequence[NamedRun], style: ChartStyle, width: int) -> list[Stri
     dots, line = style.pick("…", ".."), style.pick("━", "-")
     texts = []
     for number, named in enumerate(runs, start=1):
-        mark = f"{curve_mark(number, False)}{line}" if style.marks_curves(len(runs)) else ""
+        mark = f"{curve_mark(number, False)}{line}" if style.marks_curves(range(1, len(runs) + 1)) else ""
         texts.append((f"{line}{mark} ", plain_text(f"{number} {named.label}", style.ascii_only)))
     room = min(width, max(len(swatch) + len(text) for swatch, text in texts))
     columns = max(1, (width + GAP) // (room + GAP))

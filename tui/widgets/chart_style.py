@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
 from rich.style import Style
 
 from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.few_colors import SIXTEEN, nearest
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, pale_run_color, run_color
 
 DIGITS = "123456789"
@@ -29,6 +31,8 @@ class ChartStyle:
     monochrome: bool = False
     ascii_only: bool = False
     background: Rgb = (18, 18, 18)
+    system: str = ""
+    """The one of few_colors.SYSTEMS that the terminal has; empty if it shows every colour."""
 
     def color(self, number: int, is_test: bool) -> Rgb | None:
         """Return the colour of a curve; None is the foreground."""
@@ -43,14 +47,18 @@ class ChartStyle:
             return self.grey(0.38)
         return blend(color, self.background, DIM_SHARE)
 
-    def marks_curves(self, runs: int) -> bool:
-        """Return True if curves carry characters because their colours do not tell them apart."""
-        return self.ascii_only or (self.monochrome and runs > 1)
+    def marks_curves(self, runs: Collection[int]) -> bool:
+        """Return True if the curves of these runs carry characters: their colours do not tell them apart."""
+        return self.ascii_only or len({self._shown_color(number) for number in runs}) < len(runs)
+
+    def _shown_color(self, number: int) -> object:
+        color = self.color(number, False)
+        return nearest(color, self.system) if color is not None and self.system else color
 
     @property
     def marks_lines(self) -> bool:
         """True if dashes tell a run's test curve from its train curve, because colours cannot."""
-        return self.ascii_only or self.monochrome
+        return self.ascii_only or self.monochrome or self.system == SIXTEEN
 
     def grey(self, strength: float) -> Rgb | None:
         """Return a grey between the background (0) and full contrast (1); None is the foreground."""

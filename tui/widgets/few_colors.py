@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from colorsys import rgb_to_hls
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from rich.color import Color as RichColor
 from rich.segment import Segment
@@ -18,7 +19,11 @@ from textual.filter import LineFilter
 from logreg_tui.tui.widgets.palette import Rgb, contrast
 from logreg_tui.tui.widgets.readable import LEAST_CONTRAST, LETTERS, rgb_of
 
-SYSTEMS = ("256", "standard")
+if TYPE_CHECKING:
+    from textual.app import App
+
+SIXTEEN = "standard"
+SYSTEMS = ("256", SIXTEEN)
 """Rich's names for terminals of 256 and of 16 colours."""
 HUE_TOLERANCE = 18.0
 """Degrees by which one of 256 may miss the hue of a colour."""
@@ -64,7 +69,7 @@ def nearest(color: Rgb, system: str, ground: Rgb | None = None) -> RichColor:
 
     With `ground` it can be read on that colour.
     """
-    ordered = _sixteen(color) if system == "standard" else _eight_bit(color)
+    ordered = _sixteen(color) if system == SIXTEEN else _eight_bit(color)
     able = (each for each in ordered if ground is None or contrast(_nominal(each), ground) >= LEAST_CONTRAST)
     return next(able)
 
@@ -93,6 +98,12 @@ def _sixteen(color: Rgb) -> list[RichColor]:
     is_bright = lightness >= BRIGHT and not ORANGE[0] < 360 * hue <= ORANGE[1]
     pair = (base + 8, base) if is_bright else (base, base + 8)
     return [RichColor.from_ansi(number) for number in (*pair, 15, 0)]
+
+
+def system_of(app: App[Any]) -> str:
+    """Return the one of SYSTEMS that the terminal of an app has; empty if it shows every colour, or none."""
+    system = app.console.color_system or ""
+    return system if system in SYSTEMS and not app.no_color else ""
 
 
 def _nominal(color: RichColor) -> Rgb:

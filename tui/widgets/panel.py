@@ -16,6 +16,7 @@ from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.graphics import ImageSheet
 from logreg_tui.tui.widgets.chart_style import ChartStyle
+from logreg_tui.tui.widgets.few_colors import system_of
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.palette import BLACK, WHITE
 from logreg_tui.tui.widgets.spans import strip_of
@@ -132,7 +133,7 @@ def chart_style_of(widget: LineView) -> ChartStyle:
     color = widget.background_colors[1]
     # A theme that leaves the background to the terminal says nothing about its colour.
     background = color.rgb if color.ansi is None and color.a == 1 else (BLACK if dark else WHITE)
-    return ChartStyle(dark, widget.app.no_color, widget.glyphs.is_ascii, background)
+    return ChartStyle(dark, widget.app.no_color, widget.glyphs.is_ascii, background, system_of(widget.app))
 
 
 def text_lines(text: str, width: int, style: ChartStyle) -> list[Strip]:

@@ -17,7 +17,7 @@ from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import requests as control
 from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.export import ExportScreen
-from logreg_tui.tui.screens.help import HelpScreen, help_lines, keys_of
+from logreg_tui.tui.screens.help import HelpScreen, help_entries, keys_of, wrapped
 from logreg_tui.tui.screens.main_actions import TABS
 from logreg_tui.tui.screens.new_run import NewRunScreen
 from logreg_tui.tui.widgets.controls import Choice
@@ -188,15 +188,35 @@ async def test_the_help_begins_with_the_keys_of_the_focus_and_names_each_key_onc
         else:
             lab.screen.query_one(focus).focus()
         await lab.pilot.pause()
-        lines = [line.plain for line in help_lines(lab.screen)]
+        lines = [line.plain for line in wrapped(list(help_entries(lab.screen)))]
         assert lines[0].startswith("In ")
         own = keys_of(lab.screen.focused)
         assert own
         assert lines[1].split()[: len(own[0][0].split())] == own[0][0].split()
         rest = lines[: lines.index("What the numbers mean")]
-        keys = [key for line in rest if line.startswith("  ") for key in line[2:].split("  ")[0].split()]
+        starts = [line for line in rest if line.startswith("  ") and line[2] != " "]
+        keys = [key for line in starts for key in line[2:].split("  ")[0].split()]
         assert sorted(keys) == sorted(set(keys))
         assert not any("Focus Next" in line or "Delete" in line for line in lines)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+async def test_the_help_wraps_behind_its_keys_at_every_width(size: tuple[int, int]) -> None:
+    async with running(size=size) as lab:
+        await lab.press("3")
+        await lab.press("question_mark")
+        await lab.until(lambda: isinstance(lab.app.screen, HelpScreen) and "arrows" in lab.text())
+        box = lab.app.screen.query_one(".dialog")
+        lines = [line[box.content_region.x : box.content_region.right] for line in lab.text().splitlines()]
+        shown = lines[box.content_region.y : box.content_region.bottom]
+        assert shown[0].startswith("In the mistakes")
+        assert shown[1].startswith("  arrows ")
+        starts = {len(line) - len(line[2:].lstrip()) for line in shown if line.startswith("   ")}
+        begin = shown[1].index("Move to")
+        assert starts <= {begin}, "what goes on stands under its beginning"
+        paged = next(line for line in shown if "pageup pagedown" in line)
+        assert paged.index("Turn") == begin
+        assert all(line[begin - 1] == " " for line in shown[1:] if line.startswith("  "))
 
 
 async def test_the_footer_names_the_keys_of_a_field_that_is_edited() -> None:

@@ -33,6 +33,19 @@ async def test_nothing_that_matters_is_cut_off(size: tuple[int, int]) -> None:
         assert f"{last.test_accuracy:.4f}" in text
 
 
+@pytest.mark.parametrize("mode", ["colors", "no_color", "ascii"])
+async def test_at_60_by_20_the_chart_has_room_in_every_mode(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mode == "no_color":
+        monkeypatch.setenv("NO_COLOR", "1")
+    async with running(FakeTraining(runs=TWO_RUNS), size=(60, 20), ascii_only=mode == "ascii") as lab:
+        plot = lab.screen.query_one(LossChart).plot
+        assert plot is not None
+        assert plot.rows >= 6
+        assert plot.left + plot.columns >= 58
+
+
 async def test_a_small_terminal_has_a_line_per_run_and_a_small_chart_and_recovers() -> None:
     async with running(FakeTraining(runs=TWO_RUNS), size=(80, 24)) as lab:
         await lab.pilot.resize_terminal(50, 15)

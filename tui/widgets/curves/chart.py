@@ -95,7 +95,7 @@ class _Frame:
         self.annotations.draw_lines()
         smoothing = scene.view.smoothing
         self.annotations.taken |= draw_curves(cells, scene.series, plot, style, smoothing=smoothing)
-        if style.marks_curves(len(scene.runs)) and plot.is_fine:
+        if style.marks_curves([run.number for run in scene.runs]) and plot.is_fine:
             for one in scene.series:
                 for x, y, mark in [] if one.is_thin else curve_marks(one, plot):
                     cells.put(x, y, mark, ink(None))

@@ -23,8 +23,8 @@ NOTES_SHARE = 0.62
 """Share of the width that long notes may take; beyond, the short ones are written."""
 GAP = 2
 NARROW = 32
-SECOND_ROOMY = 12
-"""Lines from which a chart under another one has a header of two."""
+ROOMY, SECOND_ROOMY = 11, 12
+"""Lines from which a chart has a header of two, and one under another chart."""
 NAMED = 2
 """The highest level of a legend whose runs have names."""
 
@@ -46,7 +46,7 @@ def loss_text(value: float) -> str:
 
 def header_height(runs: int, height: int, *, is_second: bool = False) -> int:
     """Return the lines the header takes of a chart of `height` lines."""
-    if height < (SECOND_ROOMY if is_second else 9):
+    if height < (SECOND_ROOMY if is_second else ROOMY):
         return 1
     return 2 + (runs > 4 and height >= 16) + (runs > 8 and height >= 28)
 
@@ -187,7 +187,7 @@ class Legend:
         return [full, [[(f"{swatch}e ", grey), (f"{len(self.earlier)} earlier, test", muted)]]]
 
     def _full(self, run: RunHistory, names: Mapping[int, str]) -> LegendEntry:
-        space = "" if self.style.marks_curves(len(self.runs)) else " "
+        space = "" if self._has_marks else " "
         train, test = (loss_text(value) for value in self.values.get(run.number, UNKNOWN))
         text = self._text_style(run)
         return [
@@ -218,6 +218,10 @@ class Legend:
         ]
 
     @property
+    def _has_marks(self) -> bool:
+        return self.style.marks_curves([run.number for run in self.runs])
+
+    @property
     def _test_line(self) -> str:
         """The line of test curves, dashed where colours do not tell it from the other one."""
         return "┅" if self.style.marks_lines else "─"
@@ -227,8 +231,7 @@ class Legend:
 
     def _swatch(self, run: RunHistory, is_test: bool) -> tuple[str, Style]:
         line = self.style.pick(self._test_line if is_test else "━", "." if is_test else "-")
-        has_mark = self.style.marks_curves(len(self.runs))
-        text = f"{line}{curve_mark(run.number, is_test)}{line} " if has_mark else line
+        text = f"{line}{curve_mark(run.number, is_test)}{line} " if self._has_marks else line
         return text, ink(self.style.color(run.number, is_test))
 
 

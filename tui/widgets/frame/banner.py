@@ -100,6 +100,8 @@ def _texts(alarm: Alarm, rate: float | None) -> Iterator[str]:
         yield f"{begin}: {cause} - tab 5 says why{HINT}"
         yield f"{begin}: {cause} - tab 5 says why"
         yield f"{begin} - tab 5 says why"
+        yield begin
+        yield begin.split(" since")[0]
         return
     verb = f"{'diverged at' if alarm.kind == DIVERGED else 'exploded, since'} epoch {alarm.epoch:,}"
     begin = f"run {alarm.run} {verb}"
@@ -110,6 +112,8 @@ def _texts(alarm: Alarm, rate: float | None) -> Iterator[str]:
         yield f"{begin}: {alarm.cause} - R restarts it with lr {rate:g}"
         yield f"{begin} - {offer}"
         yield f"{begin} - R restarts it with lr {rate:g}"
-        return
-    yield f"{begin}: {alarm.cause}"
+        yield f"{begin} - R restarts it"
+    else:
+        yield f"{begin}: {alarm.cause}"
     yield begin
+    yield f"run {alarm.run} {alarm.kind}"

@@ -20,7 +20,7 @@ DEVICE_WIDTH = 24
 BAR_WIDTH = 12
 """Cells of the progress bar that the pieces beside it give way to."""
 LEAST_BAR_WIDTH, MOST_BAR_WIDTH = 4, 48
-LEFT_WIDTH = 10
+LEFT_WIDTH = 9
 """Cells of the time that is left."""
 MOST_FIRST = 2
 """Pieces before the bar that stay longest: the epoch and how many there are."""
@@ -143,7 +143,7 @@ class HeaderLine(LineView):
             last += [(f" {figures.rate(progress.rate)}", value), (unit, dim)]
         if progress.left_s is not None:
             left = figures.duration(progress.left_s).strip().rjust(LEFT_WIDTH)
-            last += [(left, value), (" left" if is_roomy else "", dim)]
+            last += [(f" {left}", value), (" left" if is_roomy else "", dim)]
         return first, last
 
     def _bar(self, width: int) -> list[Span]:

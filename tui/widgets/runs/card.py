@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +20,8 @@ ROOMY = LABEL + 2 * (figures.LOSS_WIDTH + 1) + GAP_WIDTH
 """Cells from which the gap between test and train has a column."""
 PERIOD = 1000
 """Epochs over which the change of the loss is shown."""
+LABEL_AND_FIGURE = 2
+"""Pieces of a line that stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class RunCard(LineView):
         width, height = self.content_size
         lines = [*self._figures(history, run, verdict, width), *map(self._mark, run.marks[::-1])]
         kept = sorted(range(len(lines)), key=lambda at: lines[at].rank)[:height]
-        self.show_lines([self.strip(lines[at].spans) for at in sorted(kept)])
+        self.show_lines([self.strip(_fitting(lines[at].spans, width)) for at in sorted(kept)])
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"card--{name}")
@@ -54,7 +56,8 @@ class RunCard(LineView):
 
     def _mark(self, mark: Mark) -> CardLine:
         style = "error" if mark.is_divergence else "value"
-        return self._line(9, f"{mark.epoch:>8,}", (mark.text, style))
+        text = figures.shorten(mark.text, self.content_size.width - LABEL, self.glyphs.dots)
+        return self._line(9, f"{mark.epoch:>8,}", (text, style))
 
     def _figures(self, history: History, run: RunHistory, verdict: str, width: int) -> Iterator[CardLine]:
         row = run.last
@@ -108,6 +111,14 @@ class RunCard(LineView):
         if words != ("training",):
             word = figures.first_fitting([f" {word}" for word in words], width - LABEL)
             yield self._line(1, "state", (f"{word:>{figures.LOSS_WIDTH}}", style))
+
+
+def _fitting(spans: Sequence[Span], width: int) -> Sequence[Span]:
+    """Return the pieces without those at the end that would be cut off; label and figure stay."""
+    fitting = list(spans)
+    while len(fitting) > LABEL_AND_FIGURE and sum(len(text) for text, _ in fitting) > width:
+        fitting.pop()
+    return fitting
 
 
 SLOWER = "R begins it slower"

@@ -18,6 +18,8 @@ from textual.widgets.option_list import Option
 from logreg_tui.core.analysis.diagnostics import EXPLODED
 from logreg_tui.tui.run_filter import RunTest, run_filter
 from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
+from logreg_tui.tui.widgets.few_colors import system_of
 from logreg_tui.tui.widgets.palette import run_color
 from logreg_tui.tui.widgets.runs.run_groups import (
     FEW,
@@ -81,6 +83,8 @@ class RunList(OptionList):
         self._selected: int | None = None
         self._filter = ""
         self._lets_through = run_filter("")
+        self._has_marks = False
+        """True if curves carry marks, because colours do not tell them apart."""
 
     def show(self, lines: Iterable[RunLine], text: str = "", lets_through: RunTest | None = None) -> None:
         """Show those of these runs that a filter lets through; only lines that changed are drawn again.
@@ -92,6 +96,9 @@ class RunList(OptionList):
         self._show_again()
 
     def _show_again(self) -> None:
+        app = self.app
+        style = ChartStyle(app.current_theme.dark, app.no_color, self._glyphs.is_ascii, system=system_of(app))
+        self._has_marks = style.marks_curves([run.number for run in self._runs])
         lines = self._prompted()
         self._show_lines(lines if lines or not self._runs else NO_MATCH)
         self._show_title()
@@ -186,10 +193,12 @@ class RunList(OptionList):
         )
         # Where the lines do not fit a scroll bar takes a cell.
         room = self.size.width - (len(lines) > self.size.height)
+        entries = [line for line in lines if isinstance(line, RunEntry)]
+        width = max((len(" ".join(entry.words)) for entry in entries), default=0)
         return [
             (f"-{' '.join(line.words)}", Content.styled(" ".join(line.words), "bold"))
             if isinstance(line, Heading)
-            else (str(line.run.number), self._entry(line, room))
+            else (str(line.run.number), self._entry(line, width, room))
             for line in lines
         ]
 
@@ -231,10 +240,10 @@ class RunList(OptionList):
         number: Callable[[float], str] = "{:g}".format if self.size.width >= WIDE else _short_number
         return run.settings.head, number(run.settings.l2), number(run.settings.learning_rate)
 
-    def _entry(self, entry: RunEntry, room: int) -> Content:
-        """Return the line of one of many runs: the values no heading names, at the right its accuracy."""
+    def _entry(self, entry: RunEntry, width: int, room: int) -> Content:
+        """Return the line of one of many runs: in `width` cells what no heading names, and its accuracy."""
         run = entry.run
-        text = f"{self._label(run)}{' '.join(entry.words)}"
+        text = f"{self._label(run)}{' '.join(entry.words):<{width}}"
         room -= 2 + len(text)
         right = self._figures(run, room - 1, entry.rank)
         gap = room - sum(len(each) for each, _ in right)
@@ -271,8 +280,13 @@ class RunList(OptionList):
         return self._glyphs.symbol(run.status), ""
 
     def _swatch(self, run: RunLine) -> tuple[str, str]:
+        """Return the colour of a run, or the mark of its curve if that is not its number."""
         red, green, blue = run_color(run.number, self.app.current_theme.dark)
-        swatch = self._glyphs.swatch_hidden if run.number in self.hidden_runs else self._glyphs.swatch
+        mark = curve_mark(run.number, False)
+        if run.number in self.hidden_runs:
+            swatch = self._glyphs.swatch_hidden
+        else:
+            swatch = mark if self._has_marks and mark != str(run.number) else self._glyphs.swatch
         return swatch, f"rgb({red},{green},{blue})"
 
 

@@ -19,7 +19,7 @@ from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History, Mark
 from logreg_tui.tui.widgets.cells import ink
-from logreg_tui.tui.widgets.chart_style import ChartStyle
+from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
 from logreg_tui.tui.widgets.curves.chart import View, draw_axes, draw_frame
 from logreg_tui.tui.widgets.curves.window import ALL, Window
 from logreg_tui.tui.widgets.palette import ON_DARK
@@ -165,6 +165,29 @@ def test_curves_carry_marks_where_colour_does_not_tell_them_apart(style: ChartSt
     flat = [[1.6] * 200, [1.9] * 200, [2.2] * 200]
     body = "".join(line[5:] for line in frame(history(flat), style=style)[2:-2])
     assert all(mark in body for mark in "123abc")
+
+
+@pytest.mark.parametrize(
+    ("system", "dark", "runs", "has_marks"),
+    [("standard", True, 2, False), ("standard", True, 8, True), ("standard", True, 17, True),
+     ("256", False, 8, False), ("256", False, 17, True), ("", True, 24, False), ("", True, 25, True)],
+)  # fmt: skip
+def test_runs_that_share_a_colour_of_the_terminal_have_marks_in_curve_and_legend(
+    system: str, dark: bool, runs: int, has_marks: bool
+) -> None:
+    style = ChartStyle(dark, system=system)
+    data = history([[2 + 0.1 * run - 0.0004 * at for at in range(200)] for run in range(runs)])
+    lines = draw_frame(data, View(120, 40, runs, best=(1,)), style).lines
+    header, plot = "".join(line.text for line in lines[:4]), "".join(line.text[6:] for line in lines[4:-2])
+    for run in (1, runs):
+        assert (f"━{curve_mark(run, False)}━" in header) == has_marks
+        # Every few columns; the floor's label has digits too.
+        assert (plot.count(curve_mark(run, False)) >= 4) == has_marks
+
+
+def test_at_16_colours_dashes_tell_test_from_train() -> None:
+    headers = [frame(history([decay()]), style=ChartStyle(system=system))[0] for system in ("", "standard")]
+    assert ["┅" in header for header in headers] == [False, True]
 
 
 def test_monochrome_frames_have_no_colours() -> None:

@@ -11,9 +11,11 @@ from helpers.app import lines_of, strips_of
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from logreg_tui.core.analysis.diagnostics import Alarm
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
+from logreg_tui.tui.widgets.frame import banner
 from logreg_tui.tui.widgets.frame.banner import Banner, slower
 
 
@@ -65,7 +67,8 @@ def text(app: BannerApp) -> list[str]:
             "learning rate (0.001)",
         ),
         (64, "run 2 diverged at epoch 3,010 - R restarts it with lr 0.001"),
-        (30, "run 2 diverge..with lr 0.001"),
+        (31, "run 2 diverged at epoch 3,010"),
+        (20, "run 2 diverged"),
     ],
 )
 async def test_a_divergence_names_epoch_cause_and_key(width: int, said: str) -> None:
@@ -93,6 +96,21 @@ async def test_an_explosion_stands_first_and_a_converged_run_is_told_calmly() ->
         )
         assert converged.startswith("run 1 has converged since epoch")
         assert app.banner.failed_run == 2
+
+
+@pytest.mark.parametrize("width", [58, 78])
+@pytest.mark.parametrize("kind", ["diverged", "exploded", "stalls", "converged"])
+async def test_in_a_narrow_terminal_nothing_is_cut_in_a_word(
+    kind: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarms = [Alarm(22, kind, 1_234_560, 1000, "train_loss is 1.5e+38, 76.0000 at its start")] * 24
+    monkeypatch.setattr(banner, "alarms", lambda history: alarms)
+    history = records.history_of(runs=[RunSettings(learning_rate=1.25e-5)] * 24)
+    async with shown(history, width + 2) as (app, _):
+        lines = text(app)
+        assert len(lines) == 2
+        assert all("22" in line and kind in line and ".." not in line for line in lines)
+        assert lines[1].endswith("(and 22 more)")
 
 
 async def test_divergences_stand_first_and_there_are_never_more_than_two_lines() -> None:

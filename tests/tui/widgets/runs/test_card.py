@@ -7,6 +7,7 @@ from helpers.records import history_of, row
 from textual.app import App, ComposeResult
 
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.widgets.runs.card import RunCard
 
@@ -75,3 +76,35 @@ async def test_the_card_says_how_a_run_is_and_what_to_do_in_whole_words(
         history.runs[1].status = "finished"
         app.query_one(RunCard).show(history, history.runs[1], verdict)
         assert f"state {words}".split() in [line.split() for line in app.lines()]
+
+
+WORDS = {
+    *("train", "test", "gap", "loss", "accuracy", "best", "at", "epoch", "floor", "above", "change", "in"),
+    *(
+        "epochs",
+        "objective",
+        "with",
+        "L2",
+        "lr",
+        "now",
+        "state",
+        "exploded",
+        "R",
+        "begins",
+        "it",
+        "slower",
+        "→",
+    ),
+}
+
+
+@pytest.mark.parametrize("width", range(25, 45))
+async def test_no_line_of_the_card_is_cut_in_a_word(width: int) -> None:
+    app, history = CardApp(), trained()
+    history.apply(row(1, 30, RunSettings(l2=0.5), train_loss=1.7, l2_penalty=0.125))
+    history.apply(events.SettingChanged(30, 1, 30, "learning_rate", 0.01, 0.00125))
+    async with app.run_test(size=(width, 16)):
+        app.query_one(RunCard).show(history, history.runs[1], "exploded")
+        for word in "\n".join(app.lines()).replace("…", " ").split():
+            is_number = word.strip("+-").replace(".", "").replace(",", "").isdigit()
+            assert word.rstrip(":") in WORDS or is_number, word

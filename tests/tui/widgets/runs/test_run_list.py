@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from helpers.app import text_of
+from rich.console import Console
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
@@ -186,7 +187,7 @@ async def test_a_run_that_joins_moves_nobody() -> None:
         made.app.list.select(5)
         made.app.list.show([*made.runs, RunLine(25, RunSettings("sigmoid", 0.0, seed=9), "training")])
         await made.pilot.pause()
-        assert made.words()[4].startswith("▌▸25 seed 9")
+        assert made.words()[4].startswith("Y▸25 seed 9"), "there are 24 colours"
         assert made.app.selected == []
         index = made.app.list.highlighted
         assert index is not None
@@ -206,3 +207,21 @@ async def test_a_run_that_exploded_has_a_mark_in_the_warning_colour(glyphs: Glyp
         red, green, blue = style.color.get_truecolor()
         assert red > green > blue, "orange"
         assert not any(f"{symbol}2" in line for line in made.lines())
+
+
+@pytest.mark.parametrize("has_colors", [True, False])
+async def test_a_run_without_a_colour_of_its_own_has_the_mark_of_its_curve(
+    has_colors: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Console, "color_system", "truecolor" if has_colors else "standard")
+    async with listing(grid(["sigmoid", "logits"], [0.001], [0.01], range(6), Schedule())) as made:
+        starts = [line[:4] for line in made.words() if "seed" in line]
+        assert starts[:2] == ["▌▸ 1", "▌▸ 2"]
+        assert starts[9:] == (["▌▸10", "▌▸11", "▌▸12"] if has_colors else ["J▸10", "K▸11", "L▸12"])
+
+
+async def test_accuracies_stand_below_each_other_whatever_the_values_before_them() -> None:
+    async with listing(grid(["sigmoid", "logits"], [0, 0.0001, 0.1], [0.01], [0], Schedule())) as made:
+        lines = [line for line in made.words() if "▸" in line]
+        assert len(lines) == 6
+        assert len({line.rindex("0.") for line in lines}) == 1
