@@ -15,6 +15,7 @@ from typing import Any
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import NO_OPTIONS, FileOptions, is_table
 from logreg_tui.core.heads import LOGITS, SIGMOID, check_head
+from logreg_tui.core.optimizers import SGD, Optimizer, optimizer_from_json
 
 PROGRAM = "logreg-tui"
 """The name that it is started by."""
@@ -176,6 +177,7 @@ class RunSettings:
     """The rate at epoch 0; the schedule multiplies it."""
     seed: int = 0
     schedule: Schedule = field(default_factory=Schedule)
+    optimizer: Optimizer = SGD
 
     def __post_init__(self) -> None:
         check_head(self.head)
@@ -266,7 +268,7 @@ class ExperimentSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` turns back into equal settings."""
-        record = asdict(self)
+        record = {**asdict(self), "runs": tuple(run_to_json(run) for run in self.runs)}
         del record["file"]
         return record if self.file == NO_OPTIONS else {**record, "file": self.file.to_json()}
 
@@ -282,9 +284,22 @@ class ExperimentSettings:
             raise UsageError(f"settings cannot be read: {error}") from error
 
 
+def run_to_json(run: RunSettings) -> dict[str, Any]:
+    """Return plain values that `run_from_json` turns back into equal settings.
+
+    What is as it was before it could be chosen is left out, so that older versions read it.
+    """
+    record = asdict(run)
+    del record["optimizer"]
+    return record if run.optimizer.is_plain else {**record, "optimizer": run.optimizer.to_json()}
+
+
 def run_from_json(record: Mapping[str, Any]) -> RunSettings:
-    """Read one run of `ExperimentSettings.to_json`. Raises a built-in error or UsageError on bad values."""
-    return RunSettings(**{**record, "schedule": Schedule(**record["schedule"])})
+    """Read what `run_to_json` gave. Raises a built-in error or UsageError on bad values."""
+    values = {**record, "schedule": Schedule(**record["schedule"])}
+    if "optimizer" in values:
+        values["optimizer"] = optimizer_from_json(values["optimizer"])
+    return RunSettings(**values)
 
 
 def grid(
@@ -293,9 +308,10 @@ def grid(
     learning_rates: Sequence[float],
     seeds: Sequence[int],
     schedule: Schedule,
+    optimizers: Sequence[Optimizer] = (SGD,),
 ) -> tuple[RunSettings, ...]:
-    """Return every combination as a run, the last argument running fastest."""
+    """Return every combination as a run, optimizers first; the seed runs fastest, then the learning rate."""
     return tuple(
-        RunSettings(head, l2, learning_rate, seed, schedule)
-        for head, l2, learning_rate, seed in product(heads, l2s, learning_rates, seeds)
+        RunSettings(head, l2, learning_rate, seed, schedule, optimizer)
+        for optimizer, head, l2, learning_rate, seed in product(optimizers, heads, l2s, learning_rates, seeds)
     )

@@ -29,7 +29,7 @@ RunTest = Callable[[FilteredRun], bool]
 FIGURES = ("epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy")
 """The figures of a run, named as in metrics.csv."""
 NAMES = {
-    **{name: name for name in ("run", "head", "l2", "lr", "schedule", "seed", "state")},
+    **{name: name for name in ("run", "head", "l2", "lr", "optimizer", "schedule", "seed", "state")},
     **{"λ": "l2", "lambda": "l2", "l": "l2", "s": "seed", "status": "state"},
 }
 """The names of values as they are typed or stand on the screen, and the ones they are known by here."""
@@ -81,6 +81,7 @@ def _values(run: FilteredRun) -> dict[str, str]:
         "l2": f"{settings.l2:g}",
         "lr": f"{settings.learning_rate:g}",
         "seed": str(settings.seed),
+        "optimizer": str(settings.optimizer),
         "schedule": f"{settings.schedule.kind} {settings.schedule}",
         "state": run.state if run.verdict in ("", run.state) else f"{run.state} {run.verdict}",
     }

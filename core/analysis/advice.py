@@ -12,6 +12,7 @@ from itertools import pairwise
 from logreg_tui.core.analysis.diagnostics import DIVERGED, RunDiagnosis
 from logreg_tui.core.analysis.trends import RECENT_ROWS
 from logreg_tui.core.heads import SIGMOID
+from logreg_tui.core.optimizers import DEFAULT_MOMENTUM
 from logreg_tui.core.settings import DEFAULT_L2
 from logreg_tui.core.text import percent, rounded
 
@@ -23,6 +24,8 @@ MOST_PENALTY = 0.5
 """Share of the objective above the floor that the L2 penalty may be."""
 FADED = 0.01
 """A schedule that leaves less than this of the learning rate has ended the training."""
+SLOW = 0.2
+"""A loss that falls by less than this share of what is left in the newest rows falls slowly."""
 NEAR_END = 0.9
 """Share of the planned epochs from which on more of them may be advised."""
 
@@ -54,7 +57,7 @@ def advise(run: RunDiagnosis) -> list[Advice]:
             "restart_slower",
         )
         return [restart]
-    rules = (_small_inputs, _smaller_steps, _no_sigmoid, _l2, _slower_schedule, _more_epochs)
+    rules = (_small_inputs, _smaller_steps, _no_sigmoid, _l2, _slower_schedule, _momentum, _more_epochs)
     return [advice for rule in rules if (advice := rule(run)) is not None]
 
 
@@ -159,12 +162,34 @@ def _slower_schedule(run: RunDiagnosis) -> Advice | None:
     )
 
 
+def _falls_steadily(run: RunDiagnosis) -> bool:
+    """Return whether the train loss has fallen in each of the newest rows, and training pays."""
+    if run.plateau is not None or len(run.recent) <= RECENT_ROWS or run.overfits:
+        return False
+    return all(after < before for before, after in pairwise(run.recent))
+
+
+def _momentum(run: RunDiagnosis) -> Advice | None:
+    before, now = run.recent[0], run.recent[-1]
+    left = now - run.floor
+    if not run.settings.optimizer.is_plain or not _falls_steadily(run) or not before - now < SLOW * left:
+        return None
+    return Advice(
+        "Let steps in the same direction add up",
+        f"the train loss fell in each of the last {len(run.recent) - 1} rows, smoothly and slowly, from "
+        f"{before:.4f} to {now:.4f}: by {percent((before - now) / left)} of what is left above "
+        f"{f'the floor {run.floor:.4f}' if run.floor else '0'}. A momentum of {DEFAULT_MOMENTUM:g} makes "
+        f"up to {1 / (1 - DEFAULT_MOMENTUM):.0f} times the way in as many epochs",
+        "press n and choose the optimizer momentum for a run beside this one, or start again with "
+        "--optimizer momentum",
+        "new_run",
+    )
+
+
 def _more_epochs(run: RunDiagnosis) -> Advice | None:
     is_over = run.status != "training" or run.last.epoch >= NEAR_END * run.epochs
     rows = len(run.recent) - 1
-    if not is_over or run.plateau is not None or rows < RECENT_ROWS or run.overfits:
-        return None
-    if any(after >= before for before, after in pairwise(run.recent)):
+    if not is_over or not _falls_steadily(run):
         return None
     fall = 1 - run.recent[-1] / run.recent[0]
     return Advice(

@@ -14,6 +14,7 @@ from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import METRICS, check_header
 from logreg_tui.core.files import MOST_BYTES, read_regular, reason
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
@@ -102,7 +103,7 @@ class ComparedRun:
         """Return a figure of the run, one of its settings or a fact of its origin, by its name."""
         owner = next(each for each in (self, self.settings, self.origin) if hasattr(each, name))
         value = getattr(owner, name)
-        return str(value) if isinstance(value, Schedule) else value
+        return str(value) if isinstance(value, Schedule | Optimizer) else value
 
 
 def origin_of(directory: Path) -> Origin:

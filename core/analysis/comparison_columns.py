@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,7 @@ COLUMNS = {
         Column("head", "head", str, is_setting=True, is_text=True),
         Column("l2", "l2", _general, is_setting=True),
         Column("learning_rate", "lr", _general, is_setting=True),
+        Column("optimizer", "optimizer", str, is_setting=True, is_text=True),
         Column("schedule", "schedule", str, is_setting=True, is_text=True),
         Column("seed", "seed", str, is_setting=True),
         Column("epochs", "epochs", _count, descends=True),
@@ -81,9 +82,9 @@ COLUMNS = {
 """By name, in the order in which they stand beside each other."""
 
 IMPORTANCE = (
-    "run", "head", "l2", "learning_rate", "seed", "test_accuracy", "difference_pp", "interval_low_pp",
-    "epochs", "best_test_accuracy", "best_epoch", "test_loss", "train_loss", "gap", "seconds",
-    "epochs_per_s", "train_accuracy", "schedule", "state", "pixels", "dataset", "l2_penalty",
+    "run", "head", "l2", "learning_rate", "optimizer", "seed", "test_accuracy", "difference_pp",
+    "interval_low_pp", "epochs", "best_test_accuracy", "best_epoch", "test_loss", "train_loss", "gap",
+    "seconds", "epochs_per_s", "train_accuracy", "schedule", "state", "pixels", "dataset", "l2_penalty",
 )  # fmt: skip
 """The columns by how much it matters that they are seen if there is no room for all."""
 
@@ -104,12 +105,14 @@ def best_first(name: str) -> Order:
     return Order(name, COLUMNS[name].descends)
 
 
-def columns_of(rows: Iterable[ComparisonRow]) -> list[str]:
+def columns_of(rows: Collection[ComparisonRow]) -> list[str]:
     """Return the columns that these rows have, in their order."""
     differences = [row.difference for row in rows if row.difference is not None]
     missing = set() if differences else {"difference_pp"}
     if not any(difference.interval for difference in differences):
         missing.add("interval_low_pp")
+    if all(run.settings.optimizer.is_plain for row in rows for run in row.runs):
+        missing.add("optimizer")
     return [name for name in COLUMNS if name not in missing]
 
 

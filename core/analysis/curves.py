@@ -149,6 +149,7 @@ def _words(origin: Origin, run: RunHistory) -> dict[str, str]:
         "head": settings.head,
         "l2": f"λ {settings.l2:g}",
         "learning_rate": f"lr {settings.learning_rate:g}",
+        "optimizer": str(settings.optimizer),
         "schedule": str(settings.schedule),
         "seed": f"seed {settings.seed}",
         "dataset": _shortened(escape_control_chars(origin.dataset)),

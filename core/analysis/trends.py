@@ -88,14 +88,21 @@ def _is_converged(run: RunHistory, begin: int, span: int) -> bool:
     """Return if nothing is to be gained on a plateau of `span` epochs from row `begin` to the end.
 
     An update of gradient descent lowers the objective by learning rate * |gradient|^2, nearly, if the rate is
-    small: that gives the norm of the gradient without computing it.
+    small: that gives the norm of the gradient without computing it. With momentum mu the rate counts
+    1 / (1 - mu) times; Adam's steps have the length of the rate, and lower it by rate * |gradient|.
     """
     columns = run.columns.read("train_loss", "l2_penalty", "learning_rate")
     train, penalty, rate = (column[begin:] for column in columns)
     if run.settings.head == SIGMOID or not train[-1] <= SMALL_LOSS * columns[0][0]:
         return False
     fall = abs(float(train[0] + penalty[0] - train[-1] - penalty[-1]))
-    return bool(fall <= SMALL_GRADIENT**2 * float(rate.mean()) * span)
+    optimizer, power = run.settings.optimizer, 2
+    reach = float(rate.mean()) * span
+    if optimizer.is_adaptive:
+        power = 1
+    elif not optimizer.is_plain:
+        reach /= 1 - optimizer.momentum
+    return bool(fall <= SMALL_GRADIENT**power * reach)
 
 
 def explosion_of(run: RunHistory) -> Explosion | None:

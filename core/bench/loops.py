@@ -16,6 +16,7 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.heads import SIGMOID
+from logreg_tui.core.optimizers import ADAM_EPS
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.requests import Control
@@ -58,7 +59,7 @@ class PlainLoop:
         self.run = run
         torch.manual_seed(run.seed)
         self.model = nn.Linear(data.inputs.shape[1], data.classes).to(data.device)
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=run.learning_rate)
+        self.optimizer = torch_optimizer(run, self.model.parameters())
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """Return the outputs of the head, shape (samples, classes)."""
@@ -94,6 +95,17 @@ class PlainLoop:
             return train_loss.item(), test_loss.item()
 
 
+def torch_optimizer(run: RunSettings, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return PyTorch's own optimizer of a run; the L2 term is none of its."""
+    optimizer = run.optimizer
+    if optimizer.kind == "adam":
+        return torch.optim.Adam(parameters, run.learning_rate, optimizer.betas, ADAM_EPS)
+    momentum = 0.0 if optimizer.is_plain else optimizer.momentum
+    return torch.optim.SGD(
+        parameters, run.learning_rate, momentum, nesterov=optimizer.kind == "nesterov" and momentum > 0
+    )
+
+
 class EngineLoop:
     """The engine training some runs together, without anything around it."""
 
@@ -109,7 +121,7 @@ class EngineLoop:
             engine.remove(number)
         for number, run in enumerate(runs, 1):
             weight, bias = initial_parameters(engine.features, engine.classes, run.seed)
-            engine.add(number, run.head, run.l2, weight, bias)
+            engine.add(number, run.head, run.l2, weight, bias, run.optimizer)
         self.rates = {number: run.learning_rate for number, run in enumerate(runs, 1)}
 
     def train(self, epochs: int) -> None:

@@ -7,6 +7,8 @@ entropy L, an epoch is
 
     parameters -= rate * (dL/dparameters / N + 2 * l2 * parameters)
 
+or what another optimizer makes of the same gradient, see `optimizer_step`.
+
 On a processor the rows are cut into blocks that threads take in turn, each computing with one
 thread of its own; what the blocks give is added in their order. Blocks and layout follow from the
 runs and the data alone, so that the same history of calls gives the same bits whatever the number
@@ -17,8 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,27 +29,13 @@ from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.device_data import DeviceData
 from logreg_tui.core.engine.gpu.choice import EAGER, EngineChoice
 from logreg_tui.core.engine.gpu.cuda_graphs import GraphCache
-from logreg_tui.core.engine.gpu.interval import DeviceInterval
+from logreg_tui.core.engine.gpu.interval import DeviceInterval, Stride
 from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
-from logreg_tui.core.engine.run_matrix import RunMatrix, weight_and_bias
+from logreg_tui.core.engine.run_matrix import Measurement, RunMatrix, weight_and_bias
+from logreg_tui.core.optimizers import SGD, Optimizer
 
 VERSIONS = {"sparse": 2, "dense": 3, "eager": 3, "graph": 3, "fused": 1}
 """Another version may round otherwise; written into checkpoints beside the engine's name."""
-FIRST_STRIDE, LONGEST_STRIDE = 10, 100
-"""Epochs on a GPU between two looks at what was asked for: before one was timed, and at most."""
-STRIDE_S = 0.05
-"""Seconds that a stride is to take at most: what is asked for meanwhile waits for its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """The measured values of one run on one set of parameters; plain numbers."""
-
-    train_loss: float
-    l2_penalty: float
-    test_loss: float
-    train_accuracy: float
-    test_accuracy: float
 
 
 class Engine:
@@ -82,9 +70,7 @@ class Engine:
         """Polled between blocks; if it returns True, a pass ends with Cancelled and changes nothing."""
         self.gradient_is_stale = True
         """True if the gradient is not that of the present parameters."""
-        self._stride = FIRST_STRIDE
-        self._under_way = 0
-        """Epochs that `advance` was given and that nobody has waited for."""
+        self._stride = Stride()
         self._interval = DeviceInterval(device)
         self.waited_s = 0.0
         """Seconds that the last `measure` waited for the epochs before it."""
@@ -113,16 +99,34 @@ class Engine:
     @property
     def longest_stride(self) -> int:
         """Epochs that `advance` is best given at once: many if each is short."""
-        return self._stride if self.device.type == "cuda" and not self.data.storage.is_streamed else 1
+        return self._stride.epochs if self.device.type == "cuda" and not self.data.storage.is_streamed else 1
 
     @property
     def runs(self) -> list[int]:
         """The numbers of the runs in the matrix, in the order of its rows."""
         return list(self._runs.slots)
 
-    def add(self, run: int, head: str, l2: float, weight: Tensor, bias: Tensor) -> None:
-        """Let a run join with weight (classes, features) and bias (classes,)."""
-        self._runs.add(run, head, l2, weight, bias)
+    @property
+    def adaptive_runs(self) -> list[int]:
+        """The places in `runs` of those whose optimizer scales each step by its own past: Adam."""
+        return [place for place, slot in enumerate(self._runs.slots.values()) if slot.optimizer.is_adaptive]
+
+    def add(
+        self,
+        run: int,
+        head: str,
+        l2: float,
+        weight: Tensor,
+        bias: Tensor,
+        optimizer: Optimizer = SGD,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Let a run join with weight (classes, features) and bias (classes,).
+
+        `state` is what `optimizer_state` gave, None before the first update. Raises ValueError if it does
+        not fit.
+        """
+        self._runs.add(run, head, l2, weight, bias, optimizer, state)
         self._lay_out()
 
     def remove(self, run: int) -> None:
@@ -142,8 +146,8 @@ class Engine:
     def _lay_out(self) -> None:
         """Prepare passes for a matrix that is another, or another engine."""
         runs = self._runs
-        self._table: list[list[float]] = []
-        """The learning rates of the last call of `advance`, negative: most often those of the next."""
+        self._table: list[list[tuple[float, ...]]] = []
+        """What the last call of `advance` took: most often that of the next."""
         self._full_pass = self.data.new_pass(self.choice, len(runs.slots), runs.sigmoid_runs)
         self._gradient = self._full_pass.new_gradient(runs.parameters)
         # Several processes leave together, between two passes.
@@ -161,7 +165,7 @@ class Engine:
             metrics = self.measure_on_device() if self._graphs is None else self._graphs.measure()
         measured = self._measurements(metrics)
         self.waited_s = self._interval.waited_since(called_at)
-        self._note_end(called_at + self.waited_s)
+        self._stride.end(called_at + self.waited_s)
         return measured
 
     def measure_eagerly(self) -> dict[int, Measurement]:
@@ -173,14 +177,7 @@ class Engine:
 
     def _measurements(self, metrics: Tensor) -> dict[int, Measurement]:
         self.ranks.settle(self.device)
-        # One transfer from the device; it waits for the epochs before as well.
-        rows = metrics.tolist()
-        return {
-            run: Measurement(train_loss, slot.l2 * squares, test_loss, train_accuracy, test_accuracy)
-            for (run, slot), train_loss, train_accuracy, test_loss, test_accuracy, squares in zip(
-                self._runs.slots.items(), *rows, strict=True
-            )
-        }
+        return self._runs.measurements(metrics)
 
     def measure_on_device(self) -> Tensor:
         """Return loss and accuracy of training and of test, and the squares, shape (5, runs).
@@ -195,7 +192,7 @@ class Engine:
     def _metrics(self, train: Tensor, test: Tensor) -> Tensor:
         """Return what sums of losses and correct answers, (2, R) of this rank's rows, come to, (5, R)."""
         metrics = torch.cat([train / self.data.counts[0], test / self.data.counts[1]])
-        squares = self._squares(metrics.dtype)
+        squares = self._runs.squares(metrics.dtype)
         # Rank 0's for all, so that every rank sees the same run diverge.
         figures = torch.cat([metrics, squares if self.ranks.rank == 0 else torch.zeros_like(squares)])
         self.ranks.all_reduce(figures)
@@ -203,24 +200,11 @@ class Engine:
 
     def finish(self) -> None:
         """Wait until the epochs that `advance` was given are computed."""
-        if self._under_way:
+        if self._stride.under_way:
             self.ranks.settle(self.device)
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
-        self._note_end(perf_counter())
-
-    def _note_end(self, ended_at: float) -> None:
-        """Take note of when the epochs that `advance` was given were computed."""
-        if self._under_way:
-            self._stride = stride_of((ended_at - self._advanced_at) / self._under_way)
-            self._under_way = 0
-
-    def _squares(self, dtype: torch.dtype) -> Tensor:
-        """Return the sum of squared parameters of each run, shape (1, runs).
-
-        Infinite ones with lambda 0 give nan as the penalty, which tells of the divergence.
-        """
-        return self._runs.parameters.to(dtype).square().view(1, len(self._runs.slots), -1).sum(2)
+        self._stride.end(perf_counter())
 
     def _complete_gradient(self) -> None:
         """Add what the other processes found on their rows."""
@@ -228,77 +212,85 @@ class Engine:
         self.gradient_is_stale = False
 
     def advance(self, rates: Sequence[Mapping[int, float]]) -> None:
-        """Update every run by plain gradient descent, once for each element of `rates`.
+        """Update every run by its optimizer, once for each element of `rates`.
 
         Each maps runs to learning rates. The gradient of the L2 term, 2 * l2 * parameter, is added here.
         """
         # A GPU computes while the host goes on: without this it would fall behind by many strides.
         self.finish()
-        table = [[-of_epoch[run] for run in self._runs.slots] for of_epoch in rates]
+        table = self._runs.coefficients(rates)
         if table != self._table:
-            self._table, self._negative_rates = table, self._per_row(table)
-        self._advanced_at = perf_counter()
+            self._table, self._coefficients = table, self._per_row(table)
+        self._stride.begin()
         self._runs.note_change()
         with self._whole_or_not_at_all(len(rates)):
             if self._graphs is None:
-                self.gradient_step(self._negative_rates)
+                self.gradient_step(self._coefficients)
             else:
-                self._graphs.gradient_step(self._negative_rates)
-        self._under_way = len(rates)
+                self._graphs.gradient_step(self._coefficients)
+        self._runs.count_updates(len(rates))
+        self._stride.under_way = len(rates)
 
-    def _per_row(self, table: list[list[float]]) -> Tensor:
-        """Return values of each epoch and run on the device, shape (epochs, runs * classes, 1)."""
+    def _per_row(self, table: list[list[tuple[float, ...]]]) -> Tensor:
+        """Return K values of each epoch and run on the device, shape (epochs, runs * classes, K)."""
         # From pinned memory the copy makes nobody wait for the epochs that are still being computed.
         values = torch.tensor(table, dtype=torch.float32, pin_memory=self.device.type == "cuda")
-        return values.to(self.device, non_blocking=True).repeat_interleave(self.classes, 1)[:, :, None]
+        return values.to(self.device, non_blocking=True).repeat_interleave(self.classes, 1)
 
     @contextmanager
     def _whole_or_not_at_all(self, epochs: int) -> Iterator[None]:
         """Undo the epochs before the one that was cancelled, or whose data could not be read."""
         # A single one changes parameters last.
-        before = self._runs.parameters.clone() if epochs > 1 else self._runs.parameters
+        before = self._runs.saved() if epochs > 1 else None
         try:
             yield
         except BaseException:
-            if epochs > 1:
-                self._runs.parameters.copy_(before)
+            if before is not None:
+                self._runs.restore(before)
                 self.gradient_is_stale = True
             raise
 
-    def gradient_step(self, negative_rates: Tensor) -> Tensor:
-        """Take one step for each of the rates, shape (epochs, runs * classes, 1), negative.
+    def gradient_step(self, coefficients: Tensor) -> Tensor:
+        """Take one step for each of the coefficients, shape (epochs, runs * classes, K).
 
-        Returns the matrix of parameters, which it has changed.
+        They are minus the learning rates, or what other optimizers make of these. Returns the matrix of
+        parameters, which it has changed.
         """
         are_taken = False
-        for rate in negative_rates:
+        for of_epoch in coefficients:
             if self.gradient_is_stale:
                 if not are_taken:
                     self._full_pass.set_parameters(self._runs.parameters)
                 self._full_pass.gradient(self.data.train, self._gradient)
                 self._complete_gradient()
-            are_taken = self._full_pass.update(self._runs.parameters, self._gradient, self._runs.decay, rate)
+            are_taken = self._update(of_epoch)
             self.gradient_is_stale = True
         return self._runs.parameters
 
+    def _update(self, coefficients: Tensor) -> bool:
+        """Update all runs by the present gradient; return whether the pass has taken the new parameters."""
+        runs = self._runs
+        if runs.is_plain:
+            return self._full_pass.update(runs.parameters, self._gradient, runs.decay, coefficients)
+        runs.step(self._full_pass.parameter_gradient(runs.parameters, self._gradient), coefficients)
+        return False
+
     def read_gradient(self) -> Tensor:
         """Return the gradient of the mean cross entropy that was computed last, (runs * classes, D + 1)."""
-        gradient, none = torch.zeros_like(self._runs.parameters), torch.zeros_like(self._runs.decay)
-        # Only the pass knows its shape: an update of zeros by a rate of 1 says it, but for the sign.
-        self._full_pass.update(gradient, self._gradient, none, none - 1)
+        gradient = self._full_pass.parameter_gradient(self._runs.parameters, self._gradient).clone()
         self.gradient_is_stale = True
-        return gradient.neg_()
+        return gradient
 
     @contextmanager
     def restoring_parameters(self) -> Iterator[Tensor]:
-        """Undo afterwards what is done to the parameters, which it yields as one matrix, and the gradient."""
-        before = self._runs.parameters.clone(), self._gradient.clone(), self.gradient_is_stale
+        """Undo afterwards what updates and passes change; yields the parameters as one matrix."""
+        before, gradient, is_stale = self._runs.saved(), self._gradient.clone(), self.gradient_is_stale
         try:
             yield self._runs.parameters
         finally:
-            self._runs.parameters.copy_(before[0])
-            self._gradient.copy_(before[1])
-            self.gradient_is_stale = before[2]
+            self._runs.restore(before)
+            self._gradient.copy_(gradient)
+            self.gradient_is_stale = is_stale
 
     def snapshot(self, run: int) -> None:
         """Remember the parameters of a run as its last finite ones."""
@@ -321,7 +313,6 @@ class Engine:
         """Return copies of weight (classes, features) and bias (classes,) on the CPU."""
         return weight_and_bias(self._runs.slots[run].parameters)
 
-
-def stride_of(epoch_s: float) -> int:
-    """Return how many epochs of so many seconds fit into STRIDE_S: at least 1, at most LONGEST_STRIDE."""
-    return max(1, min(LONGEST_STRIDE, int(STRIDE_S / max(epoch_s, 1e-9))))
+    def optimizer_state(self, run: int) -> dict[str, Any] | None:
+        """Return what the optimizer of a run remembers, tensors as copies on the CPU; None if nothing."""
+        return self._runs.optimizer_state(run)

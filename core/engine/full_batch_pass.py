@@ -50,6 +50,13 @@ class FullBatchPass(ABC, Generic[B]):
         """Return room for what `gradient` fills and `update` takes; a pass may choose another shape."""
         return torch.zeros_like(parameters)
 
+    def parameter_gradient(self, parameters: Tensor, gradient: Tensor) -> Tensor:
+        """Return the gradient at the parameters, in their shape, of what `gradient` filled.
+
+        The next pass needs `set_parameters` first.
+        """
+        return gradient
+
     def update(self, parameters: Tensor, gradient: Tensor, decay: Tensor, negative_rate: Tensor) -> bool:
         """Take a step of gradient descent in place; decay and rate have the shape (R * C, 1).
 

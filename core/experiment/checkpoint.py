@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +18,7 @@ from logreg_tui.core.experiment.config import FORMAT
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import open_regular
-from logreg_tui.core.settings import ExperimentSettings, run_from_json
+from logreg_tui.core.settings import ExperimentSettings, run_from_json, run_to_json
 from logreg_tui.core.training.clock import Stopwatch
 from logreg_tui.core.training.state import RunState, Training
 
@@ -66,13 +65,15 @@ def record_of(training: Training, lengths: dict[str, int]) -> dict[str, Any]:
 def _run_record(training: Training, run: RunState) -> dict[str, Any]:
     weight, bias = training.parameters(run)
     kept_weight, kept_bias = training.snapshot_parameters(run)
+    state = training.optimizer_state(run)
     return {
         **{name: getattr(run, name) for name in _PLAIN},
-        "settings": asdict(run.settings),
+        "settings": run_to_json(run.settings),
         "weight": weight,
         "bias": bias,
         "kept_weight": kept_weight,
         "kept_bias": kept_bias,
+        **({} if state is None else {"optimizer": state}),
     }
 
 
@@ -123,11 +124,14 @@ def _restore_run(training: Training, values: dict[str, Any]) -> None:
     weight, bias = values["weight"], values["bias"]
     if weight.shape != (engine.classes, engine.features) or bias.shape != (engine.classes,):
         raise ValueError("its parameters have another shape than the data ask for")
+    # Without its state an optimizer would go on otherwise.
+    state = None if run.settings.optimizer.is_plain else values["optimizer"]
     if run.is_training:
-        engine.add(run.number, run.settings.head, run.settings.l2, weight, bias)
+        settings = run.settings
+        engine.add(run.number, settings.head, settings.l2, weight, bias, settings.optimizer, state)
         engine.set_snapshot(run.number, values["kept_weight"], values["kept_bias"])
     else:
-        run.parameters = weight, bias
+        run.parameters, run.optimizer_state = (weight, bias), state
 
 
 def write_model(file: IO[bytes], training: Training, run: RunState) -> None:

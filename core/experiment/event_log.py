@@ -13,7 +13,7 @@ from logreg_tui.core.errors import UsageError
 from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow, parse_row
 from logreg_tui.core.files import MOST_BYTES, open_regular
-from logreg_tui.core.settings import ExperimentSettings, RunSettings, run_from_json
+from logreg_tui.core.settings import ExperimentSettings, RunSettings, run_from_json, run_to_json
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
@@ -101,7 +101,10 @@ def to_record(event: Event) -> dict[str, Any] | None:
     name = RECORD_NAMES.get(type(event))
     if name is None:
         return None
-    return {"event": name, **{field: value for field, value in asdict(event).items() if field not in NAMES}}
+    record = {"event": name, **{field: value for field, value in asdict(event).items() if field not in NAMES}}
+    if isinstance(event, events.RunStarted):
+        record["settings"] = run_to_json(event.settings)
+    return record
 
 
 def started_event(

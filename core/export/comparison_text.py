@@ -28,7 +28,18 @@ from logreg_tui.core.text import shortened, without_infinities
 
 EXPERIMENT = "experiment"
 """A column beside COLUMNS if the runs are of several experiments."""
-SHARED = ("dataset", "pixels", "head", "l2", "learning_rate", "schedule", "seed", "epochs", "state")
+SHARED = (
+    "dataset",
+    "pixels",
+    "head",
+    "l2",
+    "learning_rate",
+    "optimizer",
+    "schedule",
+    "seed",
+    "epochs",
+    "state",
+)
 """Columns that stand above the table, once, if they are the same in all rows."""
 MEANS_TITLE = f"Means {PLUS_MINUS} standard deviations (n - 1) over the seeds"
 NAME_SHARE = 0.25
@@ -90,8 +101,8 @@ def as_markdown(comparison: Comparison, means: Comparison | None = None) -> str:
 
 
 def _document(comparison: Comparison, means: Comparison | None, form: _Format) -> str:
-    shared = {}
-    for name in SHARED:
+    shared, present = {}, columns_of(comparison.rows)
+    for name in (name for name in SHARED if name in present):
         texts = {cell_text(row, name) for row in comparison.rows}
         if len(texts) == 1 and not (name == "seed" and comparison.has_means):
             shared[name] = texts.pop()

@@ -30,7 +30,7 @@ from logreg_tui.core.training.events import RunStarted
 
 FILE_NAME = "events.out.tfevents.0.logreg-tui"
 """Always the same, so that exporting again replaces; `tfevents` is what makes it one of TensorBoard's."""
-HYPERPARAMETERS = ("head", "l2", "learning_rate", "schedule", "seed", "dataset", "pixels")
+HYPERPARAMETERS = ("head", "l2", "learning_rate", "optimizer", "schedule", "seed", "dataset", "pixels")
 MAX_NAME = 100
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from logreg_tui.core import settings as s
 from logreg_tui.core.heads import HEADS, LOGITS, SIGMOID
+from logreg_tui.core.optimizers import SGD, WITH_MOMENTUM, Optimizer
 from logreg_tui.core.report.runs import ReportedExperiment, ReportedRun
 from logreg_tui.core.settings import PROGRAM, ExperimentSettings, RunSettings, Schedule
 
@@ -54,7 +55,30 @@ def _grid_words(settings: ExperimentSettings) -> list[str] | None:
     kind = schedule.kind
     size = schedule.step_size if kind == "step" else s.DEFAULT_STEP_SIZE
     asked = Schedule(kind, size, schedule.gamma if kind in s.DEFAULT_GAMMA else 1.0, settings.epochs)
-    return _train_words(settings, heads, runs) if s.grid(heads, l2s, rates, seeds, asked) == runs else None
+    momentum, betas = _of_optimizers(runs)
+    kinds = dict.fromkeys(run.optimizer.kind for run in runs)
+    optimizers = [Optimizer.of(kind, momentum, betas) for kind in kinds]
+    is_grid = s.grid(heads, l2s, rates, seeds, asked, optimizers) == runs
+    return _train_words(settings, heads, runs) if is_grid else None
+
+
+def _of_optimizers(runs: Sequence[RunSettings]) -> tuple[float | None, tuple[float, float] | None]:
+    """Return the first momentum and the first betas that the optimizers of runs have."""
+    momenta = (run.optimizer.momentum for run in runs if run.optimizer.kind in WITH_MOMENTUM)
+    betas = (run.optimizer.betas for run in runs if run.optimizer.is_adaptive)
+    return next(momenta, None), next(betas, None)
+
+
+def _optimizer_words(runs: Sequence[RunSettings]) -> Iterator[str]:
+    """Yield the options of the optimizers, none for plain gradient descent."""
+    kinds = list(dict.fromkeys(run.optimizer.kind for run in runs))
+    if kinds == [SGD.kind]:
+        return
+    momentum, betas = _of_optimizers(runs)
+    yield from ("--optimizer", *kinds)
+    yield from _options(momentum=momentum)
+    if betas is not None:
+        yield from ("--betas", *map(repr, betas))
 
 
 def _train_words(
@@ -62,7 +86,15 @@ def _train_words(
 ) -> list[str]:
     schedule = runs[0].schedule
     return [
-        *(PROGRAM, "train", *_data_words(settings), "--head", *heads, *_run_words(runs)),
+        *(
+            PROGRAM,
+            "train",
+            *_data_words(settings),
+            "--head",
+            *heads,
+            *_run_words(runs),
+            *_optimizer_words(runs),
+        ),
         *_options(
             schedule=schedule.kind,
             step_size=schedule.step_size if schedule.kind == "step" else None,

@@ -236,6 +236,7 @@ def settings_of(run: ComparedRun) -> dict[str, str]:
         "pixels": run.origin.pixels,
         "lambda": exact(run.settings.l2),
         "learning rate": exact(run.settings.learning_rate),
+        "optimizer": str(run.settings.optimizer),
         "schedule": str(run.settings.schedule),
         "seed": str(run.settings.seed),
         "epochs": "none" if run.epochs is None else f"{run.epochs:,}",

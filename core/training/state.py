@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -29,6 +30,8 @@ class RunState:
     """`training`, `finished`, `ended` or `diverged`."""
     parameters: tuple[Tensor, Tensor] | None = None
     """Weight and bias of a run that has left the engine."""
+    optimizer_state: dict[str, Any] | None = None
+    """What its optimizer remembered then; None if that was nothing."""
     trained_s: float = 0.0
     """Seconds of training of a run that has left the engine."""
 
@@ -68,13 +71,14 @@ class Training:
         number = len(self.runs) + 1
         run = RunState(number, settings, self.settings.epochs, self.step, self.stopwatch.read())
         weight, bias = initial_parameters(self.engine.features, self.engine.classes, settings.seed)
-        self.engine.add(number, settings.head, settings.l2, weight, bias)
+        self.engine.add(number, settings.head, settings.l2, weight, bias, settings.optimizer)
         self.runs[number] = run
         return run
 
     def leave(self, run: RunState, status: str) -> None:
-        """Take a run out of the engine; its parameters stay with it."""
+        """Take a run out of the engine; its parameters and its optimizer's state stay with it."""
         run.parameters = self.engine.parameters(run.number)
+        run.optimizer_state = self.engine.optimizer_state(run.number)
         run.trained_s = self.stopwatch.read() - run.joined_at_s
         run.status = status
         self.engine.remove(run.number)
@@ -82,10 +86,18 @@ class Training:
     def rejoin(self, run: RunState, epochs: int) -> None:
         """Let a run that has finished or was ended go on to a later epoch, as if it had waited since."""
         assert run.parameters is not None, "a run that has left keeps its parameters"
-        self.engine.add(run.number, run.settings.head, run.settings.l2, *run.parameters)
+        settings = run.settings
+        self.engine.add(
+            run.number,
+            settings.head,
+            settings.l2,
+            *run.parameters,
+            settings.optimizer,
+            run.optimizer_state,
+        )
         run.joined_at = self.step - run.logged_epoch
         run.joined_at_s = self.stopwatch.read() - run.trained_s
-        run.parameters, run.status, run.epochs = None, "training", epochs
+        run.parameters, run.optimizer_state, run.status, run.epochs = None, None, "training", epochs
 
     @property
     def active(self) -> list[RunState]:
@@ -117,6 +129,10 @@ class Training:
         return ParametersSnapshot(
             self.step, run.number, epoch, run.settings.head, weight.numpy(), bias.numpy()
         )
+
+    def optimizer_state(self, run: RunState) -> dict[str, Any] | None:
+        """Return what the optimizer of a run remembers, or None."""
+        return self.engine.optimizer_state(run.number) if run.is_training else run.optimizer_state
 
     def snapshot_parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
         """Return the parameters of a run's last finite row, likewise."""

@@ -11,8 +11,8 @@ import math
 import time
 from collections.abc import Iterator
 
-from logreg_tui.core.engine.engine import Measurement
 from logreg_tui.core.engine.gpu.qualification import check_figures
+from logreg_tui.core.engine.run_matrix import Measurement
 from logreg_tui.core.errors import Cancelled
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.replay import Replay

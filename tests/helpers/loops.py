@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 import torch
 
 from logreg_tui.core.bench.loops import PlainData, PlainLoop
@@ -16,6 +17,7 @@ from logreg_tui.core.training.state import Training
 from logreg_tui.core.training.trainer import train
 
 CPU = torch.device("cpu")
+LOSSES = ("train_loss", "l2_penalty", "test_loss")
 
 
 def start(dataset: Dataset, *runs: RunSettings, epochs: int = 100, **others: int) -> Training:
@@ -75,3 +77,19 @@ def accuracy(loop: PlainLoop, inputs: torch.Tensor, labels: torch.Tensor) -> flo
     """Return the share of samples whose largest output is the label's."""
     with torch.no_grad():
         return (loop.outputs(inputs).argmax(1) == labels).float().mean().item()
+
+
+def assert_equals_plain_loop(dataset: Dataset, runs: tuple[RunSettings, ...], epochs: int) -> None:
+    """Hold every tenth row of a training, of all runs, against PyTorch's own loop."""
+    happenings = train_to_the_end(dataset, *runs, epochs=epochs)
+    for number, settings in enumerate(runs, 1):
+        expected = plain_loop(dataset, settings, epochs, every=10)
+        logged = rows(happenings, number)
+        assert [row.epoch for row in logged] == list(range(0, epochs + 1, 10))
+        for row in logged:
+            figures = expected[row.epoch]
+            for name in LOSSES:
+                assert getattr(row, name) == pytest.approx(figures[name], rel=1e-4), (settings, row.epoch)
+            assert row.learning_rate == pytest.approx(figures["learning_rate"], rel=1e-9, abs=1e-15)
+            assert row.train_accuracy == pytest.approx(figures["train_accuracy"], abs=2e-3)
+            assert row.test_accuracy == pytest.approx(figures["test_accuracy"], abs=6e-3)

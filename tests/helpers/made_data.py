@@ -15,6 +15,7 @@ from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine import storage as samples
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.model import initial_parameters
+from logreg_tui.core.optimizers import OPTIMIZERS, SGD, Optimizer
 
 
 def values(rows: int, features: int, share: float = 1.0, dtype: str = "u1", seed: int = 0) -> np.ndarray:
@@ -39,11 +40,17 @@ def cut_into_blocks(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(samples, "BLOCK_VALUES", 1)
 
 
-def with_runs(engine: Engine, heads: Sequence[str], l2: float = 0.01) -> Engine:
+def with_runs(
+    engine: Engine, heads: Sequence[str], l2: float = 0.01, optimizers: Sequence[Optimizer] = ()
+) -> Engine:
     """Let runs 1, 2, ... join an engine, each with a seed of its own, and return it."""
     for run, head in enumerate(heads, 1):
-        engine.add(run, head, l2, *initial_parameters(engine.features, engine.classes, run))
+        optimizer = optimizers[(run - 1) % len(optimizers)] if optimizers else SGD
+        engine.add(run, head, l2, *initial_parameters(engine.features, engine.classes, run), optimizer)
     return engine
+
+
+ALL_OPTIMIZERS = tuple(Optimizer(kind) for kind in OPTIMIZERS)
 
 
 def all_parameters(engine: Engine) -> torch.Tensor:

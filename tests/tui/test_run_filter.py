@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.tui.run_filter import FilteredRun, run_filter
 
-RUN = RunSettings(l2=0.001, learning_rate=0.01, seed=7, schedule=Schedule("step", 500, 0.1))
+RUN = RunSettings(
+    l2=0.001, learning_rate=0.01, seed=7, schedule=Schedule("step", 500, 0.1), optimizer=Optimizer("nesterov")
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,10 @@ RUN = RunSettings(l2=0.001, learning_rate=0.01, seed=7, schedule=Schedule("step"
         ("state train", True),
         ("step every 500", True),
         ("not logits", True),
+        ("nest", True),
+        ("optimizer nesterov", True),
+        ("optimizer=adam", False),
+        ("adam or optimizer nesterov", True),
         ("not (sigmoid or logits)", False),
         ("logits or seed 7", True),
         ("seed 1 or 7", True),

@@ -21,6 +21,14 @@ from logreg_tui.core.file_options import (
 )
 from logreg_tui.core.heads import HEADS, SIGMOID
 from logreg_tui.core.memory import parse_size
+from logreg_tui.core.optimizers import (
+    DEFAULT_BETAS,
+    DEFAULT_MOMENTUM,
+    OPTIMIZERS,
+    WITH_MOMENTUM,
+    Optimizer,
+    check_share,
+)
 from logreg_tui.tui.cli.parser import AddUp, Parser, path_text
 from logreg_tui.tui.graphics import AUTO, SETTINGS
 
@@ -100,6 +108,8 @@ L2 = checked(s.parse_number, s.check_l2)
 LEARNING_RATE = checked(s.parse_number, s.check_learning_rate)
 SEED = checked(s.parse_integer, s.check_seed)
 NAME = checked(str, s.check_name)
+MOMENTUM = checked(s.parse_number, lambda value: check_share("momentum", value))
+BETA = checked(s.parse_number, lambda value: check_share("beta", value))
 
 
 def add_data_options(parser: Parser, check: Callable[[str], str] = check_dataset) -> None:
@@ -221,6 +231,30 @@ def add_training_options(parser: Parser, check: Callable[[str], str] = check_dat
         "--head", action=AddUp, nargs="+", choices=HEADS, default=[SIGMOID], help="default: sigmoid"
     )
     add_run_options(runs, nargs="+")
+    runs.add_argument(
+        "--optimizer",
+        action=AddUp,
+        nargs="+",
+        choices=OPTIMIZERS,
+        default=["sgd"],
+        metavar="NAME",
+        help="one or more of sgd, momentum, nesterov and adam, as in torch.optim "
+        "(default: sgd, plain gradient descent)",
+    )
+    runs.add_argument(
+        "--momentum",
+        type=MOMENTUM,
+        metavar="X",
+        help=f"factor of the velocity of momentum and nesterov (default: {DEFAULT_MOMENTUM})",
+    )
+    runs.add_argument(
+        "--betas",
+        nargs=2,
+        type=BETA,
+        metavar=("X", "Y"),
+        help="factors of adam's running means of the gradient and of its square "
+        f"(default: {DEFAULT_BETAS[0]} {DEFAULT_BETAS[1]})",
+    )
     runs.add_argument("--schedule", choices=s.SCHEDULES, default="constant", help="default: constant")
     runs.add_argument(
         "--step-size",
@@ -280,12 +314,12 @@ def add_screen_options(parser: Parser) -> argparse._ArgumentGroup:
 
 def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:
     """Return the settings that parsed options ask for. Raises UsageError if they contradict."""
-    for option in ("head", "l2", "lr", "seed"):
+    for option in ("optimizer", "head", "l2", "lr", "seed"):
         given = getattr(values, option)
         for value in given:
             if given.count(value) > 1:
                 raise UsageError(f"--{option} {value} is given twice: every combination is a run of its own")
-    runs = s.grid(values.head, values.l2, values.lr, values.seed, _schedule(values))
+    runs = s.grid(values.head, values.l2, values.lr, values.seed, _schedule(values), _optimizers(values))
     names = {field.name for field in fields(s.ExperimentSettings)}
     # All others have options of their names.
     others = {name: value for name, value in vars(values).items() if name in names}
@@ -316,6 +350,17 @@ def data_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
         check_columns(dataset, file)
     return {"pixels": values["pixels"] or "standardized", "file": file}
+
+
+def _optimizers(values: argparse.Namespace) -> list[Optimizer]:
+    kinds, from_file = values.optimizer, getattr(values, "from_file", ())
+    for option, owners in (("momentum", WITH_MOMENTUM), ("betas", ("adam",))):
+        is_used = getattr(values, option) is None or not set(owners).isdisjoint(kinds)
+        if not is_used and option not in from_file:
+            names = " or ".join(owners)
+            raise UsageError(f"--{option} belongs to --optimizer {names}, not to {' '.join(kinds)}")
+    betas = None if values.betas is None else tuple(values.betas)
+    return [Optimizer.of(kind, values.momentum, betas) for kind in kinds]
 
 
 def _schedule(values: argparse.Namespace) -> s.Schedule:

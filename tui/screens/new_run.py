@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.heads import HEADS
+from logreg_tui.core.optimizers import OPTIMIZERS, WITH_MOMENTUM, Optimizer, check_share
 from logreg_tui.core.settings import (
     DEFAULT_GAMMA,
     SCHEDULES,
@@ -42,7 +43,7 @@ class NewRunScreen(Dialog[RunSettings | None]):
 
     def compose(self) -> ComposeResult:
         """Yield a row per setting, an error line under each number, and the buttons."""
-        settings, schedule = self._settings, self._settings.schedule
+        settings, schedule, optimizer = self._settings, self._settings.schedule, self._settings.optimizer
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "New run"
             box.border_subtitle = "enter starts it, escape cancels"
@@ -51,6 +52,9 @@ class NewRunScreen(Dialog[RunSettings | None]):
                 (f"L2 {self.glyphs.lambda_}", NumberInput(f"{settings.l2:g}", id="new-l2")),
                 ("Learning rate", NumberInput(f"{settings.learning_rate:g}", id="new-rate")),
                 ("Seed", NumberInput(str(settings.seed), id="new-seed")),
+                ("Optimizer", Choice(OPTIMIZERS, optimizer.kind, glyphs=self.glyphs, id="new-optimizer")),
+                ("Momentum", NumberInput(f"{optimizer.momentum:g}", id="new-momentum")),
+                ("Betas", NumberInput("{:g} {:g}".format(*optimizer.betas), id="new-betas")),
                 ("Schedule", Choice(SCHEDULES, schedule.kind, glyphs=self.glyphs, id="new-schedule")),
                 ("Step size", NumberInput(str(schedule.step_size), id="new-step-size")),
                 ("Gamma", NumberInput(f"{schedule.gamma:g}", id="new-gamma")),
@@ -65,9 +69,15 @@ class NewRunScreen(Dialog[RunSettings | None]):
                 yield Button("Cancel", compact=True, id="cancel")
 
     def on_mount(self) -> None:
-        """Show the fields that the schedule has."""
+        """Show the fields that schedule and optimizer have."""
         super().on_mount()
         self._show_fields_of(self._settings.schedule.kind)
+        self._show_fields_of(self._settings.optimizer.kind)
+
+    @on(Choice.Chosen, "#new-optimizer")
+    def adapt_to_optimizer(self, event: Choice.Chosen) -> None:
+        """Offer what belongs to the optimizer chosen."""
+        self._show_fields_of(event.value)
 
     @on(Choice.Chosen, "#new-schedule")
     def adapt_to_schedule(self, event: Choice.Chosen) -> None:
@@ -78,22 +88,27 @@ class NewRunScreen(Dialog[RunSettings | None]):
         self._show_fields_of(event.value)
 
     def _show_fields_of(self, kind: str) -> None:
-        self.query_one("#new-step-size-row").display = kind == "step"
-        self.query_one("#new-gamma-row").display = kind in DEFAULT_GAMMA
+        """Show the fields of a schedule or an optimizer, and none of the others of its sort."""
+        fields_of = next(fields for fields in (SCHEDULE_FIELDS, OPTIMIZER_FIELDS) if kind in fields)
+        for name in {name for names in fields_of.values() for name in names}:
+            self.query_one(f"#{name}-row").display = name in fields_of[kind]
+            if name not in fields_of[kind]:
+                self._show_error(name, "")
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#submit")
     def action_submit(self) -> None:
         """Return the settings, or show what is wrong and go there."""
-        kind = self.query_one("#new-schedule", Choice).value
-        values = {name: self._read(name) for name in (*ALWAYS, *SCHEDULE_FIELDS.get(kind, ()))}
+        kind, optimizer = (self.query_one(f"#new-{name}", Choice).value for name in ("schedule", "optimizer"))
+        names = (*ALWAYS, *OPTIMIZER_FIELDS[optimizer], *SCHEDULE_FIELDS[kind])
+        values = {name: self._read(name) for name in names}
         wrong = [name for name, value in values.items() if value is None]
         if wrong:
             self.query_one(f"#{wrong[0]}").focus()
         else:
-            self.dismiss(self._settings_of(kind, values))
+            self.dismiss(self._settings_of(kind, optimizer, values))
 
-    def _settings_of(self, kind: str, values: dict[str, Any]) -> RunSettings:
+    def _settings_of(self, kind: str, optimizer: str, values: dict[str, Any]) -> RunSettings:
         before = self._settings.schedule
         period = before.period if before.kind == kind == "cosine" else self._epochs
         schedule = Schedule(
@@ -101,27 +116,49 @@ class NewRunScreen(Dialog[RunSettings | None]):
         )
         head = self.query_one("#new-head", Choice).value
         l2, rate, seed = (values[name] for name in ALWAYS)
-        return RunSettings(head, l2, rate, seed, schedule)
+        chosen = Optimizer.of(optimizer, values.get("new-momentum"), values.get("new-betas"))
+        return RunSettings(head, l2, rate, seed, schedule, chosen)
 
-    def _read(self, name: str) -> float | int | None:
+    def _read(self, name: str) -> object:
         """Return the value of a field, or None after showing why it is refused."""
         value, error = None, ""
         try:
             value = PARSERS[name](self.query_one(f"#{name}", NumberInput).value)
         except UsageError as refusal:
             error = str(refusal)
+        self._show_error(name, error)
+        return value
+
+    def _show_error(self, name: str, error: str) -> None:
         line = self.query_one(f"#{name}-error", Static)
         line.update(self.glyphs.shown(error))
         line.set_class(bool(error), "-shown")
-        return value
+
+
+def _parse_betas(text: str) -> tuple[float, float]:
+    betas = [check_share("beta", parse_number(word)) for word in text.replace(",", " ").split()]
+    if len(betas) != 2:
+        raise UsageError(f"{text!r} are not the two betas of adam, such as 0.9 0.999")
+    return betas[0], betas[1]
 
 
 ALWAYS = ("new-l2", "new-rate", "new-seed")
-SCHEDULE_FIELDS = {"step": ("new-step-size", "new-gamma"), "exponential": ("new-gamma",)}
-PARSERS: dict[str, Callable[[str], float | int]] = {
+SCHEDULE_FIELDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(SCHEDULES, ()),
+    "step": ("new-step-size", "new-gamma"),
+    "exponential": ("new-gamma",),
+}
+OPTIMIZER_FIELDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(OPTIMIZERS, ()),
+    **dict.fromkeys(WITH_MOMENTUM, ("new-momentum",)),
+    "adam": ("new-betas",),
+}
+PARSERS: dict[str, Callable[[str], object]] = {
     "new-l2": lambda text: check_l2(parse_number(text)),
     "new-rate": lambda text: check_learning_rate(parse_number(text)),
     "new-seed": lambda text: check_seed(parse_integer(text)),
+    "new-momentum": lambda text: check_share("momentum", parse_number(text)),
+    "new-betas": _parse_betas,
     "new-step-size": lambda text: Schedule(step_size=parse_integer(text)).step_size,
     "new-gamma": lambda text: Schedule(gamma=parse_number(text)).gamma,
 }

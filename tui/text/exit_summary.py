@@ -6,27 +6,31 @@ import shlex
 
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.export.tables import fitted_table
+from logreg_tui.core.optimizers import SGD
 from logreg_tui.core.settings import PROGRAM
 from logreg_tui.core.text import counted, escape_control_chars
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.number_format import shown_path
 
 TABLE_HEADER = (
-    "run", "head", "l2", "lr", "seed", "epoch", "objective",
+    "run", "optimizer", "head", "l2", "lr", "seed", "epoch", "objective",
     "train loss", "test loss", "train acc", "test acc", "state",
 )  # fmt: skip
-NUMBERS = {title for title in TABLE_HEADER if title not in ("head", "state")}
+NUMBERS = {title for title in TABLE_HEADER if title not in ("optimizer", "head", "state")}
 DISPENSABLE = ("objective", "train loss", "train acc", "seed", "lr", "l2")
 """Columns that a narrow terminal does without, in this order, after settings that all runs share."""
 
 
 def final_table(history: History, width: int | None = None) -> str:
     """Return the newest figures of each run, in `width` cells the most important ones."""
-    rows = [_cells(run, history.state) for run in history.runs.values()]
-    columns = dict(zip(TABLE_HEADER, zip(*rows, strict=True), strict=False))
+    cells = [_cells(run, history.state) for run in history.runs.values()]
+    columns = dict(zip(TABLE_HEADER, zip(*cells, strict=True), strict=False))
+    if set(columns.get("optimizer", ())) <= {str(SGD)}:
+        columns.pop("optimizer", None)
     shared = [title for title in ("seed", "lr", "l2") if len(set(columns.get(title, ()))) == 1]
     dispensable = dict.fromkeys((*shared, *DISPENSABLE))
-    return fitted_table(TABLE_HEADER, rows, NUMBERS, width, dispensable)
+    header = tuple(columns) or tuple(title for title in TABLE_HEADER if title != "optimizer")
+    return fitted_table(header, list(zip(*columns.values(), strict=True)), NUMBERS, width, dispensable)
 
 
 def _cells(run: RunHistory, state: str) -> tuple[str, ...]:
@@ -38,6 +42,7 @@ def _cells(run: RunHistory, state: str) -> tuple[str, ...]:
         figures = [f"{row.epoch:,}", *map("{:.6g}".format, losses), *map("{:.4f}".format, accuracies)]
     return (
         str(run.number),
+        str(settings.optimizer),
         settings.head,
         f"{settings.l2:g}",
         f"{settings.learning_rate:g}",

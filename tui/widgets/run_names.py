@@ -14,6 +14,7 @@ def run_names(runs: Sequence[RunHistory], lambda_: str = "λ") -> dict[int, str]
             run.settings.head,
             f"{lambda_} {run.settings.l2:g}",
             f"lr {run.settings.learning_rate:g}",
+            str(run.settings.optimizer),
             str(run.settings.schedule),
             f"seed {run.settings.seed}",
         )

@@ -199,6 +199,13 @@ class FusedPass(FullBatchPass[ByteBlock]):
         self._update(parameters, gradient, decay, negative_rate, has_step=True)
         return True
 
+    def parameter_gradient(self, parameters: Tensor, gradient: Tensor) -> Tensor:
+        """Return the gradient, (R * C, D + 1): only the kernel of the update adds up the partial sums."""
+        # A step from zeros by a rate of 1 is the gradient, but for the sign.
+        result, no_decay = torch.zeros_like(parameters), torch.zeros_like(parameters[:, :1])
+        self._update(result, gradient, no_decay, no_decay - 1, has_step=True)
+        return result.neg_()
+
     def _update(
         self, parameters: Tensor, gradient: Tensor, decay: Tensor, negative_rate: Tensor, *, has_step: bool
     ) -> None:

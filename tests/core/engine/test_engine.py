@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers.loops import CPU, plain_loop, rows, train_to_the_end
+from helpers.loops import CPU, assert_equals_plain_loop
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine
@@ -23,22 +23,6 @@ SCHEDULES = {
     "exponential": Schedule("exponential", gamma=0.97),
     "cosine": Schedule("cosine", period=100),
 }
-LOSSES = ("train_loss", "l2_penalty", "test_loss")
-
-
-def assert_equals_plain_loop(dataset: Dataset, runs: tuple[RunSettings, ...], epochs: int) -> None:
-    happenings = train_to_the_end(dataset, *runs, epochs=epochs)
-    for number, settings in enumerate(runs, 1):
-        expected = plain_loop(dataset, settings, epochs, every=10)
-        logged = rows(happenings, number)
-        assert [row.epoch for row in logged] == list(range(0, epochs + 1, 10))
-        for row in logged:
-            figures = expected[row.epoch]
-            for name in LOSSES:
-                assert getattr(row, name) == pytest.approx(figures[name], rel=1e-4), (settings, row.epoch)
-            assert row.learning_rate == pytest.approx(figures["learning_rate"], rel=1e-9, abs=1e-15)
-            assert row.train_accuracy == pytest.approx(figures["train_accuracy"], abs=2e-3)
-            assert row.test_accuracy == pytest.approx(figures["test_accuracy"], abs=6e-3)
 
 
 @pytest.mark.parametrize("head", HEADS)

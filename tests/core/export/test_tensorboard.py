@@ -84,7 +84,7 @@ def test_the_settings_are_hyperparameters_and_the_knobs_a_text(log: Path) -> Non
     session = metadata.parse_session_start_info_plugin_data(content)
     found = {name: value.string_value or value.number_value for name, value in dict(session.hparams).items()}
     settings = {"head": "logits", "l2": 1e-05, "learning_rate": 0.01, "schedule": "constant", "seed": 0}
-    assert found == {**settings, "dataset": "digits", "pixels": "raw", "knobs_turned": 2}
+    assert found == {**settings, "optimizer": "sgd", "dataset": "digits", "pixels": "raw", "knobs_turned": 2}
     assert session.group_name == "a/run-1-sigmoid"
     (text,) = run.Tensors("knobs turned")
     assert text.tensor_proto.string_val[0].decode().splitlines() == [

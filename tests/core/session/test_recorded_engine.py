@@ -14,9 +14,10 @@ from helpers.experiments import untimed_rows
 from helpers.loops import rows
 
 from logreg_tui.core.engine.device_data import DeviceData
-from logreg_tui.core.engine.engine import Engine, Measurement
+from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.engine.gpu.selection import Selector
+from logreg_tui.core.engine.run_matrix import Measurement
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config, write_config
 from logreg_tui.core.experiment.event_log import read_events

@@ -14,6 +14,7 @@ import torch
 from helpers.experiments import directed, untimed_rows
 
 from logreg_tui.core.errors import UsageError, UserError
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.session.resume import AlreadyFinished, repeat_experiment, resume_experiment
 from logreg_tui.core.session.start import run_experiment
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule
@@ -26,7 +27,11 @@ Script = dict[int, tuple[requests.Request, ...]]
 
 SCRIPT: Script = {
     20: (requests.SetKnob(1, "head", "logits"), requests.SetKnob(1, "l2", 0.01)),
-    30: (requests.AddRun(RunSettings("sigmoid", seed=5)), requests.Pause(), requests.Resume()),
+    30: (
+        requests.AddRun(RunSettings("sigmoid", seed=5, optimizer=Optimizer("nesterov"))),
+        requests.Pause(),
+        requests.Resume(),
+    ),
     50: (requests.SetKnob(2, "learning_rate", 0.003), requests.EndRun(3)),
     70: (requests.SetKnob(1, "head", "sigmoid"),),
 }
@@ -35,7 +40,10 @@ SCRIPT: Script = {
 
 def settings(tmp_path: Path, name: str) -> ExperimentSettings:
     schedule = Schedule("step", 25, 0.5)
-    runs = (RunSettings("sigmoid", schedule=schedule), RunSettings("logits", learning_rate=0.001))
+    runs = (
+        RunSettings("sigmoid", schedule=schedule, optimizer=Optimizer("adam")),
+        RunSettings("logits", learning_rate=0.001),
+    )
     return ExperimentSettings(
         runs=runs,
         dataset="digits",

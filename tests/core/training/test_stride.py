@@ -10,11 +10,12 @@ from itertools import count
 import pytest
 import torch
 from helpers.loops import CPU, start
-from helpers.made_data import all_parameters, cut_into_blocks, dataset, values, with_runs
+from helpers.made_data import ALL_OPTIMIZERS, all_parameters, cut_into_blocks, dataset, values, with_runs
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.errors import Cancelled
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.events import Event
@@ -116,12 +117,17 @@ def test_strides_end_at_the_next_row(data: Dataset, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("longest", [2, 5, 100])
+@pytest.mark.parametrize("optimizers", [("sgd", "sgd"), ("adam", "nesterov")])
 def test_the_past_is_carried_out_again_at_its_steps(
-    data: Dataset, longest: int, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, longest: int, optimizers: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    single = Strides(data, 1, monkeypatch, SIGMOID, LOGITS)
+    runs = [
+        dataclasses.replace(run, optimizer=Optimizer(kind))
+        for run, kind in zip((SIGMOID, LOGITS), optimizers, strict=True)
+    ]
+    single = Strides(data, 1, monkeypatch, *runs)
     happened = single.events(*PAST)
-    strided = Strides(data, longest, monkeypatch, SIGMOID, LOGITS)
+    strided = Strides(data, longest, monkeypatch, *runs)
     assert strided.events(*PAST) == happened
     assert all(map(torch.equal, single.parameters(), strided.parameters()))
     changes = [event for event in happened if isinstance(event, events.SettingChanged)]
@@ -183,11 +189,15 @@ def test_a_stop_within_a_stride_ends_at_its_end(
     assert rows == [0, expected]
 
 
-def test_a_stride_that_is_cancelled_is_as_if_it_had_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("optimizers", [(), ALL_OPTIMIZERS])
+def test_a_stride_that_is_cancelled_is_as_if_it_had_not_begun(
+    optimizers: Sequence[Optimizer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cut_into_blocks(monkeypatch, 20)
     data = dataset(values(100, 5), values(20, 5, seed=1))
-    engine, expected = (with_runs(Engine(data, CPU), ["sigmoid", "logits"]) for _ in range(2))
-    rates = [{1: 0.05, 2: 0.05}] * 6
+    heads = ["sigmoid", "logits"] * 2
+    engine, expected = (with_runs(Engine(data, CPU), heads, optimizers=optimizers) for _ in range(2))
+    rates = [dict.fromkeys(engine.runs, 0.05)] * 6
     expected.advance(rates)
     before = all_parameters(engine)
     for polls in (0, 3, 7, 19, 29):

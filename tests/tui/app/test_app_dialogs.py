@@ -13,6 +13,7 @@ from helpers.fake_training import FakeTraining, Finish
 from textual.widgets import Input, Static
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import requests as control
 from logreg_tui.tui.actions import ACTIONS
@@ -31,7 +32,7 @@ async def fill(lab: Lab, selector: str, text: str) -> None:
 
 
 async def test_the_form_is_filled_with_the_selected_run() -> None:
-    settings = RunSettings("logits", 0.5, 0.25, 7, Schedule("step", 100, 0.5))
+    settings = RunSettings("logits", 0.5, 0.25, 7, Schedule("step", 100, 0.5), Optimizer("nesterov", 0.8))
     async with running(FakeTraining(runs=(settings,))) as lab:
         await lab.press("n")
         await lab.until(lambda: isinstance(lab.app.screen, NewRunScreen))
@@ -60,6 +61,27 @@ async def test_a_cosine_schedule_of_the_form_ends_with_the_epochs() -> None:
         lab.app.screen.query_one("#new-schedule", Choice).focus()
         await lab.press("left", "enter")
         await lab.request(control.AddRun(RunSettings(schedule=Schedule("cosine", period=500))))
+
+
+async def test_the_form_has_the_optimizers_with_what_belongs_to_them() -> None:
+    settings = RunSettings(optimizer=Optimizer("momentum", 0.5))
+    async with running(FakeTraining(runs=(settings,))) as lab:
+        await lab.press("n")
+        screen = lab.app.screen
+        shown = {name: screen.query_one(f"#new-{name}-row") for name in ("momentum", "betas", "gamma")}
+        assert [name for name, row in shown.items() if row.display] == ["momentum"]
+        await fill(lab, "#new-momentum", "1")
+        await lab.press("enter")
+        assert "momentum is 1.0" in str(screen.query_one("#new-momentum-error", Static).content)
+        screen.query_one("#new-optimizer", Choice).focus()
+        await lab.press("right", "right")
+        assert [name for name, row in shown.items() if row.display] == ["betas"]
+        await fill(lab, "#new-betas", "0.8")
+        await lab.press("enter")
+        assert "two betas" in str(screen.query_one("#new-betas-error", Static).content)
+        await fill(lab, "#new-betas", "0.8, 0.99")
+        await lab.press("enter")
+        await lab.request(control.AddRun(RunSettings(optimizer=Optimizer("adam", betas=(0.8, 0.99)))))
 
 
 async def test_the_form_names_every_bad_value_and_stays() -> None:

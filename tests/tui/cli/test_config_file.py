@@ -10,6 +10,7 @@ import pytest
 from platformdirs import user_config_dir
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import ExperimentSettings, Schedule
 from logreg_tui.tui.cli import config_file
 from logreg_tui.tui.cli.commands import report
@@ -96,6 +97,16 @@ def test_numbers_of_a_schedule_wait_for_one_to_which_they_belong(write: Write) -
     assert settings().runs[0].schedule == Schedule("step", 50, 0.5)
     assert settings("--schedule", "cosine").runs[0].schedule == Schedule("cosine")
     assert settings("--schedule", "exponential").runs[0].schedule == Schedule("exponential", gamma=0.5)
+
+
+def test_numbers_of_an_optimizer_wait_for_one_to_which_they_belong(write: Write) -> None:
+    write("momentum = 0.5\nbetas = [0.8, 0.9]\n")
+    assert settings().runs[0].optimizer == Optimizer()
+    assert settings("--optimizer", "nesterov").runs[0].optimizer == Optimizer("nesterov", 0.5)
+    assert settings("--optimizer", "adam").runs[0].optimizer == Optimizer("adam", betas=(0.8, 0.9))
+    write("betas = [0.8]\n")
+    with pytest.raises(UsageError, match=r"betas are 0\.8: give two"):
+        settings("--optimizer", "adam")
 
 
 def test_the_environment_names_another_file_or_none(

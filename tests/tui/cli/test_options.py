@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.tui.cli.options import add_training_options, to_settings
 from logreg_tui.tui.cli.parser import COMMANDS, Parser, parser_of
@@ -117,3 +118,32 @@ def test_a_tilde_is_the_home_folder_in_every_path(tmp_path: Path, monkeypatch: p
             if action.metavar in ("DIR", "FILE", "IMAGE"):
                 convert = cast("Callable[[str], object]", action.type)
                 assert str(convert("~/x")) == f"{tmp_path}/x", (name, action.dest)
+
+
+def test_optimizers_are_the_outermost_of_the_grid_and_take_what_belongs_to_them() -> None:
+    words = ("--optimizer", "sgd", "momentum", "adam", "--momentum", "0.8", "--betas", "0.5", "0.9")
+    runs = parsed(*words, "--lr", "0.1", "0.2").runs
+    assert [run.learning_rate for run in runs] == [0.1, 0.2] * 3
+    expected = Optimizer(), Optimizer("momentum", 0.8), Optimizer("adam", betas=(0.5, 0.9))
+    assert tuple(run.optimizer for run in runs[::2]) == expected
+    assert {run.optimizer for run in parsed().runs} == {Optimizer()}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--optimizer lion", "invalid choice: 'lion'"),
+        ("--optimizer adam adam", "--optimizer adam is given twice"),
+        ("--momentum 0.5", "--momentum belongs to --optimizer momentum or nesterov, not to sgd"),
+        ("--optimizer adam sgd --momentum 0.5", "not to adam sgd"),
+        ("--optimizer nesterov --betas 0.9 0.99", "--betas belongs to --optimizer adam, not to nesterov"),
+        ("--optimizer momentum --momentum 1", "momentum is 1.0: give a number from 0 to below 1"),
+        ("--optimizer momentum --momentum nan", "momentum is nan"),
+        ("--optimizer adam --betas 0.9", "expected 2 arguments"),
+        ("--optimizer adam --betas 0.9 -1", "beta is -1.0: give a number from 0 to below 1"),
+    ],
+)
+def test_what_an_optimizer_cannot_be_is_refused_in_one_line(words: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        parsed(*words.split())
+    assert "\n" not in str(caught.value)

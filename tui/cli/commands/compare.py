@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 EXAMPLE = "compare runs/20261122T184530-sigmoid --sort test_accuracy"
 FORMATS = ("plain", "markdown", "csv", "json")
 SORTABLE = (
-    "run", "head", "l2", "learning_rate", "schedule", "seed", "epochs", "test_accuracy", "difference_pp",
-    "interval_low_pp", "best_test_accuracy", "best_epoch", "train_accuracy", "test_loss", "train_loss", "gap",
-    "l2_penalty", "seconds", "epochs_per_s", "state", "dataset", "pixels",
+    "run", "head", "l2", "learning_rate", "optimizer", "schedule", "seed", "epochs", "test_accuracy",
+    "difference_pp", "interval_low_pp", "best_test_accuracy", "best_epoch", "train_accuracy", "test_loss",
+    "train_loss", "gap", "l2_penalty", "seconds", "epochs_per_s", "state", "dataset", "pixels",
 )  # fmt: skip
 """COLUMNS of analysis/comparison_columns, which `--help` need not load."""
 PAIRING = "Finding out which test samples each run gets right (--no-paired does without)"

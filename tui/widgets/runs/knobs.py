@@ -87,7 +87,8 @@ class Knobs(Vertical):
             self.query_one("#l2-on", PlainCheckbox).show(settings.l2 > 0)
             self.query_one("#l2", NumberInput).show(f"{settings.l2:g}")
             self.query_one("#learning-rate", NumberInput).show(f"{settings.learning_rate:g}")
-            self._update("#schedule", f"{settings.schedule}, seed {settings.seed}")
+            optimizer = "" if settings.optimizer.is_plain else f"{settings.optimizer}, "
+            self._update("#schedule", f"{optimizer}{settings.schedule}, seed {settings.seed}")
 
     def _update(self, selector: str, text: str) -> None:
         static = self.query_one(selector, Static)

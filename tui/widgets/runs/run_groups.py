@@ -85,6 +85,7 @@ class ValueFormat:
     def of(self, settings: RunSettings) -> dict[str, str]:
         """Return each value of a run by its name, in the order in which a grid runs through them."""
         return {
+            "optimizer": str(settings.optimizer),
             "head": settings.head,
             "l2": f"{self.lambda_}{self.gap}{self.number(settings.l2)}",
             "lr": f"lr{self.gap}{self.number(settings.learning_rate)}",

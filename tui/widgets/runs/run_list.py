@@ -209,7 +209,14 @@ class RunList(OptionList):
     def _few(self, runs: list[RunLine]) -> list[OptionLine]:
         """Return the lines of few runs as a table: values, test accuracy, curve."""
         rows = [self._values(run) for run in runs]
-        names = ("head", self._glyphs.lambda_[0], "lr")
+        names: tuple[str, ...] = ("head", self._glyphs.lambda_[0], "lr")
+        if len({run.settings.optimizer for run in runs}) > 1:
+            # In front of what is left out where there is little room.
+            rows = [
+                (head, str(run.settings.optimizer), *rest)
+                for run, (head, *rest) in zip(runs, rows, strict=True)
+            ]
+            names = (names[0], "optimizer", *names[1:])
         widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
         before = len(self._label(runs[0])) + 2 if runs else 0
         room = self.size.width - before
@@ -236,7 +243,7 @@ class RunList(OptionList):
             lines.insert(0, ("-titles", Content(title[: self.size.width])))
         return lines
 
-    def _values(self, run: RunLine) -> tuple[str, str, str]:
+    def _values(self, run: RunLine) -> tuple[str, ...]:
         number: Callable[[float], str] = "{:g}".format if self.size.width >= WIDE else _short_number
         return run.settings.head, number(run.settings.l2), number(run.settings.learning_rate)
 

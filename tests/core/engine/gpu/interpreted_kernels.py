@@ -102,19 +102,12 @@ class Made:
         return torch.from_numpy(self.labels) == self.outputs(parameters, heads).argmax(2).T
 
 
-def mean_gradient(full_pass: FusedPass, partial: Tensor, parameters: Tensor) -> Tensor:
-    """Return the gradient of the mean loss: a step from zeros, without decay, with a rate of 1."""
-    gradient, ones = torch.zeros_like(parameters), torch.ones(len(parameters), 1)
-    full_pass.update(gradient, partial, torch.zeros_like(ones), ones)
-    return gradient
-
-
 def computed(full_pass: FusedPass, samples: Any, parameters: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
     """Return sums of losses and of correct answers, (2, R), and the gradient of the mean loss."""
     full_pass.set_parameters(parameters)
     partial = full_pass.new_gradient(parameters).fill_(NAN)
     metrics = full_pass.metrics_and_gradient(samples, partial).clone()
-    return metrics, mean_gradient(full_pass, partial, parameters)
+    return metrics, full_pass.parameter_gradient(parameters, partial)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +149,7 @@ def test_metrics_and_gradient_have_the_same_bits_alone_as_together() -> None:
     partial = full_pass.new_gradient(parameters).fill_(NAN)
     full_pass.gradient(samples, partial)
     assert torch.equal(full_pass.metrics(samples), metrics)
-    assert torch.equal(mean_gradient(full_pass, partial, parameters), gradient)
+    assert torch.equal(full_pass.parameter_gradient(parameters, partial), gradient)
 
 
 @pytest.mark.parametrize("pixels", PIXELS)

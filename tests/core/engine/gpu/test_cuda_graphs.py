@@ -10,15 +10,16 @@ from itertools import count
 import pytest
 import torch
 from helpers.loops import CPU, rows
-from helpers.made_data import all_parameters, cut_into_blocks, dataset, values, with_runs
+from helpers.made_data import ALL_OPTIMIZERS, all_parameters, cut_into_blocks, dataset, values, with_runs
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine import dense_pass
-from logreg_tui.core.engine.engine import Engine, stride_of
+from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.gpu.choice import GRAPH, EngineChoice
 from logreg_tui.core.engine.gpu.cuda_graphs import GRAPH_EPOCHS
+from logreg_tui.core.engine.gpu.interval import stride_of
 from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.settings import ExperimentSettings, RunSettings, Schedule, grid
 from logreg_tui.core.training import events
@@ -194,6 +195,20 @@ def test_learning_rates_and_lambdas_are_data_of_a_graph(stand_ins: list[StandInG
         advance(engines, 3, rate)
         assert torch.equal(all_parameters(engines[0]), all_parameters(engines[1]))
     assert [graph.replays for graph in of_epochs(stand_ins)] == [4, 8]
+
+
+def test_a_graph_does_the_steps_of_every_optimizer(stand_ins: list[StandInGraph]) -> None:
+    graphed, eager = (with_runs(Engine(DATA, CPU), HEADS * 2, optimizers=ALL_OPTIMIZERS) for _ in range(2))
+    engines = with_graphs(graphed), eager
+    # The first steps of Adam are scaled by their number, which is data of the graph.
+    for epochs in (1, GRAPH_EPOCHS + 2, 3):
+        advance(engines, epochs)
+        assert_same(*engines)
+    for run in eager.runs:
+        one, other = (engine.optimizer_state(run) or {} for engine in engines)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(torch.as_tensor(one[name]), torch.as_tensor(other[name])) for name in one)
+    assert max(graph.replays for graph in of_epochs(stand_ins)) > 1
 
 
 def test_kept_parameters_are_restored_without_a_new_graph(stand_ins: list[StandInGraph]) -> None:

@@ -19,6 +19,7 @@ from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.gpu.fused_pass import FusedPass, fused_obstacle
 from logreg_tui.core.engine.storage import StorageLayout
+from logreg_tui.core.optimizers import SGD, Optimizer
 
 BYTES = values(300, 20)
 STORAGE = gpu_storage(Inputs.of(BYTES))
@@ -143,6 +144,15 @@ def test_an_epoch_is_two_launches_and_weights_are_prepared_once(launches: Launch
     engine.rollback(1)
     engine.gradient_step(torch.full((1, 6, 1), -0.1))
     assert launches.launched == ["update", *epoch]
+
+
+def test_another_optimizer_takes_the_gradient_out_of_the_kernel_of_the_update(launches: Launches) -> None:
+    data = dataset(BYTES, BYTES[:40])
+    engine = with_runs(Engine(data, CPU), ("sigmoid", "logits"), optimizers=(SGD, Optimizer("adam")))
+    engine._full_pass = fused = fused_pass(STORAGE, ("sigmoid", "logits"), 3, 300)
+    engine._gradient = fused.new_gradient(engine._runs.parameters)
+    engine.gradient_step(torch.full((2, 6, 2), -0.1))
+    assert launches.launched == ["update", "pass HAS_GRADIENT", "update HAS_STEP"] * 2
 
 
 @pytest.mark.parametrize(

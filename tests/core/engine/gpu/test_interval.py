@@ -9,9 +9,9 @@ from helpers.made_data import dataset, values, with_runs
 from helpers.stand_in_gpu import GPU
 
 from logreg_tui.core.engine import engine as engines
-from logreg_tui.core.engine.engine import Engine, stride_of
+from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.gpu import interval
-from logreg_tui.core.engine.gpu.interval import DeviceInterval
+from logreg_tui.core.engine.gpu.interval import DeviceInterval, stride_of
 
 
 class StandInGpu:
@@ -89,7 +89,7 @@ def test_a_row_waits_once_and_its_epochs_took_what_was_waited_for(
     engine.device = GPU
     engine.measure()
     assert engine.waited_s == pytest.approx(0.1)
-    assert engine._stride == stride_of(0.01)
+    assert engine._stride.epochs == stride_of(0.01)
     engine.finish()
     assert gpu.synchronized == 0
 
@@ -102,4 +102,4 @@ def test_epochs_that_nobody_has_waited_for_are_waited_for_before_more_are_given(
     for _ in range(2):
         engine.finish()
     assert gpu.synchronized == 1
-    assert engine._stride == stride_of(0.05)
+    assert engine._stride.epochs == stride_of(0.05)

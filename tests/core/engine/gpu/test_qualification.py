@@ -117,7 +117,7 @@ def off(share: float) -> Change:
         ({"metrics_change": lambda m: m[1, 1].sub_(4)}, "its correct answers differ by"),
         ({"gradient_change": lambda g: g[-1, 0].add_(1.0)}, "its gradients differ by"),
         ({"gradient_change": lambda g: g[0, 0].fill_(torch.nan)}, "its gradients differ by inf"),
-        ({"update_change": lambda p: p[2, 1].add_(1e-4)}, "its gradients differ by"),
+        ({"update_change": lambda p: p[2, 1].add_(1e-4)}, "its parameters after two updates differ by"),
     ],
 )
 def test_an_engine_that_computes_otherwise_is_left_out(

@@ -16,6 +16,7 @@ from helpers import experiments
 
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.report import figures
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
 from logreg_tui.core.report.runs import read_experiments
@@ -168,6 +169,16 @@ GRIDS: dict[str, Callable[[], ExperimentSettings]] = {
         engine="eager",
         name="a.b",
     ),
+    "optimizers": lambda: ExperimentSettings(
+        grid(
+            ["logits"],
+            [0.0],
+            [0.01],
+            [0],
+            Schedule(period=3),
+            [Optimizer("nesterov", 0.7), Optimizer(), Optimizer("adam", betas=(0.5, 0.99))],
+        )
+    ),
     "step": lambda: ExperimentSettings(
         grid(["sigmoid"], [0.001], [0.01], [0], Schedule("step", 7, 0.25, 3)), report_every=2
     ),
@@ -195,6 +206,10 @@ def test_the_command_of_a_grid_asks_for_the_same_settings(case: str) -> None:
         (
             RunSettings(schedule=Schedule(period=3)),
             RunSettings("logits", schedule=Schedule("step", 9, 0.5, 3)),
+        ),
+        (
+            RunSettings(optimizer=Optimizer("momentum", 0.5), schedule=Schedule(period=3)),
+            RunSettings(optimizer=Optimizer("momentum", 0.6), schedule=Schedule(period=3)),
         ),
     ],
 )

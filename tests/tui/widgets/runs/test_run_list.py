@@ -12,6 +12,7 @@ from rich.console import Console
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule, grid
 from logreg_tui.tui.run_filter import run_filter
 from logreg_tui.tui.theme import ASCII, UNICODE, Glyphs
@@ -89,6 +90,18 @@ async def test_twenty_four_runs_are_grouped_with_their_accuracies() -> None:
         assert [line for line in words if "★" in line] == [f"{'▌▸17 seed 1 0.9030 ▁▃▆█':<31}★"]
         assert sum("☆" in line for line in words) == 7
         assert sum(line.startswith("▌") for line in words) == 24
+
+
+async def test_optimizers_are_named_where_they_differ() -> None:
+    few = tuple(RunSettings(optimizer=Optimizer(kind)) for kind in ("sgd", "adam"))
+    async with listing(few, size=(60, 10)) as made:
+        assert "optimizer" in made.words()[0] or "adam" in made.words()[1]
+        assert "adam" in "".join(made.words())
+    async with listing(few[1:], size=(60, 10)) as made:
+        assert "adam" not in "".join(made.words())
+    many = grid(["sigmoid"], [0, 0.1], [0.01], [0, 1], Schedule(), [Optimizer(), Optimizer("momentum")])
+    async with listing(many) as made:
+        assert "momentum 0.9 λ 0.1" in made.words()
 
 
 async def test_in_a_narrow_and_low_list_nothing_is_cut_by_the_scroll_bar() -> None:
