@@ -24,13 +24,20 @@ from logreg_tui.tui.image_encoding import (
 
 AUTO, KITTY, SIXEL, BLOCKS = "auto", "kitty", "sixel", "blocks"
 SETTINGS = (AUTO, KITTY, SIXEL, BLOCKS)
-BY_PROGRAM = {"ghostty": KITTY, "WezTerm": SIXEL, "iTerm.app": SIXEL}
-"""Protocols of terminals that name themselves in TERM_PROGRAM, which ssh does not pass on."""
-BY_TERM = {"xterm-kitty": KITTY, "xterm-ghostty": KITTY, "foot": SIXEL, "mlterm": SIXEL, "contour": SIXEL}
+BY_TERM = {
+    "xterm-kitty": KITTY,
+    "xterm-ghostty": KITTY,
+    "wezterm": SIXEL,
+    "foot": SIXEL,
+    "mlterm": SIXEL,
+    "contour": SIXEL,
+}
 """Protocols by TERM, or by its part before a hyphen."""
+BY_PROGRAM = {"ghostty": KITTY, "WezTerm": SIXEL, "iTerm.app": SIXEL}
+"""Protocols of terminals that call themselves xterm, by TERM_PROGRAM, which ssh does not pass on."""
 SIXEL_SINCE = {"iTerm.app": (3, 5)}
 OTHERS = ("VTE_VERSION", "KONSOLE_VERSION", "ALACRITTY_WINDOW_ID", "XTERM_VERSION", "WT_SESSION")
-"""Set by other terminals, which may have been started from kitty and so have its variables too."""
+"""Set by other terminals that call themselves xterm; started from one of ours they have its variables too."""
 MULTIPLEXERS = ("TMUX", "STY", "ZELLIJ")
 USUAL_CELL = (8, 16)
 """Pixels of a cell, across and down, where the terminal does not say."""
@@ -50,13 +57,14 @@ def choose_protocol(setting: str, environment: Mapping[str, str], cell: tuple[in
     term, program = environment.get("TERM", ""), environment.get("TERM_PROGRAM", "")
     if any(environment.get(name) for name in MULTIPLEXERS) or term.split("-")[0] in ("tmux", "screen"):
         return BLOCKS
+    # TERM first: terminals set it, but not all of them clear what another one has set.
     found = BY_TERM.get(term) or BY_TERM.get(term.split("-")[0], BLOCKS)
-    if program:
+    if term.startswith("xterm") and found == BLOCKS and not any(environment.get(name) for name in OTHERS):
         found = BY_PROGRAM.get(program, BLOCKS)
         if _version(environment.get("TERM_PROGRAM_VERSION", "")) < SIXEL_SINCE.get(program, ()):
             found = BLOCKS
-    elif found == BLOCKS and environment.get("KITTY_WINDOW_ID"):
-        found = BLOCKS if any(environment.get(name) for name in OTHERS) else KITTY
+        if not program and environment.get("KITTY_WINDOW_ID"):
+            found = KITTY
     return BLOCKS if found == SIXEL and cell is None else found
 
 
@@ -103,8 +111,6 @@ class PlacedImage:
     rows: int
     first: int
     """The private character of its first cell; the others follow, row by row."""
-    scale: int
-    """Pixels of a level, across and down."""
 
     @property
     def end(self) -> int:
@@ -149,25 +155,23 @@ class Graphics:
         """Show an image, in the place of one with this number; None if there is no room for it."""
         old = self.placed.get(number or 0)
         number = number or next((n for n in range(1, MOST_IMAGES + 1) if n not in self.placed), None)
-        width, height = self.room(columns, rows)
-        scale = min(
-            width // len(image.levels[0]), height // len(image.levels), 1 if image.is_smooth else width
-        )
         is_same_place = old is not None and (old.columns, old.rows) == (columns, rows)
-        first = old.first if old is not None and is_same_place else self._free(columns * rows, old)
-        if number is None or first is None or not 1 <= max(columns, rows) <= MOST_CELLS or scale < 1:
+        first = old.first if old is not None and is_same_place else self._free(columns * rows)
+        if number is None or first is None or not 1 <= max(columns, rows) <= MOST_CELLS:
             return None
-        new = PlacedImage(number, image, columns, rows, first, scale)
+        new = PlacedImage(number, image, columns, rows, first)
+        if self._scale(new) < 1:
+            return None
         if new != old:
             self.placed[number] = new
             self.listener(number)
         return new
 
-    def _free(self, count: int, old: PlacedImage | None) -> int | None:
-        """Return the first of `count` private characters that no image has but `old`."""
-        others = [each for each in self.placed.values() if each is not old]
-        for first in (self._next, FIRST, *(each.end for each in others)):
-            is_free = all(first >= each.end or first + count <= each.first for each in others)
+    def _free(self, count: int) -> int | None:
+        """Return the first of `count` private characters that no image has."""
+        placed = self.placed.values()
+        for first in (self._next, FIRST, *(each.end for each in placed)):
+            is_free = all(first >= each.end or first + count <= each.first for each in placed)
             if is_free and first + count <= LAST:
                 self._next = first + count
                 return first
@@ -190,10 +194,10 @@ class Graphics:
         """Return what makes a terminal show the image, or for kitty, if there is none, forget it."""
         placed = self.placed.get(number)
         if self.protocol == SIXEL:
-            return "" if placed is None else sixel(*_pixels(placed))
+            return "" if placed is None else sixel(*self._pixels(placed))
         if placed is None:
             return self._joined([kitty_deletion(number)])
-        return self._joined(kitty_image(number, png(*_pixels(placed)), placed.columns, placed.rows))
+        return self._joined(kitty_image(number, png(*self._pixels(placed)), placed.columns, placed.rows))
 
     def all_images(self) -> str:
         """Return what a terminal that may have lost its images needs before it paints; nothing for sixels."""
@@ -203,12 +207,18 @@ class Graphics:
         """Return what makes a terminal forget all images."""
         return self._joined(map(kitty_deletion, self.placed)) if self.protocol == KITTY else ""
 
+    def _scale(self, placed: PlacedImage) -> int:
+        """Return the pixels of a level, across and down, with cells as large as they are now."""
+        width, height = self.room(placed.columns, placed.rows)
+        image = placed.image
+        scale = min(width // len(image.levels[0]), height // len(image.levels))
+        return min(scale, 1) if image.is_smooth else scale
+
+    def _pixels(self, placed: PlacedImage) -> tuple[Sequence[bytes], Sequence[Rgb], int]:
+        return placed.image.levels, placed.image.palette, max(1, self._scale(placed))
+
     def _joined(self, commands: Iterable[str]) -> str:
         return "".join(map(through_tmux, commands) if self._in_tmux else commands)
-
-
-def _pixels(placed: PlacedImage) -> tuple[Sequence[bytes], Sequence[Rgb], int]:
-    return placed.image.levels, placed.image.palette, placed.scale
 
 
 class ImageSheet:

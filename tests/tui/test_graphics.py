@@ -93,6 +93,11 @@ def decoded_sixel(text: str) -> np.ndarray:
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "3.5.0"}, SIXEL),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "3.4.23"}, BLOCKS),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "new"}, BLOCKS),
+        ({"TERM": "xterm-kitty", "TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "3.5.0"}, KITTY),
+        ({"TERM": "foot", "TERM_PROGRAM": "ghostty", "KITTY_WINDOW_ID": "1"}, SIXEL),
+        ({"TERM": "alacritty", "TERM_PROGRAM": "WezTerm", "KITTY_WINDOW_ID": "1"}, BLOCKS),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm", "VTE_VERSION": "7200"}, BLOCKS),
+        ({"TERM": "wezterm"}, SIXEL),
         ({"TERM": "foot"}, SIXEL),
         ({"TERM": "foot-extra"}, SIXEL),
         ({"TERM": "mlterm-256color"}, SIXEL),
@@ -170,6 +175,15 @@ def test_tmux_is_told_to_pass_a_command_on() -> None:
     placed = graphics.place(None, Image(random_levels(4, 4), PALETTE), 4, 2)
     assert placed is not None
     assert graphics.output(placed.number).startswith("\x1bPtmux;\x1b\x1b_G")
+
+
+def test_an_image_is_as_large_as_its_cells_are_when_it_is_sent() -> None:
+    size = [(10, 20)]
+    graphics = Graphics(SIXEL, cell=lambda: size[0])
+    placed = graphics.place(None, Image(random_levels(8, 8), PALETTE), 8, 4)
+    assert placed is not None
+    for size[0], pixels in (((10, 20), 80), ((7, 15), 56), ((1, 1), 8)):
+        assert decoded_sixel(graphics.output(placed.number)).shape == (pixels, pixels, 3)
 
 
 # Characters that stand for images

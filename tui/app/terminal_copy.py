@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
-from logreg_tui.tui.graphics import FIRST, KITTY, LAST, SIXEL, Graphics, PlacedImage
+from logreg_tui.tui.graphics import BLOCKS, FIRST, KITTY, LAST, SIXEL, Graphics, PlacedImage
 from logreg_tui.tui.image_encoding import PLACEHOLDER, row_column_marks
 
 StyledCharacter = tuple[str, str]
@@ -111,7 +111,7 @@ class TerminalCopy:
             self._pen.move(row, column)
 
     def _put(self, row: int, column: int, text: str, style: str) -> None:
-        if not text.isascii() and _IMAGE.search(text):
+        if self._graphics.protocol != BLOCKS and _IMAGE.search(text):
             self._put_image(row, column, text, style)
             return
         if not text.isascii() and any(cell_len(character) != 1 for character in text):
@@ -198,8 +198,11 @@ def _kitty_cell(image: PlacedImage, y: int, x: int, style: str) -> StyledCharact
 
 
 def _sixel_cell(image: PlacedImage, y: int, x: int) -> str:
-    """Return a name for a blank under a part of an image, which differs from that of any other blank."""
-    return f"image {image.number} {y} {x}"
+    """Return a name for a blank under a part of an image, which differs from that of any other blank.
+
+    An image of another size has other names: blanks wipe out what it would leave of the one before.
+    """
+    return f"image {image.number} {image.first} {y} {x}"
 
 
 def _places_every_text(tokens: Iterable[re.Match[str]]) -> bool:

@@ -109,6 +109,12 @@ def test_sixels_are_sent_again_when_the_image_changed_moved_or_was_uncovered() -
     assert SIXELS.findall(moved) == [("4", "8")]
     copy.forget()
     assert SIXELS.findall(copy.reduce(frame(changed, 4, 7))) == [("4", "8")]
+    smaller = graphics.place(1, image(1), 3, 2)
+    assert smaller is not None
+    # Blanks wipe out all of the larger one first.
+    sent = copy.reduce(frame(smaller, 4, 7))
+    assert "   " in SIXELS.sub("", sent)
+    assert len(SIXELS.findall(sent)) == 1
 
 
 @pytest.mark.parametrize("protocol", [KITTY, SIXEL])
