@@ -73,11 +73,11 @@ def _small_inputs(run: RunDiagnosis) -> Advice | None:
     saturated = run.facts.saturated if run.facts else None
     if run.settings.head == SIGMOID and saturated is not None and saturated > MOST_SATURATED:
         evidence = (
-            f"raw pixels reach 255 and push {percent(saturated)} of the outputs so close to 0 or 1 "
+            f"raw inputs (pixels reach 255) push {percent(saturated)} of the outputs so close to 0 or 1 "
             "that the sigmoid is flat there"
         )
     elif run.settings.head != SIGMOID and run.oscillates:
-        evidence = f"raw pixels reach 255: one update moves the outputs far, {_oscillation(run)}"
+        evidence = f"raw inputs (pixels reach 255): one update moves the outputs far, {_oscillation(run)}"
     else:
         return None
     return Advice("Make the inputs smaller", evidence, "start again with --pixels unit --lr 0.5")

@@ -110,9 +110,14 @@ def inspect_mistakes(parameters: ParametersSnapshot, inputs: Inputs, labels: np.
     classes = len(parameters.bias)
     if classes > MOST_CLASSES:
         raise UserError(f"{classes:,} classes are too many for a table: {MOST_CLASSES:,} is the most")
-    predicted = np.concatenate([outputs.argmax(1) for _, outputs in _outputs(parameters, inputs)])
+    predicted = predict_classes(parameters, inputs)
     counts = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return Mistakes(parameters.run, parameters.epoch, counts.reshape(classes, classes), labels, predicted)
+
+
+def predict_classes(parameters: ParametersSnapshot, inputs: Inputs) -> np.ndarray:
+    """Return the first class with the largest output of the head, shape (samples,), int64."""
+    return np.concatenate([outputs.argmax(1) for _, outputs in _outputs(parameters, inputs)])
 
 
 def probabilities(parameters: ParametersSnapshot, inputs: Inputs) -> np.ndarray:

@@ -92,25 +92,9 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
     config = read_config(directory)
     shape = config.image_shape
     if shape is None or min(shape) < 2:
-        raise UserError(
-            f"the samples of {config.settings.dataset!r} are no images: predict needs data of shape "
-            "(samples, rows, columns)"
-        )
-    runs = newest_parameters(directory)
-    if not runs:
-        raise UserError(f"{str(directory)!r} has no checkpoint that can be read: train it again with repeat")
-    if run is not None:
-        if run not in runs:
-            known = ", ".join(map(str, runs))
-            raise UsageError(f"{str(directory)!r} has no run {run}: choose from {known}")
-        runs = {run: runs[run]}
-    for each in runs.values():
-        fits = each.weight.shape == (len(each.bias), shape[0] * shape[1]) and each.bias.ndim == 1
-        if not fits or not all(np.isfinite(part).all() for part in (each.weight, each.bias)):
-            raise UserError(
-                f"{str(directory)!r} is damaged: the parameters of run {each.run} are not finite, or do not "
-                f"fit images of {shape[0]} x {shape[1]} pixels; train it again with repeat"
-            )
+        wanted = "data of shape (samples, rows, columns)" if config.table is None else "a table of rows"
+        raise UserError(f"the samples of {config.settings.dataset!r} are no images: predict needs {wanted}")
+    runs = models_of(directory, config, run)
     preprocessing = KNOWN.get(config.settings.dataset)
     is_known = preprocessing is not None and preprocessing.shape == shape
     data = _data(config, is_known)
@@ -122,6 +106,26 @@ def open_predictor(directory: Path, run: int | None = None) -> Predictor:
         if preprocessing is None:
             raise UserError(f"the samples of {data.name!r} are blank: nothing tells how to draw one")
     return Predictor(preprocessing, runs, config, data)
+
+
+def models_of(directory: Path, config: ExperimentConfig, run: int | None) -> dict[int, ParametersSnapshot]:
+    """Return the newest parameters by run, or those of one run. Raises UserError unless they can be used."""
+    runs = newest_parameters(directory)
+    if not runs:
+        raise UserError(f"{str(directory)!r} has no checkpoint that can be read: train it again with repeat")
+    if run is not None:
+        if run not in runs:
+            known = ", ".join(map(str, runs))
+            raise UsageError(f"{str(directory)!r} has no run {run}: choose from {known}")
+        runs = {run: runs[run]}
+    for each in runs.values():
+        fits = each.weight.shape == (config.classes, config.features) and each.bias.shape == (config.classes,)
+        if not fits or not all(np.isfinite(part).all() for part in (each.weight, each.bias)):
+            raise UserError(
+                f"{str(directory)!r} is damaged: the parameters of run {each.run} are not finite, or do not "
+                f"fit {config.features} features and {config.classes} classes; train it again with repeat"
+            )
+    return runs
 
 
 def newest_parameters(directory: Path) -> dict[int, ParametersSnapshot]:

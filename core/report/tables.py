@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from logreg_tui.core.analysis.comparison import PAIRED, Difference
 from logreg_tui.core.analysis.inspection import CERTAIN, SATURATED
 from logreg_tui.core.export.tables import markdown_table
-from logreg_tui.core.report.format import accuracy_text, points_text
+from logreg_tui.core.report.format import accuracy_text, literal_text, points_text
 from logreg_tui.core.report.heads import HeadComparison, RunAnalysis, settings_of
 from logreg_tui.core.report.runs import ReportedRun
-from logreg_tui.core.text import loss_text, percent, rounded
+from logreg_tui.core.text import class_name, loss_text, percent, rounded
 from logreg_tui.core.training.events import RowLogged
 
 MOST_LINES = 60
 """Of a run's log."""
+MOST_CLASSES, MOST_WEIGHTS = 30, 8
+"""Of a model without pictures."""
 NOTHING = "-"
 
 
@@ -125,6 +127,18 @@ def head_table(analyses: Sequence[RunAnalysis]) -> str:
     titles = max(columns, key=len)
     rows = [[title, *(column.get(title, NOTHING) for column in columns)] for title in titles]
     return markdown_table(header, rows, range(1, len(header)))
+
+
+def weights_table(run: ReportedRun) -> str:
+    """Return a table of the largest weights of each class, with the names of their features."""
+    assert run.parameters is not None
+    config, rows = run.experiment.config, []
+    for label, weight in enumerate(run.parameters.weight[:MOST_CLASSES]):
+        largest = (-abs(weight)).argsort(kind="stable")[:MOST_WEIGHTS].tolist()
+        weights = [f"{literal_text(config.feature_names[at])} {float(weight[at]):+.3g}" for at in largest]
+        name = literal_text(class_name(config.class_names, label))
+        rows.append([name, f"{float(run.parameters.bias[label]):+.3g}", ", ".join(weights)])
+    return markdown_table(["class", "bias", "largest weights"], rows, [1])
 
 
 def _head_figures(analysis: RunAnalysis) -> dict[str, str]:

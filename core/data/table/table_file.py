@@ -93,26 +93,46 @@ def read_frame(path: str, memory_limit: int | None = None) -> polars.DataFrame:
     `memory_limit` bytes to read is refused; None is what the machine has left. Raises UsageError, naming
     the file, if it cannot be read as a table.
     """
+    frame, separator = _load(path, memory_limit)
+    frame = _typed_columns(frame, separator)
+    return frame.filter(_is_row(frame, path))
+
+
+def read_cells(path: str) -> tuple[polars.DataFrame, polars.DataFrame]:
+    """Return a table as `read_frame` does, and the cells of the same rows as they stand in the file."""
+    frame, separator = _load(path, None)
+    cells = frame if _is_parquet(path) else _read_text(path, separator, are_texts=True)
+    frame = _typed_columns(frame, separator)
+    is_row = _is_row(frame, path)
+    return frame.filter(is_row), cells.filter(is_row)
+
+
+def _load(path: str, memory_limit: int | None) -> tuple[polars.DataFrame, str]:
+    """Return a table as polars reads it, and what separates its columns."""
     pl = import_polars()
     _check_file(path)
-    frame: polars.DataFrame
     if _is_parquet(path):
-        frame, separator = _parquet(path, pl.read_parquet), ","
-    else:
-        names, separator = _header(path)
-        _check_names(path, names)
-        _check_memory(path, memory_limit)
-        frame = _read_text(path, separator)
-    frame = frame.rename(str.strip)
-    frame = frame.with_columns(_typed(column, separator) for column in frame.get_columns())
+        return _parquet(path, pl.read_parquet), ","
+    names, separator = _header(path)
+    _check_names(path, names)
+    _check_memory(path, memory_limit)
+    return _read_text(path, separator), separator
+
+
+def _typed_columns(frame: polars.DataFrame, separator: str) -> polars.DataFrame:
+    columns = [_typed(column, separator) for column in frame.rename(str.strip).get_columns()]
     # Such as the last column of rows that end in a separator.
-    frame = frame.drop(
-        [name for name in frame.columns if not name and frame[name].null_count() == len(frame)]
-    )
-    frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
-    if frame.is_empty():
+    empty = [column.name for column in columns if not column.name and column.null_count() == len(column)]
+    return frame.rename(str.strip).with_columns(columns).drop(empty)
+
+
+def _is_row(frame: polars.DataFrame, path: str) -> polars.Series:
+    """Return which rows hold something. Raises UsageError if none does."""
+    pl = import_polars()
+    is_row: polars.Series = frame.select(~pl.all_horizontal(pl.all().is_null())).to_series()
+    if not is_row.any():
         raise UsageError(f"{shown(path)} has no rows: give a table with samples")
-    return frame
+    return is_row
 
 
 def write_frame(frame: polars.DataFrame, file: IO[bytes], ending: str) -> None:
@@ -207,14 +227,15 @@ def _check_memory(path: str, memory_limit: int | None) -> None:
         )
 
 
-def _read_text(path: str, separator: str) -> polars.DataFrame:
+def _read_text(path: str, separator: str, *, are_texts: bool = False) -> polars.DataFrame:
     pl = import_polars()
+    options: dict[str, object] = {"infer_schema": False} if are_texts else {"null_values": MISSING}
     error: Exception | None = None
     # First by a part of the rows: to look at all takes as long as to read them.
     for rows in (SAMPLE_ROWS, None):
         try:
             frame: polars.DataFrame = pl.read_csv(
-                path, separator=separator, null_values=MISSING, infer_schema_length=rows
+                path, separator=separator, infer_schema_length=rows, **options
             )
             return frame
         except pl.exceptions.ComputeError as refusal:

@@ -1,0 +1,107 @@
+"""Predictions of an experiment's models for the rows of a table, encoded as the training set was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logreg_tui.core.analysis.inspection import predict_classes, probabilities
+from logreg_tui.core.data.inputs import Inputs, Scaling
+from logreg_tui.core.data.labels import encode_labels
+from logreg_tui.core.data.table.encoding import TableEncoding
+from logreg_tui.core.data.table.features import encode_rows
+from logreg_tui.core.data.table.table_file import import_polars, listed_columns, read_cells, shown
+from logreg_tui.core.errors import UsageError
+from logreg_tui.core.experiment.config import read_config
+from logreg_tui.core.predict.predictor import models_of
+from logreg_tui.core.text import class_name
+
+if TYPE_CHECKING:
+    import polars
+
+
+UNLABELLED = -2
+"""In the place of the class of a row whose label is missing; -1 stands for one that was not in training."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedTable:
+    """A table with predictions, and what is to be said of them."""
+
+    frame: polars.DataFrame
+    """The cells as they were, and behind them `prediction` and the probability of each class."""
+    unseen: Mapping[str, int]
+    """Rows by column whose text was not in the training set."""
+    right: Mapping[int, int]
+    """Rows by run that are predicted as their label says; empty if the table has no labels."""
+    labelled: int
+    """Rows that have a label."""
+
+
+def predict_table(directory: Path, path: str, run: int | None = None) -> PredictedTable:
+    """Return a table with the predictions of the newest models of an experiment, or of one run.
+
+    Raises UsageError if the experiment was not trained on a table, or this one lacks a column or holds
+    something else than the training set did; UserError if the experiment cannot be read.
+    """
+    config = read_config(directory)
+    table = config.table
+    if table is None:
+        raise UsageError(f"{str(directory)!r} was not trained on a table: it cannot predict the rows of one")
+    models = models_of(directory, config, run)
+    typed, cells = read_cells(path)
+    values, unseen = encode_rows(typed, table, path)
+    inputs = Inputs.of(_scaled(values, table))
+    names = [class_name(config.class_names, label) for label in range(config.classes)]
+    labels = _labels(typed, table.label, names)
+    added: dict[str, object] = {}
+    right = {}
+    for number, parameters in models.items():
+        shares = probabilities(parameters, inputs)
+        # By the outputs rather than by their rounded shares, as in training.
+        predicted = predict_classes(parameters, inputs)
+        suffix = f"_{number}" if len(models) > 1 else ""
+        added[f"prediction{suffix}"] = _named(predicted, names)
+        added |= {f"probability{suffix}_{name}": shares[:, label] for label, name in enumerate(names)}
+        if labels is not None:
+            right[number] = int((predicted == labels).sum())
+    twice = [name for name in added if name in cells.columns]
+    if twice:
+        raise UsageError(f"{shown(path)} has a column {listed_columns(twice)} already: rename it")
+    frame = cells.with_columns(import_polars().Series(name, column) for name, column in added.items())
+    return PredictedTable(frame, unseen, right, 0 if labels is None else int((labels > UNLABELLED).sum()))
+
+
+def _scaled(values: np.ndarray, table: TableEncoding) -> np.ndarray:
+    """Return features as the models were given them, float32."""
+    if not table.shift:
+        return values.astype(np.float32)
+    out = np.empty(values.shape, np.float32)
+    Scaling(np.array(table.shift), np.array(table.divisor)).apply(values, out)
+    if not np.isfinite(out).all():
+        raise UsageError(
+            "a value is too far from those of the training set for --pixels standardized or unit"
+        )
+    return out
+
+
+def _named(predicted: np.ndarray, names: list[str]) -> list[str] | np.ndarray:
+    """Return predictions as the labels were: whole numbers, or their names."""
+    if all(name.removeprefix("-").isdecimal() for name in names):
+        return np.asarray(np.array(names, np.int64)[predicted])
+    return [names[label] for label in predicted.tolist()]
+
+
+def _labels(frame: polars.DataFrame, label: str, names: list[str]) -> np.ndarray | None:
+    """Return the class of each row; None if no row has a label."""
+    if label not in frame.columns or frame[label].null_count() == len(frame):
+        return None
+    column = frame[label]
+    is_known = column.is_not_null().to_numpy()
+    labels = np.full(len(frame), UNLABELLED)
+    labels[is_known] = encode_labels(column.drop_nulls().to_numpy(), names)
+    return labels
