@@ -133,7 +133,7 @@ def make_ended(
     rows = [row(number, EPOCHS, run, train_loss=0.5) for number, run in enumerate(runs, 1)]
     joined = [events.RunStarted(0, number, run, EPOCHS) for number, run in enumerate(runs, 1)]
     ended = events.ExperimentEnded(EPOCHS, "finished")
-    data = {"dataset": "made", "features": features, "image_shape": shape}
+    data = {"dataset": "made", "features": features, "classes": len(weights[0]), "image_shape": shape}
     write_experiment(directory, wanted, rows, [*joined, ended], **data)
     for number, weight in enumerate(weights, 1):
         arrays = {"weight": weight.astype(np.float32), "bias": np.zeros(len(weight), np.float32)}
