@@ -21,26 +21,19 @@ from logreg_tui.core.errors import ReaderGone, UserError
 MOST_BYTES = 1 << 32
 """Bytes of rows or events that are read at once: those of some 30 million."""
 STDOUT = Path("-")
+STDOUT_NAMES = (STDOUT, Path("/dev/stdout"))
 """In the place of a file to be written: standard output."""
 
 
 def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let `write` fill a temporary file beside `target`, sync it and rename it over `target`.
 
-    STDOUT, a device or a pipe is written to directly; what a symbolic link points to is replaced, not
+    A stream is written to directly; what a symbolic link points to is replaced, not
     the link. Raises OSError and leaves `target` as it was where the disk refuses a write, ReaderGone if
     nobody reads stdout or the pipe any more.
     """
-    if target == STDOUT:
-        _write_to_stdout(write)
-        return
-    # Before the link is followed: that of a pipe, as /dev/stdout may be, leads to no path.
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        try:
-            with target.open("wb") as stream:
-                write(stream)
-        except BrokenPipeError as error:
-            raise ReaderGone from error
+    if is_stream(target):
+        _write_to_stream(target, write)
         return
     target = Path(os.path.realpath(target))
     if target.is_dir():
@@ -119,14 +112,20 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _write_to_stdout(write: Callable[[IO[bytes]], object]) -> None:
+def is_stream(target: Path) -> bool:
+    """Return whether what is written to a path goes to stdout, a device or a pipe, and leaves no file."""
+    return target in STDOUT_NAMES or (target.exists() and not (target.is_file() or target.is_dir()))
+
+
+def _write_to_stream(target: Path, write: Callable[[IO[bytes]], object]) -> None:
     # Whole first: what fails half way has written nothing, and some formats go back and forth.
     content = io.BytesIO()
     write(content)
     try:
         sys.stdout.flush()
-        with open(sys.stdout.fileno(), "wb", closefd=False) as stream:
-            stream.write(content.getvalue())
+        is_stdout = target in STDOUT_NAMES
+        with open(sys.stdout.fileno() if is_stdout else target, "wb", closefd=not is_stdout) as stream:
+            stream.write(content.getbuffer())
     except BrokenPipeError as error:
         raise ReaderGone from error
 

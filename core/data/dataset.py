@@ -167,13 +167,20 @@ def _read(
 
 
 def data_folder(data_dir: str | None) -> Path:
-    """Return the folder of `--data-dir`; None is the user's cache folder."""
+    """Return the folder of `--data-dir`; None is the user's cache folder.
+
+    Raises DownloadError if there is no such folder: without HOME a user may have none.
+    """
     if data_dir is not None:
         return Path(data_dir)
     # Not there on a machine that was given the data and no more than it takes to train.
     from platformdirs import user_cache_dir
 
-    return Path(user_cache_dir("logreg-tui"))
+    try:
+        return Path(user_cache_dir("logreg-tui"))
+    except RuntimeError as error:
+        cause = "there is no home folder to keep it in"
+        raise DownloadError("the dataset", cause, "set HOME, or name a folder with --data-dir") from error
 
 
 def _read_family(

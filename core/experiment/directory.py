@@ -31,9 +31,9 @@ from logreg_tui.core.experiment.lock import DRAFT, Held, Lock, clear_abandoned
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, csv_line
 from logreg_tui.core.files import (
     MOST_BYTES,
-    STDOUT,
     AppendOnlyFile,
     clear_drafts,
+    is_stream,
     open_regular,
     read_regular,
     reason,
@@ -56,7 +56,7 @@ FIRST_LENGTHS = {METRICS: len(CSV_HEADER), EVENTS: 0}
 
 def check_outside(target: Path) -> None:
     """Raise UserError if a file or folder to be written would lie in an experiment's directory."""
-    if target == STDOUT:
+    if is_stream(target):
         return
     resolved = Path(os.path.realpath(target))
     for place in resolved, *resolved.parents:

@@ -52,11 +52,12 @@ def data_at_hand(config: ExperimentConfig) -> Dataset | None:
 
     settings = config.safe_settings
     family = FAMILIES.get(settings.dataset)
-    is_absent = family is not None and family.missing(data_folder(settings.data_dir))
     # An experiment names the data it took; a file that says "auto" is not of this program.
-    if is_absent or settings.dataset == "auto":
+    if settings.dataset == "auto":
         return None
     try:
+        if family is not None and family.missing(data_folder(settings.data_dir)):
+            return None
         dataset = load_dataset(
             settings.dataset,
             settings.data_dir,

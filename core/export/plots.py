@@ -6,9 +6,12 @@ figure is drawn; its global state, a display and the user's matplotlibrc play no
 
 from __future__ import annotations
 
+import logging
 import math
+import os
 import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from itertools import cycle, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,7 +21,7 @@ import numpy as np
 from logreg_tui.core.analysis.curves import Curve, limits, needs_log
 from logreg_tui.core.analysis.drawn_metrics import LOSS, TITLES
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.files import STDOUT, refusals_explained, replace_file
+from logreg_tui.core.files import is_stream, refusals_explained, replace_file
 from logreg_tui.core.text import class_name, shortened
 
 if TYPE_CHECKING:
@@ -83,8 +86,8 @@ METADATA: dict[str, dict[str, None]] = {
 
 
 def image_format(target: Path) -> str:
-    """Return `png`, `svg` or `pdf` after the ending of a name, `png` for STDOUT. Raises UsageError."""
-    ending = "png" if target == STDOUT else target.suffix.lower().removeprefix(".")
+    """Return `png`, `svg` or `pdf` after the ending of a name, `png` for a stream. Raises UsageError."""
+    ending = "png" if is_stream(target) else target.suffix.lower().removeprefix(".")
     if ending not in METADATA:
         raise UsageError(f"{str(target)!r} is no name of a figure: let it end in .png, .svg or .pdf")
     return ending
@@ -114,13 +117,27 @@ def draw_weights(
     _draw(target, lambda figure: _show_weights(figure, weight, shape, title, class_names))
 
 
-def _draw(target: Path, paint: Callable[[Figure], None]) -> None:
-    kind = image_format(target)
+def _import_matplotlib() -> None:
+    """Load matplotlib without what a notebook's environment says of backends. Raises UserError without it."""
+    backend = os.environ.pop("MPLBACKEND", None)
+    # Of a bad matplotlibrc, or a home folder that cannot be written to: neither matters here.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
-        import matplotlib
-        from matplotlib.figure import Figure
+        for name in ("matplotlib", "matplotlib.figure"):
+            import_module(name)
     except ImportError as error:
         raise UserError("figures need matplotlib: pip install matplotlib") from error
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+
+
+def _draw(target: Path, paint: Callable[[Figure], None]) -> None:
+    kind = image_format(target)
+    _import_matplotlib()
+    import matplotlib
+    from matplotlib.figure import Figure
+
     with matplotlib.rc_context(), warnings.catch_warnings():
         # Such as for a character that no font has: the figure shows a box.
         warnings.simplefilter("ignore")

@@ -11,7 +11,7 @@ import numpy as np
 
 from logreg_tui.core.analysis.curves import read_curves
 from logreg_tui.core.export.plots import draw_curves, draw_weights
-from logreg_tui.core.files import STDOUT
+from logreg_tui.core.files import is_stream
 from logreg_tui.core.report.heads import RunComparison
 from logreg_tui.core.report.runs import ReportedRun
 
@@ -46,11 +46,11 @@ def check_figures() -> None:
 
 
 def draw(comparison: RunComparison, number: int, target: Path) -> Figures:
-    """Draw the figures of comparison `number`, from 1, beside the report `target`, none beside STDOUT.
+    """Draw the figures of comparison `number`, from 1, beside the report `target`, none beside a stream.
 
     Raises UserError.
     """
-    are_drawn = target != STDOUT
+    are_drawn = not is_stream(target)
     losses = _draw_losses(comparison, f"{target.stem}-loss{'' if number == 1 else f'-{number}'}.png", target)
     weights = []
     for run in comparison.pictured:
@@ -69,7 +69,7 @@ def _draw_losses(comparison: RunComparison, name: str, target: Path) -> str | No
     runs = [run for run in comparison.runs if len(run.history.columns)]
     if not runs:
         return None
-    if target == STDOUT:
+    if is_stream(target):
         return name
     curves = read_curves(list(dict.fromkeys(run.experiment.directory for run in runs)))
     named = [

@@ -15,7 +15,7 @@ from logreg_tui.core.analysis.explain import explain
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.directory import check_outside
 from logreg_tui.core.experiment.listing import Skip
-from logreg_tui.core.files import STDOUT, refusals_explained, replace_file, synced_draft
+from logreg_tui.core.files import is_stream, refusals_explained, replace_file, synced_draft
 from logreg_tui.core.report import tables
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
 from logreg_tui.core.report.figures import Figures, described, draw, extent, turning_points
@@ -28,7 +28,7 @@ ENDING = ".md"
 
 def check_target(target: Path) -> None:
     """Raise UserError if a report cannot be written to `target`, UsageError if its name is none."""
-    if target == STDOUT:
+    if is_stream(target):
         return
     if target.suffix.lower() != ENDING:
         raise UsageError(f"{str(target)!r} is no name of a report: let it end in {ENDING}")
@@ -43,7 +43,7 @@ def check_target(target: Path) -> None:
 def write_report(directories: Sequence[Path], target: Path, skip: Skip | None = None) -> list[Path]:
     """Write the report on experiments to `target`, its figures beside it, and return the figures.
 
-    Existing files are replaced, the report last. STDOUT has no place for figures. With `skip`, of several
+    Existing files are replaced, the report last. A stream has no place for figures. With `skip`, of several
     directories those are left out that cannot be read. Raises UserError.
     """
     check_target(target)

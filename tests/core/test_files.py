@@ -13,7 +13,14 @@ from typing import IO
 import pytest
 from helpers.disk import Disk, appended
 
-from logreg_tui.core.files import AppendOnlyFile, open_regular, read_regular, replace_file, replace_regular
+from logreg_tui.core.files import (
+    AppendOnlyFile,
+    is_stream,
+    open_regular,
+    read_regular,
+    replace_file,
+    replace_regular,
+)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -225,3 +232,24 @@ def test_nothing_is_written_through_a_link_which_may_be_read(tmp_path: Path, fla
     with pytest.raises(OSError, match="it is a link"):
         open_regular(link, flags)
     assert read_regular(link, 16) == b"precious"
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_stdout_is_written_to_by_either_name_and_never_replaced(
+    name: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def write(file: IO[bytes]) -> None:
+        # As formats do that go back to write a length.
+        file.write(b"..cd")
+        file.seek(0)
+        file.write(b"ab")
+
+    replace_file(Path(name), write)
+    assert capfdbinary.readouterr().out == b"abcd"
+
+
+def test_a_pipe_is_a_stream_and_a_file_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    names = ("pipe", "file", "none", ".")
+    assert [is_stream(tmp_path / name) for name in names] == [True, False, False, False]

@@ -39,7 +39,8 @@ def config_path() -> str:
     if sys.platform == "linux":
         # What platformdirs says there: loading it takes a tenth of the time of `--help`.
         folder = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")
-        return os.path.join(folder, PROGRAM, FILE_NAME)
+        # Without HOME there is none.
+        return "" if folder[0] == "~" else os.path.join(folder, PROGRAM, FILE_NAME)
     from platformdirs import user_config_dir
 
     return os.path.join(user_config_dir(PROGRAM, appauthor=False), FILE_NAME)

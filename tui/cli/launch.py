@@ -17,7 +17,7 @@ from logreg_tui.core.settings import PROGRAM, RunSettings
 from logreg_tui.core.training.requests import Leave
 from logreg_tui.tui.preferences import load
 from logreg_tui.tui.text.exit_summary import exit_summary, farewell
-from logreg_tui.tui.text.output import print_error, table_width
+from logreg_tui.tui.text.output import can_show, print_error, print_out, table_width
 
 if TYPE_CHECKING:
     from logreg_tui.tui.app.app import LogRegApp
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from logreg_tui.tui.app.signals import SignalHandlers
     from logreg_tui.tui.cli.options import AppOptions
 
+NEEDED = "│⣿█λ▸"
+"""Characters of the screen without --ascii."""
 QUIT_WITHIN_S = 0.6
 """Patience with the last row of a training after the screen has gone."""
 LEAVE_WITHIN_S = 0.3
@@ -48,7 +50,7 @@ def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> in
     if not app.runner.stop(QUIT_WITHIN_S if has_begun else LEAVE_WITHIN_S) and has_begun:
         app.control.send(Leave("quit in the middle of an epoch"))
         app.runner.stop(LEAVE_WITHIN_S)
-    print(exit_summary(app.history, table_width()), end="")
+    print_out(exit_summary(app.history, table_width()), end="")
     return handlers.status or _report_outcome(app)
 
 
@@ -73,10 +75,10 @@ def _train_on(app: LogRegApp) -> int:
                 start_new_session=True,
             )
     except OSError as error:
-        print(exit_summary(app.history, table_width()), end="")
+        print_out(exit_summary(app.history, table_width()), end="")
         print_error(f"training cannot go on without a screen: {reason(error)}")
         return 1
-    print(farewell(app.history, process.pid), end="")
+    print_out(farewell(app.history, process.pid), end="")
     return 0
 
 
@@ -114,7 +116,7 @@ def _run(
         start,
         fps=options.fps,
         paused=options.paused,
-        ascii_only=options.ascii_only,
+        ascii_only=options.ascii_only or not can_show(NEEDED, sys.stderr),
         watching=watching,
         defaults=defaults,
         preferences=load(),

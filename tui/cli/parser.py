@@ -199,15 +199,18 @@ def to_path(text: str) -> Path:
 
 
 def path_text(text: str) -> str:
-    """Return the text of a path, `~` replaced: no shell does that behind an equals sign."""
-    return os.path.expanduser(text)
+    """Return a path, `~` replaced: no shell does that behind an equals sign. Raises UsageError."""
+    path = os.path.expanduser(text)
+    if path == text and text.split("/")[0] == "~":
+        raise UsageError(f"{text!r}: there is no home folder; set HOME, or write ./~ for that name")
+    return path
 
 
 def check_terminal(instead: str) -> None:
     """Raise UsageError if no screen can be shown; `instead` says what does without one."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
-        raise UsageError(f"the screen needs a terminal: {instead}")
+        raise UsageError(f"the screen needs a terminal: {instead}; over ssh, `ssh -t` gives one")
 
 
 def _filled(text: str, indent: int = 0) -> str:

@@ -37,11 +37,18 @@ def stdout_encoding() -> str:
     return sys.stdout.encoding or "ascii"
 
 
-def can_show(text: str) -> bool:
-    """Return whether stdout has all characters of a text."""
+def can_show(text: str, stream: TextIO | None = None) -> bool:
+    """Return whether a stream, stdout by default, and the user's locale have all characters of a text."""
+    encodings = [(sys.stdout if stream is None else stream).encoding or "ascii"]
+    if sys.flags.utf8_mode and not {"PYTHONUTF8", "PYTHONIOENCODING"} & os.environ.keys():
+        # Under LC_ALL=C Python writes UTF-8 all the same.
+        from locale import getencoding
+
+        encodings.append(getencoding())
     try:
-        text.encode(stdout_encoding())
-    except UnicodeEncodeError:
+        for encoding in encodings:
+            text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
         return False
     return True
 
@@ -51,9 +58,8 @@ def print_answer(text: str, end: str = "\n") -> None:
 
     Raises ReaderGone, and UserError if stdout cannot be written to.
     """
-    encoding = stdout_encoding()
     try:
-        print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
+        print(_encodable(text, sys.stdout), end=end, flush=True)
     except BrokenPipeError as error:
         _silence(sys.stdout)
         raise ReaderGone from error
@@ -66,18 +72,18 @@ def print_answer(text: str, end: str = "\n") -> None:
 
 def destination(target: Path) -> str:
     """Return where something is about to be written, in words that say what is replaced there."""
-    from logreg_tui.core.files import STDOUT
+    from logreg_tui.core.files import STDOUT_NAMES
     from logreg_tui.core.text import escape_control_chars
 
-    if target == STDOUT:
+    if target in STDOUT_NAMES:
         return "stdout"
     place = escape_control_chars(target.absolute())
     return f"{place}, replacing the file that was there" if target.is_file() else place
 
 
-def print_out(text: str) -> None:
+def print_out(text: str, end: str = "\n") -> None:
     """Print a line of a training on stdout, which goes on in silence once its reader has gone."""
-    _print(text, "\n", sys.stdout)
+    _print(text, end, sys.stdout)
 
 
 def print_progress(text: str, end: str = "\n") -> None:
@@ -87,9 +93,14 @@ def print_progress(text: str, end: str = "\n") -> None:
 
 def _print(text: str, end: str, stream: TextIO) -> None:
     try:
-        print(text, end=end, file=stream, flush=True)
+        print(_encodable(text, stream), end=end, file=stream, flush=True)
     except OSError:
         _silence(stream)
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    encoding, errors = stream.encoding or "ascii", stream.errors or "strict"
+    return text.encode(encoding, "replace" if errors == "strict" else errors).decode(encoding, errors)
 
 
 def _silence(stream: TextIO) -> None:

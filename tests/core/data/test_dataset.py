@@ -259,3 +259,18 @@ def test_a_file_that_may_not_be_read_is_a_user_error(tmp_path: Path) -> None:
     (folder / "train-images-idx3-ubyte").chmod(0)
     with pytest.raises(UserError, match="cannot be read: Permission denied"):
         load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "takes_digits"), [("auto", True), ("kmnist", False)])
+def test_without_a_home_folder_the_remedy_is_named(
+    name: str, takes_digits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    if takes_digits:
+        dataset = load_dataset(name, None, "raw", lambda _: None, lambda: False)
+        assert "there is no home folder to keep it in" in str(dataset.notice)
+    else:
+        with pytest.raises(UserError, match="set HOME, or name a folder with --data-dir"):
+            load_dataset(name, None, "raw", lambda _: None, lambda: False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -199,3 +201,15 @@ def test_weights_without_a_scale_can_be_drawn(tmp_path: Path, fill: float) -> No
 def test_of_many_classes_the_first_are_drawn(tmp_path: Path) -> None:
     draw_weights(np.ones((120, 1)), (1, 1), "w", tmp_path / "w.svg")
     assert "w (classes 0 to 99 of 120)" in words(tmp_path / "w.svg")
+
+
+def test_the_backend_of_a_notebook_and_a_home_that_cannot_be_written_to_play_no_part(tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy, pathlib; from logreg_tui.core.export.plots import draw_weights; "
+        "draw_weights(numpy.eye(2), (1, 2), '', pathlib.Path(sys.argv[1]))"
+    )
+    environment = {**os.environ, "MPLBACKEND": "module://nowhere.at_all", "HOME": os.devnull}
+    words = [sys.executable, "-c", code, str(tmp_path / "a.png")]
+    drawn = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    assert (tmp_path / "a.png").stat().st_size > 1000

@@ -11,6 +11,7 @@ import pytest
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import ExperimentSettings
+from logreg_tui.tui.cli import config_file
 from logreg_tui.tui.cli.options import add_training_options, to_settings
 from logreg_tui.tui.cli.parser import COMMANDS, Parser, parser_of
 
@@ -147,3 +148,17 @@ def test_what_an_optimizer_cannot_be_is_refused_in_one_line(words: str, said: st
     with pytest.raises(UsageError, match=said) as caught:
         parsed(*words.split())
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_home_folder_a_tilde_is_refused_and_no_folder_of_that_name_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    with pytest.raises(UsageError, match="there is no home folder; set HOME"):
+        parsed("--runs-dir=~/runs")
+    assert parsed("--runs-dir", "./~/runs").runs_dir == "./~/runs"
+    monkeypatch.delenv(config_file.VARIABLE, raising=False)
+    assert config_file.config_path() == ""
+    assert config_file.read_config_file() == {}

@@ -41,7 +41,7 @@ def run(values: argparse.Namespace) -> int:
     from shlex import quote
 
     from logreg_tui.core.export.rows import Exported, export_jsonl, join_csv
-    from logreg_tui.core.files import STDOUT
+    from logreg_tui.core.files import is_stream
     from logreg_tui.core.text import counted, escape_control_chars
 
     target = values.output
@@ -52,8 +52,8 @@ def run(values: argparse.Namespace) -> int:
     if chosen == "tensorboard":
         from logreg_tui.core.export.tensorboard import export_tensorboard
 
-        if target == STDOUT:
-            raise UsageError("-o -: TensorBoard's format is a folder, not for stdout: name one")
+        if is_stream(target):
+            raise UsageError(f"-o {target}: TensorBoard's format is a folder, not for a stream: name one")
         written = export_tensorboard(directories, target, print_left_out)
         end = f"\nLook at them with: tensorboard --logdir {quote(escape_control_chars(target.absolute()))}"
     elif chosen == "jsonl":

@@ -56,14 +56,14 @@ def _draw(values: argparse.Namespace) -> None:
     from logreg_tui.core.analysis.curves import read_curves
     from logreg_tui.core.experiment.directory import check_outside
     from logreg_tui.core.export.plots import draw_curves, image_format
-    from logreg_tui.core.files import STDOUT
+    from logreg_tui.core.files import STDOUT_NAMES
     from logreg_tui.core.text import counted
     from logreg_tui.tui.text.output import destination, print_left_out, print_progress
 
     target = values.output
     image_format(target)
     check_outside(target)
-    if target == STDOUT and sys.stdout.isatty():
+    if target in STDOUT_NAMES and sys.stdout.isatty():
         raise UsageError("-o -: a PNG is not for a terminal: leave -o out, or send stdout elsewhere")
     curves = read_curves(directories_of(values), values.metric, print_left_out)
     place = destination(target)

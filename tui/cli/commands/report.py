@@ -81,7 +81,7 @@ def add_options(parser: Parser) -> None:
 
 def run(values: argparse.Namespace) -> int:
     """Write a report, on an experiment trained first with --run."""
-    from logreg_tui.core.files import STDOUT
+    from logreg_tui.core.files import is_stream
 
     target = to_path(values.output)
     if values.run:
@@ -89,7 +89,7 @@ def run(values: argparse.Namespace) -> int:
             raise UsageError(
                 f"--run trains what is reported on: leave {str(values.directories[0])!r} out, or --run"
             )
-        if target == STDOUT:
+        if is_stream(target):
             raise UsageError("--run tells on stdout how it trains: name a file in place of -")
         return _train_and_report(settings_of(values), target)
     from_file = getattr(values, "from_file", ())
