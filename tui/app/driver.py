@@ -33,8 +33,8 @@ class ThriftyDriver(LinuxDriver):
         """Take over the terminal; after a resize its screen counts as unknown."""
         self._graphics = cast("LogRegApp", self._app).graphics
         self._copy = TerminalCopy(self._graphics)
-        # Kitty has no image on this screen yet.
-        self._is_copy_stale = True
+        # Not stale: images would be sent before the app's own screen is there; after ctrl+z the app forgets.
+        self._is_copy_stale = False
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self.tell(PUSH_TITLE)
         self._graphics.listener = self.show_image
