@@ -239,8 +239,8 @@ class ImageSheet:
             self._graphics.drop(self._numbers.pop())
 
     @property
-    def takes_many(self) -> bool:
-        """True if several images that change often are as cheap as half blocks."""
+    def takes_changes(self) -> bool:
+        """True if images that change all the time are as cheap as half blocks."""
         return self._graphics.protocol == KITTY
 
     def room(self, columns: int, rows: int) -> tuple[int, int]:

@@ -248,5 +248,5 @@ def test_a_sheet_forgets_the_images_that_a_drawing_does_without() -> None:
 
 def test_the_protocol_decides_what_a_panel_may_show() -> None:
     sheets = {protocol: Graphics(protocol).sheet() for protocol in (KITTY, SIXEL, BLOCKS)}
-    may = {protocol: sheet and sheet.takes_many for protocol, sheet in sheets.items()}
+    may = {protocol: sheet and sheet.takes_changes for protocol, sheet in sheets.items()}
     assert may == {KITTY: True, SIXEL: False, BLOCKS: None}

@@ -103,11 +103,11 @@ class ParametersPanel(LinePanel):
         self._parameters, self._waiting = self.newest(history, selected)
         self.redraw()
 
-    def sheet(self, style: ChartStyle, *, is_alone: bool) -> ImageSheet | None:
-        """Return the place for images, one alone or many that may change often; None if they are drawn."""
+    def sheet(self, style: ChartStyle, *, changes_often: bool) -> ImageSheet | None:
+        """Return the place for the images of a drawing; None if they are to be drawn with characters."""
         if self.images is None or style.ascii_only or style.monochrome:
             return None
-        return self.images if is_alone or self.images.takes_many else None
+        return self.images if self.images.takes_changes or not changes_often else None
 
     def redraw(self) -> None:
         if self.images is None:

@@ -153,17 +153,16 @@ class MistakesPanel(ParametersPanel):
         cell = self._cell
         if cell is None:
             return text_lines("Reading the samples.", width, style)
+        sheet = self.sheet(style, changes_often=False)
         if self._page.enlarged is not None and cell.enlarged is not None:
             from logreg_tui.tui.widgets.mistakes.enlarged_sample import draw_enlarged
 
-            sheet = self.sheet(style, is_alone=True)
             return draw_enlarged(
                 cell, cell.enlarged, shown.parameters, width, height, self.has_focus, style, sheet
             )
         from logreg_tui.tui.widgets.mistakes.images import draw_images
 
         cursor = self._sample_under_cursor(cell) if self.has_focus else None
-        sheet = self.sheet(style, is_alone=False)
         return draw_images(cell, shown.parameters, width, height, cursor, style, sheet)
 
     def _shown(self) -> ErrorAnalysis | None:

@@ -50,7 +50,7 @@ class WeightsPanel(ParametersPanel):
 
     @property
     def rest_s(self) -> float:
-        return IMAGES_REST_S if self.sheet(chart_style_of(self), is_alone=False) else 0.0
+        return IMAGES_REST_S if self.sheet(chart_style_of(self), changes_often=True) else 0.0
 
     def draw(self, history: History, selected: int | None) -> None:
         experiment = history.experiment
@@ -71,7 +71,7 @@ class WeightsPanel(ParametersPanel):
 
         self._chosen = min(self._chosen, len(self._parameters.bias) - 1)
         view = WeightsView(width, height, self._chosen, self._is_enlarged, self.has_focus)
-        sheet = self.sheet(style, is_alone=False)
+        sheet = self.sheet(style, changes_often=True)
         return draw_weights(self._parameters, self._image_shape, view, style, *self._names, sheet=sheet)
 
     @property
