@@ -104,11 +104,13 @@ class Engine:
     @property
     def runs(self) -> list[int]:
         """The numbers of the runs in the matrix, in the order of its rows."""
+        self._runs.lay_out()
         return list(self._runs.slots)
 
     @property
     def adaptive_runs(self) -> list[int]:
         """The places in `runs` of those whose optimizer scales each step by its own past: Adam."""
+        self._runs.lay_out()
         return [place for place, slot in enumerate(self._runs.slots.values()) if slot.optimizer.is_adaptive]
 
     def add(
@@ -127,24 +129,34 @@ class Engine:
         not fit.
         """
         self._runs.add(run, head, l2, weight, bias, optimizer, state)
-        self._lay_out()
+        self._note_change_of_runs()
 
     def remove(self, run: int) -> None:
         """Take a run out of the matrix."""
         self._runs.remove(run)
-        self._lay_out()
+        self._note_change_of_runs()
 
     def set_head(self, run: int, head: str) -> None:
         """Switch the head of a run; its parameters are kept."""
         self._runs.set_head(run, head)
-        self._lay_out()
+        self._note_change_of_runs()
 
     def set_l2(self, run: int, l2: float) -> None:
         """Change the lambda of a run: only the update is concerned, the gradient stays valid."""
         self._runs.set_l2(run, l2)
 
+    def _note_change_of_runs(self) -> None:
+        # Laid out when it is used next: a thousand runs that join or leave at one step cost one layout.
+        self._is_laid_out = False
+        self.gradient_is_stale = True
+
+    def _lay_out_again(self) -> None:
+        if not self._is_laid_out:
+            self._lay_out()
+
     def _lay_out(self) -> None:
         """Prepare passes for a matrix that is another, or another engine."""
+        self._is_laid_out = True
         runs = self._runs
         self._table: list[list[tuple[float, ...]]] = []
         """What the last call of `advance` took: most often that of the next."""
@@ -160,6 +172,7 @@ class Engine:
         """Measure all runs on their present parameters, and compute the gradient on the way."""
         if not self._runs.slots:
             return {}
+        self._lay_out_again()
         called_at = perf_counter()
         with self._interval:
             metrics = self.measure_on_device() if self._graphs is None else self._graphs.measure()
@@ -171,6 +184,7 @@ class Engine:
     def measure_eagerly(self) -> dict[int, Measurement]:
         """Measure all runs by the eager engine, to hold the figures of another against it."""
         runs, data = self._runs, self.data
+        runs.lay_out()
         reference = data.new_pass(EngineChoice(EAGER), len(runs.slots), runs.sigmoid_runs)
         reference.set_parameters(self._runs.parameters)
         return self._measurements(self._metrics(reference.metrics(data.train), reference.metrics(data.test)))
@@ -184,6 +198,7 @@ class Engine:
 
         Computes the gradient on the way, and waits for nothing.
         """
+        self._lay_out_again()
         self._full_pass.set_parameters(self._runs.parameters)
         train = self._full_pass.metrics_and_gradient(self.data.train, self._gradient)
         self._complete_gradient()
@@ -218,6 +233,7 @@ class Engine:
         """
         # A GPU computes while the host goes on: without this it would fall behind by many strides.
         self.finish()
+        self._lay_out_again()
         table = self._runs.coefficients(rates)
         if table != self._table:
             self._table, self._coefficients = table, self._per_row(table)
@@ -256,6 +272,7 @@ class Engine:
         They are minus the learning rates, or what other optimizers make of these. Returns the matrix of
         parameters, which it has changed.
         """
+        self._lay_out_again()
         are_taken = False
         for of_epoch in coefficients:
             if self.gradient_is_stale:
@@ -277,6 +294,7 @@ class Engine:
 
     def read_gradient(self) -> Tensor:
         """Return the gradient of the mean cross entropy that was computed last, (runs * classes, D + 1)."""
+        assert self._is_laid_out, "no gradient has been computed since runs came or left"
         gradient = self._full_pass.parameter_gradient(self._runs.parameters, self._gradient).clone()
         self.gradient_is_stale = True
         return gradient
@@ -284,6 +302,7 @@ class Engine:
     @contextmanager
     def restoring_parameters(self) -> Iterator[Tensor]:
         """Undo afterwards what updates and passes change; yields the parameters as one matrix."""
+        self._lay_out_again()
         before, gradient, is_stale = self._runs.saved(), self._gradient.clone(), self.gradient_is_stale
         try:
             yield self._runs.parameters

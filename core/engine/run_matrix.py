@@ -58,8 +58,9 @@ class RunMatrix:
         self._features = features
         self._device = device
         self.slots: dict[int, Slot] = {}
-        """By the number of the run, in the order of the rows."""
-        self._lay_out({})
+        """By the number of the run; in the order of the rows once the matrix is laid out."""
+        self._is_laid_out = False
+        self.note_change()
 
     @property
     def sigmoid_runs(self) -> int:
@@ -76,7 +77,7 @@ class RunMatrix:
         optimizer: Optimizer = SGD,
         state: Mapping[str, Any] | None = None,
     ) -> None:
-        """Let a run join with weight (C, D) and bias (C,): the matrix is another from here on.
+        """Let a run join with weight (C, D) and bias (C,): the matrix is another once it is used again.
 
         `state` is what `optimizer_state` gave; None is that before the first update. Raises ValueError if
         it does not fit.
@@ -87,7 +88,9 @@ class RunMatrix:
             slot.moments = tuple(torch.zeros_like(parameters) for _ in MOMENTS[optimizer.kind])
         else:
             slot.moments, slot.updates = moments_of(optimizer, state, parameters), updates_of(state)
-        self._lay_out({**self.slots, run: slot})
+        self.slots[run] = slot
+        self._is_laid_out = False
+        self.note_change()
 
     def optimizer_state(self, run: int) -> dict[str, Any] | None:
         """Return copies of what the optimizer of a run remembers, on the CPU; None if that is nothing."""
@@ -100,43 +103,66 @@ class RunMatrix:
 
     def remove(self, run: int) -> None:
         """Take a run out, likewise."""
-        self._lay_out({number: slot for number, slot in self.slots.items() if number != run})
+        del self.slots[run]
+        self._is_laid_out = False
 
     def set_head(self, run: int, head: str) -> None:
         """Switch the head of a run, likewise; its parameters are kept."""
         self.slots[run].head = head
-        self._lay_out(self.slots)
+        self._is_laid_out = False
 
     def set_l2(self, run: int, l2: float) -> None:
         """Change the lambda of a run."""
         self.slots[run].l2 = l2
-        self._set_decay()
+        if self._is_laid_out:
+            self._set_decay()
+
+    @property
+    def parameters(self) -> Tensor:
+        """Shape (R * C, D + 1); whoever changes it calls `note_change`."""
+        self.lay_out()
+        return self._parameters
+
+    @property
+    def decay(self) -> Tensor:
+        """2 * l2 of each row, shape (R * C, 1)."""
+        self.lay_out()
+        return self._decay
+
+    @property
+    def moments(self) -> list[Tensor]:
+        """The optimizers' first and second moments, (R * C, D + 1); rows of runs without one are unused."""
+        self.lay_out()
+        return self._moments
 
     def _joined(self, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.cat([weight, bias[:, None]], 1).to(self._device, torch.float32)
 
-    def _lay_out(self, slots: Mapping[int, Slot]) -> None:
-        """Build the matrix anew: sigmoid heads first, then by optimizer, then in the order of run numbers."""
+    def lay_out(self) -> None:
+        """Build the matrix if runs came, left or changed their head since: once for any number of them.
+
+        Sigmoid heads first, then by optimizer, then in the order of run numbers.
+        """
+        if self._is_laid_out:
+            return
+        slots = self.slots
         order = sorted(slots, key=lambda run: _place(run, slots[run]))
         laid = {run: replace(slots[run]) for run in order}
-        self.parameters = self._matrix([slot.parameters for slot in laid.values()])
-        """Shape (R * C, D + 1); whoever changes it calls `note_change`."""
-        for slot, part in zip(laid.values(), self._parts(self.parameters), strict=True):
+        self._parameters = self._matrix([slot.parameters for slot in laid.values()])
+        for slot, part in zip(laid.values(), self._parts(self._parameters), strict=True):
             slot.parameters = part
-        self.moments = []
-        """The optimizers' first and second moments, (R * C, D + 1); rows of runs without one are unused."""
+        self._moments: list[Tensor] = []
         for n in range(max((len(slot.moments) for slot in laid.values()), default=0)):
             parts = [slot.moments[n] if n < len(slot.moments) else None for slot in laid.values()]
             matrix = self._matrix(parts)
-            self.moments.append(matrix)
+            self._moments.append(matrix)
             for slot, part in zip(laid.values(), self._parts(matrix), strict=True):
                 if n < len(slot.moments):
                     slot.moments = (*slot.moments[:n], part, *slot.moments[n + 1 :])
         self.slots = laid
         self._stretches = self._stretches_of_optimizers()
-        self.decay = torch.zeros(len(self.parameters), 1, device=self._device)
-        """2 * l2 of each row, shape (R * C, 1)."""
-        self.note_change()
+        self._decay = torch.zeros(len(self._parameters), 1, device=self._device)
+        self._is_laid_out = True
         self._set_decay()
 
     def _matrix(self, parts: Sequence[Tensor | None]) -> Tensor:
@@ -163,15 +189,17 @@ class RunMatrix:
     def _set_decay(self) -> None:
         """Fill the decay of each row of the matrix, in place: graphs that use it stay valid."""
         decays = torch.tensor([2 * slot.l2 for slot in self.slots.values()], dtype=torch.float32)
-        self.decay.copy_(decays.repeat_interleave(self._classes)[:, None])
+        self._decay.copy_(decays.repeat_interleave(self._classes)[:, None])
 
     @property
     def is_plain(self) -> bool:
         """True if all runs train by plain gradient descent."""
+        self.lay_out()
         return all(optimizer.is_plain for _, optimizer in self._stretches)
 
     def coefficients(self, rates: Sequence[Mapping[int, float]]) -> list[list[tuple[float, ...]]]:
         """Return what the next updates take, by epoch and run, of their learning rates: see `take_step`."""
+        self.lay_out()
         width = 2 if any(optimizer.kind == "adam" for _, optimizer in self._stretches) else 1
         return [
             [
@@ -257,7 +285,8 @@ class RunMatrix:
         for moment in slot.moments:
             moment.zero_()
         slot.updates = 0
-        self.note_change()
+        if self._copies is not None:
+            self._copies[run] = slot.snapshot
 
 
 def _place(run: int, slot: Slot) -> tuple[object, ...]:
