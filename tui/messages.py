@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 from textual.message import Message
 
@@ -30,11 +32,30 @@ class Preparing(Message):
         return isinstance(message, Preparing)
 
 
-@dataclass
-class TrainingEvent(Message):
-    """Something other than a row happened; History has taken it in already."""
+class TrainingEvents(Message):
+    """Events other than rows, which History has taken in already.
 
-    event: Event
+    It gathers events until somebody takes them: a thousand runs that start are one message, not a thousand.
+    """
+
+    def __init__(self, first: Event) -> None:
+        super().__init__()
+        self._events = [first]
+        self._is_taken = False
+        self._lock = Lock()
+
+    def add(self, event: Event) -> bool:
+        """Add an event; return False if the others were taken already: it needs a new message then."""
+        with self._lock:
+            if not self._is_taken:
+                self._events.append(event)
+            return not self._is_taken
+
+    def take(self) -> Sequence[Event]:
+        """Return the events, oldest first, to which none is added any more."""
+        with self._lock:
+            self._is_taken = True
+        return self._events
 
 
 @dataclass

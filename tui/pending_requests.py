@@ -43,7 +43,8 @@ class PendingRequests:
 
     def settings(self, run: RunHistory) -> RunSettings:
         """Return a run's settings as they will be."""
-        return replace(run.settings, **self._settings.get(run.number, {}))
+        asked = self._settings.get(run.number)
+        return replace(run.settings, **asked) if asked else run.settings
 
     def state(self, state: str) -> str:
         """Return the experiment's state, or the one it is on the way to."""

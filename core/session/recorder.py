@@ -109,6 +109,8 @@ class _Recorder:
         self.training = training
         self.experiment = experiment
         self._replay = replay
+        self._saved_models: dict[int, int] = {}
+        """The epoch of each run that has left, as of which its model was saved."""
         self._next_at = training.stopwatch.read() + CHECKPOINT_INTERVAL_S
 
     def writes(self, event: Event) -> Iterator[Callable[[], object]]:
@@ -139,5 +141,9 @@ class _Recorder:
 
     def _save_models(self) -> None:
         for run in self.training.runs.values():
-            write = partial(write_model, training=self.training, run=run)
-            self.experiment.save(f"model-{run.number}.safetensors", write)
+            name = f"model-{run.number}.safetensors"
+            is_saved = not run.is_training and self._saved_models.get(run.number) == run.logged_epoch
+            # When all runs have ended, and at the end of the experiment.
+            if not (is_saved and (self.experiment.directory / name).exists()):
+                self.experiment.save(name, partial(write_model, training=self.training, run=run))
+                self._saved_models[run.number] = run.logged_epoch

@@ -33,7 +33,7 @@ from logreg_tui.tui.app.runner import Runner, StartTraining
 from logreg_tui.tui.app.signals import TerminalGone
 from logreg_tui.tui.app.watchdog import Watchdog, ask_screen, report_stuck_screen
 from logreg_tui.tui.graphics import BLOCKS, KITTY, Graphics, inside_tmux
-from logreg_tui.tui.messages import Outcome, TrainingEvent
+from logreg_tui.tui.messages import Outcome, TrainingEvents
 from logreg_tui.tui.preferences import Preferences, save
 from logreg_tui.tui.screens.main import MainScreen
 from logreg_tui.tui.screens.palette import Palette
@@ -131,10 +131,10 @@ class LogRegApp(App[None]):
         if isinstance(self._driver, ThriftyDriver):
             self._driver.tell(data)
 
-    @on(TrainingEvent)
-    def note_resume(self, message: TrainingEvent) -> None:
+    @on(TrainingEvents)
+    def note_resume(self, message: TrainingEvents) -> None:
         """Ring for nothing that had happened before this process took over."""
-        if isinstance(message.event, ExperimentResumed):
+        if any(isinstance(event, ExperimentResumed) for event in message.take()):
             self._announcer.note_resume()
 
     def remember(self, **choices: object) -> None:

@@ -18,7 +18,7 @@ from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.training.events import Event, ExperimentStarted, Progressed, RowLogged
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control, Stop
-from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvent
+from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvents
 
 StartTraining = Callable[[Control, Callable[[str], None]], Iterator[Event]]
 """A generator function: prepares, telling what it does in one line at a time, then yields the events."""
@@ -32,6 +32,8 @@ class Runner:
         self._control = control
         self._history = history
         self._thread = threading.Thread(target=self._run, name="training", daemon=True)
+        self._told: TrainingEvents | None = None
+        """The newest message of events, to which more are added until somebody takes them."""
         self.outcome = Outcome(0, None)
         self.exception: Exception | None = None
         """The error that ended the training, with its traceback."""
@@ -88,8 +90,11 @@ class Runner:
             # interpreter, and with it the screen and the training, for 0.2 s every few seconds.
             gc.freeze()
         self._history.apply(event)
-        if not isinstance(event, RowLogged | Progressed):
-            self._tell(TrainingEvent(event))
+        if isinstance(event, RowLogged | Progressed):
+            return
+        if self._told is None or not self._told.add(event):
+            self._told = TrainingEvents(event)
+            self._tell(self._told)
 
     def _tell(self, message: Message) -> None:
         # The app may have gone, and its event loop with it: then there is nobody to tell.

@@ -11,19 +11,18 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import ContentSwitcher, Static
 
-from logreg_tui.core.analysis.diagnostics import EXPLODED
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.training import events as core_events
+from logreg_tui.core.training.events import Event
 from logreg_tui.core.training.requests import Pause, ShowParameters
 from logreg_tui.core.training.snapshots import DatasetLoaded
-from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvent
+from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvents
 from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.screens import commands
 from logreg_tui.tui.screens.borders import border_at, size_at
 from logreg_tui.tui.screens.context import ScreenContext
 from logreg_tui.tui.screens.main_actions import NEEDS, TABS, WIDE, MainActions
 from logreg_tui.tui.screens.painter import MOVING, Painter
-from logreg_tui.tui.theme import adapt_scroll_bar
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.mini import MiniView
 from logreg_tui.tui.widgets.curves.panel import LossChart
@@ -95,7 +94,6 @@ class MainScreen(MainActions):
         self.query_one(RunList).border_title = "Runs"
         self.query_one(AccuracyLog).border_title = "Accuracy"
         self.query_one(Knobs).border_title = "Run"
-        adapt_scroll_bar(self.query_one(RunList), self.context.glyphs)
         for panel in self.query(ParametersPanel):
             panel.is_watching = self.context.is_watching
             panel.images = self.context.graphics.sheet()
@@ -120,10 +118,17 @@ class MainScreen(MainActions):
         self.painter.note = message.text
         self.paint()
 
-    @on(TrainingEvent)
-    def take_event(self, message: TrainingEvent) -> None:
-        """Show an event that History has taken in already."""
-        event = message.event
+    @on(TrainingEvents)
+    def take_events(self, message: TrainingEvents) -> None:
+        """Show events that History has taken in already, however many there are by one painting."""
+        happened = message.take()
+        for event in happened:
+            self._take(event)
+        if any(isinstance(event, core_events.RunDiverged) for event in happened):
+            self._glance()
+        self.paint()
+
+    def _take(self, event: Event) -> None:
         self.pending.take(event)
         match event:
             case core_events.ExperimentStarted(notice=notice, engine=engine, device=device):
@@ -137,8 +142,6 @@ class MainScreen(MainActions):
                 self.query_one(WhyPanel).pixels = dataset.pixels
             case core_events.RunStarted(run=run) if self.selected_number is None or self.expects_run:
                 self.selected_number, self.expects_run = run, False
-            case core_events.RunDiverged():
-                self._glance()
             case core_events.EngineChanged(reason=reason):
                 self._show_line("#notice", reason)
             case core_events.RequestRefused(text=text):
@@ -149,7 +152,6 @@ class MainScreen(MainActions):
                 self.query_one("#failure").remove_class("-shown")
             case core_events.AllRunsEnded() if not self.context.is_watching:
                 self.notify(ALL_ENDED, markup=False)
-        self.paint()
 
     @on(TrainingEnded)
     def end_training(self, message: TrainingEnded) -> None:
@@ -234,7 +236,7 @@ class MainScreen(MainActions):
             run_list.focus()
 
     def _repaint(self) -> None:
-        self.query_one(RunList).refresh_colors()
+        self.query_one(RunList).redraw()
         self.paint()
         self._glance()
 

@@ -35,7 +35,7 @@ from logreg_tui.tui.widgets.frame.hints import Hints
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.panel import Panel
 from logreg_tui.tui.widgets.runs.knobs import Knobs
-from logreg_tui.tui.widgets.runs.run_groups import RunLine, run_lines
+from logreg_tui.tui.widgets.runs.run_groups import RunLine, RunLines
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
 TABS = ("curves", "weights", "mistakes", "compare", "why")
@@ -78,6 +78,7 @@ class MainActions(SteadyScreen[None]):
         """True if the training thread has ended."""
         self.hidden_runs: frozenset[int] = frozenset()
         """The runs that the user has hidden in the chart."""
+        self._run_lines = RunLines()
         self.filter = ""
         self.lets_through = run_filter("")
         """The test of runs that the filter says."""
@@ -97,7 +98,7 @@ class MainActions(SteadyScreen[None]):
 
     def run_lines(self) -> list[RunLine]:
         """Return what list and filter know of the runs."""
-        return run_lines(self.context.history, self.pending.settings, self.painter.verdicts)
+        return self._run_lines.of(self.context.history, self.pending.settings, self.painter.verdicts)
 
     @property
     def state(self) -> str:
@@ -347,7 +348,7 @@ class MainActions(SteadyScreen[None]):
         runs = self.query_one(RunList)
         at = self.focused
         name = next((each.id for each in at.ancestors_with_self if each.id in ZOOMED), None) if at else None
-        if name is None or (at is runs and runs.max_scroll_y == 0):
+        if name is None or (at is runs and not runs.overflows):
             name = "chart"
         self._focus_before = at
         self.zoomed = name

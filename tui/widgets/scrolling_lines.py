@@ -69,11 +69,16 @@ class ScrollingLines(LineView, can_focus=True):
         last = self._last_top()
         return last if self._top is None else min(self._top, last)
 
+    @property
+    def overflows(self) -> bool:
+        """True if there are more lines than fit: a scroll bar takes the last column."""
+        return self.line_count() > self._page()
+
     def redraw(self) -> None:
         """Show the lines in view as they are now."""
         page, count, top = self._page(), self.line_count(), self.top
         lines = [self.line(index) for index in range(top, min(top + page, count))]
-        if count > page:
+        if self.overflows:
             start, end = thumb_span(page, count, page, top)
             style = self.get_component_rich_style("scrolling--bar")
             glyphs, room = self.glyphs, self.content_size.width - 1

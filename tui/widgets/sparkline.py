@@ -30,17 +30,17 @@ def block(value: float | None, scale: float, ascii_only: bool) -> str:
     return blocks[max(1, min(8, eighths))]
 
 
-def trend(values: np.ndarray) -> tuple[float, ...]:
+def trend(values: np.ndarray | Sequence[float]) -> tuple[float, ...]:
     """Return the means of PARTS equal parts of the values, shape (rows,); of few rows, the rows."""
     count = len(values)
     if count <= PARTS:
-        return tuple(values.tolist())
+        return tuple(map(float, values))
     edges = [at * count // PARTS for at in range(PARTS + 1)]
     parts = (
         values[start : end : max(1, (end - start) // SAMPLES)]
         for start, end in zip(edges[:-1], edges[1:], strict=True)
     )
-    return tuple(float(part.mean()) for part in parts)
+    return tuple(fmean(part) for part in parts)
 
 
 def sparkline(values: Sequence[float], cells: int, ascii_only: bool) -> str:

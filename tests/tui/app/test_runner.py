@@ -10,20 +10,35 @@ from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control
 from logreg_tui.tui.app.runner import Runner
-from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvent
+from logreg_tui.tui.messages import Preparing, TrainingEnded, TrainingEvents
 
 
-def test_the_runner_posts_one_message_per_event_that_is_not_a_row() -> None:
+def test_the_runner_posts_one_message_for_all_events_until_somebody_takes_them() -> None:
     posted: list[Message] = []
     control, history = Control(More(20)), History()
     runner = Runner(FakeTraining(), control, history)
     runner.launch(lambda message: not posted.append(message))
     assert runner.stop(DEADLINE_S)
     assert history.rows == 24
-    kinds = [type(message.event) for message in posted if isinstance(message, TrainingEvent)]
+    (told,) = [message for message in posted if isinstance(message, TrainingEvents)]
+    kinds = [type(event) for event in told.take()]
     assert kinds == [events.ExperimentStarted, events.RunStarted, events.ExperimentEnded]
     assert isinstance(posted[0], Preparing)
     assert isinstance(posted[-1], TrainingEnded)
+
+
+def test_what_happens_after_the_events_were_taken_is_another_message() -> None:
+    happened: list[list[type[object]]] = []
+
+    def take(message: Message) -> bool:
+        if isinstance(message, TrainingEvents):
+            happened.append([type(event) for event in message.take()])
+        return True
+
+    runner = Runner(FakeTraining(), Control(More(20)), History())
+    runner.launch(take)
+    assert runner.stop(DEADLINE_S)
+    assert happened == [[events.ExperimentStarted], [events.RunStarted], [events.ExperimentEnded]]
 
 
 def test_the_runner_keeps_an_error_for_whoever_asks_later() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.style import Style
 
@@ -27,6 +27,10 @@ ROOMY, SECOND_ROOMY = 11, 12
 """Lines from which a chart has a header of two, and one under another chart."""
 NAMED = 2
 """The highest level of a legend whose runs have names."""
+WAYS = 6
+"""Levels of legends that have all runs."""
+MOST_ENTRIES = 64
+"""More runs than ever fit: no entries are made of those behind them."""
 
 LegendEntry = list[tuple[str, Style]]
 Values = tuple[float, float]
@@ -129,7 +133,7 @@ def draw_notes(cells: Cells, x: int, notes: Sequence[tuple[str, str]], style: Ch
     cells.put(x + GAP, 0, note_texts(notes, x, cells.width, style)[0], style.shade(0.85))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Legend:
     """The newest values of a metric, of as many runs as fit: the selected one and the best come first."""
 
@@ -139,40 +143,60 @@ class Legend:
     selected: int | None
     style: ChartStyle
     best: Sequence[int] = ()
-    thin: Sequence[int] = ()
+    thin: Collection[int] = ()
     """Runs drawn as a dim test curve: they are named in its colour, with the test value alone."""
     earlier: Sequence[tuple[str, float]] = ()
     """Names and last test values of runs of earlier experiments."""
+    _number_width: int = field(init=False)
+    _has_marks: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        numbers = [run.number for run in self.runs]
+        self._number_width = len(str(max(numbers, default=0)))
+        self._has_marks = self.style.marks_curves(numbers)
 
     def lines(self, rooms: Sequence[int]) -> tuple[int, list[list[LegendEntry]]]:
         """Return the lines of the most telling legend that fits into lines of these widths, and its level.
 
         The lower the level, the more it tells; up to NAMED the runs have their names.
         """
-        names = run_names(self.runs, plain_text("λ", self.style.ascii_only))
-        full = [] if self.thin else [self._full(run, names) for run in self.runs]
-        named = [] if self.thin else [self._short(run, names) for run in self.runs]
-        bare = [] if self.thin else [self._full(run, {}) for run in self.runs]
-        short = {run.number: self._short(run) for run in self.runs}
+        runs = len(self.runs)
+        if runs <= MOST_ENTRIES and (found := self._of_all(rooms)) is not None:
+            return found
+        leading = [number for number in (self.selected, *self.best) if number is not None]
+        rank = {number: at for at, number in reversed([*enumerate(leading)])}
+        ordered = sorted(self.runs, key=lambda run: rank.get(run.number, len(leading)))
+        short = [self._short(run) for run in ordered[:MOST_ENTRIES]]
+        earlier = self._earlier()
+        few = earlier[-1] if earlier else []
+        for count in range(min(len(short), runs - 1), 0, -1):
+            rest: LegendEntry = [(f"+{runs - count:,} more", self.style.muted)]
+            filled = _flow([*short[:count], rest, *few], rooms)
+            if filled is not None:
+                return WAYS + runs - count, filled
+        return WAYS + runs, _flow(short[:1], rooms) or []
+
+    def _of_all(self, rooms: Sequence[int]) -> tuple[int, list[list[LegendEntry]]] | None:
+        """Return the lines of the most telling legend that has all runs, and its level; None if none fits."""
+        short = [self._short(run) for run in self.runs]
+        full: list[LegendEntry] = []
+        named, bare = full, full
+        if not self.thin:
+            names = run_names(self.runs, plain_text("λ", self.style.ascii_only))
+            full = [self._full(run, names) for run in self.runs]
+            named = [self._short(run, names) for run in self.runs]
+            bare = [self._full(run, {}) for run in self.runs]
         key: LegendEntry = [
             (self.style.pick(f"━ train {self._test_line} test", "- train . test"), self.style.muted)
         ]
         earlier = self._earlier()
-        ways = (full, [*named, key] if named else [], named, bare, [*short.values(), key], [*short.values()])
+        ways = (full, [*named, key] if named else [], named, bare, [*short, key], short)
         for level, own in enumerate(ways):
             for behind in [*earlier, []] if own else []:
                 filled = _flow([*own, *behind], rooms)
                 if filled is not None:
                     return level, filled
-        first = [number for number in dict.fromkeys([self.selected, *self.best]) if number in short]
-        ordered = [short.pop(number) for number in first if number is not None] + list(short.values())
-        few = earlier[-1] if earlier else []
-        for count in range(len(ordered) - 1, 0, -1):
-            rest: LegendEntry = [(f"+{len(ordered) - count} more", self.style.muted)]
-            filled = _flow([*ordered[:count], rest, *few], rooms)
-            if filled is not None:
-                return len(ways) + len(ordered) - count, filled
-        return len(ways) + len(ordered), _flow(ordered[:1], rooms) or []
+        return None
 
     def _earlier(self) -> list[list[LegendEntry]]:
         """Return the entries of earlier experiments, the most telling first."""
@@ -203,7 +227,7 @@ class Legend:
 
     def _short(self, run: RunHistory, names: Mapping[int, str] | None = None) -> LegendEntry:
         train, test = (loss_text(value) for value in self.values.get(run.number, UNKNOWN))
-        number = f"{run.number:{len(str(max(each.number for each in self.runs)))}} "
+        number = f"{run.number:{self._number_width}} "
         name = "" if names is None else f"{names[run.number]} "
         if run.number in self.thin:
             dim, muted = ink(self.style.dim_color(run.number)), self.style.muted
@@ -216,10 +240,6 @@ class Legend:
             self._swatch(run, True),
             (test, text),
         ]
-
-    @property
-    def _has_marks(self) -> bool:
-        return self.style.marks_curves([run.number for run in self.runs])
 
     @property
     def _test_line(self) -> str:
@@ -238,13 +258,15 @@ class Legend:
 def _flow(entries: Sequence[LegendEntry], rooms: Sequence[int]) -> list[list[LegendEntry]] | None:
     """Fill lines of the given widths in order; None if the entries do not fit."""
     lines: list[list[LegendEntry]] = [[] for _ in rooms]
-    y = 0
+    y = taken = 0
     for entry in entries:
-        while y < len(rooms) and _width([*lines[y], entry]) > rooms[y]:
-            y += 1
+        width = _width([entry])
+        while y < len(rooms) and taken + width > rooms[y]:
+            y, taken = y + 1, 0
         if y == len(rooms):
             return None
         lines[y].append(entry)
+        taken += width + GAP
     return lines
 
 

@@ -43,7 +43,7 @@ class Annotations:
         """Draw the lines that lie under the curves."""
         if self._scene.floor is not None:
             draw_level(self._cells, self._plot, self._scene.floor, "-", self._style.floor)
-        for run in self._scene.runs:
+        for run in self._scene.drawn:
             self._draw_mark_lines(run)
         if (x := self.cursor_column) is not None:
             self._put_column(x, self._plot.top, self._style.pick("│", "|"), self._style.shade(0.75))
@@ -109,7 +109,7 @@ class Annotations:
 
     @property
     def _diverged(self) -> int:
-        return sum(run.status == "diverged" for run in self._scene.runs)
+        return sum(run.status == "diverged" for run in self._scene.drawn)
 
     def _draw_crosses(self) -> None:
         """Cross out the end of every curve whose run diverged."""
@@ -121,7 +121,7 @@ class Annotations:
                 self._put_over(*cell, self._style.pick("✕", "X"), self._style.alarm)
 
     def _draw_mark_texts(self) -> None:
-        for run in sorted(self._scene.runs, key=lambda run: not self._is_own(run)):
+        for run in sorted(self._scene.drawn, key=lambda run: not self._is_own(run)):
             for x, mark in self._marks(run):
                 if mark.is_divergence and (self._is_own(run) or self._diverged <= LOUD):
                     text = mark.text if self._is_own(run) else f"{run.number} diverged"

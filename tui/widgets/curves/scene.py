@@ -39,6 +39,9 @@ from logreg_tui.tui.widgets.curves.window import ALL, EPOCHS, SECONDS, Window
 
 FULL_RUNS = 6
 """As many runs are drawn in full; of more, the selected one and the best are, and the others thin."""
+THIN_RUNS = 40
+"""As many runs are drawn at most, evenly spread over their numbers, beside those in full: of more curves
+none could be followed."""
 X_NAMES = {EPOCHS: "Epochs", SECONDS: "Seconds"}
 
 
@@ -82,6 +85,8 @@ class Scene:
     """Those that have rows."""
     values: Mapping[int, Values] = field(init=False)
     best: Sequence[int] = field(init=False)
+    drawn: list[RunHistory] = field(init=False)
+    """The runs that have a curve."""
     selected: RunHistory | None = field(init=False)
     is_log_y: bool = field(init=False)
     series: list[Series] = field(init=False)
@@ -92,11 +97,20 @@ class Scene:
         self.selected = next((run for run in self.runs if run.number == view.selected), None)
         self.values = newest_values(self.runs, view.metric) if view.losses is None else view.losses
         self.best = best_runs(self.runs, self.values, view.metric) if view.best is None else view.best
-        order = sorted(self.runs, key=lambda run: (run is self.selected, self.is_full(run.number)))
+        self.drawn = self._runs_to_draw()
+        order = sorted(self.drawn, key=lambda run: (run is self.selected, self.is_full(run.number)))
         own = [series_of(run, view.metric, view.clock, is_thin=not self.is_full(run.number)) for run in order]
         self.series = [earlier_series(run, view.metric, view.clock) for run in view.earlier] + own
         # Accuracies would all crowd at the top of a log axis.
         self.is_log_y = view.metric == LOSS and (self._is_pressed_flat if view.log_y is None else view.log_y)
+
+    def _runs_to_draw(self) -> list[RunHistory]:
+        """Return the runs that have a curve; which ones does not depend on how good they are now."""
+        last = len(self.runs) - 1
+        if last < THIN_RUNS:
+            return self.runs
+        spread = {at * last // (THIN_RUNS - 1) for at in range(THIN_RUNS)}
+        return [run for at, run in enumerate(self.runs) if at in spread or self.is_full(run.number)]
 
     @property
     def _is_pressed_flat(self) -> bool:
@@ -196,7 +210,10 @@ class Scene:
             notes.append((text, text))
         if view.smoothing:
             notes.append((f"smoothed {view.smoothing:g}, raw paler", f"EMA {view.smoothing:g}"))
-        if any(isinstance(run, SeedMean) for run in self.runs):
+        if len(self.drawn) < len(self.runs):
+            share = f"{len(self.drawn)} of {len(self.runs):,}"
+            notes.append((f"{share} runs drawn", share))
+        if any(isinstance(run, SeedMean) for run in self.drawn):
             notes.append(("mean of seeds, band: standard deviation of test", "mean, sd"))
         if self.is_log_y and view.log_y is None:
             notes.append(("log axis, or a curve would be flat", "log axis"))

@@ -68,10 +68,21 @@ class AccuracyLog(ScrollingLines):
     _reports: Sequence[RowLogged] = ()
     _names: Mapping[int, str] = {}  # noqa: RUF012  replaced, never changed in place
     _layout = Layout(EPOCH, NUMBER, 1, SHORT_COLUMNS)
+    _longest_name = 0
+    _looked_at = 0
+    _last_epoch = 0
+    """The largest of the reports that were looked at."""
 
     def show(self, reports: Sequence[RowLogged], names: Mapping[int, str]) -> None:
         """Show these reports of runs of these names; the sequence may grow, call again then."""
+        if reports is not self._reports:
+            self._looked_at = self._last_epoch = 0
+        # A list that only grows is looked through once.
+        added = reports[self._looked_at :]
+        self._looked_at += len(added)
+        self._last_epoch = max([self._last_epoch, *(row.epoch for row in added)])
         self._reports, self._names = reports, names
+        self._longest_name = max((len(self._run_name(run)) for run in names), default=0)
         self.redraw()
 
     def redraw(self) -> None:
@@ -81,8 +92,8 @@ class AccuracyLog(ScrollingLines):
     def _fitting_layout(self) -> Layout:
         # The last cell is that of the scroll bar.
         room = self.content_size.width - 1
-        epoch = max(EPOCH, len(f"{max((row.epoch for row in self._reports), default=0):,}"))
-        name = max([NUMBER, *(len(self._run_name(run)) for run in self._names)])
+        epoch = max(EPOCH, len(f"{self._last_epoch:,}"))
+        name = max(NUMBER, self._longest_name)
         for rank in sorted({NAME_RANK, *(column.rank for column in COLUMNS)}, reverse=True):
             columns = [column for column in COLUMNS if column.rank <= rank]
             run = name if rank >= NAME_RANK else NUMBER

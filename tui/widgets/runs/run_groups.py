@@ -6,12 +6,17 @@ Pure functions: what is found here is drawn in `run_list.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.run_filter import FIGURES, FilteredRun, RunTest
-from logreg_tui.tui.widgets.sparkline import trend
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FEW = 4
 """Up to this number, runs need no arrangement."""
@@ -20,7 +25,8 @@ MOST_TIED = 2
 PINNED, OTHERS = "pinned", "others"
 
 
-@dataclass(frozen=True, slots=True)
+# Compared by identity: one is made anew whenever something of its run has changed.
+@dataclass(frozen=True, slots=True, eq=False)
 class RunLine:
     """The facts of a run that the list shows."""
 
@@ -29,30 +35,48 @@ class RunLine:
     status: str
     accuracy: float | None = None
     """Newest test accuracy; None while there is no row."""
-    trend: tuple[float, ...] = ()
-    """Test accuracies from its start to now, for a small curve."""
+    accuracies: np.ndarray | Sequence[float] = ()
+    """Test accuracies from its start to now, for a small curve; shape (rows,)."""
     verdict: str = ""
     """The kind of its alarm, such as `exploded`; empty without one."""
-    figures: Mapping[str, float | None] = field(default_factory=dict)
-    """Newest figures by their names in metrics.csv."""
+    row: RowLogged | None = None
+    """The newest row."""
 
     @property
     def filtered(self) -> FilteredRun:
         """What a filter can ask for."""
-        return FilteredRun(self.number, self.settings, self.status, self.verdict, self.figures)
+        figures = {} if self.row is None else {name: getattr(self.row, name) for name in FIGURES}
+        return FilteredRun(self.number, self.settings, self.status, self.verdict, figures)
 
 
-def run_lines(
-    history: History, settings_of: Callable[[RunHistory], RunSettings], verdicts: Mapping[int, str]
-) -> list[RunLine]:
-    """Return the lines of all runs; `verdicts` are the kinds of their alarms, by number."""
-    lines = []
-    for run in history.runs.values():
-        figures = {} if run.last is None else {name: getattr(run.last, name) for name in FIGURES}
-        curve, verdict = trend(run.columns.read("test_accuracy")[0]), verdicts.get(run.number, "")
-        facts = run.number, settings_of(run), history.status(run), figures.get("test_accuracy")
-        lines.append(RunLine(*facts, curve, verdict, figures))
-    return lines
+class RunLines:
+    """The lines of all runs; that of a run of which nothing has changed is the same object again."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[object, RunLine]] = {}
+
+    def of(
+        self,
+        history: History,
+        settings_of: Callable[[RunHistory], RunSettings],
+        verdicts: Mapping[int, str],
+    ) -> list[RunLine]:
+        """Return the lines of all runs; `verdicts` are the kinds of their alarms, by number."""
+        return [
+            self._line(run, settings_of(run), history.status(run), verdicts.get(run.number, ""))
+            for run in history.runs.values()
+        ]
+
+    def _line(self, run: RunHistory, settings: RunSettings, status: str, verdict: str) -> RunLine:
+        basis = run.columns, len(run.columns), run.last, settings, status, verdict
+        known = self._made.get(run.number)
+        if known is not None and known[0] == basis:
+            return known[1]
+        row, (accuracies,) = run.last, run.columns.read("test_accuracy")
+        accuracy = None if row is None else row.test_accuracy
+        line = RunLine(run.number, settings, status, accuracy, accuracies, verdict, row)
+        self._made[run.number] = basis, line
+        return line
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +129,7 @@ def arrange(
 
     `short` writes the lines that no heading relieves of any value.
     """
-    values = {run.number: words.of(run.settings) for run in runs}
+    values = {run.number: _values(words, run.settings) for run in runs}
     first = next(iter(values.values()), {})
     differing = [name for name in first if len({each[name] for each in values.values()}) > 1]
     best = best_accuracy(runs)
@@ -116,7 +140,7 @@ def arrange(
         return RunEntry(run, said, 2 if run.accuracy == best else int(run.accuracy == best_of_group))
 
     def whole(run: RunLine) -> RunEntry:
-        said = short.of(run.settings)
+        said = _values(short, run.settings)
         return entry(run, tuple(said[name] for name in differing or ["head"]))
 
     on_top = [whole(run) for run in runs if run.number in pinned]
@@ -133,6 +157,12 @@ def arrange(
         last = [entry(run, (values[run.number][differing[-1]],), best_of_group) for run in members]
         lines += [Heading(shared), *last]
     return lines
+
+
+@lru_cache(maxsize=1 << 14)
+def _values(words: ValueFormat, settings: RunSettings) -> Mapping[str, str]:
+    """Return what `words` writes of some settings: for a thousand runs that takes a while."""
+    return words.of(settings)
 
 
 def best_accuracy(runs: Sequence[RunLine]) -> float | None:

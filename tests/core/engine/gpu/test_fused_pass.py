@@ -127,6 +127,7 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Launches:
 def test_an_epoch_is_two_launches_and_weights_are_prepared_once(launches: Launches) -> None:
     data = dataset(BYTES, BYTES[:40])
     engine = with_runs(Engine(data, CPU), ("sigmoid", "logits"))
+    engine.measure()
     engine._full_pass = fused = fused_pass(STORAGE, ("sigmoid", "logits"), 3, 300)
     engine._gradient = fused.new_gradient(engine._runs.parameters)
     engine._train = gpu_samples(Inputs.of(BYTES), data.train_labels, STORAGE)

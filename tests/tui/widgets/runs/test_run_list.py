@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from helpers.app import text_of
+from helpers.records import history_of, row
 from rich.console import Console
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 from textual.pilot import Pilot
 
+from logreg_tui.core.analysis.diagnostics import EXPLODED
 from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule, grid
 from logreg_tui.tui.run_filter import run_filter
 from logreg_tui.tui.theme import ASCII, UNICODE, Glyphs
-from logreg_tui.tui.widgets.runs.run_groups import RunLine
+from logreg_tui.tui.widgets.runs import run_list
+from logreg_tui.tui.widgets.runs.run_groups import RunLine, RunLines
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
 GRID = grid(["sigmoid", "logits"], [0, 0.0001, 0.001, 0.01], [0.01], [0, 1, 2], Schedule())
@@ -31,6 +36,7 @@ class ListApp(App[None]):
         super().__init__()
         self.list = RunList(glyphs=glyphs)
         self.selected: list[int] = []
+        self.clicked: list[int] = []
 
     def compose(self) -> ComposeResult:
         yield self.list
@@ -38,6 +44,9 @@ class ListApp(App[None]):
     def on_run_list_selected(self, event: RunList.Selected) -> None:
         self.selected.append(event.run)
         self.list.select(event.run)
+
+    def on_run_list_clicked(self, event: RunList.Clicked) -> None:
+        self.clicked.append(event.run)
 
 
 @dataclass
@@ -107,7 +116,7 @@ async def test_optimizers_are_named_where_they_differ() -> None:
 async def test_in_a_narrow_and_low_list_nothing_is_cut_by_the_scroll_bar() -> None:
     async with listing(size=(25, 8)) as made:
         words = made.words()
-        assert words[0] == "sigmoid λ0"
+        assert words[0] == f"{'sigmoid λ0':<20}┃"
         starts = ["▌▸ 1 s0 .8870 ▁▃▆█", "▌▸ 2 s1 .8940 ▁▃▆█", "▌▸ 3 s2 .9010 ▁▃▆█ ☆"]
         assert [line[: len(start)] for line, start in zip(words[1:4], starts, strict=True)] == starts
 
@@ -187,12 +196,68 @@ async def test_few_runs_can_be_pinned_and_filtered_too() -> None:
 
 async def test_only_what_changed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     async with listing() as made:
-        replaced: list[int] = []
-        monkeypatch.setattr(made.app.list, "replace_option_prompt_at_index", lambda i, _: replaced.append(i))
+        painted: list[Region] = []
+        monkeypatch.setattr(made.app.list, "refresh", lambda *regions: painted.extend(regions))
         made.app.list.show(made.runs)
-        assert replaced == []
+        assert painted == []
         made.app.list.show([RunLine(1, GRID[0], "training", 0.5), *made.runs[1:]])
-        assert replaced == [1]
+        assert [region.y for region in painted] == [1]
+
+
+async def test_of_a_thousand_runs_only_lines_in_view_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = [0.001 * 1.01**at for at in range(1000)]
+    async with listing(grid(["sigmoid"], [0], rates, [0], Schedule()), size=(40, 20)) as made:
+        lines: list[int] = []
+        line = made.app.list.line
+        monkeypatch.setattr(made.app.list, "line", lambda index: lines.append(index) or line(index))
+        made.app.list.show(made.runs)
+        assert lines == list(range(18))
+        lines.clear()
+        await made.press("end")
+        assert made.app.selected == [1000]
+        assert set(lines) == set(range(982, 1000))
+        assert len(lines) <= 2 * 18, "at the key, and when the app says which run is selected"
+        assert made.words()[-1].startswith("▌▸1000 lr20.7516 0.8960 ▁▃▆█")
+
+
+async def test_runs_are_arranged_anew_only_if_one_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listing() as made:
+        arranged: list[int] = []
+        arrange = run_list.arrange
+
+        def noted(runs: list[RunLine], *rest: Any) -> object:  # noqa: ANN401
+            arranged.append(1)
+            return arrange(runs, *rest)
+
+        monkeypatch.setattr(run_list, "arrange", noted)
+        made.app.list.show(made.runs)
+        await made.press("down", "down")
+        assert not arranged
+        made.app.list.show([RunLine(1, GRID[0], "training", 0.5), *made.runs[1:]])
+        assert arranged == [1]
+
+
+def test_the_line_of_a_run_is_the_same_while_nothing_of_it_has_changed() -> None:
+    history = history_of(row(1), row(2), runs=GRID[:2])
+    lines = RunLines()
+    before = lines.of(history, lambda run: run.settings, {})
+    assert [line.accuracy for line in before] == [0.9, 0.9]
+    history.apply(row(2, 10))
+    after = lines.of(history, lambda run: run.settings, {})
+    assert after[0] is before[0]
+    assert after[1] is not before[1]
+    assert lines.of(history, lambda run: run.settings, {1: EXPLODED})[0].verdict == EXPLODED
+
+
+async def test_a_click_selects_and_one_on_the_colour_hides() -> None:
+    async with listing(size=(36, 8)) as made:
+        await made.pilot.click(RunList, offset=(6, 4))
+        assert made.app.selected == [3]
+        await made.pilot.click(RunList, offset=(2, 3))
+        assert made.app.clicked == [2]
+        assert made.app.selected == [3]
+        await made.pilot.click(RunList, offset=(33, 6))
+        assert made.words()[-1].startswith("▌▸24"), "the end of the scroll bar"
 
 
 async def test_a_run_that_joins_moves_nobody() -> None:
@@ -202,9 +267,8 @@ async def test_a_run_that_joins_moves_nobody() -> None:
         await made.pilot.pause()
         assert made.words()[4].startswith("Y▸25 seed 9"), "there are 24 colours"
         assert made.app.selected == []
-        index = made.app.list.highlighted
-        assert index is not None
-        assert made.app.list.get_option_at_index(index).id == "5"
+        assert made.app.list.highlighted == 7
+        assert made.words()[7].startswith("▌▸ 5")
 
 
 @pytest.mark.parametrize(("glyphs", "symbol"), [(UNICODE, "▲"), (ASCII, "~")])
