@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import ContentSwitcher, Static
 
+from logreg_tui.core.analysis.diagnostics import EXPLODED
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.training import events as core_events
 from logreg_tui.core.training.events import Event
@@ -222,9 +223,8 @@ class MainScreen(MainActions):
         self.query_one(ComparePanel).show_only(self.lets_through, self.painter.verdicts)
         run_list.hidden_runs = self.hidden_runs
         run_list.show(lines, self.filter, self.lets_through)
-        self.painter.filtered_out = frozenset(
-            line.number for line in lines if not run_list.lets_through(line)
-        )
+        hidden = (line.number for line in lines if not run_list.lets_through(line)) if self.filter else ()
+        self.painter.filtered_out = frozenset(hidden)
         self.query_one(LossChart).hidden_runs = self.hidden_runs | self.painter.filtered_out
         run_list.select(run.number)
         has_exploded = self.painter.verdicts.get(run.number) == EXPLODED
