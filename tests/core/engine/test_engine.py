@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from helpers.loops import CPU, assert_equals_plain_loop
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.engine.engine import Engine
+from logreg_tui.core.engine.full_batch_pass import FullBatchPass
+from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.engine.model import initial_parameters
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.heads import HEADS, loss_floor
@@ -73,6 +76,36 @@ def test_runs_keep_their_parameters_while_others_come_go_and_switch(digits: Data
         weight, bias = engine.parameters(run)
         assert torch.equal(weight, given[run][0])
         assert torch.equal(bias, given[run][1])
+
+
+def test_runs_that_come_or_leave_together_cost_one_layout(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(digits, CPU)
+    layouts: list[int] = []
+    new_pass = engine.data.new_pass
+
+    def noted(choice: EngineChoice, runs: int, sigmoid_runs: int) -> FullBatchPass[Any]:
+        layouts.append(runs)
+        return new_pass(choice, runs, sigmoid_runs)
+
+    monkeypatch.setattr(engine.data, "new_pass", noted)
+    parameters = initial_parameters(64, 10, 0)
+    for run in range(1, 101):
+        engine.add(run, "sigmoid" if run % 2 else "logits", 0.0, *parameters)
+    measured = engine.measure()
+    assert layouts == [100]
+    assert len(measured) == 100
+    for run in range(1, 101):
+        # As at a log point: it is kept, and leaves if it is done.
+        engine.snapshot(run)
+        if run > 20:
+            engine.remove(run)
+        elif run % 5 == 0:
+            engine.rollback(run)
+    kept = {run: figures for run, figures in measured.items() if run <= 20}
+    assert engine.measure() == kept
+    assert layouts == [100, 20]
 
 
 def test_turning_the_head_discards_the_gradient_of_the_old_one(digits: Dataset) -> None:

@@ -6,9 +6,10 @@ import errno
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from safetensors.torch import load_file
 
 from logreg_tui.core.engine import device_data, devices, engine
 from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.experiment.directory import Experiment
 from logreg_tui.core.experiment.event_log import to_record
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
 from logreg_tui.core.session.resume import resume_experiment
@@ -165,6 +167,22 @@ def test_models_load_into_torch_linear(tmp_path: Path) -> None:
     last = [event for event in happenings if isinstance(event, events.RowLogged)][-1]
     penalty = 0.001 * sum(tensor.pow(2).sum().item() for tensor in state.values())
     assert penalty == pytest.approx(last.l2_penalty, rel=1e-5)
+
+
+def test_a_model_that_is_saved_when_all_runs_have_ended_is_not_written_again_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[str] = []
+    save = Experiment.save
+
+    def noted(self: Experiment, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        saved.append(name)
+        save(self, name, write)
+
+    monkeypatch.setattr(Experiment, "save", noted)
+    directory = directory_of(run(settings(tmp_path, RunSettings(), RunSettings("logits"))))
+    assert saved == ["model-1.safetensors", "model-2.safetensors"]
+    assert all((directory / name).exists() for name in saved)
 
 
 def test_the_checkpoint_of_a_fresh_directory_loads_without_pickle(tmp_path: Path) -> None:

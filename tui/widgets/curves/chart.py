@@ -159,8 +159,10 @@ class _Frame:
             (shorten(run.name, EARLIER_NAME, ".."), float(one.test[-1]))
             for run, one in zip(scene.view.earlier, scene.series, strict=False)
         ]
-        thin = frozenset(run.number for run in scene.runs if not scene.is_full(run.number))
-        legend = Legend(scene.runs, scene.values, scene.view.selected, self.style, scene.best, thin, earlier)
+        thin = [run.number for run in scene.drawn if not scene.is_full(run.number)]
+        undrawn = len(scene.runs) - len(scene.drawn)
+        facts = scene.drawn, scene.values, scene.view.selected, self.style, scene.best, thin, earlier
+        legend = Legend(*facts, undrawn)
         notes = scene.notes(self.plot.x_axis)
         draw_header(self.cells, legend, self.top, metric=scene.view.metric, notes=notes)
 

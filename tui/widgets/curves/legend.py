@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.style import Style
@@ -29,8 +29,6 @@ NAMED = 2
 """The highest level of a legend whose runs have names."""
 WAYS = 6
 """Levels of legends that have all runs."""
-MOST_ENTRIES = 64
-"""More runs than ever fit: no entries are made of those behind them."""
 
 LegendEntry = list[tuple[str, Style]]
 Values = tuple[float, float]
@@ -143,10 +141,12 @@ class Legend:
     selected: int | None
     style: ChartStyle
     best: Sequence[int] = ()
-    thin: Collection[int] = ()
+    thin: Sequence[int] = ()
     """Runs drawn as a dim test curve: they are named in its colour, with the test value alone."""
     earlier: Sequence[tuple[str, float]] = ()
     """Names and last test values of runs of earlier experiments."""
+    undrawn: int = 0
+    """The number of further runs, which have no curve."""
     _number_width: int = field(init=False)
     _has_marks: bool = field(init=False)
 
@@ -160,13 +160,13 @@ class Legend:
 
         The lower the level, the more it tells; up to NAMED the runs have their names.
         """
-        runs = len(self.runs)
-        if runs <= MOST_ENTRIES and (found := self._of_all(rooms)) is not None:
+        if not self.undrawn and (found := self._of_all(rooms)) is not None:
             return found
+        runs = len(self.runs) + self.undrawn
         leading = [number for number in (self.selected, *self.best) if number is not None]
         rank = {number: at for at, number in reversed([*enumerate(leading)])}
         ordered = sorted(self.runs, key=lambda run: rank.get(run.number, len(leading)))
-        short = [self._short(run) for run in ordered[:MOST_ENTRIES]]
+        short = [self._short(run) for run in ordered]
         earlier = self._earlier()
         few = earlier[-1] if earlier else []
         for count in range(min(len(short), runs - 1), 0, -1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ from logreg_tui.core.training.history import History, Mark
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
 from logreg_tui.tui.widgets.curves.chart import View, draw_axes, draw_frame
+from logreg_tui.tui.widgets.curves.scene import THIN_RUNS, Scene
 from logreg_tui.tui.widgets.curves.window import ALL, Window
 from logreg_tui.tui.widgets.palette import ON_DARK
 
@@ -336,6 +338,22 @@ def test_many_runs_have_few_colours_and_the_selected_one_is_among_them() -> None
     lines = frame(data, View(88, 22, 5, best=(2, 1, 3)))
     assert "more" in "".join(lines[:3])
     assert all(len(line) == 88 for line in lines)
+
+
+def test_of_a_thousand_runs_so_many_are_drawn_as_can_be_told_apart() -> None:
+    data = history([[loss + 0.001 * number for loss in decay(10)] for number in range(1000)])
+    scene = Scene(data, View(120, 30, 500, best=(2, 1, 3)), list(data.runs.values()))
+    full = [one.number for one in scene.series if not one.is_thin]
+    assert sorted(full) == [1, 2, 3, 500]
+    assert full[-1] == 500, "the selected one on top"
+    assert THIN_RUNS <= len(scene.series) <= THIN_RUNS + len(full)
+    assert {1, 1000} <= {one.number for one in scene.series}
+    thin = {one.number for one in scene.series if one.is_thin}
+    other = Scene(data, View(120, 30, 501, best=(2, 1, 3)), list(data.runs.values()))
+    assert thin == {one.number for one in other.series if one.is_thin}, "a choice that stands still"
+    lines = frame(data, View(120, 30, 500, best=(2, 1, 3)))
+    assert f"{len(scene.series)} of 1,000 runs drawn" in lines[1]
+    assert re.search(r"\+9\d\d more", "\n".join(lines[:4]))
 
 
 def test_a_diverged_curve_ends_in_a_cross_and_leaves_the_others_their_axis() -> None:
