@@ -12,7 +12,7 @@ from logreg_tui.tui.screens.main import MainScreen
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
-RUNS = 300
+RUNS = 150
 
 
 def many_runs() -> FakeTraining:
