@@ -40,9 +40,7 @@ async def test_a_key_sends_its_request() -> None:
             assert lab.training.requests[-1] == request
             # What was added becomes the selected one.
             await lab.until(lambda: lab.screen.selected_number == len(lab.history.runs))
-            highlighted = lab.screen.query_one(RunList).highlighted_option
-            assert highlighted is not None
-            assert highlighted.id == str(len(lab.history.runs))
+            assert lab.screen.query_one(RunList).selected == len(lab.history.runs)
 
 
 async def test_space_resumes_a_paused_training_and_shows_a_pause_before_that_confirms_it() -> None:

@@ -134,6 +134,11 @@ class RunList(ScrollingLines, inherit_bindings=False):
         self.redraw()
 
     @property
+    def selected(self) -> int | None:
+        """The number of the selected run, whether the filter lets it be shown or not."""
+        return self._selected
+
+    @property
     def highlighted(self) -> int | None:
         """The line of the selected run, None if it is not shown."""
         return None if self._selected is None else self._places.get(self._selected)
