@@ -316,7 +316,7 @@ class RunList(ScrollingLines, inherit_bindings=False):
         return [(self._swatch(run.number), color), self._symbol(run), (f"{text}{' ' * gap}", style), *right]
 
     def _swatch(self, run: int) -> str:
-        """Return what shows the colour of a run: the mark of its curve if it has one that is not its number."""
+        """Return what shows the colour of a run: the mark of its curve if that is not its number."""
         if run in self.hidden_runs:
             return self.glyphs.swatch_hidden
         mark = curve_mark(run, False)

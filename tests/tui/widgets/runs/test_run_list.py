@@ -217,7 +217,7 @@ async def test_of_a_thousand_runs_only_lines_in_view_are_made(monkeypatch: pytes
         assert made.app.selected == [1000]
         assert set(lines) == set(range(982, 1000))
         assert len(lines) <= 2 * 18, "at the key, and when the app says which run is selected"
-        assert made.words()[-1].startswith("▌▸1000 lr20.7516 0.8960 ▁▃▆█")
+        assert made.words()[-1].startswith("L▸1000 lr20.7516   0.8960 ▁▃▆█")
 
 
 async def test_runs_are_arranged_anew_only_if_one_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
