@@ -18,13 +18,16 @@ from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.tui.graphics import Image, ImageSheet
+from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend
-from logreg_tui.tui.widgets.spans import paint
+from logreg_tui.tui.widgets.spans import Span, paint
 
 SIGNED_LEVELS = 25
 """Few enough that Rich's cache of styles holds all pairs, and that noise changes few cells."""
 GREY_LEVELS = 17
+MOST_BAR = 24
+"""Cells of one side of a bar."""
 UPPER_HALF = "▀"
 
 NEGATIVE_ON_DARK: tuple[Rgb, ...] = ((34, 34, 38), (184, 96, 16), (255, 220, 150))
@@ -190,3 +193,16 @@ def _segment(inks: Inks, upper: int, lower: int, count: int) -> Segment:
     if upper == lower:
         return Segment(" " * count, paint(None, inks.colors[upper]))
     return Segment(UPPER_HALF * count, paint(inks.colors[upper], inks.colors[lower]))
+
+
+def signed_bar(share: float, side: int, style: ChartStyle) -> list[Span]:
+    """Return a bar of a share of -1..1 from the middle to the left or right, `side` cells at the most."""
+    side = min(side, MOST_BAR)
+    if side < 1:
+        return []
+    length = max(1, round(abs(share) * side)) if math.isfinite(share) else 1
+    colors = signed_colors(style.dark)
+    color = ink(None if style.monochrome else colors[3 if share < 0 else -4])
+    bar: Span = (style.pick("█", "=" if share < 0 else "#") * length, color)
+    axis: Span = (style.pick("│", "|"), style.axis)
+    return [(" " * (side - length), None), bar, axis] if share < 0 else [(" " * side, None), axis, bar]

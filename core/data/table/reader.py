@@ -160,8 +160,8 @@ def _test_labels(frame: polars.DataFrame, label: str, names: Sequence[str], path
 
 
 def _is_pandas_index(column: polars.Series) -> bool:
-    """Return whether `to_csv` wrote the index of a data frame, which numbers the rows, into a column."""
-    is_named_so = column.name == "" or column.name.startswith("Unnamed: 0")
+    """Return whether pandas wrote the index of a data frame, which numbers the rows, into a column."""
+    is_named_so = column.name in ("", "__index_level_0__") or column.name.startswith("Unnamed: 0")
     return bool(is_named_so and column.dtype.is_integer() and column.n_unique() == len(column))
 
 

@@ -9,11 +9,12 @@ import math
 
 from textual.strip import Strip
 
+from logreg_tui.core.text import class_name
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.graphics import ImageSheet
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
-from logreg_tui.tui.widgets.cells import ink
+from logreg_tui.tui.widgets.cells import ink, longest_name, name_cells, short_name
 from logreg_tui.tui.widgets.chart_style import ChartStyle
 from logreg_tui.tui.widgets.mistakes.error_analysis import CellSamples, PredictedSample
 from logreg_tui.tui.widgets.mistakes.images import (
@@ -28,6 +29,10 @@ from logreg_tui.tui.widgets.spans import beside, strip_of
 FACTS_WIDTH = 34
 MOST_WIDTH = 72
 """Cells of a bar with its class and its probability."""
+MOST_FEATURE = 26
+"""Cells of the name of a feature."""
+LEAST_ROOM = 32
+"""Cells of its value, its contribution and a bar."""
 HEAD_HEIGHT = 3
 """Lines above the bars: number, label, prediction."""
 
@@ -77,7 +82,7 @@ def _body(
     """Return the picture as large as it can be beside the facts; below them if it is far larger there."""
     shape = cell.image_shape
     if shape is None:
-        return _facts(sample, cell, width, height, style)
+        return _without_picture(cell, sample, width, height, style)
     whole = sheet is None
     right = pictures.fitted(shape, max(1, width - min(FACTS_WIDTH, width // 2) - GAP), height, whole=whole)
     above = pictures.fitted(shape, width, max(1, height - HEAD_HEIGHT - LIKELIEST), whole=whole)
@@ -86,6 +91,40 @@ def _body(
         return [*facts, *sample_picture(sample, shape, *above, style, sheet)]
     facts = _facts(sample, cell, max(1, width - right[0] - GAP), height, style)
     return beside([sample_picture(sample, shape, *right, style, sheet), facts], GAP)
+
+
+def _without_picture(
+    cell: CellSamples, sample: PredictedSample, width: int, height: int, style: ChartStyle
+) -> list[Strip]:
+    """Return the facts, and the features that decided beside them, or below if there is little room."""
+    facts_width = max(FACTS_WIDTH, text_width_of(cell))
+    if width >= 2 * facts_width:
+        room = width - facts_width - GAP
+        return beside(
+            [_facts(sample, cell, facts_width, height, style), _features(cell, sample, room, height, style)],
+            GAP,
+        )
+    facts = _facts(sample, cell, width, max(1, min(height, height // 2)), style)
+    return [*facts, *_features(cell, sample, width, height - len(facts), style)]
+
+
+def _features(
+    cell: CellSamples, sample: PredictedSample, width: int, height: int, style: ChartStyle
+) -> list[Strip]:
+    """Return the features with the largest contributions, each with its value and a bar."""
+    shown = sample.contributions[: max(0, height - 1)]
+    if not shown:
+        return []
+    names = [class_name(cell.feature_names, each.feature) for each in shown]
+    label = longest_name(["feature", *names], max(7, min(MOST_FEATURE, width - LEAST_ROOM)))
+    title = f"for {cell.name(sample.predicted)}, against {cell.name(sample.other)}"
+    lines = [strip_of([(short_name(title, width, style.ascii_only), style.muted)])]
+    largest = max(abs(each.difference) for each in shown) or 1
+    for name, each in zip(names, shown, strict=True):
+        text = f"{name_cells(name, label, style.ascii_only)} {each.value:>9.4g} {each.difference:>+8.3g} "
+        bar = pictures.signed_bar(each.difference / largest, (width - label - 20) // 2, style)
+        lines.append(strip_of([(text, None), *bar]))
+    return [line.adjust_cell_length(width) for line in lines]
 
 
 def _facts(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,21 @@ from logreg_tui.core.text import class_name, describe
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.widgets.mistakes.confusion_matrix import CellPage
 
+MOST_FEATURES = 60
+"""Features of a sample that are listed: more lines has no screen."""
 MOST_SAMPLES = 24
 """Number of samples of a cell that are read at a time: more fit on no screen."""
+
+
+class Contribution(NamedTuple):
+    """The part of a feature in a prediction."""
+
+    feature: int
+    value: float
+    """Before any scaling."""
+    difference: float
+    """(W[p] - W[q]) * x of the feature, p the predicted class, q the other one, x the scaled value: what it
+    adds to the linear output of p beyond that of q."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +44,13 @@ class PredictedSample:
     predicted: int
     likeliest: tuple[tuple[int, float], ...]
     """All classes with the model's probabilities: the predicted class, then the likeliest others."""
+    contributions: tuple[Contribution, ...] = ()
+    """The largest of the features of a sample that is no image, the largest first."""
+
+    @property
+    def other(self) -> int:
+        """The class that the predicted one is set against: the label, or the likeliest other one."""
+        return self.label if self.label != self.predicted else self.likeliest[1][0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +66,7 @@ class CellSamples:
     enlarged: PredictedSample | None
     image_shape: tuple[int, int] | None
     class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     def name(self, label: int) -> str:
         """Return the name of a class."""
@@ -110,8 +131,20 @@ def cell_samples(
     alone = [] if page.enlarged is None else [page.enlarged]
     samples = _read(dataset, parameters, mistakes, [*shown, *alone])
     enlarged = samples.pop() if alone else None
-    shape, names = dataset.image_shape, dataset.class_names
-    return CellSamples(page, numbers, position, tuple(samples), enlarged, shape, names)
+    if enlarged is not None and dataset.image_shape is None:
+        enlarged = replace(enlarged, contributions=_contributions(dataset, parameters, enlarged))
+    shape, names = dataset.image_shape, (dataset.class_names, dataset.feature_names)
+    return CellSamples(page, numbers, position, tuple(samples), enlarged, shape, *names)
+
+
+def _contributions(
+    dataset: Dataset, parameters: ParametersSnapshot, sample: PredictedSample
+) -> tuple[Contribution, ...]:
+    """Return the largest contributions of features, MOST_FEATURES at the most."""
+    row = dataset.test_inputs.read(sample.number, sample.number + 1)[0]
+    differences = (parameters.weight[sample.predicted] - parameters.weight[sample.other]) * row
+    order = np.argsort(-np.abs(np.nan_to_num(differences)), kind="stable")[:MOST_FEATURES].tolist()
+    return tuple(Contribution(at, float(sample.original[at]), float(differences[at])) for at in order)
 
 
 def _read(

@@ -22,13 +22,12 @@ from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets import pictures
 from logreg_tui.tui.widgets.cells import ink, longest_name, name_cells, short_name
 from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.spans import Span, beside, strip_of
+from logreg_tui.tui.widgets.spans import beside, strip_of
 
 GAP = 2
 """Cells between two pictures."""
 LEAST_HEIGHT = 5
 """Lines of the smallest picture that still shows something; if not all classes fit so, they are paged."""
-MOST_BAR = 24
 MOST_CLASS, MOST_FEATURE = 16, 32
 """Cells of the name of a class and of a feature beside their bar."""
 FACTS_WIDTH = 34
@@ -169,7 +168,7 @@ class _Drawing:
         ends = f"{-self.largest:.3g} ", f" {self.largest:+.3g}"
         fixed = sum(map(len, ends)) + len(ZERO) + GAP
         name = first_fitting(names, width - fixed - 4)
-        bar = min(MOST_BAR // 2, (width - len(name) - fixed) // 2)
+        bar = min(pictures.MOST_BAR // 2, (width - len(name) - fixed) // 2)
         left = strip_of([(name, ink(None, bold=True))])
         if bar < 1:
             return left
@@ -255,7 +254,9 @@ class _Drawing:
         names = self._names(class_name(self.class_names, number), class_name(self.feature_names, feature))
         text = f"{names}{value:>+10.4g} "
         is_marked = self.view.has_focus and not self.view.is_enlarged and number == self.view.chosen
-        bar = _bar(value / (self.largest or 1), (self.view.width - cell_len(text) - 1) // 2, self.style)
+        bar = pictures.signed_bar(
+            value / (self.largest or 1), (self.view.width - cell_len(text) - 1) // 2, self.style
+        )
         return strip_of([(text, ink(None, bold=True) if is_marked else None), *bar])
 
     def _names(self, label: str, feature: str) -> str:
@@ -279,16 +280,3 @@ def _largest(weight: np.ndarray, count: int) -> list[tuple[int, int]]:
     top = np.argpartition(-strengths, count - 1)[:count]
     top = top[np.lexsort((top, -strengths[top]))]
     return [divmod(int(at), weight.shape[1]) for at in top]
-
-
-def _bar(share: float, side: int, style: ChartStyle) -> list[Span]:
-    """Return a bar from the middle to the left or to the right, `side` cells at the most."""
-    side = min(side, MOST_BAR)
-    if side < 1:
-        return []
-    length = max(1, round(abs(share) * side)) if math.isfinite(share) else 1
-    colors = pictures.signed_colors(style.dark)
-    color = ink(None if style.monochrome else colors[3 if share < 0 else -4])
-    bar: Span = (style.pick("█", "=" if share < 0 else "#") * length, color)
-    axis: Span = (style.pick("│", "|"), style.axis)
-    return [(" " * (side - length), None), bar, axis] if share < 0 else [(" " * side, None), axis, bar]

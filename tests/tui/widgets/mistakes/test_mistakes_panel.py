@@ -350,6 +350,35 @@ def test_an_enlarged_sample_comes_with_all_probabilities(digits: Dataset, style:
     )
 
 
+def test_of_a_sample_that_is_no_picture_the_features_that_decided_are_listed() -> None:
+    data, shown = made(3, shape=None)
+    names = tuple(f"column {at}" for at in range(16))
+    data = replace(data, class_names=("no", "yes", "perhaps"), feature_names=names)
+    label, predicted = looked(data, shown).mistakes.worst
+    number = int(looked(data, shown).mistakes.samples(label, predicted)[0])
+    cell = looked(data, shown, CellPage(label, predicted, enlarged=number)).cell
+    assert cell is not None
+    assert cell.enlarged is not None
+    row = data.test_inputs.read(number, number + 1)[0]
+    outputs = shown.weight @ row + shown.bias
+    listed = cell.enlarged.contributions
+    # Together with the biases they are what sets the two classes apart.
+    difference = shown.bias[predicted] - shown.bias[label] + sum(each.difference for each in listed)
+    assert difference == pytest.approx(outputs[predicted] - outputs[label], rel=1e-4)
+    sizes = [abs(each.difference) for each in listed]
+    assert sizes == sorted(sizes, reverse=True)
+    for size in (*SIZES, (30, 12)):
+        lines = draw_enlarged(cell, cell.enlarged, shown, *size, True, ChartStyle())
+        assert max(line.cell_length for line in lines) <= size[0]
+    text = [line.text for line in draw_enlarged(cell, cell.enlarged, shown, 110, 30, True, ChartStyle())]
+    classes = data.class_names[predicted], data.class_names[label]
+    assert f"for {classes[0]}, against {classes[1]}" in text[1]
+    assert [f"column {each.feature} " in line for each, line in zip(listed, text[2:], strict=False)] == [
+        True
+    ] * 16
+    assert f"{row[listed[0].feature]:.4g}" in text[2]
+
+
 def test_where_it_is_low_the_probabilities_stand_in_columns(digits: Dataset) -> None:
     shown = prototypes(digits)
     number = int(inspect_mistakes(shown, digits.test_inputs, digits.test_labels).samples(3, 3)[0])
