@@ -20,6 +20,12 @@ from logreg_tui.core.errors import ReaderGone, UserError
 
 MOST_BYTES = 1 << 32
 """Bytes of rows or events that are read at once: those of some 30 million."""
+LARGEST_HOLE = 1 << 26
+"""Bytes of a hole in a file that the loss of power may leave at its end."""
+LONGEST_LINE = 1 << 20
+"""Bytes of a line of rows or events."""
+BLOCK_UNIT = 512
+"""Bytes that st_blocks counts by."""
 STDOUT = Path("-")
 STDOUT_NAMES = (STDOUT, Path("/dev/stdout"))
 """In the place of a file to be written: standard output."""
@@ -157,7 +163,8 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, most: int | None = Non
 
     In a folder that somebody else made, a pipe may stand in its place, which would keep its reader for ever,
     a device that never ends, or a link to a file that nobody meant to write. Raises OSError if it is no
-    regular file, has more than `most` bytes, or is to be written and a link.
+    regular file, has more than `most` bytes, or is to be written and a link; with `most` also if it pretends
+    to bytes that the disk does not hold.
     """
     if is_written := bool(flags & (os.O_WRONLY | os.O_RDWR)):
         flags |= os.O_NOFOLLOW
@@ -179,6 +186,8 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, most: int | None = Non
             raise OSError(
                 errno.EFBIG, f"it has {status.st_size:,} bytes, more than {most:,} are never written"
             )
+        if most is not None and _has_large_hole(descriptor, status):
+            raise OSError(errno.EINVAL, "it has a hole, which reads as zeros without end")
         if flags & os.O_WRONLY:
             return open(descriptor, "ab", buffering=0)
         if flags & os.O_RDWR:
@@ -187,6 +196,33 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, most: int | None = Non
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _has_large_hole(descriptor: int, status: os.stat_result) -> bool:
+    """Return whether a file has more than LARGEST_HOLE bytes that the disk does not hold."""
+    # Less than the size on a disk that compresses too, which has no hole to show.
+    if status.st_size - status.st_blocks * BLOCK_UNIT <= LARGEST_HOLE:
+        return False
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_HOLE) < status.st_size
+    except OSError:
+        return False
+    finally:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+
+
+def whole_lines(file: IO[bytes], start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Yield each line that has its end, with its byte offset, from an offset on at which a line begins.
+
+    One of more than LONGEST_LINE bytes, which is none of this program's, is left out.
+    """
+    file.seek(start)
+    offset, is_rest = start, False
+    while line := file.readline(LONGEST_LINE):
+        is_whole = line.endswith(b"\n")
+        if is_whole and not is_rest:
+            yield offset, line
+        offset, is_rest = offset + len(line), not is_whole
 
 
 def read_regular(path: Path, most: int) -> bytes:

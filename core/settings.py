@@ -31,6 +31,8 @@ DEFAULT_LEARNING_RATE = 0.01
 DEFAULT_STEP_SIZE = 1000
 DEFAULT_GAMMA = {"step": 0.1, "exponential": 0.999}
 DEFAULT_EPOCHS = 10_000
+MOST_COUNT = 2**53
+"""The largest count in a file; floats and sums of such counts have room for it."""
 MOST_EPOCHS = 10**12
 """Years of training; no sum of such numbers leaves 64 bits."""
 

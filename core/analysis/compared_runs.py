@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
-from logreg_tui.core.experiment.event_log import EVENTS
+from logreg_tui.core.experiment.event_log import EVENTS, MOST_EVENT_BYTES
 from logreg_tui.core.experiment.metrics import METRICS, check_header
 from logreg_tui.core.files import MOST_BYTES, read_regular, reason
 from logreg_tui.core.optimizers import Optimizer
@@ -158,7 +158,8 @@ def read_history(directory: Path) -> History:
     ]
     history = History()
     try:
-        files = {name: read_regular(directory / name, MOST_BYTES) for name in (METRICS, EVENTS)}
+        most = {METRICS: MOST_BYTES, EVENTS: MOST_EVENT_BYTES}
+        files = {name: read_regular(directory / name, most[name]) for name in most}
         check_header(directory / METRICS, files[METRICS])
         # A last line that is still being written does not count.
         lengths = {name: data.rfind(b"\n") + 1 for name, data in files.items()}

@@ -7,6 +7,7 @@ parts. Never raises because of them: what is damaged is left out. Meant for a th
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
 from logreg_tui.core.experiment.lock import is_locked
 from logreg_tui.core.experiment.metrics import METRICS, parse_row
-from logreg_tui.core.files import open_regular
+from logreg_tui.core.files import MOST_BYTES, open_regular
 from logreg_tui.core.text import escape_control_chars
 
 EXPERIMENTS = 5
@@ -118,8 +119,8 @@ def _runs_of(directory: Path) -> list[EarlierRun]:
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Yield the whole lines of a file; of a long one those of its end and of parts spread over it."""
-    with open_regular(path) as file:
-        size = path.stat().st_size
+    with open_regular(path, most=MOST_BYTES) as file:
+        size = os.fstat(file.fileno()).st_size
         if size <= WHOLE_BYTES:
             # A last line without its end is being written, or was cut.
             yield from file.read(WHOLE_BYTES).split(b"\n")[:-1]

@@ -19,6 +19,7 @@ from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import open_regular
 from logreg_tui.core.settings import ExperimentSettings, run_from_json, run_to_json
+from logreg_tui.core.text import quoted
 from logreg_tui.core.training.clock import Stopwatch
 from logreg_tui.core.training.state import RunState, Training
 
@@ -83,12 +84,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         # torch.load would not notice that a byte has changed.
         with open_regular(path) as file:
             with zipfile.ZipFile(file) as archive:
+                # torch.save packs nothing, so that no member is larger than the file.
+                if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                    raise ValueError("it is damaged: it is packed")
                 if archive.testzip() is not None:
                     raise ValueError("it is damaged: a checksum is wrong")
             file.seek(0)
             record = torch.load(file, map_location="cpu", weights_only=True)
         if record["format"] != FORMAT:
-            raise ValueError(f"its format is {record['format']!r}, this program reads {FORMAT}")
+            raise ValueError(f"its format is {quoted(str(record['format']))}, this program reads {FORMAT}")
         lengths = {name: int(record["lengths"][name]) for name in (METRICS, EVENTS)}
         return {**record, "lengths": lengths}
     except ValueError:

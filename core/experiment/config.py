@@ -19,7 +19,7 @@ from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.files import read_regular, reason, write_synced
 from logreg_tui.core.settings import MAX_CLASSES, ExperimentSettings
-from logreg_tui.core.text import describe, escape_control_chars
+from logreg_tui.core.text import describe, escape_control_chars, quoted
 
 CONFIG = "config.json"
 FORMAT = 1
@@ -110,8 +110,8 @@ def read_config(directory: Path) -> ExperimentConfig:
         record = json.loads(read_regular(path, MOST_CONFIG_BYTES))
         if record["format"] != FORMAT:
             raise UserError(
-                f"{str(directory)!r} was written in format {record['format']!r}, this program reads "
-                f"{FORMAT}: use the version of logreg-tui that wrote it"
+                f"{str(directory)!r} was written in format {quoted(str(record['format']))}, this program "
+                f"reads {FORMAT}: use the version of logreg-tui that wrote it"
             )
         return _from_json(record)
     except OSError as error:

@@ -26,11 +26,10 @@ from logreg_tui.core.experiment.config import (
     utc_text,
     write_config,
 )
-from logreg_tui.core.experiment.event_log import EVENTS, to_record
+from logreg_tui.core.experiment.event_log import EVENTS, MOST_EVENT_BYTES, to_record
 from logreg_tui.core.experiment.lock import DRAFT, Held, Lock, clear_abandoned
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, csv_line
 from logreg_tui.core.files import (
-    MOST_BYTES,
     AppendOnlyFile,
     clear_drafts,
     is_stream,
@@ -126,7 +125,7 @@ class Experiment:
         nobody ever saw. Raises OSError.
         """
         clear_drafts(directory, "*")
-        data = read_regular(directory / EVENTS, MOST_BYTES)
+        data = read_regular(directory / EVENTS, MOST_EVENT_BYTES)
         for name, length in ((METRICS, lengths[METRICS]), (EVENTS, data.rfind(b"\n") + 1)):
             with open_regular(directory / name, os.O_WRONLY | os.O_APPEND) as file:
                 file.truncate(length)

@@ -12,14 +12,23 @@ from typing import Any
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow, parse_row
-from logreg_tui.core.files import MOST_BYTES, open_regular
-from logreg_tui.core.settings import ExperimentSettings, RunSettings, run_from_json, run_to_json
+from logreg_tui.core.files import MOST_BYTES, open_regular, whole_lines
+from logreg_tui.core.settings import (
+    MOST_COUNT,
+    MOST_EPOCHS,
+    ExperimentSettings,
+    RunSettings,
+    run_from_json,
+    run_to_json,
+)
 from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.replay import Recorded
 
 EVENTS = "events.jsonl"
+MOST_EVENT_BYTES = 1 << 28
+"""Bytes of an events.jsonl: those of a million events, each of which a person has asked for."""
 
 RECORD_NAMES: dict[type[Any], str] = {
     events.ExperimentStarted: "experiment_started",
@@ -86,7 +95,8 @@ def _check(event: Event) -> None:
         value = getattr(event, field.name)
         if type(value) not in _KINDS[str(field.type)]:
             raise TypeError(f"{field.name} is {value!r}")
-        if type(value) is int and not 0 <= value < 2**63:
+        most = MOST_EPOCHS if field.name == "epochs" else MOST_COUNT
+        if type(value) is int and not 0 <= value <= most:
             raise ValueError(f"{field.name} is {value}")
     if isinstance(event, events.RunEnded) and event.reason not in ("finished", "ended"):
         raise ValueError(f"reason is {event.reason!r}")
@@ -137,15 +147,11 @@ def read_events(path: Path, start: int = 0) -> list[Recorded]:
     A last line without its end was never seen by anyone and is left out, and so is a line that
     is no event. Raises OSError.
     """
-    with open_regular(path, most=MOST_BYTES) as file:
-        file.seek(start)
-        data = file.read(MOST_BYTES)
-    found, offset = [], start
-    for line in data.splitlines(keepends=True):
-        if line.endswith(b"\n"):
+    found = []
+    with open_regular(path, most=MOST_EVENT_BYTES) as file:
+        for offset, line in whole_lines(file, start):
             with suppress(ValueError, RecursionError):
                 found.append(Recorded(offset, from_record(json.loads(line))))
-        offset += len(line)
     return found
 
 

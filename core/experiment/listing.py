@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
-from logreg_tui.core.experiment.event_log import EVENTS
+from logreg_tui.core.experiment.event_log import EVENTS, MOST_EVENT_BYTES
 from logreg_tui.core.experiment.lock import Owner, clear_abandoned, is_locked, read_owner
 from logreg_tui.core.experiment.metrics import METRICS, newest_rows
-from logreg_tui.core.files import clear_drafts, open_regular, reason
+from logreg_tui.core.files import MOST_BYTES, clear_drafts, open_regular, reason
 
 TAIL_BYTES = 1 << 16
 Skip = Callable[[UserError], object]
@@ -148,14 +148,14 @@ def _state(happened: list[dict[str, Any]], is_live: bool) -> str:
 
 
 def _count_lines(path: Path, needle: bytes = b"\n") -> int:
-    with open_regular(path) as file:
+    with open_regular(path, most=MOST_BYTES) as file:
         return sum(block.count(needle) for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def _last_events(path: Path) -> list[dict[str, Any]]:
     """Return the newest events that can be read, oldest first."""
-    with open_regular(path) as file:
-        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+    with open_regular(path, most=MOST_EVENT_BYTES) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
         lines = file.read(TAIL_BYTES).splitlines()
     found = []
     for line in lines:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.files import open_regular
+from logreg_tui.core.files import MOST_BYTES, open_regular
 from logreg_tui.core.heads import HEADS
+from logreg_tui.core.settings import MOST_COUNT, MOST_EPOCHS
 from logreg_tui.core.training.events import RowLogged
 
 METRICS = "metrics.csv"
@@ -71,7 +72,8 @@ def parse_row(line: bytes) -> MetricsRow | None:
         row = MetricsRow(int(run), int(epoch), _number(elapsed_s), head, *map(_number, figures))
     except ValueError:
         return None
-    return row if 0 < row.run < 2**63 and 0 <= row.epoch < 2**63 and row.head in HEADS else None
+    is_possible = 0 < row.run <= MOST_COUNT and 0 <= row.epoch <= MOST_EPOCHS and row.head in HEADS
+    return row if is_possible else None
 
 
 def as_written(data: bytes) -> bytes:
@@ -115,7 +117,7 @@ def newest_rows(path: Path, runs: int) -> dict[int, MetricsRow]:
     Raises OSError.
     """
     found: dict[int, MetricsRow] = {}
-    with open_regular(path) as file:
+    with open_regular(path, most=MOST_BYTES) as file:
         start, rest, is_last = file.seek(0, os.SEEK_END), b"", True
         while start and len(found) < runs:
             size = min(start, BLOCK_BYTES)
@@ -127,7 +129,8 @@ def newest_rows(path: Path, runs: int) -> dict[int, MetricsRow]:
                 data, newline, _ = data.rpartition(b"\n")
                 is_last = not newline
             first, *lines = data.split(b"\n")
-            rest, lines = (first, lines) if start else (b"", [first, *lines])
+            # A longer one is no row, and is not to be copied again and again.
+            rest, lines = (first[:BLOCK_BYTES], lines) if start else (b"", [first, *lines])
             for line in reversed(lines):
                 number = line.partition(b",")[0].strip(b'"')
                 if number.isdigit() and int(number) not in found and (row := parse_row(line)) is not None:

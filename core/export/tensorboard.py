@@ -21,11 +21,11 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.directory import check_outside
-from logreg_tui.core.experiment.event_log import EVENTS, from_record
+from logreg_tui.core.experiment.event_log import EVENTS, MOST_EVENT_BYTES, from_record
 from logreg_tui.core.experiment.listing import Skip, each_readable
 from logreg_tui.core.experiment.metrics import MetricsRow
 from logreg_tui.core.export.rows import Exported, named, read_rows
-from logreg_tui.core.files import MOST_BYTES, open_regular, refusals_explained, replace_file
+from logreg_tui.core.files import open_regular, refusals_explained, replace_file, whole_lines
 from logreg_tui.core.training.events import RunStarted
 
 FILE_NAME = "events.out.tfevents.0.logreg-tui"
@@ -112,8 +112,8 @@ def _starts(directory: Path) -> dict[int, float]:
     """Return when each run began, in seconds since 1970; as run 0 the experiment, 0 if it is not known."""
     started = read_config(directory).started
     starts = {0: 0.0 if started is None else started.timestamp()}
-    with open_regular(directory / EVENTS, most=MOST_BYTES) as file:
-        for line in file:
+    with open_regular(directory / EVENTS, most=MOST_EVENT_BYTES) as file:
+        for _, line in whole_lines(file):
             with suppress(*_DAMAGED):
                 record = json.loads(line)
                 if isinstance(event := from_record(record), RunStarted):

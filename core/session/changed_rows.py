@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.directory import CHECKPOINT, PREVIOUS_CHECKPOINT
-from logreg_tui.core.experiment.event_log import EVENTS, joins_of, logged_row, read_events
+from logreg_tui.core.experiment.event_log import EVENTS, MOST_EVENT_BYTES, joins_of, logged_row, read_events
 from logreg_tui.core.experiment.metrics import (
     CSV_HEADER,
     METRICS,
@@ -102,7 +102,7 @@ def _check_events(directory: Path, record: Record) -> None:
     """Raise ValueError unless events.jsonl is as long as a checkpoint says, or longer."""
     length = record["lengths"][EVENTS]
     try:
-        with open_regular(directory / EVENTS) as file:
+        with open_regular(directory / EVENTS, most=MOST_EVENT_BYTES) as file:
             if file.seek(0, os.SEEK_END) < length:
                 raise ValueError(f"{EVENTS} is shorter than when it was written")
             # Behind that length it must begin with a whole line.

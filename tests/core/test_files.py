@@ -14,12 +14,14 @@ import pytest
 from helpers.disk import Disk, appended
 
 from logreg_tui.core.files import (
+    LONGEST_LINE,
     AppendOnlyFile,
     is_stream,
     open_regular,
     read_regular,
     replace_file,
     replace_regular,
+    whole_lines,
 )
 
 
@@ -253,3 +255,24 @@ def test_a_pipe_is_a_stream_and_a_file_is_none(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     names = ("pipe", "file", "none", ".")
     assert [is_stream(tmp_path / name) for name in names] == [True, False, False, False]
+
+
+def test_a_file_of_nothing_but_a_hole_is_not_read_but_what_the_loss_of_power_leaves_is(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(b"1\n")
+    os.truncate(path, 1 << 20)
+    assert len(read_regular(path, 1 << 32)) == 1 << 20
+    os.truncate(path, 1 << 31)
+    with pytest.raises(OSError, match="it has a hole"):
+        read_regular(path, 1 << 32)
+
+
+def test_lines_are_whole_and_never_longer_than_any_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"first\n" + b"x" * (3 * LONGEST_LINE) + b"\nlast\nhal")
+    with open_regular(path) as file:
+        found = list(whole_lines(file))
+        assert found == [(0, b"first\n"), (7 + 3 * LONGEST_LINE, b"last\n")]
+        assert list(whole_lines(file, found[-1][0])) == found[-1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import pickle
 import shutil
@@ -20,7 +21,7 @@ from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG
 from logreg_tui.core.experiment.directory import CHECKPOINT, PREVIOUS_CHECKPOINT
-from logreg_tui.core.experiment.event_log import EVENTS, from_record, to_record
+from logreg_tui.core.experiment.event_log import EVENTS, from_record, read_events, to_record
 from logreg_tui.core.experiment.listing import list_experiments, summarize
 from logreg_tui.core.experiment.lock import LOCK
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS
@@ -507,3 +508,46 @@ def test_reading_takes_no_event_for_another() -> None:
     record = to_record(wanted)
     assert record is not None
     assert from_record({"time": "", **record}) == wanted
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("name", ["epochs", "log_every", "report_every"])
+@pytest.mark.parametrize("value", [2**63 - 1, 10**12 + 1, 10**400, 0, -1, 1.5, True, math.nan, math.inf])
+def test_a_count_without_end_is_refused_in_words(experiment: Path, name: str, value: object) -> None:
+    edit_config(experiment, "settings", name, to=value)
+    assert "10" in refusal(experiment) or "integer" in refusal(experiment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"format": 1, "format": 1}',
+        '{"format": NaN}',
+        '{"format": 1e400}',
+        '{"format": ' + "9" * 5000 + "}",
+        '{"format": "' + "x" * 100_000 + '\\u001b[31m"}',
+    ],
+)
+def test_json_that_is_no_config_is_refused_in_a_line(experiment: Path, text: str) -> None:
+    (experiment / CONFIG).write_text(text)
+    said = refusal(experiment)
+    assert len(said) < 1000
+    assert is_inert(said)
+
+
+def test_events_of_impossible_numbers_are_none(experiment: Path) -> None:
+    before = (experiment / EVENTS).read_bytes()
+    add_event(experiment, "run_extended", step=20, run=1, epoch=20, epochs=2**63 - 1)
+    add_event(experiment, "run_extended", step=2**60, run=1, epoch=20, epochs=50)
+    add_event(experiment, "run_started", step=0, run=10**30, settings={}, epochs=40)
+    found = [line.offset for line in read_events(experiment / EVENTS)]
+    assert max(found) < len(before)
+
+
+def test_threads_without_end_take_no_more_than_there_is_work_for(experiment: Path) -> None:
+    edit_config(experiment, "settings", "threads", to=10**9)
+    happened = list(resume_experiment(experiment, Control(), lambda _: None))
+    assert isinstance(happened[-1], events.ExperimentEnded)
