@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.files import MOST_BYTES, open_regular
+from logreg_tui.core.files import LONGEST_LINE, MOST_BYTES, open_regular
 from logreg_tui.core.heads import HEADS
 from logreg_tui.core.settings import MOST_COUNT, MOST_EPOCHS
 from logreg_tui.core.training.events import RowLogged
@@ -130,7 +130,7 @@ def newest_rows(path: Path, runs: int) -> dict[int, MetricsRow]:
                 is_last = not newline
             first, *lines = data.split(b"\n")
             # A longer one is no row, and is not to be copied again and again.
-            rest, lines = (first[:BLOCK_BYTES], lines) if start else (b"", [first, *lines])
+            rest, lines = (first[:LONGEST_LINE], lines) if start else (b"", [first, *lines])
             for line in reversed(lines):
                 number = line.partition(b",")[0].strip(b'"')
                 if number.isdigit() and int(number) not in found and (row := parse_row(line)) is not None:
