@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from logreg_tui.tui.image_encoding import (
@@ -194,10 +194,18 @@ class Graphics:
         """Return what makes a terminal show the image, or for kitty, if there is none, forget it."""
         placed = self.placed.get(number)
         if self.protocol == SIXEL:
-            return "" if placed is None else sixel(*self._pixels(placed))
+            return "" if placed is None else self._sixels(placed)
         if placed is None:
             return self._joined([kitty_deletion(number)])
-        return self._joined(kitty_image(number, png(*self._pixels(placed)), placed.columns, placed.rows))
+        image = placed.image
+        data = png(image.levels, image.palette, 1 if image.is_smooth else max(1, int(self._scale(placed))))
+        return self._joined(kitty_image(number, data, placed.columns, placed.rows))
+
+    def _sixels(self, placed: PlacedImage) -> str:
+        image, scale = placed.image, max(1.0, self._scale(placed))
+        # A hair more, since three thirds of a pixel may be a little less than one.
+        size = (int(levels * scale + 1e-9) for levels in (len(image.levels[0]), len(image.levels)))
+        return sixel(image.levels, image.palette, *size)
 
     def all_images(self) -> str:
         """Return what a terminal that may have lost its images needs before it paints; nothing for sixels."""
@@ -207,15 +215,10 @@ class Graphics:
         """Return what makes a terminal forget all images."""
         return self._joined(map(kitty_deletion, self.placed)) if self.protocol == KITTY else ""
 
-    def _scale(self, placed: PlacedImage) -> int:
-        """Return the pixels of a level, across and down, with cells as large as they are now."""
+    def _scale(self, placed: PlacedImage) -> float:
+        """Return the pixels that a level has room for, across and down, in cells as large as they are now."""
         width, height = self.room(placed.columns, placed.rows)
-        image = placed.image
-        scale = min(width // len(image.levels[0]), height // len(image.levels))
-        return min(scale, 1) if image.is_smooth else scale
-
-    def _pixels(self, placed: PlacedImage) -> tuple[Sequence[bytes], Sequence[Rgb], int]:
-        return placed.image.levels, placed.image.palette, max(1, self._scale(placed))
+        return min(width / len(placed.image.levels[0]), height / len(placed.image.levels))
 
     def _joined(self, commands: Iterable[str]) -> str:
         return "".join(map(through_tmux, commands) if self._in_tmux else commands)

@@ -139,7 +139,16 @@ def test_a_png_holds_every_level_as_a_square(shape: tuple[int, int], scale: int)
 @pytest.mark.parametrize("shape", [(28, 28), (8, 8), (1, 7), (5, 1)])
 def test_sixels_hold_every_level_as_a_square(shape: tuple[int, int], scale: int) -> None:
     levels = random_levels(*shape)
-    np.testing.assert_array_equal(decoded_sixel(sixel(levels, PALETTE, scale)), enlarged(levels, scale))
+    shown = decoded_sixel(sixel(levels, PALETTE, shape[1] * scale, shape[0] * scale))
+    np.testing.assert_array_equal(shown, enlarged(levels, scale))
+
+
+@pytest.mark.parametrize("size", [(80, 80), (29, 55), (100, 31)])
+def test_sixels_of_another_size_repeat_the_nearest_level(size: tuple[int, int]) -> None:
+    levels, (width, height) = random_levels(28, 28), size
+    rows, columns = np.arange(height) * 28 // height, np.arange(width) * 28 // width
+    shown = decoded_sixel(sixel(levels, PALETTE, width, height))
+    np.testing.assert_array_equal(shown, enlarged(levels, 1)[rows][:, columns])
 
 
 def test_a_small_image_is_one_silent_command() -> None:
@@ -182,7 +191,7 @@ def test_an_image_is_as_large_as_its_cells_are_when_it_is_sent() -> None:
     graphics = Graphics(SIXEL, cell=lambda: size[0])
     placed = graphics.place(None, Image(random_levels(8, 8), PALETTE), 8, 4)
     assert placed is not None
-    for size[0], pixels in (((10, 20), 80), ((7, 15), 56), ((1, 1), 8)):
+    for size[0], pixels in (((10, 20), 80), ((7, 15), 56), ((5, 9), 36), ((1, 1), 8)):
         assert decoded_sixel(graphics.output(placed.number)).shape == (pixels, pixels, 3)
 
 

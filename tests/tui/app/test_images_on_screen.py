@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import numpy as np
+import pyte
 import pytest
 from helpers.app import Lab, running, settle
 from helpers.fake_training import FakeTraining
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logreg_tui.tui.app.terminal_copy import TerminalCopy
 from logreg_tui.tui.graphics import BLOCKS, KITTY, SIXEL, Graphics, Image, PlacedImage
@@ -127,6 +130,26 @@ def test_an_image_that_is_gone_leaves_blanks(protocol: str) -> None:
     assert not PRIVATE.search(sent)
     assert PLACEHOLDER not in sent
     assert not SIXELS.search(sent)
+
+
+SPANS = st.tuples(st.integers(1, 4), st.integers(1, 12), st.sampled_from(("image", "text", "blank")))
+"""Row and column of what is painted, and what it is."""
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(SPANS, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_kittys_cells_look_the_same_however_they_were_covered(
+    frames: list[list[tuple[int, int, str]]],
+) -> None:
+    graphics = Graphics(KITTY)
+    lines, copy = placed(graphics).lines(), TerminalCopy(graphics)
+    whole, thrifty = pyte.Screen(20, 6), pyte.Screen(20, 6)
+    for spans in frames:
+        texts = {"image": lines[len(spans) % 2], "text": "word", "blank": "    "}
+        data = "\n".join(painted(row, column, texts[kind]) for row, column, kind in sorted(spans))
+        for screen, written in (whole, TerminalCopy(graphics).reduce(data)), (thrifty, copy.reduce(data)):
+            pyte.Stream(screen).feed(written)
+        assert thrifty.display == whole.display
 
 
 # The app

@@ -64,9 +64,11 @@ def test_its_values_are_defaults_and_the_command_line_goes_before_them(write: Wr
 
 
 def test_options_of_the_screen_may_stand_in_it_too(write: Write) -> None:
-    write("fps = 2\nascii = true\npaused = false\nepochs = 7\n")
+    write('fps = 2\nascii = true\npaused = false\nepochs = 7\ngraphics = "sixel"\n')
     options = AppOptions.of(parse(app_parser(), ["--fps", "3"]))
     assert (options.fps, options.ascii_only, options.paused) == (3, True, False)
+    assert options.graphics == "sixel"
+    assert AppOptions.of(parse(app_parser(), ["--graphics", "blocks"])).graphics == "blocks"
     values = parse(parser_of("resume"), ["runs/a"], "resume")
     assert (values.fps, values.ascii, values.epochs) == (2, True, None)
     assert not is_given(values, "ascii")
