@@ -57,7 +57,7 @@ def replace_regular(target: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 @contextmanager
 def synced_draft(target: Path, write: Callable[[IO[bytes]], object]) -> Iterator[Path]:
-    """Give a file beside `target` that `write` has filled, on disk; what is not renamed is removed.
+    """Give a file beside `target` that `write` has filled, on disk, to be renamed; an error removes it.
 
     It is locked as long as this process lives and works on it. Raises OSError.
     """
@@ -66,9 +66,10 @@ def synced_draft(target: Path, write: Callable[[IO[bytes]], object]) -> Iterator
         with file:
             _fill(file, write)
             yield draft
-    finally:
+    except BaseException:
         with suppress(OSError):
             draft.unlink()
+        raise
 
 
 def _new_draft(target: Path) -> tuple[Path, IO[bytes]]:
@@ -271,8 +272,8 @@ class AppendOnlyFile:
                 return
         content = os.pread(self._file.fileno(), self.size, 0)
         replace_regular(self.path, lambda file: file.write(content))
-        self._file.close()
-        self._file = open_regular(self.path, os.O_RDWR | os.O_APPEND)
+        former, self._file = self._file, open_regular(self.path, os.O_RDWR | os.O_APPEND)
+        former.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -17,7 +17,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import FORMAT
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import METRICS
-from logreg_tui.core.files import open_regular
+from logreg_tui.core.files import open_regular, reason
 from logreg_tui.core.settings import ExperimentSettings, run_from_json, run_to_json
 from logreg_tui.core.text import quoted
 from logreg_tui.core.training.clock import Stopwatch
@@ -99,7 +99,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise
     # A damaged file makes torch and its zip reader raise whatever they come across.
     except Exception as error:
-        raise ValueError(f"it cannot be read ({type(error).__name__})") from error
+        why = reason(error) if isinstance(error, OSError) else type(error).__name__
+        raise ValueError(f"it cannot be read ({why})") from error
 
 
 def restore(record: dict[str, Any], settings: ExperimentSettings, engine: Engine) -> Training:

@@ -203,16 +203,24 @@ class Experiment:
         return self.directory / ERROR_LOG
 
     def close(self) -> None:
-        """Close the files and give the lock back."""
-        self._metrics.close()
-        self._events.close()
-        self.lock.release()
+        """Close the files and give the lock back, whatever is refused. Raises WriteError."""
+        with ExitStack() as closing:
+            closing.callback(self.lock.release)
+            for name, file in ((METRICS, self._metrics), (EVENTS, self._events)):
+                # Only now some network file systems say that there was no room.
+                closing.enter_context(self._refusals_named(name))
+                closing.callback(file.close)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        try:
+            self.close()
+        except WriteError:
+            # Behind another error, the first is the one to be told.
+            if kind is None:
+                raise
 
 
 def open_error_log(directory: Path) -> IO[bytes]:

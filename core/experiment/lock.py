@@ -165,9 +165,11 @@ class Lock:
         self._file.write(json.dumps(asdict(owner)).encode())
 
     def lose_screen(self) -> None:
-        """Record that this process goes on without a screen."""
+        """Record, if the disk takes it, that this process goes on without a screen."""
         self._has_screen = False
-        self._write()
+        # What goes on has nobody to tell of a refusal, and can do without.
+        with suppress(OSError):
+            self._write()
 
     def renew(self, directory: Path) -> None:
         """Lock the file that stands in `directory` now, if the one that was locked has been deleted."""
@@ -183,7 +185,8 @@ class Lock:
         if not self._file.closed:
             with suppress(OSError):
                 self._file.truncate(0)
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
 
 def _lock_exclusively(file: IO[bytes]) -> None:

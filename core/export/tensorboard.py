@@ -25,7 +25,7 @@ from logreg_tui.core.experiment.event_log import EVENTS, MOST_EVENT_BYTES, from_
 from logreg_tui.core.experiment.listing import Skip, each_readable
 from logreg_tui.core.experiment.metrics import MetricsRow
 from logreg_tui.core.export.rows import Exported, named, read_rows
-from logreg_tui.core.files import open_regular, refusals_explained, replace_file, whole_lines
+from logreg_tui.core.files import open_regular, reason, refusals_explained, replace_file, whole_lines
 from logreg_tui.core.training.events import RunStarted
 
 FILE_NAME = "events.out.tfevents.0.logreg-tui"
@@ -112,12 +112,15 @@ def _starts(directory: Path) -> dict[int, float]:
     """Return when each run began, in seconds since 1970; as run 0 the experiment, 0 if it is not known."""
     started = read_config(directory).started
     starts = {0: 0.0 if started is None else started.timestamp()}
-    with open_regular(directory / EVENTS, most=MOST_EVENT_BYTES) as file:
-        for _, line in whole_lines(file):
-            with suppress(*_DAMAGED):
-                record = json.loads(line)
-                if isinstance(event := from_record(record), RunStarted):
-                    starts.setdefault(event.run, datetime.fromisoformat(record["time"]).timestamp())
+    try:
+        with open_regular(directory / EVENTS, most=MOST_EVENT_BYTES) as file:
+            for _, line in whole_lines(file):
+                with suppress(*_DAMAGED):
+                    record = json.loads(line)
+                    if isinstance(event := from_record(record), RunStarted):
+                        starts.setdefault(event.run, datetime.fromisoformat(record["time"]).timestamp())
+    except OSError as error:
+        raise UserError(f"{str(directory)!r} is damaged: cannot read {EVENTS}: {reason(error)}") from error
     return starts
 
 

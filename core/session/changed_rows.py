@@ -7,6 +7,7 @@ The changed file is always kept.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import zlib
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 CHANGED = f"{METRICS}.changed"
 """The name under which a changed file is kept; with -2, -3 ... behind it if there is one."""
+ABSENT = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EFBIG)
+"""Numbers of errors by which a file is missing or none of this program; of others it may be sound."""
 Record = Mapping[str, Any]
 
 
@@ -81,6 +84,7 @@ def newest_checkpoint(
                     raise
                 training = restore(record, settings, engine())
             except ValueError as error:
+                _check_is_damaged(directory / name, error)
                 refused.append(f"{name}: {escape_control_chars(error)}")
                 continue
             if refused:
@@ -96,6 +100,16 @@ def newest_checkpoint(
             f"that can be read; {remedy}"
         )
     raise UserError(f"{str(directory)!r} has no usable checkpoint ({'; '.join(problems)}): {remedy}")
+
+
+def _check_is_damaged(checkpoint: Path, refusal: ValueError) -> None:
+    """Raise UserError if a checkpoint was refused for a reason of the system's that may pass."""
+    cause = refusal.__cause__
+    if isinstance(cause, OSError) and cause.errno not in ABSENT:
+        raise UserError(
+            f"cannot go on from {str(checkpoint)!r}: {escape_control_chars(refusal)}; if that does not pass, "
+            "move it away: an older one may be there"
+        ) from cause
 
 
 def _check_events(directory: Path, record: Record) -> None:

@@ -89,7 +89,6 @@ def test_a_name_is_on_disk_as_well_as_what_it_names(tmp_path: Path, monkeypatch:
         ("fsync", draft),
         ("rename", draft),
         ("close", draft),
-        ("unlink", draft),
         ("open", str(tmp_path)),
         ("fsync", str(tmp_path)),
         ("close", str(tmp_path)),

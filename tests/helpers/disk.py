@@ -25,7 +25,6 @@ PATH_CALLS = {
     "remove": "unlink",
     "rmdir": "rmdir",
     "truncate": "truncate",
-    "fsync": "fsync",
     "ftruncate": "truncate",
 }
 """Functions of `os` that take a path or a descriptor first, and the kinds of call they are."""
@@ -33,7 +32,7 @@ PATH_CALLS = {
 
 @dataclass(frozen=True)
 class Call:
-    """A call that is about to be made; `kind` is open, write, close or one of PATH_CALLS."""
+    """A call that is about to be made; `kind` is open, write, close, fsync or one of PATH_CALLS."""
 
     kind: str
     path: str
@@ -68,6 +67,8 @@ class Disk:
         patch.setattr(os, "close", self._close_descriptor)
         for name, kind in PATH_CALLS.items():
             patch.setattr(os, name, self._watched(kind, getattr(os, name)))
+        # Nothing here depends on what a loss of power leaves, and it takes long.
+        patch.setattr(os, "fsync", self._watched("fsync", lambda place: None))
 
     def act(self, call: Call, write: Callable[[bytes], int] | None = None) -> int | None:
         """Return None if a call is to be made, the bytes taken of a write that is cut; raise, or kill."""
