@@ -19,7 +19,7 @@ BEFORE_THE_FIRST_FRAME = """
 import logreg_tui.tui.cli.main, logreg_tui.core.session.start, logreg_tui.core.session.resume
 import logreg_tui.core.session.follow, logreg_tui.tui.app.app, logreg_tui.tui.app.signals
 """
-HEAVY = {"torch", "numpy", "plotext", "sklearn", "torchvision", "safetensors"}
+HEAVY = {"torch", "numpy", "plotext", "sklearn", "torchvision", "safetensors", "polars"}
 
 ALL_HELP = """
 import contextlib, os, sys

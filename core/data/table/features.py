@@ -132,9 +132,10 @@ def check_gaps(used: polars.DataFrame, path: str) -> None:
         most = sorted(gaps, key=lambda name: -gaps[name])
         listed = ", ".join(f"{quoted(name)} {gaps[name]:,}" for name in most[:8])
         more = f" and {len(most) - 8:,} more columns" if len(most) > 8 else ""
+        values = f"{counted(sum(gaps.values()), 'value')} missing in {counted(len(used), 'row')}"
         raise UsageError(
-            f"{shown(path)}: {counted(sum(gaps.values()), 'value')} of {len(used):,} rows missing "
-            f"({listed}{more}): --fill mean or --fill zero puts a number there, --drop leaves a column out"
+            f"{shown(path)}: {values} ({listed}{more}): --fill mean or --fill zero puts a number there, "
+            "--drop leaves a column out"
         )
 
 

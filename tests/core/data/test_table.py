@@ -188,10 +188,16 @@ def test_a_test_file_is_encoded_as_the_training_set_was(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("first", [0, 1])
-def test_columns_of_pixels_are_images(tmp_path: Path, first: int) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"pixel{at}" for at in range(9)],
+        [f"pixel{at}" for at in range(1, 10)],
+        [f"pixel_{row}_{column}" for row in range(3) for column in range(3)],
+    ],
+)
+def test_columns_of_pixels_are_images(tmp_path: Path, names: list[str]) -> None:
     values = np.random.default_rng(0).integers(0, 256, (30, 9))
-    names = [f"pixel{first + at}" for at in range(9)]
     frame = pd.DataFrame(values, columns=names)
     frame.insert(0, "label", np.arange(30) % 3)
     frame.to_csv(tmp_path / "train.csv", index=False)

@@ -161,7 +161,7 @@ def test_cells_stay_as_they_are_and_columns_may_stand_in_any_order(
         ("5.1,3.5,1.4,0.2\n", [], "has no header line"),
         (None, ["-o", "out.xlsx"], "no format of tables has this ending"),
         (None, ["seven.png"], "one table, and no pictures"),
-        ("5.1,,1.4,0.2", [], "1 value of 1 rows missing ('sepal width (cm)' 1)"),
+        ("5.1,,1.4,0.2", [], "1 value missing in 1 row ('sepal width (cm)' 1)"),
         ("5.1,a,1.4,0.2", [], "column 'sepal width (cm)' holds no numbers ('a'), as in training"),
         ("5.1,1e39,1.4,0.2", [], "holds 1e+39 in row 1"),
     ],
