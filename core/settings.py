@@ -14,6 +14,7 @@ from typing import Any
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import NO_OPTIONS, FileOptions, is_table
+from logreg_tui.core.goals import Goal, parse_goal
 from logreg_tui.core.heads import LOGITS, SIGMOID, check_head
 from logreg_tui.core.optimizers import SGD, Optimizer, optimizer_from_json
 
@@ -180,12 +181,23 @@ class RunSettings:
     seed: int = 0
     schedule: Schedule = field(default_factory=Schedule)
     optimizer: Optimizer = SGD
+    stop_at: Goal | None = None
+    """The goal that ends the run where it is met; None for none."""
+    patience: int | None = None
+    """Log points without a better test loss that end the run; None for none."""
 
     def __post_init__(self) -> None:
+        if self.patience is not None:
+            check_positive("patience", self.patience)
         check_head(self.head)
         check_l2(self.l2)
         check_learning_rate(self.learning_rate)
         check_seed(self.seed)
+
+    @property
+    def has_goal(self) -> bool:
+        """True if the run may end before its epochs are done."""
+        return self.stop_at is not None or self.patience is not None
 
     def learning_rate_at(self, epoch: int) -> float:
         """Return the learning rate of the update that leaves this epoch."""
@@ -292,8 +304,13 @@ def run_to_json(run: RunSettings) -> dict[str, Any]:
     What is as it was before it could be chosen is left out, so that older versions read it.
     """
     record = asdict(run)
-    del record["optimizer"]
-    return record if run.optimizer.is_plain else {**record, "optimizer": run.optimizer.to_json()}
+    for name in ("optimizer", "stop_at", "patience"):
+        del record[name]
+    if not run.optimizer.is_plain:
+        record["optimizer"] = run.optimizer.to_json()
+    if run.stop_at is not None:
+        record["stop_at"] = str(run.stop_at)
+    return record if run.patience is None else {**record, "patience": run.patience}
 
 
 def run_from_json(record: Mapping[str, Any]) -> RunSettings:
@@ -301,6 +318,8 @@ def run_from_json(record: Mapping[str, Any]) -> RunSettings:
     values = {**record, "schedule": Schedule(**record["schedule"])}
     if "optimizer" in values:
         values["optimizer"] = optimizer_from_json(values["optimizer"])
+    if "stop_at" in values:
+        values["stop_at"] = parse_goal(values["stop_at"])
     return RunSettings(**values)
 
 
@@ -311,9 +330,12 @@ def grid(
     seeds: Sequence[int],
     schedule: Schedule,
     optimizers: Sequence[Optimizer] = (SGD,),
+    *,
+    stop_at: Goal | None = None,
+    patience: int | None = None,
 ) -> tuple[RunSettings, ...]:
     """Return every combination as a run, optimizers first; the seed runs fastest, then the learning rate."""
     return tuple(
-        RunSettings(head, l2, learning_rate, seed, schedule, optimizer)
+        RunSettings(head, l2, learning_rate, seed, schedule, optimizer, stop_at, patience)
         for optimizer, head, l2, learning_rate, seed in product(optimizers, heads, l2s, learning_rates, seeds)
     )

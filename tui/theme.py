@@ -12,6 +12,8 @@ from textual.filter import LineFilter
 from textual.scrollbar import ScrollBarRender
 from textual.widget import Widget
 
+from logreg_tui.core.goals import NO_LONGER_BETTER, REACHED
+
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
@@ -45,9 +47,11 @@ class Glyphs:
 
     def symbol(self, status: str) -> str:
         """Return the symbol of a run's state."""
-        return str(getattr(self, "paused" if status in ("stopped", "interrupted") else status))
+        return str(getattr(self, _ALIKE.get(status, status)))
 
 
+_ALIKE = {"stopped": "paused", "interrupted": "paused", REACHED: "finished", NO_LONGER_BETTER: "ended"}
+"""States that have the symbol of another."""
 UNICODE = Glyphs("λ", "▌", "╎", "▸", "‖", "✓", "■", "✗", "▲", "•", "x", "█", "░", "┃", "│", "…")
 ASCII = Glyphs("lambda", "|", ".", ">", "=", "+", "#", "!", "~", "*", "x", "#", "-", "#", "|", "..")
 

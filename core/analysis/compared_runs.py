@@ -197,7 +197,7 @@ class RunReader:
 
     def _read(self, run: RunHistory, state: str) -> ComparedRun:
         seen = self._look(run)
-        changes = tuple(f"{mark.epoch}: {mark.text}" for mark in run.marks if not mark.is_divergence)
+        changes = tuple(f"{mark.epoch}: {mark.text}" for mark in run.marks if mark.is_knob)
         state = run.status if not run.is_training else _STATES.get(state, state)
         without_rows = ComparedRun(self._origin, run.number, run.settings, changes, state)
         if seen.last is None or seen.best is None:

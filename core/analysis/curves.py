@@ -52,7 +52,7 @@ class Curve:
     @property
     def knobs(self) -> tuple[Mark, ...]:
         """The marks of knobs that were turned."""
-        return tuple(mark for mark in self.marks if not mark.is_divergence)
+        return tuple(mark for mark in self.marks if mark.is_knob)
 
     @property
     def floor(self) -> float | None:

@@ -56,7 +56,7 @@ class Explosion:
 
 def first_row(run: RunHistory, epochs: np.ndarray, *, of_head: bool = False) -> int:
     """Return the number of the first row behind the last knob turn, or behind the last turn of the head."""
-    turns = [mark for mark in run.marks if (mark.breaks_line if of_head else not mark.is_divergence)]
+    turns = [mark for mark in run.marks if (mark.breaks_line if of_head else mark.is_knob)]
     return int(epochs.searchsorted(turns[-1].epoch, side="right")) if turns else 0
 
 

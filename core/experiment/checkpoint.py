@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,7 @@ from logreg_tui.core.experiment.config import FORMAT
 from logreg_tui.core.experiment.event_log import EVENTS
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import open_regular, reason
+from logreg_tui.core.goals import GoalProgress
 from logreg_tui.core.settings import ExperimentSettings, run_from_json, run_to_json
 from logreg_tui.core.text import quoted
 from logreg_tui.core.training.clock import Stopwatch
@@ -75,6 +77,7 @@ def _run_record(training: Training, run: RunState) -> dict[str, Any]:
         "kept_weight": kept_weight,
         "kept_bias": kept_bias,
         **({} if state is None else {"optimizer": state}),
+        **({"goals": asdict(run.goals)} if run.settings.has_goal else {}),
     }
 
 
@@ -124,6 +127,8 @@ def _restore_run(training: Training, values: dict[str, Any]) -> None:
         if type(plain[name]) is not kind:
             raise TypeError(f"{name} is {plain[name]!r}")
     run = RunState(settings=run_from_json(values["settings"]), **plain)
+    if run.settings.has_goal:
+        run.goals = _goals(values["goals"])
     training.runs[run.number] = run
     engine = training.engine
     weight, bias = values["weight"], values["bias"]
@@ -137,6 +142,15 @@ def _restore_run(training: Training, values: dict[str, Any]) -> None:
         engine.set_snapshot(run.number, values["kept_weight"], values["kept_bias"])
     else:
         run.parameters, run.optimizer_state = (weight, bias), state
+
+
+def _goals(values: dict[str, Any]) -> GoalProgress:
+    goals = GoalProgress(**values)
+    kinds = {"best_test_loss": float, "waited": int, "is_off": bool}
+    for name, kind in kinds.items():
+        if type(getattr(goals, name)) is not kind:
+            raise TypeError(f"{name} is {getattr(goals, name)!r}")
+    return goals
 
 
 def write_model(file: IO[bytes], training: Training, run: RunState) -> None:

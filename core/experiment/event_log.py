@@ -13,6 +13,7 @@ from logreg_tui.core.errors import UsageError
 from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow, parse_row
 from logreg_tui.core.files import MOST_BYTES, open_regular, whole_lines
+from logreg_tui.core.goals import ENDED_EARLY
 from logreg_tui.core.settings import (
     MOST_COUNT,
     MOST_EPOCHS,
@@ -98,7 +99,7 @@ def _check(event: Event) -> None:
         most = MOST_EPOCHS if field.name == "epochs" else MOST_COUNT
         if type(value) is int and not 0 <= value <= most:
             raise ValueError(f"{field.name} is {value}")
-    if isinstance(event, events.RunEnded) and event.reason not in ("finished", "ended"):
+    if isinstance(event, events.RunEnded) and event.reason not in ("finished", *ENDED_EARLY):
         raise ValueError(f"reason is {event.reason!r}")
     if isinstance(event, events.SettingChanged):
         if event.name not in ("head", "l2", "learning_rate"):

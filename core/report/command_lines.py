@@ -58,7 +58,12 @@ def _grid_words(settings: ExperimentSettings) -> list[str] | None:
     momentum, betas = _of_optimizers(runs)
     kinds = dict.fromkeys(run.optimizer.kind for run in runs)
     optimizers = [Optimizer.of(kind, momentum, betas) for kind in kinds]
-    is_grid = s.grid(heads, l2s, rates, seeds, asked, optimizers) == runs
+    is_grid = (
+        s.grid(
+            heads, l2s, rates, seeds, asked, optimizers, stop_at=runs[0].stop_at, patience=runs[0].patience
+        )
+        == runs
+    )
     return _train_words(settings, heads, runs) if is_grid else None
 
 
@@ -100,6 +105,7 @@ def _train_words(
             step_size=schedule.step_size if schedule.kind == "step" else None,
             gamma=schedule.gamma if schedule.kind in s.DEFAULT_GAMMA else None,
         ),
+        *_options(stop_at=runs[0].stop_at, patience=runs[0].patience),
         *_training_words(settings),
     ]
 

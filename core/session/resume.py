@@ -18,6 +18,7 @@ from logreg_tui.core.experiment.event_log import EVENTS, read_events, recorded_e
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL, Held, Lock, ask, wait_until_free
 from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.files import reason
+from logreg_tui.core.goals import ENDED_EARLY
 from logreg_tui.core.session import changed_rows
 from logreg_tui.core.session import start as session
 from logreg_tui.core.text import escape_control_chars
@@ -190,18 +191,18 @@ def _check_what_is_left(directory: Path, epochs: int | None, runs: Sequence[int]
         others = ", ".join(map(str, ended)) if len(ended) < len(reached) else ""
         raise AlreadyFinished(
             f"{str(directory)!r} is finished: every run has ended; `--epochs N` with N above {least:,} "
-            "goes further" + (f", with `--run` a run that was ended ({others})" if others else "")
+            "goes further" + (f", with `--run` a run that ended early ({others})" if others else "")
         )
 
 
 def _reached(recorded: Sequence[Event]) -> dict[int, tuple[int, bool]]:
-    """Return at which epoch each run ends that can go on, by number, and True if a person ended it."""
+    """Return at which epoch each run ends that can go on, by number, and True if it ended early."""
     reached: dict[int, tuple[int, bool]] = {}
     for event in recorded:
         match event:
             case events.RunStarted(_, run, _, epochs) | events.RunExtended(_, run, _, epochs):
                 reached[run] = epochs, False
-            case events.RunEnded(_, run, epoch, "ended"):
+            case events.RunEnded(_, run, epoch, reason) if reason in ENDED_EARLY:
                 reached[run] = epoch, True
             case events.RunDiverged(_, run):
                 reached.pop(run, None)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from logreg_tui.core.goals import NO_LONGER_BETTER, REACHED
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.text import counted
 from logreg_tui.core.training import events
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 
@@ -80,8 +82,9 @@ class Mark:
 
     epoch: int
     detail: str
-    """The change, such as `λ 0.001 → 0`, or the value that diverged, such as `train_loss is nan`."""
-    kind: Literal["knob", "head", "divergence"] = "knob"
+    """The change, such as `λ 0.001 → 0`, the value that diverged, such as `train_loss is nan`, or why the run
+    ended early."""
+    kind: Literal["knob", "head", "divergence", "goal"] = "knob"
     """`head` is the knob that makes the losses before and after values of different functions."""
 
     @property
@@ -93,6 +96,11 @@ class Mark:
     def is_divergence(self) -> bool:
         """True if the run diverged, and no knob was turned."""
         return self.kind == "divergence"
+
+    @property
+    def is_knob(self) -> bool:
+        """True if a knob was turned."""
+        return self.kind in ("knob", "head")
 
     @property
     def breaks_line(self) -> bool:
@@ -110,7 +118,7 @@ class RunHistory:
     joined_at: int
     """The experiment's step at the run's epoch 0."""
     status: str = "training"
-    """`training`, `finished`, `ended` (by the user) or `diverged`."""
+    """`training`, `finished`, `diverged` or one of ENDED_EARLY; `ended` by the user."""
     ended_at: int | None = None
     """The run's epoch when it ended."""
     marks: tuple[Mark, ...] = ()
@@ -187,7 +195,9 @@ class History:
             case events.RunDiverged(_, number, epoch, cause):
                 self._end(self.runs[number], "diverged", epoch, Mark(epoch, cause, "divergence"))
             case events.RunEnded(_, number, epoch, reason):
-                self._end(self.runs[number], reason, epoch)
+                run = self.runs[number]
+                detail = early_end(reason, run.settings)
+                self._end(run, reason, epoch, *([Mark(epoch, detail, "goal")] if detail else []))
             case events.RunExtended(step, number, epoch, epochs):
                 run = self.runs[number]
                 run.epochs, run.ended_at, run.status = epochs, None, "training"
@@ -235,6 +245,15 @@ class History:
         """Return True if a screen shows a row although its first report is still to come."""
         is_before = self.experiment is not None and row.epoch < self.experiment.report_every
         return is_before and row.epoch in EARLY_EPOCHS
+
+
+def early_end(reason: str, settings: RunSettings) -> str | None:
+    """Return the goal that ended a run, in a few words; None if it ended otherwise."""
+    if reason == REACHED:
+        return f"{REACHED} {settings.stop_at or 'its goal'}"
+    if reason == NO_LONGER_BETTER:
+        return f"{NO_LONGER_BETTER} in {counted(settings.patience or 0, 'log point')}"
+    return None
 
 
 _STATES: dict[type[object], str] = {

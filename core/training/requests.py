@@ -65,7 +65,7 @@ class Extend(Request):
 
     epochs: int
     runs: tuple[int, ...] = ()
-    """None: all that train or have finished, or if there is none of these, those that were ended."""
+    """None: all that train or have finished, or if there is none of these, those that ended early."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ from torch import Tensor
 
 from logreg_tui.core.engine.engine import Engine
 from logreg_tui.core.engine.model import initial_parameters
+from logreg_tui.core.engine.run_matrix import Measurement
+from logreg_tui.core.goals import ENDED_EARLY, NO_LONGER_BETTER, REACHED, GoalProgress
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 from logreg_tui.core.training.clock import Stopwatch
+from logreg_tui.core.training.events import RowLogged
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
@@ -27,11 +30,12 @@ class RunState:
     is_announced: bool = False
     """True if the event that says it joined was yielded."""
     status: str = "training"
-    """`training`, `finished`, `ended` or `diverged`."""
+    """`training`, `finished`, `diverged` or one of ENDED_EARLY."""
     parameters: tuple[Tensor, Tensor] | None = None
     """Weight and bias of a run that has left the engine."""
     optimizer_state: dict[str, Any] | None = None
     """What its optimizer remembered then; None if that was nothing."""
+    goals: GoalProgress = field(default_factory=GoalProgress)
     trained_s: float = 0.0
     """Seconds of training of a run that has left the engine."""
 
@@ -43,7 +47,7 @@ class RunState:
     def can_reach(self, epochs: int) -> bool:
         """Return whether the run can go on from where it stands or is planned to end to this epoch."""
         return self.status != "diverged" and epochs > (
-            self.logged_epoch if self.status == "ended" else self.epochs
+            self.logged_epoch if self.status in ENDED_EARLY else self.epochs
         )
 
 
@@ -87,6 +91,8 @@ class Training:
         """Let a run that has finished or was ended go on to a later epoch, as if it had waited since."""
         assert run.parameters is not None, "a run that has left keeps its parameters"
         settings = run.settings
+        # An end that it has come to is no end of what it is asked for now.
+        run.goals.is_off |= run.status in (REACHED, NO_LONGER_BETTER)
         self.engine.add(
             run.number,
             settings.head,
@@ -117,6 +123,59 @@ class Training:
     def epoch(self, run: RunState) -> int:
         """Return the epoch of a run that trains."""
         return self.step - run.joined_at
+
+    def is_unlogged(self, run: RunState) -> bool:
+        """Return whether a run that trains has no row of its present epoch."""
+        return run.logged_epoch != self.epoch(run)
+
+    def is_due(self, run: RunState) -> bool:
+        """Return whether a row of a run that trains is to be logged now."""
+        epoch = self.epoch(run)
+        return (epoch == run.epochs or self.settings.is_log_point(epoch)) and self.is_unlogged(run)
+
+    def rates(self, stride: int) -> list[dict[int, float]]:
+        """Return the learning rates of the next epochs by run."""
+        active = self.active
+        if all(run.settings.schedule.kind == "constant" for run in active):
+            return [{run.number: run.settings.learning_rate for run in active}] * stride
+        epochs = [(run, self.epoch(run)) for run in active]
+        return [
+            {run.number: run.settings.learning_rate_at(epoch + ahead) for run, epoch in epochs}
+            for ahead in range(stride)
+        ]
+
+    def row(self, run: RunState, figures: Measurement, elapsed_s: float, *, is_last: bool) -> RowLogged:
+        """Return the row of a run that trains; `elapsed_s` are the seconds of the experiment."""
+        epoch, settings = self.epoch(run), run.settings
+        return RowLogged(
+            step=self.step,
+            run=run.number,
+            epoch=epoch,
+            elapsed_s=elapsed_s - run.joined_at_s,
+            head=settings.head,
+            l2=settings.l2,
+            learning_rate=settings.learning_rate_at(epoch),
+            train_loss=figures.train_loss,
+            l2_penalty=figures.l2_penalty,
+            test_loss=figures.test_loss,
+            train_accuracy=figures.train_accuracy,
+            test_accuracy=figures.test_accuracy,
+            is_report=is_last or self.is_report(run),
+        )
+
+    def is_report(self, run: RunState) -> bool:
+        """Return whether the accuracy log has a line for the present epoch of a run that trains."""
+        epoch = self.epoch(run)
+        return epoch == run.epochs or self.settings.is_report_point(epoch)
+
+    def end_of(self, run: RunState, row: RowLogged) -> str | None:
+        """Take in a row of finite values; return why the run ends with it, None if it goes on."""
+        outcome: str | None = None
+        is_at_end = row.epoch == run.epochs
+        # A row between log points is there because somebody stopped: whether they did must not matter.
+        if is_at_end or self.settings.is_log_point(row.epoch):
+            outcome = run.goals.take(row, run.settings.stop_at, run.settings.patience)
+        return "finished" if is_at_end and outcome != REACHED else outcome
 
     def parameters(self, run: RunState) -> tuple[Tensor, Tensor]:
         """Return weight (classes, features) and bias (classes,) on the CPU."""

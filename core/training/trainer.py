@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 
 from logreg_tui.core.engine.gpu.qualification import check_figures
-from logreg_tui.core.engine.run_matrix import Measurement
 from logreg_tui.core.errors import Cancelled
+from logreg_tui.core.goals import said_of
 from logreg_tui.core.training import events, requests
 from logreg_tui.core.training.replay import Replay
 from logreg_tui.core.training.requests import Control, Request
@@ -65,7 +65,7 @@ class _Loop:
     def run(self) -> Iterator[events.Event]:
         training = self.training
         while not self.is_stopping:
-            yield from self.log_rows([run for run in training.active if self.is_due(run)])
+            yield from self.log_rows([run for run in training.active if training.is_due(run)])
             if not training.active:
                 yield events.AllRunsEnded(training.step)
                 if not (self.stays_open or self.replay.requests):
@@ -85,23 +85,11 @@ class _Loop:
     def leave(self) -> Iterator[events.Event]:
         yield events.ExperimentLeft(self.training.step, self.control.leave_cause or "hang-up")
 
-    def rates(self, stride: int) -> list[dict[int, float]]:
-        """Return the learning rates of the next epochs by run."""
-        active = self.training.active
-        if all(run.settings.schedule.kind == "constant" for run in active):
-            return [{run.number: run.settings.learning_rate for run in active}] * stride
-        epochs = [(run, self.training.epoch(run)) for run in active]
-        return [
-            {run.number: run.settings.learning_rate_at(epoch + ahead) for run, epoch in epochs}
-            for ahead in range(stride)
-        ]
-
     def advance(self) -> Iterator[events.Event]:
         """Update every run once or, if epochs are short, up to the next step at which something is due."""
         training = self.training
         stride = self.stride() if self.longest_stride > 1 else 1
-        rates = self.rates(stride)
-        training.engine.advance(rates)
+        training.engine.advance(training.rates(stride))
         training.step += stride
         failure = training.engine.graph_failure
         if failure != self.told_failure:
@@ -125,18 +113,6 @@ class _Loop:
 
     # Rows
 
-    def is_unlogged(self, run: RunState) -> bool:
-        return run.logged_epoch != self.training.epoch(run)
-
-    def is_due(self, run: RunState) -> bool:
-        epoch = self.training.epoch(run)
-        is_log_point = epoch == run.epochs or self.training.settings.is_log_point(epoch)
-        return is_log_point and self.is_unlogged(run)
-
-    def is_report(self, run: RunState, is_last: bool) -> bool:
-        epoch = self.training.epoch(run)
-        return is_last or epoch == run.epochs or self.training.settings.is_report_point(epoch)
-
     def log_rows(self, runs: list[RunState], *, is_last: bool = False) -> Iterator[events.Event]:
         """Log a row for each of these runs, and let those leave that are done or diverged."""
         if not runs:
@@ -146,10 +122,10 @@ class _Loop:
         measured = self.training.engine.measure()
         # A GPU may have had epochs left to compute.
         elapsed_s += self.training.engine.waited_s
-        if any(self.is_report(run, is_last) for run in runs):
+        if is_last or any(map(self.training.is_report, runs)):
             check_figures(self.training.engine, measured)
         for run in runs:
-            row = self.row(run, measured[run.number], elapsed_s, is_last)
+            row = self.training.row(run, measured[run.number], elapsed_s, is_last=is_last)
             run.logged_epoch = row.epoch
             yield row
             yield from self.let_leave(run, row)
@@ -159,25 +135,9 @@ class _Loop:
             yield from self.pause()
 
     def log_last_rows(self) -> Iterator[events.Event]:
-        yield from self.log_rows([run for run in self.training.active if self.is_unlogged(run)], is_last=True)
-
-    def row(self, run: RunState, figures: Measurement, elapsed_s: float, is_last: bool) -> events.RowLogged:
-        training, epoch, settings = self.training, self.training.epoch(run), run.settings
-        return events.RowLogged(
-            step=training.step,
-            run=run.number,
-            epoch=epoch,
-            elapsed_s=elapsed_s - run.joined_at_s,
-            head=settings.head,
-            l2=settings.l2,
-            learning_rate=settings.learning_rate_at(epoch),
-            train_loss=figures.train_loss,
-            l2_penalty=figures.l2_penalty,
-            test_loss=figures.test_loss,
-            train_accuracy=figures.train_accuracy,
-            test_accuracy=figures.test_accuracy,
-            is_report=self.is_report(run, is_last),
-        )
+        training = self.training
+        unlogged = [run for run in training.active if training.is_unlogged(run)]
+        yield from self.log_rows(unlogged, is_last=True)
 
     def let_leave(self, run: RunState, row: events.RowLogged) -> Iterator[events.Event]:
         training = self.training
@@ -188,9 +148,10 @@ class _Loop:
             yield events.RunDiverged(training.step, run.number, row.epoch, cause)
             return
         training.engine.snapshot(run.number)
-        if row.epoch == run.epochs:
-            training.leave(run, "finished")
-            yield events.RunEnded(training.step, run.number, row.epoch, "finished")
+        reason = training.end_of(run, row)
+        if reason is not None:
+            training.leave(run, reason)
+            yield events.RunEnded(training.step, run.number, row.epoch, reason)
 
     # Requests
 
@@ -279,12 +240,12 @@ class _Loop:
         training = self.training
         run = training.runs.get(request.run)
         if run is None or not run.is_training:
-            state = "does not exist" if run is None else f"has {run.status}"
+            state = "does not exist" if run is None else said_of(run.status)
             yield events.RequestRefused(training.step, f"run {request.run} {state}: nothing was changed")
             return
         match request:
             case requests.EndRun():
-                yield from self.log_rows([run] if self.is_unlogged(run) else [], is_last=True)
+                yield from self.log_rows([run] if training.is_unlogged(run) else [], is_last=True)
                 if run.is_training:
                     training.leave(run, "ended")
                     yield events.RunEnded(training.step, run.number, run.logged_epoch, "ended")
@@ -315,6 +276,7 @@ class _Loop:
         if new == old:
             return
         run.settings = run.settings.changed(name, new)
+        run.goals.begin_anew()
         if name == "head":
             training.engine.set_head(run.number, run.settings.head)
         elif name == "l2":

@@ -19,6 +19,8 @@ from logreg_tui.core.file_options import (
     FileOptions,
     is_table,
 )
+from logreg_tui.core.goals import EXAMPLE as GOAL
+from logreg_tui.core.goals import METRICS, parse_goal
 from logreg_tui.core.heads import HEADS, SIGMOID
 from logreg_tui.core.memory import parse_size
 from logreg_tui.core.optimizers import (
@@ -270,6 +272,19 @@ def add_training_options(parser: Parser, check: Callable[[str], str] = check_dat
     )
     training = parser.add_argument_group("training")
     add_epoch_options(training)
+    training.add_argument(
+        "--stop-at",
+        type=checked(str, parse_goal),
+        metavar="GOAL",
+        help=f"a run ends where a row meets this, in quotes: '{GOAL}'; figures: {', '.join(METRICS)}; "
+        "comparisons: >=, <=, >, < (default: no goal)",
+    )
+    training.add_argument(
+        "--patience",
+        type=POSITIVE,
+        metavar="N",
+        help="a run ends after so many rows without a better test loss (default: it does not)",
+    )
     add_device_options(training)
     training.add_argument(
         "--memory-limit",
@@ -319,7 +334,16 @@ def to_settings(values: argparse.Namespace) -> s.ExperimentSettings:
         for value in given:
             if given.count(value) > 1:
                 raise UsageError(f"--{option} {value} is given twice: every combination is a run of its own")
-    runs = s.grid(values.head, values.l2, values.lr, values.seed, _schedule(values), _optimizers(values))
+    runs = s.grid(
+        values.head,
+        values.l2,
+        values.lr,
+        values.seed,
+        _schedule(values),
+        _optimizers(values),
+        stop_at=values.stop_at,
+        patience=values.patience,
+    )
     names = {field.name for field in fields(s.ExperimentSettings)}
     # All others have options of their names.
     others = {name: value for name, value in vars(values).items() if name in names}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.goals import ENDED_EARLY, said_of
 from logreg_tui.core.heads import HEADS, check_head
 from logreg_tui.core.settings import (
     MOST_EPOCHS,
@@ -84,7 +85,12 @@ def remark(screen: MainActions, text: str) -> str:
 def epochs_to_add(screen: MainActions) -> int:
     """Return a number of epochs to propose: where an ended run was to end, or as many again as planned."""
     run, experiment = screen.selected, screen.context.history.experiment
-    if run is not None and run.status == "ended" and run.ended_at is not None and run.ended_at < run.epochs:
+    if (
+        run is not None
+        and run.status in ENDED_EARLY
+        and run.ended_at is not None
+        and run.ended_at < run.epochs
+    ):
         return run.epochs
     planned = max((each.epochs for each in screen.context.history.runs.values()), default=0)
     return planned + (experiment.epochs if experiment is not None else 0)
@@ -110,7 +116,7 @@ def _why_not(screen: MainActions, run: RunHistory | None) -> str:
     if run is None or not screen.can("new_run"):
         return "nothing trains here"
     remedy = "r starts it again" if run.status == "diverged" else "m lets it go on"
-    return f"run {run.number} has {run.status if run.status != 'ended' else 'been ended'}: {remedy}"
+    return f"run {run.number} {said_of(run.status)}: {remedy}"
 
 
 def _extend(screen: MainActions, value: str) -> None:
@@ -119,9 +125,9 @@ def _extend(screen: MainActions, value: str) -> None:
         raise UsageError(_why_not(screen, None))
     able = []
     for run in screen.context.history.runs.values():
-        is_ended = run.status == "ended"
+        is_ended = run.status in ENDED_EARLY
         reached = run.ended_at or 0 if is_ended else run.epochs
-        # Of runs that somebody ended the selected one is meant, and no other.
+        # Of runs that ended early the selected one is meant, and no other.
         is_meant = run is screen.selected if is_ended else run.status != "diverged"
         if is_meant and epochs > reached:
             able.append(run.number)

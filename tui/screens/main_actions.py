@@ -12,6 +12,7 @@ from textual.widgets import ContentSwitcher
 from logreg_tui.core.analysis.diagnostics import DIVERGED
 from logreg_tui.core.analysis.drawn_metrics import ACCURACY
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.goals import said_of
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import requests
 from logreg_tui.core.training.history import RunHistory
@@ -245,7 +246,7 @@ class MainActions(SteadyScreen[None]):
         elif run.is_training:
             self.notify(f"undone: run {turn.run} has {name} {turn.old} again")
         else:
-            text = f"the last turn was {name} {turn.new} of run {turn.run}, which has {run.status}"
+            text = f"the last turn was {name} {turn.new} of run {turn.run}, which {said_of(run.status)}"
             self.notify(f"{text}: it stays", severity="warning")
         self.paint()
 

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input, Label, Static
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.goals import parse_goal
 from logreg_tui.core.heads import HEADS
 from logreg_tui.core.optimizers import OPTIMIZERS, WITH_MOMENTUM, Optimizer, check_share
 from logreg_tui.core.settings import (
@@ -21,6 +22,7 @@ from logreg_tui.core.settings import (
     Schedule,
     check_l2,
     check_learning_rate,
+    check_positive,
     check_seed,
     parse_integer,
     parse_number,
@@ -58,6 +60,8 @@ class NewRunScreen(Dialog[RunSettings | None]):
                 ("Schedule", Choice(SCHEDULES, schedule.kind, glyphs=self.glyphs, id="new-schedule")),
                 ("Step size", NumberInput(str(schedule.step_size), id="new-step-size")),
                 ("Gamma", NumberInput(f"{schedule.gamma:g}", id="new-gamma")),
+                ("Stop at", NumberInput(str(settings.stop_at or ""), id="new-stop-at")),
+                ("Patience", NumberInput(str(settings.patience or ""), id="new-patience")),
             ):
                 with Horizontal(classes="field", id=f"{field.id}-row"):
                     yield Label(label, classes="field-label")
@@ -101,8 +105,8 @@ class NewRunScreen(Dialog[RunSettings | None]):
         """Return the settings, or show what is wrong and go there."""
         kind, optimizer = (self.query_one(f"#new-{name}", Choice).value for name in ("schedule", "optimizer"))
         names = (*ALWAYS, *OPTIMIZER_FIELDS[optimizer], *SCHEDULE_FIELDS[kind])
-        values = {name: self._read(name) for name in names}
-        wrong = [name for name, value in values.items() if value is None]
+        values: dict[str, Any] = {}
+        wrong = [name for name in names if not self._read(name, values)]
         if wrong:
             self.query_one(f"#{wrong[0]}").focus()
         else:
@@ -115,19 +119,19 @@ class NewRunScreen(Dialog[RunSettings | None]):
             kind, values.get("new-step-size", before.step_size), values.get("new-gamma", 1.0), period
         )
         head = self.query_one("#new-head", Choice).value
-        l2, rate, seed = (values[name] for name in ALWAYS)
+        l2, rate, seed, stop_at, patience = (values[name] for name in ALWAYS)
         chosen = Optimizer.of(optimizer, values.get("new-momentum"), values.get("new-betas"))
-        return RunSettings(head, l2, rate, seed, schedule, chosen)
+        return RunSettings(head, l2, rate, seed, schedule, chosen, stop_at, patience)
 
-    def _read(self, name: str) -> object:
-        """Return the value of a field, or None after showing why it is refused."""
-        value, error = None, ""
+    def _read(self, name: str, values: dict[str, Any]) -> bool:
+        """Add the value of a field, or show why it is refused and return False."""
+        error = ""
         try:
-            value = PARSERS[name](self.query_one(f"#{name}", NumberInput).value)
+            values[name] = PARSERS[name](self.query_one(f"#{name}", NumberInput).value)
         except UsageError as refusal:
             error = str(refusal)
         self._show_error(name, error)
-        return value
+        return not error
 
     def _show_error(self, name: str, error: str) -> None:
         line = self.query_one(f"#{name}-error", Static)
@@ -142,7 +146,7 @@ def _parse_betas(text: str) -> tuple[float, float]:
     return betas[0], betas[1]
 
 
-ALWAYS = ("new-l2", "new-rate", "new-seed")
+ALWAYS = ("new-l2", "new-rate", "new-seed", "new-stop-at", "new-patience")
 SCHEDULE_FIELDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(SCHEDULES, ()),
     "step": ("new-step-size", "new-gamma"),
@@ -160,5 +164,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "new-momentum": lambda text: check_share("momentum", parse_number(text)),
     "new-betas": _parse_betas,
     "new-step-size": lambda text: Schedule(step_size=parse_integer(text)).step_size,
+    "new-stop-at": lambda text: parse_goal(text) if text.strip() else None,
+    "new-patience": lambda text: check_positive("patience", parse_integer(text)) if text.strip() else None,
     "new-gamma": lambda text: Schedule(gamma=parse_number(text)).gamma,
 }

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from types import FrameType
@@ -17,7 +17,7 @@ from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
 from logreg_tui.core.text import escape_control_chars, loss_text
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
-from logreg_tui.core.training.history import History, RunHistory
+from logreg_tui.core.training.history import History, RunHistory, early_end
 from logreg_tui.core.training.requests import Control, Leave
 from logreg_tui.tui.number_format import duration
 from logreg_tui.tui.number_format import rate as rate_text
@@ -151,7 +151,7 @@ class Reporter:
         elif self._is_past and not isinstance(event, events.ExperimentStarted):
             self._printed = len(self._history.reports)
             return
-        for line in _tell(event):
+        for line in _tell(event, self._history.runs):
             self.tell(line)
         for row in self._history.reports[self._printed :]:
             self.clear()
@@ -225,8 +225,10 @@ def accuracy_line(row: RowLogged) -> str:
     )
 
 
-def _tell(event: Event) -> list[str]:
+def _tell(event: Event, runs: Mapping[int, RunHistory]) -> list[str]:
     match event:
+        case events.RunEnded(_, run, epoch, reason) if early := early_end(reason, runs[run].settings):
+            return [f"run {run} ends at epoch {epoch:,}: {early}"]
         case events.ExperimentStarted():
             size = f"{event.train_samples:,} + {event.test_samples:,} samples x {event.features}"
             lines = [f"{event.dataset} ({size}) on {event.device}", f"experiment directory {event.directory}"]

@@ -13,6 +13,7 @@ from helpers.fake_training import FakeTraining, Finish
 from textual.widgets import Input, Static
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.goals import parse_goal
 from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import requests as control
@@ -82,6 +83,24 @@ async def test_the_form_has_the_optimizers_with_what_belongs_to_them() -> None:
         await fill(lab, "#new-betas", "0.8, 0.99")
         await lab.press("enter")
         await lab.request(control.AddRun(RunSettings(optimizer=Optimizer("adam", betas=(0.8, 0.99)))))
+
+
+async def test_the_form_asks_for_goals() -> None:
+    settings = RunSettings(stop_at=parse_goal("test_accuracy >= 0.5"), patience=7)
+    async with running(FakeTraining(runs=(settings,))) as lab:
+        await lab.press("n")
+        fields = {name: lab.app.screen.query_one(f"#new-{name}", Input) for name in ("stop-at", "patience")}
+        assert [field.value for field in fields.values()] == ["test_accuracy >= 0.5", "7"]
+        await fill(lab, "#new-stop-at", "accuracy > 1")
+        await fill(lab, "#new-patience", "0")
+        await lab.press("enter")
+        errors = [lab.app.screen.query_one(f"#new-{name}-error", Static).content for name in fields]
+        assert "is no figure of a run" in str(errors[0])
+        assert "patience is 0" in str(errors[1])
+        await fill(lab, "#new-stop-at", "test loss < 0.3")
+        await fill(lab, "#new-patience", "")
+        await lab.press("enter")
+        await lab.request(control.AddRun(RunSettings(stop_at=parse_goal("test_loss < 0.3"))))
 
 
 async def test_the_form_names_every_bad_value_and_stays() -> None:

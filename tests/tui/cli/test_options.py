@@ -162,3 +162,11 @@ def test_without_a_home_folder_a_tilde_is_refused_and_no_folder_of_that_name_is_
     monkeypatch.delenv(config_file.VARIABLE, raising=False)
     assert config_file.config_path() == ""
     assert config_file.read_config_file() == {}
+
+
+def test_goals_hold_for_every_run_of_the_grid() -> None:
+    runs = parsed("--lr", "0.1", "0.2", "--stop-at", "test_accuracy >= 92%", "--patience", "20").runs
+    assert {(str(run.stop_at), run.patience) for run in runs} == {("test_accuracy >= 0.92", 20)}
+    for words, said in (("--stop-at test_accuracy", "in quotes"), ("--patience 0", "not a positive integer")):
+        with pytest.raises(UsageError, match=said):
+            parsed(*words.split())

@@ -28,7 +28,7 @@ def fold_seeds(runs: Iterable[RunHistory]) -> tuple[list[RunHistory], dict[int, 
         if run.last is None or run.status not in ("training", "finished"):
             groups[run.number] = [run]
             continue
-        turns = tuple((mark.epoch, mark.detail) for mark in run.marks)
+        turns = tuple((mark.epoch, mark.detail) for mark in run.marks if mark.is_knob)
         alike = replace(run.settings, seed=0), turns
         # A seed that comes again is a repetition, not another draw.
         turn = 0

@@ -8,7 +8,10 @@ from typing import ClassVar
 
 from rich.style import Style
 
+from logreg_tui.core.goals import NO_LONGER_BETTER, REACHED
 from logreg_tui.core.heads import SIGMOID, loss_floor
+from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.text import counted
 from logreg_tui.core.training.history import History, Mark, RunHistory
 from logreg_tui.tui import number_format as figures
 from logreg_tui.tui.widgets.line_view import LineView
@@ -107,10 +110,20 @@ class RunCard(LineView):
             yield self._line(7, "objective", (figures.loss(row.objective), "value"), (penalty, "label"))
         rate = run.settings.learning_rate_at(run.epoch_at(history.step))
         yield self._line(6, "lr now", (f"{rate:>{figures.LOSS_WIDTH}.3g}", "value"))
-        words, style = VERDICTS.get(verdict, ((run.status,), "value"))
+        if (goal := goal_text(run.settings)) and run.is_training:
+            yield self._line(8, "ends at", (goal, "value"))
+        words, style = VERDICTS.get(verdict) or VERDICTS.get(run.status, ((run.status,), "value"))
         if words != ("training",):
             word = figures.first_fitting([f" {word}" for word in words], width - LABEL)
             yield self._line(1, "state", (f"{word:>{figures.LOSS_WIDTH}}", style))
+
+
+def goal_text(settings: RunSettings) -> str:
+    """Return in a few words what ends a run early, empty if nothing does."""
+    parts = [] if settings.stop_at is None else [str(settings.stop_at)]
+    if settings.patience is not None:
+        parts.append(f"{counted(settings.patience, 'row')} without a better test loss")
+    return ", ".join(parts)
 
 
 def _fitting(spans: Sequence[Span], width: int) -> Sequence[Span]:
@@ -126,6 +139,8 @@ VERDICTS = {
     "stalls": (("stalls: 5 says why", "stalls"), "warning"),
     "converged": (("converged",), "good"),
     "exploded": ((f"exploded: {SLOWER}", "exploded: R", "exploded"), "warning"),
+    REACHED: (("goal reached", REACHED), "good"),
+    NO_LONGER_BETTER: ((NO_LONGER_BETTER, "ended"), "value"),
     "diverged": ((f"diverged: {SLOWER}", "diverged: R", "diverged"), "error"),
 }
 """Words, the most telling first, and style of a state, by the kind of the alarm or the status of the run."""

@@ -16,6 +16,7 @@ from helpers import experiments
 
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.experiment.lock import HAND_OVER_SIGNAL
+from logreg_tui.core.goals import parse_goal
 from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.report import figures
 from logreg_tui.core.report.command_lines import command_again, command_for_both_heads
@@ -177,6 +178,17 @@ GRIDS: dict[str, Callable[[], ExperimentSettings]] = {
             [0],
             Schedule(period=3),
             [Optimizer("nesterov", 0.7), Optimizer(), Optimizer("adam", betas=(0.5, 0.99))],
+        )
+    ),
+    "goals": lambda: ExperimentSettings(
+        grid(
+            ["logits"],
+            [0.0],
+            [0.01, 0.02],
+            [0],
+            Schedule(period=3),
+            stop_at=parse_goal("test_accuracy >= 0.99"),
+            patience=9,
         )
     ),
     "step": lambda: ExperimentSettings(
