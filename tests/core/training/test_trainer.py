@@ -202,8 +202,8 @@ def test_ending_a_run_logs_its_last_epoch_and_lets_the_others_go_on(digits: Data
     ("request_", "text"),
     [
         (requests.SetKnob(9, "head", "logits"), "run 9 does not exist"),
-        (requests.SetKnob(1, "l2", 0.5), "run 1 has ended"),
-        (requests.EndRun(1), "run 1 has ended"),
+        (requests.SetKnob(1, "l2", 0.5), "run 1 has been ended"),
+        (requests.EndRun(1), "run 1 has been ended"),
     ],
 )
 def test_a_request_for_a_run_that_does_not_train_is_refused_in_words(

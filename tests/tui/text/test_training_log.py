@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from helpers.records import SETTINGS, experiment_started, row
 
+from logreg_tui.core.goals import parse_goal
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
+from logreg_tui.tui.text.exit_summary import final_table
 from logreg_tui.tui.text.training_log import Reporter, progress_line
 
 PARTS = ("epoch 4,120 of 10,000", "loss 1.5470", "accuracy 0.9060", "4 min left", "1,400 epochs/s")
@@ -50,3 +54,23 @@ def test_what_goes_on_does_not_print_again_what_was_before(capsys: pytest.Captur
     assert err.splitlines()[-1] == "goes on at epoch 1,500"
     assert "mnist" in err
     assert "diverged" not in err
+
+
+def test_a_goal_that_ends_a_run_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    history = History()
+    reporter = Reporter(history)
+    settings = replace(SETTINGS, stop_at=parse_goal("test_loss < 5"), patience=20)
+    for event in (
+        experiment_started(), events.RunStarted(0, 1, settings, 50), row(1, 0, is_report=True),
+        events.RunStarted(0, 2, settings, 50), events.RunEnded(0, 1, 0, "reached"),
+        events.RunEnded(20, 2, 20, "no longer better"), events.RunStarted(20, 3, settings, 50),
+        events.RunEnded(20, 3, 50, "finished"),
+    ):  # fmt: skip
+        history.apply(event)
+        reporter.report(event)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("run ")] == [
+        "run 1 ends at epoch 0: reached test_loss < 5.0",
+        "run 2 ends at epoch 20: no longer better in 20 log points",
+    ]
+    assert [line.split()[-1] for line in final_table(history).splitlines()[1:3]] == ["reached", "better"]

@@ -10,7 +10,6 @@ from rich.style import Style
 
 from logreg_tui.core.goals import NO_LONGER_BETTER, REACHED
 from logreg_tui.core.heads import SIGMOID, loss_floor
-from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.text import counted
 from logreg_tui.core.training.history import History, Mark, RunHistory
 from logreg_tui.tui import number_format as figures
@@ -110,20 +109,14 @@ class RunCard(LineView):
             yield self._line(7, "objective", (figures.loss(row.objective), "value"), (penalty, "label"))
         rate = run.settings.learning_rate_at(run.epoch_at(history.step))
         yield self._line(6, "lr now", (f"{rate:>{figures.LOSS_WIDTH}.3g}", "value"))
-        if (goal := goal_text(run.settings)) and run.is_training:
-            yield self._line(8, "ends at", (goal, "value"))
+        if run.settings.stop_at is not None and run.is_training:
+            yield self._line(8, "ends at", (str(run.settings.stop_at), "value"))
+        if run.settings.patience is not None and run.is_training:
+            yield self._line(8, "patience", (counted(run.settings.patience, "row"), "value"))
         words, style = VERDICTS.get(verdict) or VERDICTS.get(run.status, ((run.status,), "value"))
         if words != ("training",):
             word = figures.first_fitting([f" {word}" for word in words], width - LABEL)
             yield self._line(1, "state", (f"{word:>{figures.LOSS_WIDTH}}", style))
-
-
-def goal_text(settings: RunSettings) -> str:
-    """Return in a few words what ends a run early, empty if nothing does."""
-    parts = [] if settings.stop_at is None else [str(settings.stop_at)]
-    if settings.patience is not None:
-        parts.append(f"{counted(settings.patience, 'row')} without a better test loss")
-    return ", ".join(parts)
 
 
 def _fitting(spans: Sequence[Span], width: int) -> Sequence[Span]:

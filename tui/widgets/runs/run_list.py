@@ -266,8 +266,9 @@ class RunList(ScrollingLines, inherit_bindings=False):
             ("lr", *(number(run.settings.learning_rate) for run in runs)),
         ]
         if len({run.settings.optimizer for run in runs}) > 1:
-            # In front of what is left out where there is little room.
-            columns.insert(1, ("optimizer", *(str(run.settings.optimizer) for run in runs)))
+            columns.append(("optimizer", *(str(run.settings.optimizer) for run in runs)))
+            # The last are left out where there is little room: those in which the runs do not differ.
+            columns.sort(key=lambda column: len(set(column[1:])) == 1)
         widths = [max(map(len, column)) for column in columns]
         room = self.content_size.width - self._number_width - 3
         while len(widths) > 1 and sum(widths) + len(widths) + FIGURES_WIDTH > room:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from helpers.records import history_of, row
 from rich.style import Style
 
 from logreg_tui.core.analysis.earlier_runs import EarlierRun
+from logreg_tui.core.goals import parse_goal
 from logreg_tui.core.heads import loss_floor
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
@@ -365,6 +367,15 @@ def test_a_diverged_curve_ends_in_a_cross_and_leaves_the_others_their_axis() -> 
         assert "✕" in lines[2]
         assert any(line.startswith("2.4 ┤") for line in lines)
     assert "X" in "".join(frame(data, style=ChartStyle(ascii_only=True)))
+
+
+def test_a_goal_that_ended_a_run_is_a_mark_and_no_turn_of_a_knob() -> None:
+    data = history([decay(), decay()])
+    settings = replace(data.runs[1].settings, stop_at=parse_goal("test_loss < 2"))
+    data.runs[1].settings = settings
+    data.apply(events.RunEnded(500, 1, 500, "reached"))
+    assert any("┆reached test_loss < 2.0" in line for line in frame(data))
+    assert [mark.is_knob for mark in data.runs[1].marks] == [False]
 
 
 def test_earlier_experiments_lie_under_the_curves_and_are_named() -> None:

@@ -6,6 +6,7 @@ import pytest
 from helpers.records import history_of, row
 from textual.app import App, ComposeResult
 
+from logreg_tui.core.goals import parse_goal
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
@@ -108,3 +109,20 @@ async def test_no_line_of_the_card_is_cut_in_a_word(width: int) -> None:
         for word in "\n".join(app.lines()).replace("…", " ").split():
             is_number = word.strip("+-").replace(".", "").replace(",", "").isdigit()
             assert word.rstrip(":") in WORDS or is_number, word
+
+
+async def test_goals_stand_there_until_one_of_them_has_ended_the_run() -> None:
+    settings = RunSettings(stop_at=parse_goal("test_accuracy >= 0.91"), patience=1)
+    rows = [row(1, epoch, settings, test_accuracy=0.9) for epoch in (0, 10)]
+    app, history = CardApp(), history_of(*rows, runs=(settings,))
+    async with app.run_test(size=(36, 20)):
+        app.query_one(RunCard).show(history, history.runs[1])
+        lines = app.lines()
+        assert "ends at   test_accuracy >= 0.91" in lines
+        assert "patience  1 row" in lines
+        history.apply(events.RunEnded(10, 1, 10, "reached"))
+        app.query_one(RunCard).show(history, history.runs[1])
+        lines = app.lines()
+        assert not any(line.startswith(("ends at", "patience")) for line in lines)
+        assert "state      goal reached" in lines
+        assert any("reached" in line and line.split()[0] == "10" for line in lines)
