@@ -242,6 +242,7 @@ class AppendOnlyFile:
         """Bytes of whole lines."""
         self.checksum = 0
         """CRC-32 of these bytes."""
+        self._has_half_line = False
         self._file.seek(0)
         while block := self._file.read(1 << 20):
             self.checksum = zlib.crc32(block, self.checksum)
@@ -250,16 +251,24 @@ class AppendOnlyFile:
         """Add one line, all of it or nothing. Raises OSError."""
         if os.fstat(self._file.fileno()).st_nlink == 0:
             raise OSError(errno.ENOENT, "it was deleted")
+        self._cut_half_line()
+        self._has_half_line = True
         try:
-            written = self._file.write(line)
-            if written != len(line):
+            if self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
+            # If that is refused too, it is done before the next line.
             with suppress(OSError):
-                os.ftruncate(self._file.fileno(), self.size)
+                self._cut_half_line()
             raise
+        self._has_half_line = False
         self.size += len(line)
         self.checksum = zlib.crc32(line, self.checksum)
+
+    def _cut_half_line(self) -> None:
+        if self._has_half_line:
+            os.ftruncate(self._file.fileno(), self.size)
+            self._has_half_line = False
 
     def sync(self) -> None:
         """Wait until the disk has everything. Raises OSError."""
@@ -273,6 +282,7 @@ class AppendOnlyFile:
         content = os.pread(self._file.fileno(), self.size, 0)
         replace_regular(self.path, lambda file: file.write(content))
         former, self._file = self._file, open_regular(self.path, os.O_RDWR | os.O_APPEND)
+        self._has_half_line = False
         former.close()
 
     def close(self) -> None:

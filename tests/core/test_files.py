@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from helpers.disk import Disk, appended
+from helpers.disk import Disk, Fault, appended
 
 from logreg_tui.core.files import (
     LONGEST_LINE,
@@ -131,6 +131,22 @@ def test_half_a_line_is_taken_back(
     disk.fault = lambda call: None
     file.append(b"2\n")
     assert path.read_bytes() == b"header\n1\n2\n"
+    file.close()
+
+
+def test_half_a_line_that_cannot_be_taken_back_at_once_is_before_the_next_line(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch, path.parent)
+    file = AppendOnlyFile(path)
+    disk.fault = lambda call: Fault(errno.EIO, len(call.data) // 2)
+    for _ in range(2):
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            file.append(b"1\n")
+    disk.fault = lambda call: None
+    assert path.read_bytes() == b"header\n1"
+    file.append(b"1\n")
+    assert path.read_bytes() == b"header\n1\n"
     file.close()
 
 

@@ -31,7 +31,8 @@ def test_no_call_that_fails_and_no_kill_loses_a_row_or_leaves_a_temporary_file(
 
 
 @pytest.mark.parametrize(
-    "name", ["repeat", "export csv", "export jsonl", "export tensorboard", "plot", "report", "runs"]
+    "name",
+    ["repeat", "export csv", "export jsonl", "export tensorboard", "plot", "report", "compare", "runs"],
 )
 def test_the_same_holds_of_commands_that_go_by_an_experiment(sweep: Sweep, name: str) -> None:
     kinds = list(FAULTS)

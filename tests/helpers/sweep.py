@@ -23,6 +23,7 @@ FAULTS: Mapping[str, Fault] = {
     "ENOSPC": Fault(errno.ENOSPC, taken=1),
     "EIO": Fault(errno.EIO),
     "EACCES": Fault(errno.EACCES),
+    "short write": Fault(taken=1),
     "SIGKILL": Fault(kills=True, taken=1),
 }
 """Where `taken` is not 0, half of a write goes through before."""
@@ -96,6 +97,7 @@ class Sweep:
             ),
             "plot": Scenario(("plot", *to("loss.png")), "finished", ("loss.png",)),
             "report": Scenario(("report", *to("report.md")), "finished", ("report-loss.png", "report.md")),
+            "compare": Scenario(("compare", directory), "finished"),
             "runs": Scenario(("runs", "--runs-dir", runs), "killed"),
         }
 
