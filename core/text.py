@@ -32,6 +32,15 @@ def describe(error: BaseException) -> str:
     return shortened(escape_control_chars(text.strip().split("\n")[0]), 2 * MAX_SHOWN)
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is that of a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def class_name(names: Sequence[str], label: int) -> str:
     """Return the name of a class; without names it is the label."""
     return names[label] if names else str(label)

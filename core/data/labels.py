@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.text import describe
+from logreg_tui.core.text import describe, is_number
 
 
 def label_texts(values: np.ndarray) -> list[str]:
@@ -24,6 +24,11 @@ def _text(value: Any) -> str:  # noqa: ANN401  of a file
 def names_of_labels(values: np.ndarray) -> tuple[str, ...]:
     """Return the names of the classes: the distinct labels in order, numbers by size, texts by character."""
     return tuple(label_texts(np.unique(values)))
+
+
+def are_texts(names: Sequence[str]) -> bool:
+    """Return whether labels are texts, of which some may look like numbers or booleans."""
+    return not (set(names) <= {"False", "True"} or all(map(is_number, names)))
 
 
 def encode_labels(values: np.ndarray, names: Sequence[str]) -> np.ndarray:

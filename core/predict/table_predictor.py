@@ -11,7 +11,7 @@ import numpy as np
 
 from logreg_tui.core.analysis.inspection import predict_classes, probabilities
 from logreg_tui.core.data.inputs import Inputs, Scaling
-from logreg_tui.core.data.labels import encode_labels
+from logreg_tui.core.data.labels import are_texts, encode_labels
 from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.data.table.features import encode_rows
 from logreg_tui.core.data.table.table_file import import_polars, listed_columns, read_cells, shown
@@ -53,10 +53,10 @@ def predict_table(directory: Path, path: str, run: int | None = None) -> Predict
     if table is None:
         raise UsageError(f"{str(directory)!r} was not trained on a table: it cannot predict the rows of one")
     models = models_of(directory, config, run)
-    typed, cells = read_cells(path)
+    names = [class_name(config.class_names, label) for label in range(config.classes)]
+    typed, cells = read_cells(path, table.texts | ({table.label} if are_texts(names) else set()))
     values, unseen = encode_rows(typed, table, path)
     inputs = Inputs.of(_scaled(values, table))
-    names = [class_name(config.class_names, label) for label in range(config.classes)]
     labels = _labels(typed, table.label, names)
     added: dict[str, object] = {}
     right = {}

@@ -47,6 +47,11 @@ class TableEncoding:
         """The names of all features."""
         return tuple(name for column in self.columns for name in column.feature_names)
 
+    @property
+    def texts(self) -> set[str]:
+        """The names of the columns of texts."""
+        return {column.name for column in self.columns if column.categories is not None}
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` turns back."""
         return {

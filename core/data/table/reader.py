@@ -70,8 +70,9 @@ def read_table(
         train_labels, test_labels, test_path = codes[rows], codes[test_rows], path
     else:
         train_frame, train_labels, test_path = frame, codes, options.test
+        texts = [name for name in (*columns, options.label) if frame[name].dtype == import_polars().String]
         progress(f"Reading {escape_control_chars(os.path.basename(test_path))}")
-        test_frame = read_frame(test_path, memory_limit)
+        test_frame = read_frame(test_path, memory_limit, texts)
         test_labels = _test_labels(test_frame, options.label, names, test_path)
     check_cancelled(is_cancelled)
     encoding = learn_encoding(train_frame.select(columns), options.label, options.fill, path)
@@ -79,8 +80,8 @@ def read_table(
     test, unseen = encode_rows(test_frame, encoding, test_path)
     notices = list(_notices(frame, encoding, train, index))
     if unseen:
-        texts = counted(sum(unseen.values()), "text")
-        notices.append(f"{texts} of the test set not in training, in column {listed_columns(unseen)}")
+        count = counted(sum(unseen.values()), "text")
+        notices.append(f"{count} of the test set not in training, in column {listed_columns(unseen)}")
     if options.test is None:
         notices.append(
             f"{len(test_labels):,} of {len(codes):,} rows are the test set, stratified with --split-seed "

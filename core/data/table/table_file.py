@@ -9,7 +9,7 @@ import csv
 import gzip
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, TypeVar
@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.file_options import FileOptions
 from logreg_tui.core.memory import available_memory, size_text
-from logreg_tui.core.text import describe, escape_control_chars, quoted
+from logreg_tui.core.text import describe, escape_control_chars, is_number, quoted
 
 if TYPE_CHECKING:
     import polars
@@ -86,28 +86,29 @@ def check_columns(path: str, options: FileOptions) -> None:
         )
 
 
-def read_frame(path: str, memory_limit: int | None = None) -> polars.DataFrame:
+def read_frame(path: str, memory_limit: int | None = None, texts: Collection[str] = ()) -> polars.DataFrame:
     """Return a table with its columns typed and its gaps null, without rows that are empty throughout.
 
-    Columns of text are stripped; those that hold numbers alone are numbers. A text file that takes more than
-    `memory_limit` bytes to read is refused; None is what the machine has left. Raises UsageError, naming
-    the file, if it cannot be read as a table.
+    Columns of text are stripped; those that hold numbers alone are numbers, but for the columns `texts`,
+    which hold texts whatever these look like. A text file that takes more than `memory_limit` bytes to read is
+    refused; None is what the machine has left. Raises UsageError, naming the file, if it cannot be read as
+    a table.
     """
-    frame, separator = _load(path, memory_limit)
-    frame = _typed_columns(frame, separator)
+    frame, separator = _load(path, memory_limit, texts)
+    frame = _typed_columns(frame, separator, texts)
     return frame.filter(_is_row(frame, path))
 
 
-def read_cells(path: str) -> tuple[polars.DataFrame, polars.DataFrame]:
+def read_cells(path: str, texts: Collection[str] = ()) -> tuple[polars.DataFrame, polars.DataFrame]:
     """Return a table as `read_frame` does, and the cells of the same rows as they stand in the file."""
-    frame, separator = _load(path, None)
+    frame, separator = _load(path, None, texts)
     cells = frame if _is_parquet(path) else _read_text(path, separator, are_texts=True)
-    frame = _typed_columns(frame, separator)
+    frame = _typed_columns(frame, separator, texts)
     is_row = _is_row(frame, path)
     return frame.filter(is_row), cells.filter(is_row)
 
 
-def _load(path: str, memory_limit: int | None) -> tuple[polars.DataFrame, str]:
+def _load(path: str, memory_limit: int | None, texts: Collection[str]) -> tuple[polars.DataFrame, str]:
     """Return a table as polars reads it, and what separates its columns."""
     pl = import_polars()
     _check_file(path)
@@ -116,11 +117,15 @@ def _load(path: str, memory_limit: int | None) -> tuple[polars.DataFrame, str]:
     names, separator = _header(path)
     _check_names(path, names)
     _check_memory(path, memory_limit)
-    return _read_text(path, separator), separator
+    return _read_text(path, separator, texts), separator
 
 
-def _typed_columns(frame: polars.DataFrame, separator: str) -> polars.DataFrame:
-    columns = [_typed(column, separator) for column in frame.rename(str.strip).get_columns()]
+def _typed_columns(frame: polars.DataFrame, separator: str, texts: Collection[str]) -> polars.DataFrame:
+    pl = import_polars()
+    columns = [
+        _stripped(column.cast(pl.String)) if column.name in texts else _typed(column, separator)
+        for column in frame.rename(str.strip).get_columns()
+    ]
     # Such as the last column of rows that end in a separator.
     empty = [column.name for column in columns if not column.name and column.null_count() == len(column)]
     return frame.rename(str.strip).with_columns(columns).drop(empty)
@@ -194,7 +199,7 @@ def _check_names(path: str, names: list[str]) -> None:
     """Raise UsageError unless the first line names the columns."""
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     # Data frames without names have the numbers from 0 on as their names.
-    values = [name for name in names if _is_number(name) and (not name.isdecimal() or name in twice)]
+    values = [name for name in names if is_number(name) and (not name.isdecimal() or name in twice)]
     if values:
         raise UsageError(
             f"{shown(path)} has no header line, its first line holds {quoted(values[0])}: put the names of "
@@ -202,14 +207,6 @@ def _check_names(path: str, names: list[str]) -> None:
         )
     if twice:
         raise UsageError(f"{shown(path)} has more than one column {listed_columns(twice)}: rename them")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _check_memory(path: str, memory_limit: int | None) -> None:
@@ -227,9 +224,14 @@ def _check_memory(path: str, memory_limit: int | None) -> None:
         )
 
 
-def _read_text(path: str, separator: str, *, are_texts: bool = False) -> polars.DataFrame:
+def _read_text(
+    path: str, separator: str, texts: Collection[str] = (), *, are_texts: bool = False
+) -> polars.DataFrame:
     pl = import_polars()
     options: dict[str, object] = {"infer_schema": False} if are_texts else {"null_values": MISSING}
+    if texts:
+        names = pl.read_csv(path, separator=separator, n_rows=0, infer_schema=False).columns
+        options["schema_overrides"] = {name: pl.String for name in names if name.strip() in texts}
     error: Exception | None = None
     # First by a part of the rows: to look at all takes as long as to read them.
     for rows in (SAMPLE_ROWS, None):
@@ -251,6 +253,11 @@ def _read_text(path: str, separator: str, *, are_texts: bool = False) -> polars.
     raise UsageError(f"{shown(path)} cannot be read as a table: {text}") from error
 
 
+def _stripped(texts: polars.Series) -> polars.Series:
+    stripped = texts.str.strip_chars()
+    return stripped.set(stripped.is_in(MISSING), None)
+
+
 def _typed(column: polars.Series, separator: str) -> polars.Series:
     """Return a column whose texts are stripped, and which is of numbers or booleans if all its texts are."""
     pl = import_polars()
@@ -263,8 +270,7 @@ def _typed(column: polars.Series, separator: str) -> polars.Series:
         return column.cast(pl.Float64)
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return column
-    texts = column.cast(pl.String).str.strip_chars()
-    texts = texts.set(texts.is_in(MISSING), None)
+    texts = _stripped(column.cast(pl.String))
     gaps = texts.null_count()
     if gaps == len(texts):
         return texts.cast(pl.Null)

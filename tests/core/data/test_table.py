@@ -188,6 +188,18 @@ def test_a_test_file_is_encoded_as_the_training_set_was(tmp_path: Path) -> None:
     )
 
 
+def test_texts_that_look_like_numbers_or_booleans_stay_texts_in_other_files(tmp_path: Path) -> None:
+    """A few rows may hold none of those that do not look so."""
+    rows = [("1", "true", "a"), ("02", "False", "true"), ("x", "maybe", "1")] * 4
+    train = written(tmp_path, "code,sure,label\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
+    test = written(tmp_path, "sure,label, code\n true,1,02\nFalse,1,1\n", "test.csv")
+    data = read(train, one_hot=True, test=str(test))
+    assert data.feature_names[:3] == ("code=02", "code=1", "code=x")
+    assert data.feature_names[3:] == ("sure=False", "sure=maybe", "sure=true")
+    assert np.asarray(data.test_inputs).tolist() == [[1, 0, 0, 0, 0, 1], [0, 1, 0, 1, 0, 0]]
+    assert [data.class_names[label] for label in data.test_labels] == ["1", "1"]
+
+
 @pytest.mark.parametrize(
     "names",
     [

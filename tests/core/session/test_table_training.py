@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,25 @@ def test_the_config_keeps_how_the_table_is_read(directory: Path) -> None:
     data = data_at_hand(config)
     assert data is not None
     assert data.table == config.table
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"columns": []},
+        {"columns": [{"name": 3}]},
+        {"shift": [1.0, 2.0]},
+        {"fill": "median"},
+        {"label": None},
+        {"divisor": "abcd"},
+    ],
+)
+def test_a_damaged_encoding_is_told_of(directory: Path, damage: dict[str, object]) -> None:
+    record = json.loads((directory / "config.json").read_text())
+    record["dataset"]["table"] |= damage
+    (directory / "config.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="config.json' is damaged"):
+        read_config(directory)
 
 
 def test_it_goes_on_and_is_repeated_exactly(directory: Path, tmp_path: Path) -> None:
@@ -205,6 +225,21 @@ def test_texts_and_gaps_of_new_rows_are_encoded_as_in_training(tmp_path: Path, c
     assert frame["prediction"].to_list()[:2] == ["2", "1"]
     assert frame["probability_1"].to_list()[2:] == [frame["probability_1"][2]] * 2
     assert "1 text that was not in training counts as none, in column 'town'" in said
+
+
+def test_new_texts_that_look_like_numbers_are_texts_as_in_training(tmp_path: Path, capfd: Printed) -> None:
+    table = tmp_path / "codes.csv"
+    rows = "".join(
+        f"{code},{label}\n" for code, label in (("01", "1"), ("x", "no"), ("true", "1")) for _ in "abcd"
+    )
+    table.write_text("code,label\n" + rows)
+    file = FileOptions(label="label", one_hot=True)
+    directory = trained(tmp_path / "runs", RUNS[:1], dataset=str(table), file=file, epochs=30)
+    (tmp_path / "rows.csv").write_text("code,label\n01,1\n01,1\n")
+    frame, said = predicted(directory, tmp_path / "rows.csv", capfd)
+    assert frame["prediction"].to_list() == ["1", "1"]
+    assert "accuracy 1.0000, 2 of 2 labels" in said
+    assert "not in training" not in said
 
 
 def test_an_experiment_on_other_data_predicts_no_rows(tmp_path: Path, capfd: Printed) -> None:
