@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.experiment.config import ExperimentConfig
-from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow, parse_row
+from logreg_tui.core.experiment.metrics import CSV_COLUMNS, METRICS, MetricsRow
 from logreg_tui.core.files import MOST_BYTES, open_regular, whole_lines
 from logreg_tui.core.goals import ENDED_EARLY
 from logreg_tui.core.settings import (
@@ -168,9 +168,15 @@ def recorded_events(
 ) -> list[Event]:
     """Return rows and changes of the past in the order of their steps, up to these lengths in bytes.
 
-    `beginnings` stand in for those that events.jsonl does not tell of because it is damaged. Rows
-    that cannot be read are left out. Raises OSError.
+    Many rows without a change between them are one event. `beginnings` stand in for those that
+    events.jsonl does not tell of because it is damaged. Rows that cannot be read are left out. Raises
+    OSError.
     """
+    # With numpy, for which the first frame of the app does not wait.
+    import numpy as np
+
+    from logreg_tui.core.experiment.row_table import logged_rows, read_table
+
     changes = [
         line.event
         for line in read_events(directory / EVENTS)
@@ -179,28 +185,40 @@ def recorded_events(
     told = {event.run for event in changes if isinstance(event, events.RunStarted)}
     changes[:0] = [event for event in beginnings if event.run not in told]
     joins = joins_of(changes)
-    ends = {(event.run, event.epoch) for event in changes if isinstance(event, events.RunEnded)}
+    ends: dict[int, list[int]] = {}
+    for event in changes:
+        if isinstance(event, events.RunEnded):
+            ends.setdefault(event.run, []).append(event.epoch)
     with open_regular(directory / METRICS, most=MOST_BYTES) as file:
-        lines = file.read(lengths[METRICS]).split(b"\n")
-    rows = []
-    for line in lines:
-        row = logged_row(parse_row(line), joins, settings)
-        if row is not None:
-            rows.append(replace(row, is_report=True) if (row.run, row.epoch) in ends else row)
+        rows = logged_rows(read_table(file.read(lengths[METRICS])), joins, settings)
+    # Only a damaged file tells something of a run before its beginning.
+    started: dict[int, int] = {}
+    for event in changes:
+        if isinstance(event, events.RunStarted):
+            started[event.run] = min(event.step, started.get(event.run, event.step))
+    is_known = np.zeros(len(rows), bool)
+    for number, at in rows.of_runs():
+        is_known[at] = rows.steps[at] >= started[number]
+        rows.is_report[at] |= np.isin(rows.epoch[at], ends.get(number, ()))
+    rows = rows.taken(is_known)
+    rows = rows.taken(np.argsort(rows.steps, kind="stable"))
 
-    def order(event: Event) -> tuple[int, int]:
+    def order(event: Event) -> tuple[int, bool]:
         """A run starts before its first row; what else happened at a step came after its rows."""
-        rank = 0 if isinstance(event, events.RunStarted) else 1 if isinstance(event, RowLogged) else 2
-        return event.step, rank
+        return event.step, not isinstance(event, events.RunStarted)
 
     happened: list[Event] = []
-    begun = set()
-    for event in sorted([*changes, *rows], key=order):
+    begun, given = set(), 0
+    for event in sorted(changes, key=order):
+        side: Literal["left", "right"] = "left" if isinstance(event, events.RunStarted) else "right"
+        before = int(rows.steps.searchsorted(event.step, side))
+        happened += rows.taken(slice(given, before)).told()
+        given = max(given, before)
         if isinstance(event, events.RunStarted):
             begun.add(event.run)
-        # Only a damaged file tells something of a run before its beginning.
         if event.run in begun:
             happened.append(event)
+    happened += rows.taken(slice(given, None)).told()
     return happened
 
 

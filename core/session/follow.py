@@ -15,15 +15,16 @@ from pathlib import Path
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
-from logreg_tui.core.experiment.event_log import EVENTS, joins_of, logged_row, read_events, started_event
+from logreg_tui.core.experiment.event_log import EVENTS, joins_of, read_events, started_event
 from logreg_tui.core.experiment.lock import is_locked, read_owner
-from logreg_tui.core.experiment.metrics import METRICS, parse_row
+from logreg_tui.core.experiment.metrics import METRICS
 from logreg_tui.core.experiment.saved_model import SavedModel
 from logreg_tui.core.files import MOST_BYTES, open_regular, reason
 from logreg_tui.core.training import events
 from logreg_tui.core.training.events import Event, RowLogged
 from logreg_tui.core.training.history import INTERRUPTED
 from logreg_tui.core.training.requests import Control, Detach, Request, ShowParameters, Stop
+from logreg_tui.core.training.snapshots import RowsRecorded
 
 POLL_S = 0.25
 SLICE_S = 0.05
@@ -38,6 +39,8 @@ _CHANGES = (
 )
 """Events that belong to the rows around them; the others tell of the process, in their own order."""
 
+ORDERS = 3
+"""Ranks among what has the same step."""
 _Order = tuple[int, int]
 _Timed = tuple[_Order, Event]
 
@@ -116,7 +119,7 @@ class _Follower:
         is_gone = self._is_trained and not self._has_owner()
         try:
             offset = self._metrics_offset
-            lines = self._read_lines()
+            data = self._read_lines()
             later = self._read_events()
         except OSError as error:
             raise UserError(f"cannot follow {str(self._directory)!r} any longer: {reason(error)}") from error
@@ -124,22 +127,21 @@ class _Follower:
             is_gone = False
             if offset:
                 # Rows were cut and computed again: the old offset may be anywhere in a line.
-                lines, self._metrics_offset = [], 0
-        rows = [row for row in map(self._new_row, lines) if row is not None]
-        happened = self._merge(rows, later, is_complete=is_gone)
+                data, self._metrics_offset = b"", 0
+        happened = self._merge(self._new_rows(data), later, is_complete=is_gone)
         for event in happened:
             if isinstance(event, events.ExperimentEnded | events.ExperimentLeft):
                 self._is_trained = False
             elif isinstance(event, events.RunStarted | events.ExperimentResumed):
                 self._is_trained = True
-            elif isinstance(event, RowLogged):
+            elif isinstance(event, RowLogged | RowsRecorded):
                 self._step = max(self._step, event.step)
         if is_gone and self._is_trained:
             happened.append(events.ExperimentLeft(self._step, INTERRUPTED))
             self._is_trained = False
         return happened
 
-    def _read_lines(self) -> list[bytes]:
+    def _read_lines(self) -> bytes:
         """Return the whole lines that were added to metrics.csv."""
         with open_regular(self._directory / METRICS, most=MOST_BYTES) as file:
             if file.seek(0, 2) < self._metrics_offset:
@@ -148,7 +150,7 @@ class _Follower:
             data = file.read()
         end = data.rfind(b"\n") + 1
         self._metrics_offset += end
-        return data[:end].splitlines()
+        return data[:end]
 
     def _read_events(self) -> list[_Timed]:
         """Return the events that were added to events.jsonl."""
@@ -179,20 +181,37 @@ class _Follower:
         owner = read_owner(self._directory)
         return is_locked(self._directory) or (owner is not None and not owner.is_here)
 
-    def _new_row(self, line: bytes) -> RowLogged | None:
-        """Return the row of a line, None if it was told before or cannot be read."""
-        row = logged_row(parse_row(line), self._joins, self.config.settings)
-        if row is None or row.epoch <= self._shown.get(row.run, -1):
-            return None
-        self._shown[row.run] = row.epoch
-        return row
+    def _new_rows(self, data: bytes) -> RowsRecorded:
+        """Return the rows of some lines that were not told before, as far as they can be read."""
+        import numpy as np
 
-    def _merge(self, rows: list[RowLogged], later: list[_Timed], *, is_complete: bool) -> list[Event]:
+        from logreg_tui.core.experiment.row_table import logged_rows, read_table
+
+        rows = logged_rows(read_table(data), self._joins, self.config.settings)
+        is_new = np.zeros(len(rows), bool)
+        for run, at in rows.of_runs():
+            # Once each epoch: what a resume computed again is no news.
+            newest = np.maximum.accumulate(np.concatenate(([self._shown.get(run, -1)], rows.epoch[at])))
+            is_new[at] = rows.epoch[at] > newest[:-1]
+            self._shown[run] = int(newest[-1])
+        return rows.taken(is_new)
+
+    def _merge(self, rows: RowsRecorded, later: list[_Timed], *, is_complete: bool) -> list[Event]:
         """Return in order what is certain: rows are read before events, and so may lag behind them."""
+        import numpy as np
+
         # Events of a step come after its rows, a run's first row comes after it has started.
-        timed_rows = [((row.step, 0 if row.epoch else 2), row) for row in rows]
-        certain = [*self._waiting, *timed_rows]
-        limit = max((order for order, _ in certain), default=(-1, 0))
-        ready = [timed for timed in later if is_complete or timed[0] < limit]
+        orders = ORDERS * rows.steps + np.where(rows.epoch > 0, 0, 2)
+        rows, orders = rows.taken(at := np.argsort(orders, kind="stable")), orders[at]
+        newest = [divmod(int(orders[-1]), ORDERS)] if len(orders) else []
+        limit = max([*newest, *(order for order, _ in self._waiting)], default=(-1, 0))
+        ready = [*self._waiting, *(timed for timed in later if is_complete or timed[0] < limit)]
         self._waiting = [] if is_complete else [timed for timed in later if timed[0] >= limit]
-        return [event for _, event in sorted([*certain, *ready], key=lambda timed: timed[0])]
+        happened: list[Event] = []
+        given = 0
+        for (step, rank), event in sorted(ready, key=lambda timed: timed[0]):
+            before = int(orders.searchsorted(ORDERS * step + rank))
+            happened += [*rows.taken(slice(given, before)).told(), event]
+            given = max(given, before)
+        happened += rows.taken(slice(given, None)).told()
+        return happened

@@ -6,6 +6,7 @@ columns whose count is published last, so that a reader never sees a row half wr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +14,7 @@ from logreg_tui.core.goals import NO_LONGER_BETTER, REACHED
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.text import counted
 from logreg_tui.core.training import events
-from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
+from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot, RowsRecorded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +68,18 @@ class Columns:
             self._table = larger
         self._table[:, count] = [getattr(row, name) for name in COLUMNS]
         self._count = count + 1
+
+    def extend(self, rows: np.ndarray) -> None:
+        """Add rows, shape (columns, rows), likewise."""
+        import numpy as np
+
+        count = self._count + rows.shape[1]
+        if count > self._table.shape[1]:
+            larger = np.empty((len(COLUMNS), max(count, 2 * self._count)))
+            larger[:, : self._count] = self._table[:, : self._count]
+            self._table = larger
+        self._table[:, self._count : count] = rows
+        self._count = count
 
     def read(self, *names: str) -> tuple[np.ndarray, ...]:
         """Return views of the named columns, all of the same number of rows, shape (rows,)."""
@@ -175,6 +188,8 @@ class History:
         match event:
             case events.RowLogged():
                 self._append(event)
+            case RowsRecorded():
+                self._extend(event)
             case ParametersSnapshot(run=number):
                 self.parameters = {**self.parameters, number: event}
             case DatasetLoaded(_, dataset):
@@ -222,6 +237,23 @@ class History:
         self.step, self.elapsed_s = row.step, row.elapsed_s
         self.rows += 1
 
+    def _extend(self, rows: RowsRecorded) -> None:
+        import numpy as np
+
+        for number, at in rows.of_runs():
+            run = self.runs[number]
+            run.columns.extend(rows.columns[:, at])
+            run.last = rows.row(int(at[-1]))
+        is_shown = rows.is_report | np.isin(rows.epoch, self._early_epochs)
+        for place in np.flatnonzero(is_shown).tolist():
+            row = rows.row(place)
+            self.shown_reports.append(row)
+            if row.is_report:
+                self.reports.append(row)
+        last = rows.row(-1)
+        self.step, self.elapsed_s = last.step, last.elapsed_s
+        self.rows += len(rows)
+
     def _end(self, run: RunHistory, status: str, epoch: int, *marks: Mark) -> None:
         run.ended_at = epoch
         run.marks = (*run.marks, *marks)
@@ -243,8 +275,12 @@ class History:
 
     def _is_early(self, row: events.RowLogged) -> bool:
         """Return True if a screen shows a row although its first report is still to come."""
-        is_before = self.experiment is not None and row.epoch < self.experiment.report_every
-        return is_before and row.epoch in EARLY_EPOCHS
+        return row.epoch in self._early_epochs
+
+    @property
+    def _early_epochs(self) -> Sequence[int]:
+        every = 0 if self.experiment is None else self.experiment.report_every
+        return [epoch for epoch in EARLY_EPOCHS if epoch < every]
 
 
 def early_end(reason: str, settings: RunSettings) -> str | None:

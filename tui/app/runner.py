@@ -18,6 +18,7 @@ from logreg_tui.core.errors import Cancelled, UserError
 from logreg_tui.core.training.events import Event, ExperimentStarted, Progressed, RowLogged
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.requests import Control, Stop
+from logreg_tui.core.training.snapshots import RowsRecorded
 from logreg_tui.tui.messages import Outcome, Preparing, TrainingEnded, TrainingEvents
 
 StartTraining = Callable[[Control, Callable[[str], None]], Iterator[Event]]
@@ -90,7 +91,7 @@ class Runner:
             # interpreter, and with it the screen and the training, for 0.2 s every few seconds.
             gc.freeze()
         self._history.apply(event)
-        if isinstance(event, RowLogged | Progressed):
+        if isinstance(event, RowLogged | RowsRecorded | Progressed):
             return
         if self._told is None or not self._told.add(event):
             self._told = TrainingEvents(event)
