@@ -77,6 +77,8 @@ ACTIONS = (
     Action("Knobs", "-", "scale_l2(0.1)", Needs.TRAINING_RUN, "Divide lambda by 10", "Weaker L2 term"),
     Action("Knobs", "u", "undo", Needs.LIVE,
            "Undo the last turn", "Sets the knob back, or takes an ended run up; training goes on from here"),
+    Action("Knobs", "U", "redo", Needs.LIVE,
+           "Redo what was undone", "A turn like every other, recorded as one"),
     Action("Knobs", ":", "command", Needs.EXPERIMENT,
            "Type an exact value", "lr 0.05, l2 1e-4, head logits, epochs 20000"),
     Action("Runs", "n", "new_run", Needs.LIVE,

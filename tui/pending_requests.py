@@ -40,6 +40,8 @@ class PendingRequests:
         self._state: str | None = None
         self._turns: list[Turn] = []
         """What can be undone, the last turn last."""
+        self._undone: list[Turn] = []
+        """What can be done again, the last undone last; another turn forgets it."""
 
     def settings(self, run: RunHistory) -> RunSettings:
         """Return a run's settings as they will be."""
@@ -55,7 +57,7 @@ class PendingRequests:
         old = getattr(self.settings(run), name)
         if old != value:
             self._send_knob(run.number, name, value)
-            self._turns.append(Turn(run.number, name, old, value))
+            self._note(Turn(run.number, name, old, value))
         if name == "l2" and old:
             self._last_l2[run.number] = old
 
@@ -66,7 +68,11 @@ class PendingRequests:
     def end(self, run: RunHistory) -> None:
         """Ask for the end of a run."""
         self._inbox.send(control.EndRun(run.number))
-        self._turns.append(Turn(run.number, END, run.epochs, 0))
+        self._note(Turn(run.number, END, run.epochs, 0))
+
+    def _note(self, turn: Turn) -> None:
+        self._turns.append(turn)
+        self._undone.clear()
 
     def undo(self, runs: Mapping[int, RunHistory]) -> Turn | None:
         """Forget the last turn that has taken effect, and turn it back if its run can be turned; return it.
@@ -80,12 +86,34 @@ class PendingRequests:
                 continue
             if turn.name == END:
                 self._inbox.send(control.Extend(int(turn.old), (turn.run,)))
+                self._undone.append(turn)
                 return turn
             # One that was refused has changed nothing.
             if getattr(self.settings(run), turn.name) == turn.new:
                 if run.is_training:
                     self._send_knob(turn.run, turn.name, turn.old)
+                    self._undone.append(turn)
                 return turn
+        return None
+
+    def redo(self, runs: Mapping[int, RunHistory]) -> Turn | None:
+        """Turn once more what was undone last, and return it; None if there is nothing that could be.
+
+        A turn like every other, too.
+        """
+        while self._undone:
+            turn = self._undone.pop()
+            run = runs.get(turn.run)
+            if run is None or not run.is_training:
+                continue
+            if turn.name == END:
+                self._inbox.send(control.EndRun(turn.run))
+            elif getattr(self.settings(run), turn.name) == turn.old:
+                self._send_knob(turn.run, turn.name, turn.new)
+            else:
+                continue
+            self._turns.append(turn)
+            return turn
         return None
 
     def last_l2(self, run: RunHistory) -> float:

@@ -250,6 +250,17 @@ class MainActions(SteadyScreen[None]):
             self.notify(f"{text}: it stays", severity="warning")
         self.paint()
 
+    def action_redo(self) -> None:
+        turn = self.pending.redo(self.context.history.runs)
+        if turn is None:
+            self.notify("there is nothing to redo", severity="warning")
+        elif turn.name == END:
+            self.notify(f"redone: run {turn.run} ends")
+        else:
+            name = SPOKEN_NAMES.get(turn.name, turn.name)
+            self.notify(f"redone: run {turn.run} has {name} {turn.new}")
+        self.paint()
+
     # The command line
 
     def action_command(self) -> None:

@@ -190,6 +190,25 @@ async def test_undo_turns_the_last_knob_back_one_after_the_other() -> None:
         ]
 
 
+async def test_what_was_undone_can_be_redone_until_another_knob_is_turned() -> None:
+    async with running() as lab:
+        await lab.press("h", "plus", "u", "u", "U", "U", "U")
+        await lab.until(lambda: any("nothing to redo" in note for note in lab.notes()))
+        assert lab.training.requests[4:] == [
+            control.SetKnob(1, "head", "logits"),
+            control.SetKnob(1, "l2", 0.01),
+        ]
+        assert any("redone: run 1 has lambda 0.01" in note for note in lab.notes())
+        await lab.press("u", "l", "U")
+        assert lab.training.requests[6:] == [control.SetKnob(1, "l2", 0.001), control.SetKnob(1, "l2", 0.0)]
+        await lab.press("u", "U")
+        await lab.until(
+            lambda: (
+                lab.training.requests[8:] == [control.SetKnob(1, "l2", 0.001), control.SetKnob(1, "l2", 0.0)]
+            )
+        )
+
+
 async def test_a_turn_of_a_run_that_has_left_stays_and_says_so() -> None:
     async with running(FakeTraining(runs=FOUR[:2])) as lab:
         await lab.press("h", "down", "plus")
@@ -238,6 +257,8 @@ async def test_the_end_of_a_run_is_asked_about_and_undone() -> None:
         await lab.request(control.Extend(10_000, (1,)))
         await lab.until(lambda: lab.screen.state == "training")
         assert lab.history.runs[1].is_training
+        await lab.press("U")
+        await lab.until(lambda: lab.training.requests[-1] == control.EndRun(1))
 
 
 async def test_more_epochs_are_proposed_for_runs_that_are_done() -> None:
