@@ -387,8 +387,9 @@ class MainActions(SteadyScreen[None]):
         log = _within(LOG_HEIGHTS, min(liked.log_height, lines)) if liked.log_height else None
         runs = _within(LOG_HEIGHTS, min(liked.runs_height, lines - (log or 0))) if liked.runs_height else None
         side = self.query_one("#side").styles
-        side.width = min(liked.side_width, width // 2) if is_wide and liked.side_width else None
-        side.max_width = side.width
+        side_width = min(liked.side_width, width // 2) if is_wide and liked.side_width else None
+        # Read back, one that is None would be that of the style sheet.
+        side.width = side.max_width = side_width
         self.query_one("#log").styles.height = log if is_wide else None
         self.query_one("#knobs").styles.height = "1fr" if is_wide and log else None
         self.query_one(RunList).styles.height = runs if is_wide else None

@@ -43,7 +43,7 @@ BESIDE = 116
 BETWEEN = 2
 """Columns between two charts."""
 LEAST_LINES = 8
-SECOND_SHARE = 0.42
+SECOND_SHARE = 0.45
 LABELS = 7
 """Columns of the labels of two y axes above each other."""
 ZOOM = 0.8

@@ -40,7 +40,7 @@ WIDE = 30
 ACCURACY_WIDTH = 6
 LEAST_TREND, MOST_TREND = 5, 24
 """Cells of a run's small curve."""
-FIGURES_WIDTH = ACCURACY_WIDTH + LEAST_TREND + 2
+FIGURES_WIDTH = ACCURACY_WIDTH + LEAST_TREND + 1
 TITLED = 24
 """Lines of the terminal from which the values of few runs stand under their names."""
 TITLE = "Runs"
@@ -329,7 +329,7 @@ class RunList(ScrollingLines, inherit_bindings=False):
         return ChartStyle(app.current_theme.dark, app.no_color, self.glyphs.is_ascii, system=system_of(app))
 
     def _figures(self, run: RunLine, room: int, rank: int, color: Style) -> list[Span]:
-        """Return accuracy, curve and mark of a run as far as they fit into `room` cells."""
+        """Return accuracy, mark and curve of a run as far as they fit into `room` cells."""
         # Neither, the best of its group, the best of all.
         mark = (" .*" if self.glyphs.is_ascii else " ☆★")[rank]
         accuracy = (
@@ -338,11 +338,11 @@ class RunList(ScrollingLines, inherit_bindings=False):
             else f"{run.accuracy:.4f}"[0 if self.content_size.width >= WIDE else 1 :]
         )
         style = BOLD if rank == 2 else None
-        cells = min(MOST_TREND, room - len(accuracy) - 2)
+        cells = min(MOST_TREND, room - len(accuracy) - 1)
         if cells >= LEAST_TREND and accuracy:
             curve = sparkline(trend(run.accuracies), cells, self.glyphs.is_ascii)
-            return [(f"{accuracy} ", style), (curve, color), (mark, style)]
-        texts = (f"{accuracy} {mark}", mark)
+            return [(f"{accuracy}{mark}", style), (curve, color)]
+        texts = (f"{accuracy}{mark}", mark)
         return [(next((text for text in texts if len(text) <= room), ""), style)]
 
     def _label(self, run: RunLine) -> str:

@@ -95,8 +95,8 @@ async def test_twenty_four_runs_are_grouped_with_their_accuracies() -> None:
         words = made.words()
         assert words[0] == "sigmoid λ 0"
         assert words[1] == "▌▸ 1 seed 0 0.8870 ▁▃▆█"
-        assert words[17] == f"{'▌▸13 seed 0 0.8990 ▁▃▆█':<31}☆"
-        assert [line for line in words if "★" in line] == [f"{'▌▸17 seed 1 0.9030 ▁▃▆█':<31}★"]
+        assert words[17] == "▌▸13 seed 0 0.8990☆▁▃▆█"
+        assert [line for line in words if "★" in line] == ["▌▸17 seed 1 0.9030★▁▃▆█"]
         assert sum("☆" in line for line in words) == 7
         assert sum(line.startswith("▌") for line in words) == 24
 
@@ -119,7 +119,7 @@ async def test_in_a_narrow_and_low_list_nothing_is_cut_by_the_scroll_bar() -> No
     async with listing(size=(25, 8)) as made:
         words = made.words()
         assert words[0] == f"{'sigmoid λ0':<20}┃"
-        starts = ["▌▸ 1 s0 .8870 ▁▃▆█", "▌▸ 2 s1 .8940 ▁▃▆█", "▌▸ 3 s2 .9010 ▁▃▆█ ☆"]
+        starts = ["▌▸ 1 s0 .8870 ▁▃▆█", "▌▸ 2 s1 .8940 ▁▃▆█", "▌▸ 3 s2 .9010☆▁▃▆█"]
         assert [line[: len(start)] for line, start in zip(words[1:4], starts, strict=True)] == starts
 
 
