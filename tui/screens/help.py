@@ -82,7 +82,7 @@ class HelpText(Static):
 
 def wrapped(entries: Sequence[HelpEntry], width: int = ROOM) -> Iterator[Content]:
     """Yield the entries as lines of at most `width` cells; what goes on stands under its beginning."""
-    keys = max(len(entry.key) for entry in entries if not entry.is_meaning)
+    keys = max(len(entry.key) for entry in entries if entry.text and not entry.is_meaning)
     for entry in entries:
         style = "" if entry.is_enabled else "dim"
         if not entry.text:

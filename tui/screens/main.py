@@ -152,7 +152,9 @@ class MainScreen(MainActions):
             case core_events.Resumed() | core_events.Paused():
                 self.query_one("#failure").remove_class("-shown")
             case core_events.AllRunsEnded() if not self.context.is_watching:
-                self.notify(ALL_ENDED, markup=False)
+                # Else the hint says it, in the line that a notification would cover.
+                if not self.hints.is_due("done") or not self.query_one(StatusLine).display:
+                    self.notify(ALL_ENDED, markup=False)
 
     @on(TrainingEnded)
     def end_training(self, message: TrainingEnded) -> None:

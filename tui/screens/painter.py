@@ -144,6 +144,7 @@ class Painter:
         run = self._run(selected)
         if run is None:
             self._header.show_progress(Progress(self.note))
+            self._chart.show_note(self._chart.glyphs.shown(self.note))
             self._mini.show(self.view, selected, self.note or state)
             return
         moves = state in MOVING

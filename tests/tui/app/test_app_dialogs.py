@@ -254,6 +254,7 @@ async def test_the_help_wraps_behind_its_keys_at_every_width(size: tuple[int, in
         assert shown[1].startswith("  arrows ")
         starts = {len(line) - len(line[2:].lstrip()) for line in shown if line.startswith("   ")}
         begin = shown[1].index("Move to")
+        assert begin <= 2 + len("pageup pagedown") + 2, "no heading makes the column of keys wider"
         assert starts <= {begin}, "what goes on stands under its beginning"
         paged = next(line for line in shown if "pageup pagedown" in line)
         assert paged.index("Turn") == begin

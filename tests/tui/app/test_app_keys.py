@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
 from helpers.app import Lab, running
 from helpers.fake_training import Emit, FakeTraining, Finish, More
 from helpers.records import row
@@ -11,6 +12,7 @@ from helpers.records import row
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training import requests as control
+from logreg_tui.tui.preferences import Preferences
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
@@ -154,11 +156,15 @@ async def test_a_refused_request_is_shown() -> None:
         await lab.until(lambda: "run 7 [has] ended" in lab.notes())
 
 
-async def test_when_all_runs_have_ended_the_screen_says_what_to_do() -> None:
-    async with running() as lab:
+@pytest.mark.parametrize("has_hint", [True, False])
+async def test_when_all_runs_have_ended_the_screen_says_once_what_to_do(has_hint: bool) -> None:
+    async with running(preferences=Preferences(hints_gone="" if has_hint else "done")) as lab:
         lab.send(Finish())
-        await lab.until(lambda: any("all runs finished" in note for note in lab.notes()))
-        assert "finished" in lab.text()
+        await lab.until(lambda: "finished" in lab.text())
+        said = [note for note in lab.notes() if "all runs finished" in note]
+        if has_hint:
+            await lab.until(lambda: "all runs are done: 4 compares them" in lab.text())
+        assert len(said) == (0 if has_hint else 1)
         await lab.press("r")
         await lab.until(lambda: lab.screen.state == "training")
 

@@ -123,6 +123,8 @@ class LossChart(LinePanel):
         self.earlier: Sequence[EarlierRun] = ()
         """The runs under the curves while `shows_earlier`."""
         self._history: History | None = None
+        self._note = ""
+        """The step of the preparation, shown while there is no history."""
         self._selected: int | None = None
         self._values: dict[str, dict[int, Values]] = {LOSS: {}, ACCURACY: {}}
         self.second: tuple[int, int] | None = None
@@ -174,6 +176,12 @@ class LossChart(LinePanel):
 
     # Drawing
 
+    def show_note(self, text: str) -> None:
+        """Show the step of the preparation, until there is a history to draw."""
+        if self._history is None and text != self._note:
+            self._note = text
+            self.redraw()
+
     def signature(self, history: History, selected: int | None) -> object:
         """Return what `draw` depends on apart from the user's choices, which redraw by themselves."""
         runs = tuple((len(run.marks), run.status) for run in history.runs.values())
@@ -221,11 +229,12 @@ class LossChart(LinePanel):
         """Return the lines of the chart, and remember the cells of its plot."""
         style = chart_style_of(self)
         runs, selected = self._runs_to_draw()
-        if self._history is None or not runs:
+        if not runs:
             self.plot = None
-            is_waiting = not self.hidden_runs or self._history is None
-            text = strip_of([((WAITING if is_waiting else NOTHING_SHOWN).center(width), style.muted)])
-            return [Strip.blank(0)] * ((height - 1) // 2) + [text] if self._history else []
+            waiting = self._note if self._history is None else WAITING
+            text = NOTHING_SHOWN if self._history is not None and self.hidden_runs else waiting
+            return [Strip.blank(0)] * ((height - 1) // 2) + [strip_of([(text.center(width), style.muted)])]
+        assert self._history is not None, "there are runs"
         # With numpy and plotext, which must not delay the app's first frame.
         from logreg_tui.tui.widgets.curves.chart import View, draw_frame
 

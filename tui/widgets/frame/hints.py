@@ -30,12 +30,16 @@ class Hints:
         texts = _texts(history, verdicts, tab)
         if self._name and self._name not in texts:
             self.dismiss()
-        left = [name for name in texts if name not in self.gone.split(",")]
+        left = [name for name in texts if self.is_due(name)]
         self._name = left[0] if left else ""
         if not self._name:
             return ""
         long, short = texts[self._name]
         return first_fitting([f"{long}, escape hides this", long, short], width)
+
+    def is_due(self, name: str) -> bool:
+        """Return True if a hint was neither followed nor dismissed."""
+        return name not in self.gone.split(",")
 
     def dismiss(self) -> bool:
         """Let the hint that is shown be gone; return whether there was one."""

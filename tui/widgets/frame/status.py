@@ -11,7 +11,8 @@ from logreg_tui.tui import number_format as figures
 from logreg_tui.tui.widgets.line_view import LineView
 from logreg_tui.tui.widgets.spans import Span, width_of
 
-LEAST_PATH_WIDTH = 14
+LEAST_PATH_WIDTH = 32
+"""Cells from which a path that is shortened still says something."""
 
 
 class StatusLine(LineView):
@@ -51,7 +52,7 @@ class StatusLine(LineView):
         rows, path = self._rows
         count: Span = (f"{rows:,} rows", self._style("value"))
         left = room - width_of([count]) - 4
-        if left >= LEAST_PATH_WIDTH:
+        if left >= min(len(path), LEAST_PATH_WIDTH):
             return [count, (f" in {figures.shorten(path, left, self.glyphs.dots)}", self._style("label"))]
         return [count] if left >= -4 else []
 

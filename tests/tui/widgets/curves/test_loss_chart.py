@@ -68,6 +68,18 @@ async def test_an_empty_history_waits(empty: History) -> None:
         assert app.chart.plot is None
 
 
+async def test_before_there_is_a_history_the_chart_says_what_is_being_prepared(data: History) -> None:
+    app = ChartApp()
+    async with app.run_test(size=(88, 22)) as pilot:
+        app.chart.show_note("Loading PyTorch")
+        await pilot.pause()
+        assert app.text().splitlines()[10].strip() == "Loading PyTorch"
+        app.chart.draw(data, 1)
+        app.chart.show_note("Loading PyTorch")
+        await pilot.pause()
+        assert "Loading PyTorch" not in app.text()
+
+
 async def test_a_legend_that_is_kept_learns_of_runs_that_had_no_row(data: History) -> None:
     app = ChartApp()
     async with app.run_test(size=(88, 22)) as pilot:
