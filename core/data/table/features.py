@@ -102,8 +102,7 @@ def encode_rows(
             f"{shown(path)} has no column {listed_columns(missing)}, on which the model was trained"
         )
     used = frame.select([column.name for column in encoding.columns])
-    if encoding.fill is None:
-        check_gaps(used, path)
+    check_values(used, path, may_have_gaps=encoding.fill is not None)
     unseen: dict[str, int] = {}
     features: list[polars.Series] = []
     for column in encoding.columns:
@@ -121,12 +120,26 @@ def encode_rows(
     if all(feature.dtype.is_integer() and _is_byte(feature) for feature in named):
         return np.ascontiguousarray(pl.DataFrame([each.cast(pl.UInt8) for each in named]).to_numpy()), unseen
     values64 = pl.DataFrame([each.cast(pl.Float64) for each in named]).to_numpy()
-    _check_finite(values64, encoding, path)
     return np.ascontiguousarray(values64), unseen
 
 
-def check_gaps(used: polars.DataFrame, path: str) -> None:
-    """Raise UsageError if a value is missing, with their number and the columns."""
+def check_values(used: polars.DataFrame, path: str, *, may_have_gaps: bool) -> None:
+    """Raise UsageError if a number is not finite within float32, or if values are missing and may not be."""
+    if not may_have_gaps:
+        _check_gaps(used, path)
+    for column in used.get_columns():
+        if column.dtype.is_float():
+            # Not a number has become a gap when it was read.
+            is_bad = (column.abs() > FLOAT32_MAX).fill_null(False)
+            if is_bad.any():
+                row = is_bad.arg_true()[0]
+                raise UsageError(
+                    f"{shown(path)}: column {quoted(column.name)} holds {column[row]:g} in row {row + 1:,}: "
+                    "values must be finite and within float32"
+                )
+
+
+def _check_gaps(used: polars.DataFrame, path: str) -> None:
     gaps = {name: count for name, count in zip(used.columns, used.null_count().row(0), strict=True) if count}
     if gaps:
         most = sorted(gaps, key=lambda name: -gaps[name])
@@ -160,17 +173,6 @@ def _numbers(values: polars.Series, column: TableColumn, path: str) -> polars.Se
 def _is_byte(values: polars.Series) -> bool:
     low, high = values.min(), values.max()
     return isinstance(low, int) and isinstance(high, int) and low >= 0 and high <= BYTE_MAX
-
-
-def _check_finite(values: np.ndarray, encoding: TableEncoding, path: str) -> None:
-    is_bad = ~(np.abs(values) <= FLOAT32_MAX)
-    if is_bad.any():
-        row, feature = (int(at) for at in divmod(int(is_bad.argmax()), values.shape[1]))
-        name, value = quoted(encoding.feature_names[feature]), f"{values[row, feature]:g}"
-        raise UsageError(
-            f"{shown(path)}: column {name} holds {value} in row {row + 1:,}: values must be finite and "
-            "within float32"
-        )
 
 
 def image_side(names: Sequence[str]) -> int | None:

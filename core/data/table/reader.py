@@ -13,7 +13,7 @@ from logreg_tui.core.data.arrays import Arrays, check_cancelled
 from logreg_tui.core.data.labels import encode_labels, names_of_labels, needed_names, stratified_split
 from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.data.table.features import (
-    check_gaps,
+    check_values,
     encode_rows,
     feature_columns,
     image_side,
@@ -28,6 +28,7 @@ from logreg_tui.core.data.table.table_file import (
 )
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import TABLE_ENDINGS, FileOptions
+from logreg_tui.core.memory import available_memory, size_text
 from logreg_tui.core.settings import MAX_CLASSES
 from logreg_tui.core.text import counted, escape_control_chars, quoted
 
@@ -60,11 +61,11 @@ def read_table(
     index = [name for name in frame.columns if _is_pandas_index(frame[name]) and name != options.label]
     labels = _labels(frame[options.label], path)
     columns = feature_columns(frame, options.label, {*options.drop, *index}, options.one_hot, path)
+    # Before the rows are mixed, so that an error names the row of the file.
+    check_values(frame.select(columns), path, may_have_gaps=options.fill is not None)
     names = names_of_labels(labels)
     codes = encode_labels(labels, names)
     if options.test is None:
-        if options.fill is None:
-            check_gaps(frame.select(columns), path)
         rows, test_rows = stratified_split(codes, options.share, options.seed)
         train_frame, test_frame = frame[rows], frame[test_rows]
         train_labels, test_labels, test_path = codes[rows], codes[test_rows], path
@@ -76,6 +77,9 @@ def read_table(
         test_labels = _test_labels(test_frame, options.label, names, test_path)
     check_cancelled(is_cancelled)
     encoding = learn_encoding(train_frame.select(columns), options.label, options.fill, path)
+    if encoding.texts:
+        samples = len(train_frame) + len(test_frame)
+        _check_memory(path, samples, len(encoding.feature_names), memory_limit)
     train, _ = encode_rows(train_frame, encoding, path)
     test, unseen = encode_rows(test_frame, encoding, test_path)
     notices = list(_notices(frame, encoding, train, index))
@@ -102,6 +106,23 @@ def read_table(
         encoding,
     )
     return arrays, notices
+
+
+def _check_memory(path: str, samples: int, features: int, memory_limit: int | None) -> None:
+    """Raise UsageError if the features do not fit, of which each text of a column may be one."""
+    # As float64 and beside that as float32.
+    needed = 12 * samples * features
+    allowed = available_memory() if memory_limit is None else memory_limit
+    if allowed is not None and needed > allowed:
+        limit = (
+            f"--memory-limit allows {size_text(allowed)}"
+            if memory_limit
+            else f"{size_text(allowed)} are free"
+        )
+        raise UsageError(
+            f"{shown(path)} makes {features:,} features of {samples:,} rows, {size_text(needed)}, {limit}: "
+            "leave columns out with --drop"
+        )
 
 
 def _stem(path: str) -> str:

@@ -90,9 +90,9 @@ def read_frame(path: str, memory_limit: int | None = None, texts: Collection[str
     """Return a table with its columns typed and its gaps null, without rows that are empty throughout.
 
     Columns of text are stripped; those that hold numbers alone are numbers, but for the columns `texts`,
-    which hold texts whatever these look like. A text file that takes more than `memory_limit` bytes to read is
-    refused; None is what the machine has left. Raises UsageError, naming the file, if it cannot be read as
-    a table.
+    which hold texts whatever these look like. A text file that takes more than `memory_limit` bytes to read
+    is refused; None is what the machine has left. Raises UsageError, naming the file, if it cannot be read
+    as a table.
     """
     frame, separator = _load(path, memory_limit, texts)
     frame = _typed_columns(frame, separator, texts)

@@ -273,7 +273,7 @@ def made(rows: str, header: str = "x,y,label") -> str:
         (made("1,2,a\n3,4,\n"), {}, "label 'label' is missing in 1 row"),
         (made("1,2,a\n3,4,5,6\n"), {}, "more cells than the header line"),
         (made("1,,a\n3,,b\n"), {}, "column 'y' is empty"),
-        (made("inf,2,a\n3,4,a\n1,2,b\n1,2,b\n" * 9), {}, "column 'x' holds inf in row"),
+        (made("1,2,a\n3,4,b\n" * 20 + "inf,2,a\n"), {}, "column 'x' holds inf in row 41"),
         ("x,x,label\n1,2,a\n", {}, "more than one column 'x'"),
         ("5.1,3.5,label\n1,2,a\n", {}, "has no header line, its first line holds '5.1'"),
         ("5,0,0,0\n4,0,0,1\n", {"label": "5"}, "has no header line, its first line holds '0'"),
@@ -304,6 +304,15 @@ def test_a_table_that_does_not_fit_is_refused_before_it_is_read(tmp_path: Path) 
     file = FileOptions(label="label", one_hot=True)
     with pytest.raises(UsageError, match="of memory to read, more than --memory-limit"):
         load_dataset(str(path), None, "raw", nothing_is_told, never, memory_limit=1000, file=file)
+
+
+def test_texts_that_would_make_more_features_than_fit_are_refused(tmp_path: Path) -> None:
+    text = "name,label\n" + "".join(f"n{at},{at % 2}\n" for at in range(500))
+    file = FileOptions(label="label", one_hot=True)
+    with pytest.raises(UsageError, match="makes 400 features of 500 rows, .* --memory-limit allows"):
+        load_dataset(
+            str(written(tmp_path, text)), None, "raw", nothing_is_told, never, memory_limit=10**6, file=file
+        )
 
 
 def test_a_class_of_one_row_is_trained_on(tmp_path: Path) -> None:
