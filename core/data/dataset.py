@@ -15,6 +15,7 @@ from logreg_tui.core.data.download import HASTY, PATIENT, DownloadError, Patienc
 from logreg_tui.core.data.inputs import Inputs, Scaling
 from logreg_tui.core.data.mnist_files import FAMILIES, read_family
 from logreg_tui.core.data.npz import read_npz
+from logreg_tui.core.data.oddities import oddities
 from logreg_tui.core.data.scaling import scaled_inputs
 from logreg_tui.core.data.shards import read_shards
 from logreg_tui.core.data.table.encoding import TableEncoding
@@ -98,8 +99,8 @@ def load_dataset(
         train, test = scaled_inputs(arrays, pixels)
     except MemoryError as error:
         raise UserError(f"dataset {name!r} does not fit into memory: use a smaller one") from error
-    if arrays.table is not None and pixels != "raw":
-        notice = "; ".join(filter(None, (notice, f"columns are {SCALED[pixels]}")))
+    scaled = f"columns are {SCALED[pixels]}" if arrays.table is not None and pixels != "raw" else None
+    notice = "; ".join(filter(None, (notice, scaled, *oddities(arrays)))) or None
     return Dataset(
         arrays.name,
         train,

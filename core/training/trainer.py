@@ -78,8 +78,9 @@ class _Loop:
         if self.is_leaving:
             yield from self.leave()
             return
-        yield from self.log_last_rows()
+        # Before the last rows, by which the last run may diverge: a replay is to log them again.
         reason = "stopped" if training.active else "finished"
+        yield from self.log_last_rows()
         yield events.ExperimentEnded(training.step, reason)
 
     def leave(self) -> Iterator[events.Event]:

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,25 @@ def test_a_stopped_training_goes_on_and_its_repetition_stops_where_it_did(tmp_pa
     list(resume_experiment(directory, Control(), print))
     epochs = [int(row["epoch"]) for row in untimed_rows(directory) if row["run"] == "1"]
     assert epochs == list(range(0, 101, 10))
+
+
+def test_a_stop_by_whose_row_the_last_run_diverges_is_repeated_with_that_row(tmp_path: Path) -> None:
+    class StopsAmid(Control):
+        looked = 0
+
+        def take(self) -> requests.Request | None:
+            self.looked += 1
+            return requests.Stop() if self.looked == 4 else super().take()
+
+    runs = (RunSettings("sigmoid", learning_rate=1e37),)
+    wanted = replace(settings(tmp_path, "runs"), runs=runs)
+    list(run_experiment(wanted, StopsAmid(), print))
+    (directory,) = Path(wanted.runs_dir).iterdir()
+    assert [row["epoch"] for row in untimed_rows(directory)] == ["0", "3"]
+    assert lasting(directory)[-2]["event"] == "run_diverged"
+    list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))
+    (again,) = (tmp_path / "again").iterdir()
+    assert untimed_rows(again) == untimed_rows(directory)
 
 
 def test_what_is_finished_says_so_and_goes_further_on_request(tmp_path: Path, whole: Path) -> None:
