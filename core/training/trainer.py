@@ -246,7 +246,11 @@ class _Loop:
             return
         match request:
             case requests.EndRun():
-                yield from self.log_rows([run] if training.is_unlogged(run) else [], is_last=True)
+                for event in self.log_rows([run] if training.is_unlogged(run) else [], is_last=True):
+                    if isinstance(event, events.RunDiverged):
+                        # What was asked first: a replay is to log this row again.
+                        yield events.RunEnded(training.step, run.number, run.logged_epoch, "ended")
+                    yield event
                 if run.is_training:
                     training.leave(run, "ended")
                     yield events.RunEnded(training.step, run.number, run.logged_epoch, "ended")

@@ -160,20 +160,23 @@ def test_a_stopped_training_goes_on_and_its_repetition_stops_where_it_did(tmp_pa
     assert epochs == list(range(0, 101, 10))
 
 
-def test_a_stop_by_whose_row_the_last_run_diverges_is_repeated_with_that_row(tmp_path: Path) -> None:
-    class StopsAmid(Control):
+@pytest.mark.parametrize("request_", [requests.Stop(), requests.EndRun(1)])
+def test_a_run_that_diverges_by_the_row_that_its_end_asked_for_is_repeated_with_it(
+    tmp_path: Path, request_: requests.Request
+) -> None:
+    class EndsAmid(Control):
         looked = 0
 
         def take(self) -> requests.Request | None:
             self.looked += 1
-            return requests.Stop() if self.looked == 4 else super().take()
+            return request_ if self.looked == 4 else super().take()
 
     runs = (RunSettings("sigmoid", learning_rate=1e37),)
     wanted = replace(settings(tmp_path, "runs"), runs=runs)
-    list(run_experiment(wanted, StopsAmid(), print))
+    list(run_experiment(wanted, EndsAmid(), print))
     (directory,) = Path(wanted.runs_dir).iterdir()
     assert [row["epoch"] for row in untimed_rows(directory)] == ["0", "3"]
-    assert lasting(directory)[-2]["event"] == "run_diverged"
+    assert "run_diverged" in [line["event"] for line in lasting(directory)]
     list(repeat_experiment(directory, str(tmp_path / "again"), Control(), print))
     (again,) = (tmp_path / "again").iterdir()
     assert untimed_rows(again) == untimed_rows(directory)
