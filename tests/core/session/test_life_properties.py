@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from helpers.experiments import untimed_rows
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
@@ -265,6 +265,8 @@ def changes(directory: Path) -> list[dict[str, Any]]:
     database=None,
     suppress_health_check=list(HealthCheck),
     print_blob=False,
+    # A life is short as it is; to shrink one takes longer than to read it.
+    phases=[Phase.generate],
 )
 @given(processes=st.lists(PROCESSES, min_size=2, max_size=4))
 def test_a_life_repeats_to_its_rows_and_is_that_of_a_training_that_nothing_interrupted(
