@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
+from functools import partial
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, TypeVar
 
@@ -62,7 +63,8 @@ def columns_of(path: str) -> list[str]:
     """Return the names of a table's columns, of which only the beginning is read. Raises UsageError."""
     _check_file(path)
     if _is_parquet(path):
-        return list(_parquet(path, import_polars().read_parquet_schema))
+        pl = import_polars()
+        return list(_parquet(path, lambda path: pl.scan_parquet(path, glob=False).collect_schema()))
     return _header(path)[0]
 
 
@@ -113,7 +115,7 @@ def _load(path: str, memory_limit: int | None, texts: Collection[str]) -> tuple[
     pl = import_polars()
     _check_file(path)
     if _is_parquet(path):
-        return _parquet(path, pl.read_parquet), ","
+        return _parquet(path, partial(pl.read_parquet, glob=False)), ","
     names, separator = _header(path)
     _check_names(path, names)
     _check_memory(path, memory_limit)
@@ -237,7 +239,7 @@ def _read_text(
     for rows in (SAMPLE_ROWS, None):
         try:
             frame: polars.DataFrame = pl.read_csv(
-                path, separator=separator, infer_schema_length=rows, **options
+                path, separator=separator, infer_schema_length=rows, glob=False, **options
             )
             return frame
         except pl.exceptions.ComputeError as refusal:

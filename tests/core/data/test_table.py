@@ -352,3 +352,14 @@ def test_the_words_of_the_options_and_their_json_tell_all() -> None:
     assert options.words() == [*words, "--drop", "a b", "c"]
     assert FileOptions.from_json(json.loads(json.dumps(options.to_json()))) == options
     assert FileOptions.from_json({}) == FileOptions()
+
+
+@pytest.mark.parametrize("name", ["rows [1].csv", "*.csv", "rows?.tsv", "[a-z].parquet"])
+def test_the_name_of_a_file_is_no_pattern(tmp_path: Path, name: str) -> None:
+    table = pl.DataFrame({"x": [1.0, 2.0, 3.0, 4.0] * 4, "label": ["a", "b"] * 8})
+    if name.endswith(".parquet"):
+        table.write_parquet(tmp_path / name)
+    else:
+        table.write_csv(tmp_path / name, separator="\t" if name.endswith(".tsv") else ",")
+    (tmp_path / "rows.csv").write_text("y,label\n1,a\n2,b\n")
+    assert read(tmp_path / name, label="label").classes == 2

@@ -125,7 +125,7 @@ def test_no_command_hangs_or_fills_the_memory(
         ["plot", place],
         ["compare", place],
         ["export", place, "-o", str(tmp_path / "rows.csv")],
-        ["report", place, "-o", "-"],
+        ["report", place, "-o", str(tmp_path / "report.md")],
         ["predict", place, str(finished.parent / "digit.png")],
         ["repeat", place, "--runs-dir", str(tmp_path / "again")],
         ["resume", place, "--no-screen", "--epochs", "30"],

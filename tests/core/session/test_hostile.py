@@ -551,3 +551,41 @@ def test_threads_without_end_take_no_more_than_there_is_work_for(experiment: Pat
     edit_config(experiment, "settings", "threads", to=10**9)
     happened = list(resume_experiment(experiment, Control(), lambda _: None))
     assert isinstance(happened[-1], events.ExperimentEnded)
+
+
+# Every text
+
+
+def test_no_command_prints_what_a_terminal_would_obey(
+    experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / ESCAPES.replace("/", "")
+    directory = place / experiment.name
+    shutil.copytree(experiment, directory)
+    config = json.loads((directory / CONFIG).read_text())
+    data = config["dataset"]
+    names = [f"{number}{ESCAPES}" for number in range(data["features"])]
+    data.update(name=ESCAPES, class_names=names[: data["classes"]], feature_names=names)
+    config.update(device=ESCAPES, versions={ESCAPES: ESCAPES}, engine={"name": ESCAPES})
+    (directory / CONFIG).write_text(json.dumps(config))
+    add_event(directory, "engine_changed", step=20, reason=ESCAPES)
+    add_event(directory, "experiment_left", step=20, cause=ESCAPES)
+    for words in (
+        ["runs", "--runs-dir", str(place)],
+        ["stop", str(directory)],
+        ["plot", str(directory)],
+        *(["compare", str(directory), "--format", form] for form in ("plain", "csv", "json", "markdown")),
+        ["export", str(directory), "-o", str(place / "rows.csv")],
+        ["report", str(directory), "-o", str(place / "report.md")],
+        ["predict", str(directory), ESCAPES],
+        ["resume", str(directory), "--no-screen"],
+        ["resume", str(directory), "--no-screen", "--run", ESCAPES],
+        ["train", "--dataset", ESCAPES],
+        [ESCAPES],
+    ):
+        cli.main(words)
+        told = capsys.readouterr()
+        assert is_inert(told.out), words
+        assert is_inert(told.err), words
+        assert told.out + told.err, words
+    assert is_inert((place / "report.md").read_text())
