@@ -9,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar, cast
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM
@@ -18,6 +18,7 @@ from logreg_tui.tui.text.output import print_answer, print_progress
 if TYPE_CHECKING:
     from pathlib import Path
 
+Value = TypeVar("Value")
 INDENT = 4
 WIDEST = 100
 """Columns of a manual page on a wider terminal."""
@@ -189,6 +190,18 @@ def _newest(values: argparse.Namespace, *, trained: bool = False) -> Path:
         raise UsageError(f"there is no experiment in {str(folder)!r}: name its directory")
     print_progress(f"newest experiment: {escape_control_chars(newest)}")
     return newest
+
+
+def checked(convert: Callable[[str], Value], check: Callable[[Value], object]) -> Callable[[str], object]:
+    """Return an argparse type that converts and checks, with the check's own words as the error."""
+
+    def parse(text: str) -> object:
+        try:
+            return check(convert(text))
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parse
 
 
 def to_path(text: str) -> Path:

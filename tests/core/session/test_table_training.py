@@ -280,7 +280,7 @@ def test_defaults_of_the_user_wait_for_a_table(
 ) -> None:
     from argparse import Namespace
 
-    from logreg_tui.tui.cli.options import data_settings
+    from logreg_tui.tui.cli.data_options import data_settings
 
     values = vars(Namespace(
         dataset="digits", pixels=None, label="y", test=None, test_share=None, split_seed=None, one_hot=True,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings
-from logreg_tui.tui.cli.options import POSITIVE, add_data_options, add_device_options, data_settings
+from logreg_tui.tui.cli.data_options import add_data_options, data_settings
+from logreg_tui.tui.cli.options import POSITIVE, add_device_options
 from logreg_tui.tui.cli.parser import AddUp, Parser
 
 if TYPE_CHECKING:

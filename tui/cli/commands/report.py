@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 from logreg_tui.core import settings as s
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM
+from logreg_tui.tui.cli.data_options import add_data_options, data_settings
 from logreg_tui.tui.cli.options import (
     POSITIVE,
-    add_data_options,
     add_device_options,
     add_directory_options,
     add_epoch_options,
     add_run_options,
-    data_settings,
 )
 from logreg_tui.tui.cli.parser import Parser, directories_of, path_text, to_path
 

@@ -10,7 +10,8 @@ import argparse
 from functools import partial
 
 from logreg_tui.core.engine.process_group import launched_rank
-from logreg_tui.tui.cli.options import add_training_options, check_dataset, to_settings
+from logreg_tui.tui.cli.data_options import check_dataset
+from logreg_tui.tui.cli.options import add_training_options, to_settings
 from logreg_tui.tui.cli.parser import Parser, path_text
 
 EXAMPLE = "train --head sigmoid logits --epochs 2000"
