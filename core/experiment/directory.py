@@ -7,9 +7,11 @@ events.jsonl are only ever appended to, checkpoint.pt is replaced atomically.
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +29,7 @@ from logreg_tui.core.experiment.config import (
     write_config,
 )
 from logreg_tui.core.experiment.event_log import EVENTS, MOST_EVENT_BYTES, to_record
-from logreg_tui.core.experiment.lock import DRAFT, Held, Lock, clear_abandoned
+from logreg_tui.core.experiment.lock import LOCK, Held, Lock, read_owner
 from logreg_tui.core.experiment.metrics import CSV_HEADER, METRICS, csv_line
 from logreg_tui.core.files import (
     AppendOnlyFile,
@@ -45,6 +47,9 @@ from logreg_tui.core.training import events
 
 CHECKPOINT = "checkpoint.pt"
 PREVIOUS_CHECKPOINT = "checkpoint.previous.pt"
+DRAFT = ".new-"
+"""Beginning of the name of a directory that is not complete yet."""
+_DRAFT_NAME = re.compile(r"\.new-(\d+-)?[0-9a-f]{8}")
 ERROR_LOG = "error.log"
 DETACHED_LOG = "detached.log"
 """The output of a training that goes on after its screen was left."""
@@ -231,6 +236,19 @@ def open_error_log(directory: Path) -> IO[bytes]:
 def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the millisecond."""
     return utc_text(datetime.now(UTC))
+
+
+def clear_abandoned(runs_dir: Path) -> None:
+    """Remove what processes that were killed have left of experiments that were never complete."""
+    with suppress(OSError):
+        for draft in runs_dir.glob(f"{DRAFT}*"):
+            if draft.is_symlink() or not _DRAFT_NAME.fullmatch(draft.name):
+                continue
+            with suppress(OSError), open_regular(draft / LOCK, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                owner = read_owner(draft)
+                if owner is None or owner.is_here:
+                    shutil.rmtree(draft, ignore_errors=True)
 
 
 def _locked_draft(runs_dir: Path, has_screen: bool) -> tuple[Path, Lock]:

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from logreg_tui.core.errors import UserError
 from logreg_tui.core.experiment.config import CONFIG, read_config
+from logreg_tui.core.experiment.directory import clear_abandoned
 from logreg_tui.core.experiment.event_log import EVENTS, MOST_EVENT_BYTES
-from logreg_tui.core.experiment.lock import Owner, clear_abandoned, is_locked, read_owner
+from logreg_tui.core.experiment.lock import Owner, is_locked, read_owner
 from logreg_tui.core.experiment.metrics import METRICS, newest_rows
 from logreg_tui.core.files import MOST_BYTES, clear_drafts, open_regular, reason
 

@@ -11,8 +11,6 @@ import errno
 import fcntl
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import time
@@ -32,9 +30,6 @@ from logreg_tui.core.files import open_regular, read_regular, reason
 from logreg_tui.core.text import describe, quoted
 
 LOCK = "lock"
-DRAFT = ".new-"
-"""Beginning of the name of a directory that is not complete yet."""
-_DRAFT_NAME = re.compile(r"\.new-(\d+-)?[0-9a-f]{8}")
 POLL_S = 0.05
 PROBES_S = 1.0
 """Longest time for which those who only look may keep a lock from the one who takes it."""
@@ -203,19 +198,6 @@ def _lock_exclusively(file: IO[bytes]) -> None:
             if time.monotonic() > end:
                 raise
         time.sleep(0.001)
-
-
-def clear_abandoned(runs_dir: Path) -> None:
-    """Remove what processes that were killed have left of experiments that were never complete."""
-    with suppress(OSError):
-        for draft in runs_dir.glob(f"{DRAFT}*"):
-            if draft.is_symlink() or not _DRAFT_NAME.fullmatch(draft.name):
-                continue
-            with suppress(OSError), open_regular(draft / LOCK, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                owner = read_owner(draft)
-                if owner is None or owner.is_here:
-                    shutil.rmtree(draft, ignore_errors=True)
 
 
 def read_owner(directory: Path) -> Owner | None:

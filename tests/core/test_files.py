@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import stat
@@ -16,6 +17,7 @@ from helpers.disk import Disk, Fault, appended
 from logreg_tui.core.files import (
     LONGEST_LINE,
     AppendOnlyFile,
+    clear_drafts,
     is_stream,
     open_regular,
     read_regular,
@@ -70,6 +72,24 @@ def test_what_a_killed_process_left_is_cleared_away_and_what_a_living_one_writes
     replace_file(target, write)
     assert target.read_bytes() == b"whole"
     assert sorted(os.listdir(tmp_path)) == sorted([target.name, *others, f".{target.name}.0011aabb.new"])
+
+
+def test_a_draft_that_another_process_clears_away_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, cleared = fcntl.flock, list[Path]()
+
+    def flock(file: IO[bytes], operation: int) -> None:
+        if not cleared:
+            cleared.append(Path(file.name))
+            clear_drafts(tmp_path, "*")
+            assert not cleared[0].exists()
+        real(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    replace_file(tmp_path / "rows.csv", lambda file: file.write(b"rows"))
+    assert cleared
+    assert os.listdir(tmp_path) == ["rows.csv"]
 
 
 def test_a_pipe_in_the_place_of_an_own_file_is_replaced_at_once(tmp_path: Path) -> None:

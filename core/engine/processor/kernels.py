@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -258,7 +259,9 @@ def compiled_pass(index: np.dtype, values: np.dtype, progress: Callable[[str], N
         pass
     # No folder that can be used, or a damaged file, of which pickle raises a dozen types.
     except Exception:
-        _remove_damaged()
+        _remove_cached("")
+    # What a process that was killed while it compiled has left; none takes that long.
+    _remove_cached(".tmp.*", least_age_s=COMPILING_S)
     progress("Compiling the kernels for this processor: once, a few seconds")
     with suppress(Exception):
         _compile_elsewhere(index, values)
@@ -286,11 +289,13 @@ def _compile_elsewhere(index: np.dtype, values: np.dtype) -> None:
     subprocess.run(words, check=False, capture_output=True, timeout=COMPILING_S)
 
 
-def _remove_damaged() -> None:
+def _remove_cached(ending: str, least_age_s: float = 0.0) -> None:
+    """Remove files of the kernel, or with an ending numba's temporary ones, that nobody wrote to lately."""
     with suppress(Exception):
         folder = njit(cache=True)(pass_over_block).stats.cache_path
-        for path in Path(folder).glob(f"{Path(__file__).stem}.{pass_over_block.__name__}-*.nb[ic]"):
-            path.unlink()
+        for path in Path(folder).glob(f"{Path(__file__).stem}.{pass_over_block.__name__}-*.nb[ic]{ending}"):
+            if time.time() - path.stat().st_mtime >= least_age_s:
+                path.unlink()
 
 
 def _least_block(index: np.dtype, values: np.dtype) -> tuple[object, ...]:

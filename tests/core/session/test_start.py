@@ -19,8 +19,9 @@ from safetensors.torch import load_file
 
 from logreg_tui.core.engine import device_data, devices, engine
 from logreg_tui.core.errors import Cancelled, UserError
-from logreg_tui.core.experiment.directory import Experiment
+from logreg_tui.core.experiment.directory import Experiment, clear_abandoned
 from logreg_tui.core.experiment.event_log import to_record
+from logreg_tui.core.experiment.lock import Lock
 from logreg_tui.core.experiment.metrics import CSV_COLUMNS
 from logreg_tui.core.session.resume import resume_experiment
 from logreg_tui.core.session.start import run_experiment
@@ -380,6 +381,23 @@ def test_a_draft_that_cannot_be_completed_is_removed(tmp_path: Path, monkeypatch
     with pytest.raises(UserError, match="No space left on device"):
         run(settings(tmp_path))
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_draft_that_another_process_clears_away_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleared: list[Path] = []
+
+    def lock(draft: Path, *, has_screen: bool) -> Lock:
+        if not cleared:
+            cleared.append(draft)
+            clear_abandoned(draft.parent)
+            assert not draft.exists()
+        return Lock(draft, has_screen=has_screen)
+
+    monkeypatch.setattr("logreg_tui.core.experiment.directory.Lock", lock)
+    directory = directory_of(run(settings(tmp_path)))
+    assert list((tmp_path / "runs").iterdir()) == [directory]
 
 
 def test_a_draft_is_removed_if_a_signal_ends_its_making(

@@ -128,7 +128,12 @@ def test_kernels_are_compiled_once_and_again_where_the_files_are_damaged(tmp_pat
     assert len(files) == 2
     for path in files:
         path.write_bytes(b"damaged")
+    old, new = (files[0].with_name(f"{files[0].name}.tmp.{number:016x}") for number in range(2))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (0, 0))
     assert times_told(tmp_path) == 1
+    assert (old.exists(), new.exists()) == (False, True)
     assert times_told(tmp_path) == 0
 
 
