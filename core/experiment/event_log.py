@@ -165,9 +165,11 @@ def recorded_events(
     settings: ExperimentSettings,
     lengths: Mapping[str, int],
     beginnings: Iterable[events.RunStarted] = (),
+    step: int = 0,
 ) -> list[Event]:
     """Return rows and changes of the past in the order of their steps, up to these lengths in bytes.
 
+    Changes before `step` belong to it wherever they stand.
     Many rows without a change between them are one event. `beginnings` stand in for those that
     events.jsonl does not tell of because it is damaged. Rows that cannot be read are left out. Raises
     OSError.
@@ -180,7 +182,7 @@ def recorded_events(
     changes = [
         line.event
         for line in read_events(directory / EVENTS)
-        if line.offset < lengths[EVENTS] and isinstance(line.event, _Shown)
+        if (line.offset < lengths[EVENTS] or line.event.step < step) and isinstance(line.event, _Shown)
     ]
     told = {event.run for event in changes if isinstance(event, events.RunStarted)}
     changes[:0] = [event for event in beginnings if event.run not in told]

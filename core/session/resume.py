@@ -91,7 +91,9 @@ def resume_experiment(
                 training.engine, training.learning_rates, choice if engine is None else None
             )
             change = _engine_change(found.record.get("engine"), training, why)
-            later = read_events(directory / EVENTS, lengths[EVENTS])
+            # Behind what is still to happen stands what happened, between two crashes, at an earlier step.
+            recorded = read_events(directory / EVENTS, lengths[EVENTS])
+            later = [line for line in recorded if line.event.step >= training.step]
             restored = None if found.rows is None else changed_rows.rewrite(directory, found.rows)
             if found.is_partial:
                 lengths = {**lengths, METRICS: len(found.rows or b"")}
@@ -108,7 +110,7 @@ def resume_experiment(
                 for run in training.runs.values()
                 if run.is_announced
             ]
-            yield from recorded_events(directory, config.settings, lengths, beginnings)
+            yield from recorded_events(directory, config.settings, lengths, beginnings, training.step)
             replay = replay_of(later, len(training.runs))
             if epochs is not None:
                 # Behind what was done before, at the step where that leaves the training.
