@@ -115,7 +115,8 @@ def explosion_of(run: RunHistory) -> Explosion | None:
     first = float(losses[0])
     # A fit that is nearly perfect may come to lose a multiple of next to nothing.
     limit = EXPLODES * max(first, 1.0)
-    if not (losses[1:][-RECENT_ROWS:] > limit).all():
+    # One number is looked at before many: there may be a thousand runs.
+    if not losses[-1] > limit or not (losses[1:][-RECENT_ROWS:] > limit).all():
         return None
     since = len(losses) - int((losses[::-1] <= limit).argmax())
     return Explosion(int(epochs[since]), first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, perf_counter
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -23,7 +23,7 @@ from logreg_tui.tui.screens import commands
 from logreg_tui.tui.screens.borders import border_at, size_at
 from logreg_tui.tui.screens.context import ScreenContext
 from logreg_tui.tui.screens.main_actions import NEEDS, TABS, WIDE, MainActions
-from logreg_tui.tui.screens.painter import MOVING, Painter
+from logreg_tui.tui.screens.painter import CHART_REST, MOVING, Painter
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.mini import MiniView
 from logreg_tui.tui.widgets.curves.panel import LossChart
@@ -63,6 +63,8 @@ class MainScreen(MainActions):
         self._border: str | None = None
         """The border that the mouse drags."""
         self._glance_at = -math.inf
+        self._glance_s = 0.0
+        """Seconds that the last glance took on the UI thread."""
 
     def compose(self) -> ComposeResult:
         """Yield everything once; the style sheet arranges it by the size of the terminal."""
@@ -177,8 +179,12 @@ class MainScreen(MainActions):
 
     def _tick(self) -> None:
         self.painter.tick(self.state, self.selected_number)
-        if self._clock() - self._glance_at >= GLANCE_REST_S and not self.painter.is_frozen:
+        # Of many runs a glance takes long: it rests in proportion, as the chart does.
+        rest = max(GLANCE_REST_S, CHART_REST * self._glance_s)
+        if self._clock() - self._glance_at >= rest and not self.painter.is_frozen:
+            start = perf_counter()
             self._glance()
+            self._glance_s = perf_counter() - start
 
     def _glance(self) -> None:
         """Show the slow changes: alarms, the machine, the accuracies in the list."""

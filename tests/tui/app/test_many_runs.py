@@ -9,6 +9,7 @@ from helpers.fake_training import Emit, FakeTraining, More
 from logreg_tui.core.settings import Schedule, grid
 from logreg_tui.core.training import events
 from logreg_tui.tui.screens.main import MainScreen
+from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.panel import LossChart
 from logreg_tui.tui.widgets.runs.run_list import RunList
 
@@ -45,6 +46,38 @@ async def test_what_happens_to_many_runs_at_once_is_painted_once(monkeypatch: py
         assert lab.screen.query_one(RunList).line_count() == RUNS
         assert len(paintings) < RUNS / 4
         assert len(glances) < RUNS / 4
+
+
+async def test_a_glance_at_many_runs_rests_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(many_runs(), fps=0.001) as lab:
+        glances: list[float] = []
+        monkeypatch.setattr(lab.screen, "_glance", lambda: glances.append(lab.screen._glance_at))
+        lab.screen._glance_at = lab.screen._clock()
+        now = lab.screen._clock() + 10
+        monkeypatch.setattr(lab.screen, "_clock", lambda: now)
+        lab.screen._glance_s = 1.0
+        lab.screen._tick()
+        assert not glances
+        lab.screen._glance_s = 0.1
+        lab.screen._tick()
+        assert len(glances) == 1
+
+
+async def test_runs_are_not_compared_while_the_comparison_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running(many_runs()) as lab:
+        panel = lab.screen.query_one(ComparePanel)
+        arranged: list[int] = []
+        arrange = panel._state.arrange
+        monkeypatch.setattr(panel._state, "arrange", lambda: arranged.append(1) or arrange())
+        lab.screen.set_filter("lr < 0.002")
+        await lab.pilot.pause()
+        assert not arranged
+        await lab.press("4")
+        await lab.until(lambda: panel.content_size.width and arranged)
+        # Rates of 0.001 * 1.01^n.
+        assert len(panel._state.comparison.rows) == 70
 
 
 async def test_a_key_makes_no_line_that_is_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:

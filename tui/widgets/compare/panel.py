@@ -112,7 +112,9 @@ class ComparePanel(CompareView, can_focus=True):
         """Show the runs that a filter lets through; `verdicts` are the kinds of this training's alarms."""
         if (lets_through, verdicts) != (self._state.lets_through, self._state.verdicts):
             self._state.lets_through, self._state.verdicts = lets_through, verdicts
-            self._arrange()
+            # Drawing arranges too: what is not shown need not be right before.
+            if self.content_size.width:
+                self._arrange()
 
     def _arrange(self) -> None:
         self._state.arrange()
