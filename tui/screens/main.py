@@ -252,7 +252,7 @@ class MainScreen(MainActions):
         """Draw the lines for the new width once the widgets have it."""
         if event.size == self.size:
             self.apply_sizes()
-            self.call_after_refresh(self._after_resize)
+            self.call_after_refresh(self._focus_something)
 
     def on_screen_resume(self) -> None:
         """Catch up with changes under a dialog, the size of the terminal among them."""
@@ -260,6 +260,9 @@ class MainScreen(MainActions):
 
     def _after_resize(self) -> None:
         self.paint()
+        self._focus_something()
+
+    def _focus_something(self) -> None:
         if self.focused is None:
             self.query_one(RunList).focus()
 

@@ -386,14 +386,12 @@ class MainActions(SteadyScreen[None]):
         lines = height - LEAST_PANELS
         log = _within(LOG_HEIGHTS, min(liked.log_height, lines)) if liked.log_height else None
         runs = _within(LOG_HEIGHTS, min(liked.runs_height, lines - (log or 0))) if liked.runs_height else None
-        side = self.query_one("#side").styles
-        side_width = min(liked.side_width, width // 2) if is_wide and liked.side_width else None
-        # Read back, one that is None would be that of the style sheet.
-        side.width = side.max_width = side_width
-        self.query_one("#log").styles.height = log if is_wide else None
-        self.query_one("#knobs").styles.height = "1fr" if is_wide and log else None
-        self.query_one(RunList).styles.height = runs if is_wide else None
-        self.query_one(RunList).styles.max_height = runs if is_wide else None
+        side = min(liked.side_width, width // 2) if is_wide and liked.side_width else None
+        _resize(self.query_one("#side"), width=side, max_width=side)
+        _resize(self.query_one("#log"), height=log if is_wide else None)
+        _resize(self.query_one("#knobs"), height="1fr" if is_wide and log else None)
+        height_of_runs = runs if is_wide else None
+        _resize(self.query_one(RunList), height=height_of_runs, max_height=height_of_runs)
         self.query_one(LossChart).second_lines = liked.second_height
         self.call_after_refresh(self.paint)
 
@@ -428,6 +426,14 @@ class MainActions(SteadyScreen[None]):
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen(self, glyphs=self.context.glyphs))
+
+
+def _resize(widget: Widget, **sizes: int | str | None) -> None:
+    """Give a widget other sizes; None is that of the style sheet. Costs no layout if it has them."""
+    for name, size in sizes.items():
+        # Textual lays everything out and paints it again when a size that is not there is taken away.
+        if size is not None or widget.styles.inline.has_rule(name):
+            setattr(widget.styles, name, size)
 
 
 def _within(numbers: range, value: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from helpers.app import running
 from helpers.fake_training import Emit, FakeTraining, More
+from textual.geometry import Region
+from textual.widget import Widget
 
 from logreg_tui.core.settings import Schedule, grid
 from logreg_tui.core.training import events
@@ -108,3 +110,25 @@ async def test_a_tab_that_is_not_shown_does_nothing_with_the_runs(monkeypatch: p
         lab.screen.paint()
         await lab.press("down", "down")
         assert drawn == []
+
+
+async def test_sizes_that_nobody_has_chosen_cost_no_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(many_runs()) as lab:
+        layouts: list[str] = []
+        refresh = Widget.refresh
+
+        def noted(self: Widget, *regions: Region, **options: bool) -> Widget:
+            if options.get("layout"):
+                layouts.append(type(self).__name__)
+            return refresh(self, *regions, **options)
+
+        monkeypatch.setattr(Widget, "refresh", noted)
+        lab.screen.apply_sizes()
+        assert layouts == []
+        lab.screen.context.remember(side_width=44, log_height=8)
+        lab.screen.apply_sizes()
+        await lab.until(lambda: lab.screen.query_one("#side").size.width == 44)
+        assert layouts
+        lab.screen.context.remember(side_width=None, log_height=None)
+        lab.screen.apply_sizes()
+        await lab.until(lambda: lab.screen.query_one("#side").size.width < 44)
