@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -129,10 +130,10 @@ def download(
     try:
         wanted = find_resources(class_name, names)
         check_cancelled(is_cancelled)
-        folder.mkdir(parents=True, exist_ok=True)
-        job = _Job(folder, patience, progress, is_cancelled)
-        for resource in wanted:
-            job.fetch(resource)
+        with _folder_for(folder):
+            job = _Job(folder, patience, progress, is_cancelled)
+            for resource in wanted:
+                job.fetch(resource)
     except NoTorchvision as error:
         remedy = f"install the torchvision that matches the installed torch, or {by_hand}"
         raise DownloadError(title, str(error), remedy) from error
@@ -267,6 +268,19 @@ class _Job:
             if isinstance(item, Exception):
                 raise _Failed(_network_reason(item)) from item
             return item
+
+
+@contextmanager
+def _folder_for(folder: Path) -> Iterator[None]:
+    """Make a folder and those around it; of these, the ones that are empty in the end are removed again."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
 
 
 def _network_reason(error: Exception) -> str:

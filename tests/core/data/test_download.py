@@ -23,7 +23,7 @@ from helpers.datafiles import TRAIN, family_files, never, nothing_is_told, write
 from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.data import download
 from logreg_tui.core.data.dataset import Dataset, load_dataset
-from logreg_tui.core.data.download import DownloadError, Patience, find_resources
+from logreg_tui.core.data.download import DownloadError, Patience, _folder_for, find_resources
 from logreg_tui.core.data.mnist_files import FAMILIES
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
 
@@ -256,7 +256,7 @@ def test_a_failed_download_says_why_and_what_to_do(
     assert "--dataset digits" in message
     assert message.isprintable()
     assert message.count(part) == 1
-    assert list((tmp_path / "MNIST" / "raw").iterdir()) == []
+    assert not (tmp_path / "MNIST").exists()
 
 
 @pytest.mark.parametrize("folder", ["wrong", "missing", "broken", "dead"])
@@ -329,7 +329,7 @@ def test_a_download_can_be_cancelled_half_way(
 
     with pytest.raises(Cancelled):
         load_dataset(name, str(tmp_path), "raw", told.append, has_begun)
-    assert list((tmp_path / "MNIST" / "raw").iterdir()) == []
+    assert not (tmp_path / "MNIST").exists()
 
 
 def test_a_refused_connection_is_named(server: Server, mirrors: Callable[..., None], tmp_path: Path) -> None:
@@ -427,7 +427,7 @@ def test_a_full_disk_is_explained_and_leaves_nothing_behind(
     monkeypatch.setattr(call, fail)
     with pytest.raises(DownloadError, match="cannot be written to: No space left on device.*--data-dir"):
         load(tmp_path)
-    assert list((tmp_path / "MNIST" / "raw").iterdir()) == []
+    assert not (tmp_path / "MNIST").exists()
 
 
 def test_the_real_torchvision_knows_every_file() -> None:
@@ -442,3 +442,14 @@ def test_the_real_torchvision_knows_every_file() -> None:
         urls = [url for resource in found for url in resource.urls]
         assert all(url.startswith("http") and url.endswith(".gz") for url in urls)
         assert all(len(resource.md5) == 32 for resource in found)
+
+
+def test_a_failed_download_leaves_no_empty_folders(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    with pytest.raises(KeyError), _folder_for(kept / "MNIST" / "raw"):
+        raise KeyError
+    assert list(kept.iterdir()) == []
+    with _folder_for(kept / "MNIST" / "raw"):
+        (kept / "MNIST" / "raw" / "file").touch()
+    assert (kept / "MNIST" / "raw" / "file").is_file()
