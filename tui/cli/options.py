@@ -22,7 +22,7 @@ from logreg_tui.core.optimizers import (
     check_share,
 )
 from logreg_tui.tui.cli.data_options import add_data_options, check_dataset, data_settings
-from logreg_tui.tui.cli.parser import AddUp, Parser, checked, path_text
+from logreg_tui.tui.cli.parser import AddUp, AddUpRanges, Parser, checked, path_text
 from logreg_tui.tui.graphics import AUTO, SETTINGS
 
 DEFAULT_FPS = 4.0
@@ -98,20 +98,21 @@ def add_device_options(group: argparse._ArgumentGroup) -> None:
 
 
 def add_run_options(group: argparse._ArgumentGroup, *, nargs: str | None = None) -> None:
-    """Add the numbers of a run; with `nargs` each option takes several."""
-    for option, kind, metavar, default, text in (
-        ("--l2", L2, "X", s.DEFAULT_L2, "lambda of the L2 term, 0 or more"),
-        ("--lr", LEARNING_RATE, "X", s.DEFAULT_LEARNING_RATE, "learning rate, above 0"),
-        ("--seed", SEED, "N", 0, "seed of the initial parameters"),
+    """Add the numbers of a run; with `nargs` each option takes several, and ranges."""
+    for option, kind, metavar, default, text, ranges in (
+        ("--l2", L2, "X", s.DEFAULT_L2, "lambda of the L2 term, 0 or more", "0..0.1 lin 5"),
+        ("--lr", LEARNING_RATE, "X", s.DEFAULT_LEARNING_RATE, "learning rate, above 0", "1e-3..1 log 7"),
+        ("--seed", SEED, "N", 0, "seed of the initial parameters", "0..9"),
     ):
+        about = f"{text}, or a range such as {ranges}" if nargs else text
         group.add_argument(
             option,
-            action=AddUp if nargs else "store",
+            action=AddUpRanges if nargs else "store",
             nargs=nargs,
             type=kind,
             metavar=metavar,
             default=[default] if nargs else default,
-            help=f"{text} (default: {default})",
+            help=f"{about} (default: {default})",
         )
 
 

@@ -9,10 +9,11 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
 
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import PROGRAM
+from logreg_tui.core.value_ranges import values_of
 from logreg_tui.tui.text.output import print_answer, print_progress
 
 if TYPE_CHECKING:
@@ -61,6 +62,17 @@ class Parser(argparse.ArgumentParser):
         self._example = example
         self.files: Callable[[], tuple[str, str]] | None = None
         """Returns a file that the program reads, and a paragraph on it."""
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:  # noqa: ANN401
+        # Three words may make one range: argparse's own sees one at a time.
+        if not isinstance(action, AddUpRanges):
+            return super()._get_values(action, arg_strings)
+        try:
+            return values_of(
+                [word for word in arg_strings if word != "--"], lambda word: self._get_value(action, word)
+            )
+        except UsageError as error:
+            raise argparse.ArgumentError(action, str(error)) from error
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
@@ -118,6 +130,10 @@ class AddUp(argparse.Action):
         before = getattr(namespace, self.dest) if self.dest in given else ()
         given.add(self.dest)
         setattr(namespace, self.dest, [*before, *(values or ())])
+
+
+class AddUpRanges(AddUp):
+    """Add up values, of which some may be ranges as `core.value_ranges` reads them."""
 
 
 class Command(Protocol):

@@ -140,6 +140,7 @@ def test_the_environment_goes_before_it(write: Write, monkeypatch: pytest.Monkey
         ('lr = "fast"', "lr: 'fast' is not a number"),
         ("lr = [0.1, 0]", "lr: learning rate is 0"),
         ("lr = []", "lr: the list is empty"),
+        ('l2 = "0..1 log 3"', "l2: 0..1 log 3: a log range has no 0"),
         ('head = "relu"', "head: invalid choice: 'relu'"),
         ("epochs = [1, 2]", "epochs: takes one value, not a list"),
         ("epochs = 1.5", "epochs: '1.5' is not a whole number"),

@@ -170,3 +170,19 @@ def test_goals_hold_for_every_run_of_the_grid() -> None:
     for words, said in (("--stop-at test_accuracy", "in quotes"), ("--patience 0", "not a positive integer")):
         with pytest.raises(UsageError, match=said):
             parsed(*words.split())
+
+
+def test_ranges_stand_beside_lists_in_words_or_in_quotes() -> None:
+    for words in (("1e-3..1", "log", "4"), ("1e-3..1 log 4",), ("1e-3", "--lr", "0.01..1 log 3")):
+        runs = parsed("--lr", *words, "--seed", "-1..1", "--l2", "0", "0.1..0.3 lin 3").runs
+        assert len(runs) == 4 * 4 * 3
+        assert sorted({run.learning_rate for run in runs}) == [0.001, 0.01, 0.1, 1]
+        assert sorted({run.l2 for run in runs}) == [0, 0.1, 0.2, 0.3]
+        assert sorted({run.seed for run in runs}) == [-1, 0, 1]
+
+
+def test_a_range_is_refused_with_its_option_and_a_value_of_it_may_not_come_again() -> None:
+    with pytest.raises(UsageError, match="argument --l2: 0..1 log 3: a log range has no 0"):
+        parsed("--l2", "0..1", "log", "3")
+    with pytest.raises(UsageError, match="--seed 3 is given twice"):
+        parsed("--seed", "0..9", "3")
