@@ -1,6 +1,6 @@
 """Training of logistic regression, headless: nothing in here knows a screen.
 
-    errors text files settings file_options heads optimizers goals memory hardware    used by all
+    errors text files settings file_options value_ranges heads optimizers goals memory hardware    used by all
 
     data/        files to arrays in memory; table/ has what is for tables alone
     engine/      arrays to gradient steps; gpu/ and processor/ have what is for one of them alone
