@@ -18,7 +18,7 @@ from logreg_tui.core.data.table.table_file import import_polars, listed_columns,
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.experiment.config import read_config
 from logreg_tui.core.predict.predictor import models_of
-from logreg_tui.core.text import class_name
+from logreg_tui.core.text import FORMULA_STARTS, class_name
 
 if TYPE_CHECKING:
     import polars
@@ -93,7 +93,9 @@ def _named(predicted: np.ndarray, names: list[str]) -> list[str] | np.ndarray:
     """Return predictions as the labels were: whole numbers, or their names."""
     if all(name.removeprefix("-").isdecimal() for name in names):
         return np.asarray(np.array(names, np.int64)[predicted])
-    return [names[label] for label in predicted.tolist()]
+    # A name may come from a stranger's experiment, and a spreadsheet open the table.
+    harmless = [f"'{name}" if len(name) > 1 and name.startswith(FORMULA_STARTS) else name for name in names]
+    return [harmless[label] for label in predicted.tolist()]
 
 
 def _labels(frame: polars.DataFrame, label: str, names: list[str]) -> np.ndarray | None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 MOST_FRACTIONS = 10
 """Different labels with decimals that may still be classes; more are a quantity."""
+MOST_NAMED = 3
+"""Columns that a notice names: it stays on the screen."""
 FEW_ROWS = 10
 """Rows in which a column counts up by chance."""
 
@@ -85,7 +87,9 @@ def read_table(
     notices = list(_notices(frame, encoding, train, index))
     if unseen:
         count = counted(sum(unseen.values()), "text")
-        notices.append(f"{count} of the test set not in training, in column {listed_columns(unseen)}")
+        notices.append(
+            f"{count} of the test set not in training, in column {listed_columns(unseen, MOST_NAMED)}"
+        )
     if options.test is None:
         notices.append(
             f"{len(test_labels):,} of {len(codes):,} rows are the test set, stratified with --split-seed "
@@ -204,10 +208,11 @@ def _notices(
             if isinstance(low, int) and isinstance(high, int) and high - low == rows - 1:
                 numbered.append(column.name)
     if numbered:
-        yield f"column {listed_columns(numbered)} numbers the rows: --drop leaves it out"
+        yield f"column {listed_columns(numbered, MOST_NAMED)} numbers the rows: --drop leaves it out"
     if texts:
-        yield f"nearly every text is another one in column {listed_columns(texts)}: --drop leaves it out"
+        columns = listed_columns(texts, MOST_NAMED)
+        yield f"column {columns} has another text in nearly every row: --drop leaves it out"
     is_constant = (train == train[:1]).all(axis=0)
     constant = [name for name, same in zip(encoding.feature_names, is_constant, strict=True) if same]
     if constant and image_side(encoding.feature_names) is None:
-        yield f"{listed_columns(constant)} has one value in all training rows"
+        yield f"column {listed_columns(constant, MOST_NAMED)} has one value in all training rows"

@@ -37,11 +37,11 @@ MOST_SHOWN = 12
 """Names of columns in an error."""
 
 
-def listed_columns(names: Iterable[str]) -> str:
+def listed_columns(names: Iterable[str], most: int = MOST_SHOWN) -> str:
     """Return the names of columns, quoted, the first ones if they are many."""
     every = list(names)
-    more = f" and {len(every) - MOST_SHOWN:,} more" if len(every) > MOST_SHOWN else ""
-    return ", ".join(map(quoted, every[:MOST_SHOWN])) + more
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(map(quoted, every[:most])) + more
 
 
 def shown(path: str) -> str:
@@ -64,7 +64,8 @@ def columns_of(path: str) -> list[str]:
     _check_file(path)
     if _is_parquet(path):
         pl = import_polars()
-        return list(_parquet(path, lambda path: pl.scan_parquet(path, glob=False).collect_schema()))
+        schema = _parquet(path, lambda path: pl.scan_parquet(path, glob=False).collect_schema())
+        return [name.strip() for name in schema]
     return _header(path)[0]
 
 
@@ -232,7 +233,7 @@ def _read_text(
     pl = import_polars()
     options: dict[str, object] = {"infer_schema": False} if are_texts else {"null_values": MISSING}
     if texts:
-        names = pl.read_csv(path, separator=separator, n_rows=0, infer_schema=False).columns
+        names = pl.read_csv(path, separator=separator, n_rows=0, infer_schema=False, glob=False).columns
         options["schema_overrides"] = {name: pl.String for name in names if name.strip() in texts}
     error: Exception | None = None
     # First by a part of the rows: to look at all takes as long as to read them.

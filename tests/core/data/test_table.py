@@ -242,8 +242,8 @@ def test_odd_columns_are_told_of(tmp_path: Path) -> None:
     notice = read(written(tmp_path, text), one_hot=True).notice
     assert notice is not None
     assert "column 'id' numbers the rows" in notice
-    assert "nearly every text is another one in column 'name'" in notice
-    assert "'same' has one value in all training rows" in notice
+    assert "column 'name' has another text in nearly every row" in notice
+    assert "column 'same' has one value in all training rows" in notice
     assert "'id'" not in (read(written(tmp_path, text), drop=("id", "name")).notice or "")
 
 

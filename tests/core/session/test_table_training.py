@@ -242,6 +242,15 @@ def test_new_texts_that_look_like_numbers_are_texts_as_in_training(tmp_path: Pat
     assert "not in training" not in said
 
 
+def test_a_label_that_is_a_formula_is_none_in_the_predictions(tmp_path: Path, capfd: Printed) -> None:
+    table = tmp_path / "signs.csv"
+    table.write_text("x,label\n" + "".join(f"{at % 3},{('=1+1', '+', '-')[at % 3]}\n" for at in range(30)))
+    directory = trained(tmp_path / "runs", RUNS[:1], dataset=str(table), file=FileOptions(label="label"))
+    frame, said = predicted(directory, table, capfd)
+    assert set(frame["prediction"]) <= {"'=1+1", "+", "-"}
+    assert "of 30 labels" in said
+
+
 def test_an_experiment_on_other_data_predicts_no_rows(tmp_path: Path, capfd: Printed) -> None:
     directory = trained(tmp_path / "runs", RUNS[:1])
     assert main(["predict", str(directory), str(IRIS)]) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers.app import PanelApp, looked_at, parameters
+from helpers.records import history_of
 from rich.cells import cell_len
 
 from logreg_tui.core.training.snapshots import ParametersSnapshot
@@ -167,6 +168,20 @@ async def test_keys_choose_and_enlarge_a_class() -> None:
         await pilot.press("escape")
         assert "class 7" not in app.text()
         assert "9 bias" in app.text()
+
+
+async def test_the_panel_takes_the_names_from_the_experiment() -> None:
+    panel = WeightsPanel()
+    app = PanelApp(panel)
+    names = {"class_names": ("no", "yes"), "feature_names": ("age", "height", "weight")}
+    shown = parameters(np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -4.0]]))
+    async with app.run_test(size=(100, 30)) as pilot:
+        panel.draw(history_of(shown, features=3, classes=2, image_shape=None, **names), 1)
+        panel.focus()
+        await pilot.press("right", "enter")
+        assert "The largest weights of class yes" in app.text()
+        rows = [line.split()[:3] for line in app.lines() if line.split()[:1] == ["yes"]]
+        assert rows == [["yes", "weight", "-4"], ["yes", "height", "+3"], ["yes", "age", "+0.25"]]
 
 
 async def test_escape_is_left_to_the_screen_where_nothing_is_enlarged() -> None:
