@@ -22,7 +22,10 @@ PROGRAM = "logreg-tui"
 """The name that it is started by."""
 SCHEDULES = ("constant", "step", "exponential", "cosine")
 PIXELS = ("raw", "unit", "standardized")
-DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "qmnist", "digits")
+EMNIST = tuple(
+    f"emnist-{split}" for split in ("balanced", "letters", "digits", "byclass", "bymerge", "mnist")
+)
+DATASETS = ("auto", "mnist", "fashion-mnist", "kmnist", "qmnist", "digits", *EMNIST)
 
 ENGINES = ("auto", "fused", "graph", "eager")
 """On a CUDA GPU one kernel on bytes, CUDA graphs of products, or these one by one; auto is the fastest."""

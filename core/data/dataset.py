@@ -13,7 +13,7 @@ import numpy as np
 from logreg_tui.core.data.arrays import Arrays, check_cancelled, fingerprint
 from logreg_tui.core.data.download import HASTY, PATIENT, DownloadError, Patience, download
 from logreg_tui.core.data.inputs import Inputs, Scaling
-from logreg_tui.core.data.mnist_files import FAMILIES, read_family
+from logreg_tui.core.data.mnist_files import FAMILIES, read_family, read_idx_folder
 from logreg_tui.core.data.npz import read_npz
 from logreg_tui.core.data.oddities import oddities
 from logreg_tui.core.data.scaling import scaled_inputs
@@ -74,8 +74,8 @@ def load_dataset(
 ) -> Dataset:
     """Return the dataset of a name of DATASETS, downloading it if need be, or of a path.
 
-    A path is that of a table, of which `file` says more, of an .npz file, or of a folder of .npy shards,
-    whose inputs stay on disk.
+    A path is that of a table, of which `file` says more, of an .npz file, of a folder of IDX files, or of one
+    of .npy shards, whose inputs stay on disk.
     `data_dir` None is the user's cache folder; `pixels` is one of PIXELS. `progress` is told in
     short sentences what happens; `is_cancelled` is polled between steps. An .npz that needs more
     than `memory_limit` bytes is refused; None is what the machine has left.
@@ -147,9 +147,9 @@ def _read(
         return _read_digits(progress), None
     if name in DATASETS:
         return _read_family(name, data_folder(data_dir), PATIENT, progress, is_cancelled), None
-    # A folder of any name is one of shards.
     if os.path.isdir(name):
-        return read_shards(Path(name), progress, is_cancelled), None
+        images = read_idx_folder(Path(name), is_cancelled)
+        return images or read_shards(Path(name), progress, is_cancelled), None
     if is_table(name):
         from logreg_tui.core.data.table.reader import read_table
 
@@ -157,14 +157,14 @@ def _read(
         return arrays, "; ".join(notices) or None
     known = (
         f"choose from {', '.join(DATASETS)}, or give the path of a table ({', '.join(TABLE_ENDINGS)}), of an "
-        ".npz file or of a folder of .npy shards"
+        ".npz file or of a folder of IDX files or .npy shards"
     )
-    if not name.endswith(".npz"):
+    if not name.lower().endswith(".npz"):
         raise UsageError(f"dataset {name!r} is unknown: {known}")
     if not os.path.isfile(name):
         raise UsageError(f"dataset {name!r} is not a file: {known}")
     progress(f"Reading {escape_control_chars(os.path.basename(name))}")
-    return read_npz(Path(name), memory_limit, is_cancelled), None
+    return read_npz(Path(name), memory_limit, is_cancelled)
 
 
 def data_folder(data_dir: str | None) -> Path:
@@ -193,9 +193,13 @@ def _read_family(
 ) -> Arrays:
     """Read one of the MNIST family, after downloading what is missing of it."""
     family = FAMILIES[name]
-    missing = family.missing(folder)
+    missing, raw = family.missing(folder), family.raw_folder(folder)
+    if missing and family.source is not None:
+        raise UserError(
+            f"{family.title} is not on disk: get {family.source} and put its files "
+            f"{family.files[0]} ... (.gz or not) into {escape_control_chars(raw)}"
+        )
     if missing:
-        raw = family.raw_folder(folder)
         download(family.title, family.folder, missing, raw, patience, progress, is_cancelled)
     progress(f"Reading {family.title}")
     return read_family(name, folder, is_cancelled)

@@ -87,7 +87,7 @@ def _find(folder: Path) -> dict[str, list[str]]:
     found = _numbered(folder)
     missing = [f"{key}-*.npy" for key in KEYS if not found[key]]
     if missing:
-        raise Unusable(f"has no {', '.join(missing)}: name the files as the README says")
+        raise Unusable(f"has no {', '.join(missing)}, nor IDX files: name the files as docs/data.md says")
     for key, names in found.items():
         if "" in names and len(names) > 1:
             raise Unusable(f"{key}.npy stands beside {names[max(names)]}: remove one of the two")
@@ -134,7 +134,9 @@ def _read_split(
     for name, labels_name in zip(names, files[f"y_{split}"], strict=True):
         check_cancelled(is_cancelled)
         with _opened(folder / name) as file:
-            header = _read_header(folder / name, file)
+            header = _read_header(folder / name, file, is_input=True)
+            if len(header.shape) > 3:
+                raise Unusable(f"{name} has shape {header.shape}: reshape it to (samples, features)")
             version = version_of(os.fstat(file.fileno()))
             shard = Shard(folder / name, start, header.shape[0], file.tell(), version)
         if header.is_fortran:
@@ -155,7 +157,7 @@ def _read_split(
 
 def _read_labels(path: Path, is_cancelled: Callable[[], bool]) -> np.ndarray:
     with _opened(path) as file:
-        header = _read_header(path, file)
+        header = _read_header(path, file, is_input=False)
         try:
             labels = read_values(path.name, header, file, is_cancelled)
         except OSError as error:
@@ -174,9 +176,9 @@ def _opened(path: Path) -> IO[bytes]:
     raise Unusable(f"{path.name} is no regular file")
 
 
-def _read_header(path: Path, file: IO[bytes]) -> Header:
+def _read_header(path: Path, file: IO[bytes], *, is_input: bool) -> Header:
     """Read up to the first value, and check that exactly the values follow."""
-    header = read_header(path.name, file)
+    header = read_header(path.name, file, is_input=is_input)
     size = os.fstat(file.fileno()).st_size - file.tell()
     if size != header.size:
         raise Unusable(

@@ -9,6 +9,8 @@ import numpy as np
 
 from logreg_tui.core.data.mnist_files import FAMILIES
 
+DOWNLOADED = [name for name, family in FAMILIES.items() if family.source is None]
+"""The datasets of the MNIST family that are had from torchvision's mirrors."""
 TRAIN = 40
 TEST = 20
 ROWS, COLUMNS = 5, 4

@@ -24,7 +24,7 @@ from logreg_tui.tui.cli.parser import Parser, checked, path_text
 def check_dataset(name: str) -> str:
     """Return the name of a dataset, or of data that are there, `~` replaced. Raises UsageError."""
     name = path_text(name)
-    is_file = name.endswith(".npz") or is_table(name)
+    is_file = name.lower().endswith(".npz") or is_table(name)
     if name in s.DATASETS or os.path.isdir(name) or (is_file and os.path.isfile(name)):
         return name
     if is_file or os.sep in name:
@@ -32,7 +32,7 @@ def check_dataset(name: str) -> str:
         raise UsageError(f"dataset {name!r}: there is no such {kinds}")
     raise UsageError(
         f"dataset {name!r} is unknown: use {', '.join(s.DATASETS)}, or the path of a table "
-        f"({', '.join(TABLE_ENDINGS)}), of an .npz or of a folder of .npy shards"
+        f"({', '.join(TABLE_ENDINGS)}), of an .npz or of a folder of IDX files or .npy shards"
     )
 
 
@@ -44,9 +44,10 @@ def add_data_options(parser: Parser, check: Callable[[str], str] = check_dataset
         type=checked(str, check),
         default="auto",
         metavar="NAME",
-        help="auto, mnist, fashion-mnist, kmnist, qmnist, digits, or the path of a table (.csv, .tsv, "
-        ".parquet), of an .npz with X_train, y_train, X_test, y_test, or of a folder of .npy files "
-        "X_train-0.npy ... (default: auto: MNIST where it can be had, else digits)",
+        help="auto, mnist, fashion-mnist, kmnist, qmnist, digits, emnist-balanced, emnist-letters, "
+        "emnist-digits, emnist-byclass, emnist-bymerge, emnist-mnist, or the path of a table (.csv, .tsv, "
+        ".parquet), of an .npz with X_train, y_train, X_test, y_test, of a folder of IDX files, or of one of "
+        ".npy files X_train-0.npy ... (default: auto: MNIST where it can be had, else digits)",
     )
     data.add_argument(
         "--data-dir",

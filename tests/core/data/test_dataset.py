@@ -111,7 +111,7 @@ def test_a_broken_scikit_learn_is_a_user_error(monkeypatch: pytest.MonkeyPatch) 
         ("MNIST", "is unknown"),
         ("cifar10", "is unknown"),
         ("", "is unknown"),
-        ("data.NPZ", "is unknown"),
+        ("data.NPZ", "is not a file"),
         ("no-such-file.npz", "is not a file"),
         ("bad\x1b[31m\n.npz", r"bad\\x1b\[31m\\n.npz"),
     ],

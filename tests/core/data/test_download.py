@@ -18,7 +18,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from helpers.datafiles import TRAIN, family_files, never, nothing_is_told, write_family
+from helpers.datafiles import DOWNLOADED, TRAIN, family_files, never, nothing_is_told, write_family
 
 from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.data import download
@@ -44,7 +44,7 @@ class Server:
         """Names of files that stall half way through."""
         self.files = {
             f"{file}.gz": gzip.compress(content)
-            for name in FAMILIES
+            for name in DOWNLOADED
             for file, content in family_files(name).items()
         }
         server = self
@@ -135,7 +135,7 @@ def mirrors(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
     def use(*folders: str) -> None:
         module: Any = ModuleType("torchvision")
         module.datasets = SimpleNamespace(
-            **{family.folder: catalogue(server, name, *folders) for name, family in FAMILIES.items()}
+            **{FAMILIES[name].folder: catalogue(server, name, *folders) for name in DOWNLOADED}
         )
         monkeypatch.setitem(sys.modules, "torchvision", module)
 
@@ -150,7 +150,7 @@ def left_over(data_dir: Path) -> list[str]:
     return [path.name for path in data_dir.rglob("*.part")]
 
 
-@pytest.mark.parametrize("name", list(FAMILIES))
+@pytest.mark.parametrize("name", DOWNLOADED)
 def test_missing_files_are_downloaded_checked_and_unpacked(
     name: str, server: Server, mirrors: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -436,7 +436,7 @@ def test_the_real_torchvision_knows_every_file() -> None:
     # RuntimeError, OSError and more, where it was not built for the installed torch.
     except Exception as error:
         pytest.skip(f"the installed torchvision cannot be imported: {error}")
-    for family in FAMILIES.values():
+    for family in (FAMILIES[name] for name in DOWNLOADED):
         found = find_resources(family.folder, family.files)
         assert [resource.name for resource in found] == list(family.files)
         urls = [url for resource in found for url in resource.urls]

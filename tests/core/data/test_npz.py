@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,78 @@ def test_labels_of_every_integral_type_are_accepted(dtype: str, tmp_path: Path) 
     assert dataset.train_labels.tolist() == [index % 3 for index in range(12)]
 
 
+KERAS = {"X_train": "x_train", "X_test": "x_test"}
+MEDMNIST = {
+    "X_train": "train_images",
+    "y_train": "train_labels",
+    "X_test": "test_images",
+    "y_test": "test_labels",
+}
+
+
+@pytest.mark.parametrize("names", [KERAS, MEDMNIST], ids=["keras", "medmnist"])
+def test_arrays_under_the_names_of_other_programs_are_the_same_dataset(
+    names: dict[str, str], tmp_path: Path
+) -> None:
+    own = load(write_npz(tmp_path / "own.npz"))
+    np.savez(tmp_path / "other.npz", **{names.get(key, key): array for key, array in npz_arrays().items()})
+    assert load(tmp_path / "other.npz").fingerprint == own.fingerprint
+
+
+def test_an_error_names_the_array_as_the_file_does(tmp_path: Path) -> None:
+    arrays = {KERAS.get(key, key): array for key, array in npz_arrays().items()}
+    np.savez(tmp_path / "other.npz", **arrays | {"x_test": spoilt(2, 0, np.nan, rows=6)})
+    with pytest.raises(UserError, match="x_test holds nan in row 2"):
+        load(tmp_path / "other.npz")
+
+
+LABEL_FORMS = {
+    "column": lambda labels: labels[:, None].astype("u1"),
+    "one-hot floats": lambda labels: np.eye(3)[labels],
+    "one-hot booleans": lambda labels: np.eye(3)[labels] > 0,
+    "texts of numbers": lambda labels: labels.astype(str),
+}
+
+
+@pytest.mark.parametrize("form", LABEL_FORMS.values(), ids=LABEL_FORMS)
+def test_labels_in_the_forms_that_people_save_are_the_same(
+    form: Callable[[np.ndarray], np.ndarray], tmp_path: Path
+) -> None:
+    own = load(write_npz(tmp_path / "own.npz"))
+    arrays = {key: form(npz_arrays()[key]) for key in ("y_train", "y_test")}
+    assert load(write_npz(tmp_path / "other.npz", **arrays)).fingerprint == own.fingerprint
+
+
+@pytest.mark.parametrize("dtype", ["U", "S"])
+def test_texts_are_classes_in_sorted_order_with_their_names(dtype: str, tmp_path: Path) -> None:
+    texts = np.array(["dog", "cat", "ox"]).astype(dtype)
+    numbers = npz_arrays()
+    arrays = {key: texts[numbers[key]] for key in ("y_train", "y_test")}
+    dataset = load(write_npz(tmp_path / "own.npz", **arrays))
+    assert dataset.class_names == ("cat", "dog", "ox")
+    assert dataset.train_labels[:3].tolist() == [1, 0, 2]
+    assert dataset.test_labels[:3].tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("axis", [1, 3])
+def test_a_single_channel_of_images_is_left_out(axis: int, tmp_path: Path) -> None:
+    train, test = np.arange(72).reshape(12, 2, 3), np.arange(36).reshape(6, 2, 3)
+    own = load(write_npz(tmp_path / "own.npz", X_train=train, X_test=test))
+    arrays = {"X_train": np.expand_dims(train, axis), "X_test": np.expand_dims(test, axis)}
+    channels = load(write_npz(tmp_path / "channels.npz", **arrays))
+    assert (channels.fingerprint, channels.image_shape) == (own.fingerprint, (2, 3))
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 3), (3, 2, 5)])
+def test_colours_become_features_and_that_is_said(shape: tuple[int, int, int], tmp_path: Path) -> None:
+    train = np.arange(12 * 30).reshape(12, *shape)
+    dataset = load(write_npz(tmp_path / "own.npz", X_train=train, X_test=train[:6]))
+    assert (dataset.image_shape, dataset.train_inputs.shape) == (None, (12, 30))
+    assert np.array_equal(dataset.train_inputs, train.reshape(12, 30))
+    assert dataset.notice is not None
+    assert dataset.notice.startswith(f"colour images of shape {shape} are 30 features")
+
+
 def test_arrays_in_fortran_order_are_read_in_their_own_order(tmp_path: Path) -> None:
     train = np.asfortranarray(np.arange(12 * 6).reshape(12, 2, 3))
     dataset = load(write_npz(tmp_path / "own.npz", X_train=train, X_test=train[:6].copy()))
@@ -96,10 +169,21 @@ BAD_ARRAYS: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
     "object labels": ({"y_train": np.array([{}] * 12)}, "y_train holds Python objects"),
     "complex": ({"X_train": np.ones((12, 3), complex)}, "X_train holds values of type 'complex128'"),
     "text": ({"X_train": TEXTS.reshape(12, 1)}, "X_train holds values of type '<U1'"),
-    "text labels": ({"y_train": TEXTS}, "y_train holds values of type '<U1': it must hold integers"),
+    "text labels in one split": (
+        {"y_train": TEXTS},
+        r"y_test is 'int64' \(6,\): both splits must hold texts",
+    ),
+    "a test label that training has not": (
+        {"y_train": np.array(["a", "b"] * 6), "y_test": np.array(["a", "c"] * 3)},
+        "y_test holds label 'c' in row 1 .*, which y_train has not",
+    ),
+    "one text": ({"y_train": TEXTS, "y_test": TEXTS[:6]}, "y_train holds 'a' alone"),
+    "bytes that are no text": (
+        {"y_train": np.array([b"\xff", b"a"] * 6), "y_test": np.array([b"a"] * 6)},
+        "y_train holds bytes that are no UTF-8",
+    ),
     "dates": ({"X_train": np.ones((12, 3), "M8[D]")}, r"X_train .* type 'datetime64\\x5bD\]'"),
     "records": ({"X_train": np.ones((12, 3), "i4,f4")}, "X_train holds values of type"),
-    "true or false": ({"y_train": np.ones(12, bool)}, "y_train holds values of type 'bool'"),
     "half a label": ({"y_train": np.full(12, 0.5)}, "y_train holds 0.5 in row 0 "),
     "NaN label": ({"y_test": np.array([0, 1, np.nan, 0, 1, 2])}, "y_test holds nan in row 2 "),
     "infinite label": ({"y_test": np.full(6, np.inf, "f2")}, "y_test holds inf in row 0 "),
@@ -112,10 +196,18 @@ BAD_ARRAYS: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
         {"y_train": np.full(12, 2**64 - 1, "u8")},
         "y_train holds label 18446744073709551615",
     ),
-    "one-hot labels": ({"y_train": np.ones((12, 3), int)}, r"y_train has shape \(12, 3\): it must be"),
-    "labels as a column": ({"y_test": np.ones((6, 1), int)}, r"y_test has shape \(6, 1\)"),
+    "labels of several columns": (
+        {"y_train": np.ones((12, 3), int)},
+        r"y_train has shape \(12, 3\), but row 0",
+    ),
+    "a one-hot row of zeros": ({"y_test": np.eye(6, 3)}, r"y_test has shape \(6, 3\), but row 3"),
+    "labels of three dimensions": ({"y_test": np.ones((6, 1, 1), int)}, r"y_test has shape \(6, 1, 1\)"),
     "one dimension": ({"X_train": np.ones(12)}, r"X_train has shape \(12,\)"),
-    "four dimensions": ({"X_train": np.ones((12, 2, 2, 1))}, r"X_train has shape \(12, 2, 2, 1\)"),
+    "four dimensions that are no images": (
+        {"X_train": np.ones((12, 2, 5, 2)), "X_test": np.ones((6, 2, 5, 2))},
+        r"X_train has shape \(12, 2, 5, 2\): four dimensions are images with 1, 3 or 4 channels",
+    ),
+    "five dimensions": ({"X_train": np.ones((12, 1, 2, 2, 1))}, r"X_train has shape \(12, 1, 2, 2, 1\)"),
     "a number": ({"X_train": np.array(3.0)}, r"X_train has shape \(\)"),
     "no samples": ({"X_test": np.ones((0, 3)), "y_test": np.ones(0, int)}, "X_test is empty"),
     "no features": ({"X_train": np.ones((12, 0))}, "X_train is empty"),

@@ -199,8 +199,11 @@ def row_of_nan() -> np.ndarray:
 X1, Y1 = "X_train-00001.npy", "y_train-00001.npy"
 ONES = np.ones((5, 3))
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no file": (remove("*"), r"has no X_train-\*\.npy, y_train-\*\.npy, X_test-\*\.npy, y_test-\*\.npy: "),
-    "no test labels": (remove("y_test*"), r"has no y_test-\*\.npy: name"),
+    "no file": (
+        remove("*"),
+        r"has no X_train-\*\.npy, y_train-\*\.npy, X_test-\*\.npy, y_test-\*\.npy, nor IDX files: ",
+    ),
+    "no test labels": (remove("y_test*"), r"has no y_test-\*\.npy, nor IDX files: name"),
     "inputs without labels": (remove(Y1), "X_train-00001.npy has no y_train-00001.npy beside it"),
     "labels without inputs": (remove(X1), "y_train-00001.npy has no X_train-00001.npy beside it"),
     "one and several files": (spoil("X_train.npy", ONES), "X_train.npy stands beside X_train-00002.npy"),
