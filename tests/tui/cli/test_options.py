@@ -47,7 +47,7 @@ def test_names_files_and_folders_are_taken_for_datasets(
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("letters", "is unknown: use auto, mnist, .*npz or of a folder of .npy shards"),
+        ("letters", "is unknown: use auto, mnist, .*npz or of a folder of IDX files or .npy shards"),
         ("", "is unknown"),
         ("table.txt", "is unknown"),
         ("gone.npz", "there is no such .npz file, table .* or folder"),
