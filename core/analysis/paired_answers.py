@@ -7,13 +7,14 @@ Reading a checkpoint imports torch, which takes seconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun, RunKey
 from logreg_tui.core.analysis.comparison import ContingencyTable, share_a_test_set
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.experiment.config import read_config
+from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 if TYPE_CHECKING:
@@ -91,9 +92,10 @@ def _right_answers(parameters: ParametersSnapshot, dataset: Dataset) -> np.ndarr
 
 
 class _SavedAnswers:
-    """Right answers by checkpoints; keeps the checkpoint and the data that were read last."""
+    """Right answers by checkpoints; keeps config, checkpoint and data that were read last."""
 
     def __init__(self) -> None:
+        self._config: tuple[str, ExperimentConfig | None] = "", None
         self._checkpoint: tuple[str, Mapping[int, ParametersSnapshot]] = "", {}
         self._data: tuple[object, Dataset | None] = None, None
 
@@ -102,9 +104,13 @@ class _SavedAnswers:
         from logreg_tui.core.experiment.saved_model import data_at_hand, logged_parameters
 
         directory = run.origin.directory
-        try:
-            config = read_config(Path(directory))
-        except UserError:
+        if self._config[0] != directory:
+            # Once for all runs of an experiment: it has the settings of each of them.
+            self._config = directory, None
+            with suppress(UserError):
+                self._config = directory, read_config(Path(directory))
+        config = self._config[1]
+        if config is None:
             return None
         settings = config.settings
         source = config.fingerprint, settings.dataset, settings.data_dir, settings.pixels, settings.file

@@ -12,11 +12,13 @@ import torch
 from helpers.experiments import HEADS, trained
 from safetensors.numpy import load_file
 
+from logreg_tui.core.analysis import paired_answers
 from logreg_tui.core.analysis.compared_runs import ComparedRun, read_runs
 from logreg_tui.core.analysis.comparison import ContingencyTable
 from logreg_tui.core.analysis.paired_answers import MOST_SAMPLES, TOLERANCE, contingency_table, pairs_of
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.experiment import saved_model
+from logreg_tui.core.experiment.config import ExperimentConfig
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 
 
@@ -171,3 +173,20 @@ def test_overlaps_are_those_that_numpy_counts() -> None:
     one, other = np.random.default_rng(3).random((2, 1000)) < 0.8
     assert contingency_table(one, other) == counted(one, other)
     assert contingency_table(one, one)[1:3] == (0, 0)
+
+
+def test_the_config_of_an_experiment_is_read_once_for_all_its_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = trained(tmp_path, (*HEADS, *HEADS))
+    first, *others = read_runs(directory)
+    looked_at: list[Path] = []
+    read = paired_answers.read_config
+
+    def noted(path: Path) -> ExperimentConfig:
+        looked_at.append(path)
+        return read(path)
+
+    monkeypatch.setattr(paired_answers, "read_config", noted)
+    assert set(pairs_of(others, first)) == {run.key for run in others}
+    assert len(looked_at) == 1
