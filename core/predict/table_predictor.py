@@ -56,7 +56,7 @@ def predict_table(directory: Path, path: str, run: int | None = None) -> Predict
     names = [class_name(config.class_names, label) for label in range(config.classes)]
     typed, cells = read_cells(path, table.texts | ({table.label} if are_texts(names) else set()))
     values, unseen = encode_rows(typed, table, path)
-    inputs = Inputs.of(_scaled(values, table))
+    inputs = Inputs.of(_scaled(values, table, path))
     labels = _labels(typed, table.label, names)
     added: dict[str, object] = {}
     right = {}
@@ -76,16 +76,14 @@ def predict_table(directory: Path, path: str, run: int | None = None) -> Predict
     return PredictedTable(frame, unseen, right, 0 if labels is None else int((labels > UNLABELLED).sum()))
 
 
-def _scaled(values: np.ndarray, table: TableEncoding) -> np.ndarray:
+def _scaled(values: np.ndarray, table: TableEncoding, path: str) -> np.ndarray:
     """Return features as the models were given them, float32."""
     if not table.shift:
         return values.astype(np.float32)
     out = np.empty(values.shape, np.float32)
     Scaling(np.array(table.shift), np.array(table.divisor)).apply(values, out)
     if not np.isfinite(out).all():
-        raise UsageError(
-            "a value is too far from those of the training set for --pixels standardized or unit"
-        )
+        raise UsageError(f"{shown(path)}: a value is too far from those of the training set to be scaled")
     return out
 
 

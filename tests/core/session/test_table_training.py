@@ -184,6 +184,7 @@ def test_cells_stay_as_they_are_and_columns_may_stand_in_any_order(
         ("5.1,,1.4,0.2", [], "1 value missing in 1 row ('sepal width (cm)' 1)"),
         ("5.1,a,1.4,0.2", [], "column 'sepal width (cm)' holds no numbers ('a'), as in training"),
         ("5.1,1e39,1.4,0.2", [], "holds 1e+39 in row 1"),
+        ("5.1,3e38,1.4,0.2", [], "rows.csv: a value is too far from those of the training set"),
     ],
 )
 def test_rows_that_cannot_be_predicted_are_named_in_one_line(

@@ -413,6 +413,18 @@ async def test_the_table_appears_with_the_cursor_on_the_worst_mistake(digits: Da
         assert f"label {label} predicted as {predicted}:" in app.lines()[-1]
 
 
+async def test_a_click_on_a_column_of_names_finds_its_cell() -> None:
+    data, shown = made(3, shape=None)
+    panel = MistakesPanel()
+    app = PanelApp(panel)
+    async with app.run_test(size=(100, 30)) as pilot:
+        panel.draw(history(replace(data, class_names=NAMES), shown), 1)
+        await settle(pilot)
+        header = app.lines()[2]
+        await pilot.click(panel, offset=(header.index("versicolor") + 8, 3))
+        assert app.lines()[-1].startswith("label setosa predicted as versicolor:")
+
+
 async def test_keys_move_the_cursor_open_the_cell_and_come_back(digits: Dataset) -> None:
     panel = MistakesPanel()
     app = PanelApp(panel)
