@@ -50,9 +50,9 @@ class Curve:
         return next((mark.epoch for mark in self.marks if mark.is_divergence), None)
 
     @property
-    def knobs(self) -> tuple[Mark, ...]:
-        """The marks of knobs that were turned."""
-        return tuple(mark for mark in self.marks if mark.is_knob)
+    def named_marks(self) -> tuple[Mark, ...]:
+        """The marks of knobs that were turned, and of the goal that ended the run."""
+        return tuple(mark for mark in self.marks if not mark.is_divergence)
 
     @property
     def floor(self) -> float | None:

@@ -30,12 +30,12 @@ MOMENTS = {
 """What each optimizer remembers, in the words of torch.optim; each has the shape of the parameters."""
 
 
-def coefficients(optimizer: Optimizer, learning_rate: float, update: int) -> tuple[float, float]:
-    """Return minus the step size, and the factor of sqrt(s), of the update of this number, from 1."""
-    if optimizer.kind != "adam":
-        return -learning_rate, 1.0
+def corrections(optimizer: Optimizer, update: int) -> tuple[float, float]:
+    """Return the divisor of the learning rate, and the factor of sqrt(s), of the t-th update, t from 1."""
+    if not optimizer.is_adaptive:
+        return 1.0, 1.0
     of_mean, of_square = (1 - beta**update for beta in optimizer.betas)
-    return -learning_rate / of_mean, of_square**-0.5
+    return of_mean, of_square**-0.5
 
 
 def take_step(
@@ -47,7 +47,7 @@ def take_step(
 ) -> None:
     """Update parameters and moments (rows, D + 1) in place, by the gradient of the objective, likewise.
 
-    `coefficients` has the shape (rows, 2), or (rows, 1) without the second.
+    `coefficients` are minus the corrected rate and the factor of sqrt(s), (rows, 2); without Adam (rows, 1).
     """
     negative_rate = coefficients[:, :1]
     match optimizer.kind:

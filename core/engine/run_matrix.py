@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from logreg_tui.core.engine.optimizer_step import MOMENTS, coefficients, moments_of, take_step, updates_of
+from logreg_tui.core.engine.optimizer_step import MOMENTS, corrections, moments_of, take_step, updates_of
 from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.optimizers import OPTIMIZERS, SGD, Optimizer
 
@@ -200,14 +200,21 @@ class RunMatrix:
     def coefficients(self, rates: Sequence[Mapping[int, float]]) -> list[list[tuple[float, ...]]]:
         """Return what the next updates take, by epoch and run, of their learning rates: see `take_step`."""
         self.lay_out()
-        width = 2 if any(optimizer.kind == "adam" for _, optimizer in self._stretches) else 1
-        return [
-            [
-                coefficients(slot.optimizer, of_epoch[run], slot.updates + ahead)[:width]
-                for run, slot in self.slots.items()
-            ]
-            for ahead, of_epoch in enumerate(rates, 1)
-        ]
+        # A GPU waits for this: most runs are corrected alike, and most rates are one object for many epochs.
+        if any(optimizer.is_adaptive for _, optimizer in self._stretches):
+            alike = {run: (slot.optimizer, slot.updates) for run, slot in self.slots.items()}
+            numbers = {key: at for at, key in enumerate(dict.fromkeys(alike.values()))}
+            places = {run: numbers[key] for run, key in alike.items()}
+            table: list[list[tuple[float, ...]]] = []
+            for ahead, of_epoch in enumerate(rates, 1):
+                found = [corrections(optimizer, updates + ahead) for optimizer, updates in numbers]
+                table.append([(-of_epoch[run] / found[at][0], found[at][1]) for run, at in places.items()])
+            return table
+        rows: dict[int, list[tuple[float, ...]]] = {}
+        for of_epoch in rates:
+            if id(of_epoch) not in rows:
+                rows[id(of_epoch)] = [(-of_epoch[run],) for run in self.slots]
+        return [rows[id(of_epoch)] for of_epoch in rates]
 
     def step(self, gradient: Tensor, coefficients: Tensor) -> None:
         """Update all runs by the gradient of the loss, shape (R * C, D + 1), each by its optimizer."""

@@ -44,6 +44,8 @@ class Summary:
     pid: int | None
     accuracy: float | None = None
     """The best test accuracy among the newest rows of its runs."""
+    optimizers: tuple[str, ...] = ()
+    """Those that it was started with."""
 
 
 def list_experiments(runs_dir: Path) -> list[Summary]:
@@ -135,6 +137,7 @@ def summarize(directory: Path) -> Summary:
         owner.host,
         owner.pid or None,
         max(accuracies, default=None),
+        tuple(dict.fromkeys(str(run.optimizer) for run in config.settings.runs)),
     )
 
 

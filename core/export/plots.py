@@ -211,7 +211,7 @@ def _key(label: str, **style: Any) -> LegendEntry:  # noqa: ANN401  of a line
 
 def _draw_knobs(axes: Axes, curves: Sequence[Curve]) -> list[LegendEntry]:
     """Mark the epochs at which knobs were turned, with words if there are few."""
-    turned = [(mark, at) for curve in curves for mark in curve.knobs if (at := curve.place(mark.epoch))]
+    turned = [(mark, at) for curve in curves for mark in curve.named_marks if (at := curve.place(mark.epoch))]
     style: dict[str, Any] = {"linestyle": "", "marker": "d", "markersize": 4}
     for mark, at in turned:
         axes.plot(*at, zorder=3, clip_on=False, color=GREY, **style)

@@ -124,6 +124,11 @@ PYTHON
 step "24 runs" $logreg train $mnist --name many --head sigmoid logits --l2 0 0.001 0.01 --seed 0 1 2 3 --epochs "${MANY:-500}"
 step "standardized" $logreg train $mnist --pixels standardized --lr 0.1 --name standardized --epochs "${MANY:-500}"
 step "odd strides" $logreg train $mnist --name odd --log-every 7 --report-every 30 --epochs "${MANY:-300}"
+#   Expected: the losses of each optimizer the same by every engine to 1e-3 at epoch 200.
+for engine in $engines; do
+  step "optimizers, $engine" $logreg train $mnist --pixels unit --head logits --lr 0.01 --optimizer sgd momentum nesterov adam --name "optimizers-$engine" --engine "$engine" --epochs "${MANY:-500}"
+  tail -n 4 "$runs"/*-optimizers-"$engine"/metrics.csv | cut -d, -f1,2,7,9,11
+done
 step "diverges, status 0" $logreg train $mnist --name diverges --head logits --lr 1e30 --epochs 100
 step "digits (needs scikit-learn)" $logreg train --dataset digits --device "$device" --runs-dir "$runs" --name digits --epochs 200
 

@@ -142,7 +142,7 @@ def test_what_happened_to_a_run_comes_along(tmp_path: Path) -> None:
     losses = (2.5, 1.75, math.nan)
     (found,) = read_curves([trained(tmp_path / "x", [RunSettings()], losses, happenings)])
     assert found.diverged_at == 20
-    assert [mark.text for mark in found.knobs] == ["sigmoid → logits"]
+    assert [mark.text for mark in found.named_marks] == ["sigmoid → logits"]
     assert found.head == "logits"
     assert found.floor is not None
 

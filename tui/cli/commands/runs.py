@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from logreg_tui.core.experiment.listing import Summary
 
 EXAMPLE = "runs --runs-dir ~/runs"
-HEADER = ("experiment", "state", "dataset", "runs", "rows", "accuracy", "host", "pid")
+HEADER = ("experiment", "state", "dataset", "optimizer", "runs", "rows", "accuracy", "host", "pid")
 NUMBERS = ("runs", "rows", "accuracy", "pid")
-DISPENSABLE = ("host", "runs", "rows", "dataset", "pid")
+DISPENSABLE = ("host", "runs", "rows", "optimizer", "dataset", "pid")
 """Columns that a narrow terminal does without, in this order."""
 
 
@@ -47,6 +47,7 @@ def as_json(experiments: Sequence[Summary]) -> str:
             "directory": str(each.directory.absolute()),
             "state": each.state,
             "dataset": each.dataset or None,
+            "optimizers": list(each.optimizers),
             "runs": each.runs,
             "rows": each.rows,
             "test_accuracy": each.accuracy,
@@ -61,6 +62,7 @@ def as_json(experiments: Sequence[Summary]) -> str:
 def listing(experiments: Sequence[Summary], width: int | None = None) -> str:
     """Return one line per experiment: its state, size, accuracy and the process that trains it."""
     from logreg_tui.core.export.tables import fitted_table
+    from logreg_tui.core.optimizers import SGD
     from logreg_tui.core.text import escape_control_chars
 
     if not experiments:
@@ -70,6 +72,7 @@ def listing(experiments: Sequence[Summary], width: int | None = None) -> str:
             escape_control_chars(experiment.directory.name),
             experiment.state,
             escape_control_chars(experiment.dataset),
+            ", ".join(experiment.optimizers),
             str(experiment.runs),
             f"{experiment.rows:,}",
             "" if experiment.accuracy is None else f"{experiment.accuracy:.4f}",
@@ -78,4 +81,10 @@ def listing(experiments: Sequence[Summary], width: int | None = None) -> str:
         )
         for experiment in experiments
     ]
-    return fitted_table(HEADER, rows, NUMBERS, width, DISPENSABLE)
+    columns = dict(zip(HEADER, zip(*rows, strict=True), strict=True))
+    if set(columns["optimizer"]) <= {"", str(SGD)}:
+        # Plain gradient descent need not be said.
+        del columns["optimizer"]
+    dispensable = [name for name in DISPENSABLE if name in columns]
+    lines = list(zip(*columns.values(), strict=True))
+    return fitted_table(tuple(columns), lines, NUMBERS, width, dispensable)

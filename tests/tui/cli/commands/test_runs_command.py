@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def test_the_accuracy_stands_in_the_table_and_in_json(
         "directory": str(tmp_path / "a"),
         "state": "interrupted",
         "dataset": "digits",
+        "optimizers": ["sgd"],
         "runs": 1,
         "rows": 2,
         "test_accuracy": 0.5,
@@ -45,6 +47,15 @@ def test_the_accuracy_stands_in_the_table_and_in_json(
         "pid": None,
     }
     assert records[1]["test_accuracy"] is None
+
+
+def test_optimizers_are_named_where_one_is_not_plain_gradient_descent() -> None:
+    both = replace(LONG, optimizers=("sgd", "momentum 0.9"))
+    header, line, other = listing([both, replace(LONG, optimizers=("sgd",))]).splitlines()
+    assert header.split()[3] == "optimizer"
+    assert "sgd, momentum 0.9" in line
+    assert other.split()[3] == "sgd"
+    assert max(map(len, listing([both], 80).splitlines()[:2])) <= 80
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
