@@ -69,6 +69,15 @@ class Optimizer:
         """True if each parameter has a step size of its own."""
         return self.kind == "adam"
 
+    @property
+    def in_torch(self) -> str:
+        """The optimizer in the words of torch.optim, as Markdown."""
+        if self.kind == "momentum":
+            return f"`SGD(momentum={self.momentum:g})`"
+        if self.kind == "nesterov":
+            return f"`SGD(momentum={self.momentum:g}, nesterov=True)`"
+        return "`SGD` without momentum" if self.is_plain else "`Adam(betas=({:g}, {:g}))`".format(*self.betas)
+
     def to_json(self) -> dict[str, Any]:
         """Return the kind and what belongs to it, as `optimizer_from_json` takes it."""
         if self.kind in WITH_MOMENTUM:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from helpers.reporting import HEADINGS, rewritten, rows_of_table, trained, written
 
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.report.write import write_report
-from logreg_tui.core.settings import Schedule, grid
+from logreg_tui.core.settings import RunSettings, Schedule, grid
 
 
 def test_the_sections_follow_the_experiment(directory: Path, tmp_path: Path) -> None:
@@ -159,3 +160,15 @@ def test_real_figures_are_drawn(directory: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.undo()
     for figure in write_report([directory], tmp_path / "report.md"):
         assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_optimizers_stand_there_in_the_words_of_torch(tmp_path: Path, quick_figures: list[str]) -> None:
+    optimizers = Optimizer(), Optimizer("nesterov", 0.8), Optimizer("adam")
+    runs = tuple(RunSettings("logits", optimizer=optimizer) for optimizer in optimizers)
+    text = written(tmp_path / "report.md", trained(tmp_path / "runs", runs))
+    words = (
+        "`SGD` without momentum, `SGD(momentum=0.8, nesterov=True)`, `Adam(betas=(0.9, 0.999))`, full-batch"
+    )
+    assert words in " ".join(text.split())
+    cells = rows_of_table(text, "## Settings and model")
+    assert [line[2] for line in cells[2:5]] == ["sgd", "nesterov 0.8", "adam"]
