@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from logreg_tui.core.data import dataset as datasets
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.goals import parse_goal
+from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.session import recorder, start
 from logreg_tui.core.session.resume import AlreadyFinished, repeat_experiment, resume_experiment
 from logreg_tui.core.session.start import run_experiment
@@ -34,7 +36,10 @@ from logreg_tui.core.training.state import Training
 EXAMPLES = int(os.environ.get("LOGREG_TUI_TEST_LIVES", "40"))
 """Random lives to be tried; the more, the longer it takes."""
 SETTINGS = ExperimentSettings(
-    runs=(RunSettings("sigmoid", schedule=Schedule("step", 5, 0.5)), RunSettings("logits")),
+    runs=(
+        RunSettings("sigmoid", schedule=Schedule("step", 5, 0.5), optimizer=Optimizer("adam")),
+        RunSettings("logits", patience=2),
+    ),
     dataset="digits",
     device="cpu",
     epochs=9,
@@ -51,7 +56,11 @@ VALUES: dict[str, list[Any]] = {
     # With the last a run diverges.
     "learning_rate": [0.001, 0.03, 1e37],
 }
-ADDED = [RunSettings("logits", seed=5), RunSettings("sigmoid", l2=0.1), RunSettings(learning_rate=1e37)]
+ADDED = [
+    RunSettings("logits", seed=5, optimizer=Optimizer("nesterov"), stop_at=parse_goal("train_loss < 1.5")),
+    RunSettings("sigmoid", l2=0.1),
+    RunSettings(learning_rate=1e37),
+]
 LATER = st.integers(5, 24)
 """Epochs to which runs are to go on."""
 KNOBS = [
