@@ -2,7 +2,7 @@
 
     errors text files settings file_options value_ranges heads optimizers goals memory hardware    used by all
 
-    data/        files to arrays in memory; table/ has what is for tables alone
+    data/        files to arrays in memory; table/ and sparse/ have what is for tables and for svmlight files
     engine/      arrays to gradient steps; gpu/ and processor/ have what is for one of them alone
     training/    the loop, its requests and its events
     experiment/  the directory on disk: one reader and one writer per file

@@ -13,6 +13,10 @@ from logreg_tui.core.errors import UsageError
 
 TABLE_ENDINGS = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz")
 """Endings of tables: rows are samples, columns features, one of them the label."""
+SVMLIGHT_ENDINGS = (".svm", ".libsvm", ".svmlight")
+"""Endings of files of LIBSVM and SVMlight, behind which .gz or .bz2 may stand."""
+OF_SVMLIGHT = ("test", "test_share", "split_seed")
+"""Options that such a file takes, too: its labels and features have fixed places."""
 FILLS = ("mean", "zero")
 DEFAULT_TEST_SHARE = 0.2
 LARGEST_SEED = 2**32 - 1
@@ -22,6 +26,16 @@ LARGEST_SEED = 2**32 - 1
 def is_table(name: str) -> bool:
     """Return whether the name of a file is that of a table."""
     return name.lower().endswith(TABLE_ENDINGS)
+
+
+def is_svmlight(name: str) -> bool:
+    """Return whether the name of a file is that of one in the format of LIBSVM and SVMlight."""
+    return name.lower().removesuffix(".gz").removesuffix(".bz2").endswith(SVMLIGHT_ENDINGS)
+
+
+def takes_option(dataset: str, option: str) -> bool:
+    """Return whether an option, a field of FileOptions, is for the dataset of this name."""
+    return is_table(dataset) or (is_svmlight(dataset) and option in OF_SVMLIGHT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +106,4 @@ class FileOptions:
 
 
 NO_OPTIONS = FileOptions()
-"""Those of a dataset that is no table."""
+"""Those of a dataset that is no file of samples alone."""

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.file_options import NO_OPTIONS, FileOptions, is_table
+from logreg_tui.core.file_options import NO_OPTIONS, FileOptions, takes_option
 from logreg_tui.core.goals import Goal, parse_goal
 from logreg_tui.core.heads import LOGITS, SIGMOID, check_head
 from logreg_tui.core.optimizers import SGD, Optimizer, optimizer_from_json
@@ -247,8 +247,9 @@ class ExperimentSettings:
         if not self.runs:
             raise UsageError("an experiment needs at least one run")
         _check_text("dataset", self.dataset)
-        if self.file != NO_OPTIONS and not is_table(self.dataset):
-            raise UsageError(f"{self.file.words()[0]} is for tables, which {self.dataset!r} is not")
+        for option in self.file.to_json():
+            if not takes_option(self.dataset, option):
+                raise UsageError(f"--{option.replace('_', '-')} is for tables, which {self.dataset!r} is not")
         _check_text("--runs-dir", self.runs_dir)
         if self.data_dir is not None:
             _check_text("--data-dir", self.data_dir)

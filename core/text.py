@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import overload
 
 MAX_SHOWN = 60
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -44,6 +46,28 @@ def is_number(text: str) -> bool:
 def class_name(names: Sequence[str], label: int) -> str:
     """Return the name of a class; without names it is the label."""
     return names[label] if names else str(label)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureNumbers(Sequence[str]):
+    """Names of features that are numbers from `first` on: a hundred thousand of them take no room."""
+
+    first: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        if isinstance(at, slice):
+            return [str(self.first + each) for each in range(self.size)[at]]
+        return str(self.first + range(self.size)[at])
 
 
 def exact(value: float) -> str:

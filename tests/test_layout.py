@@ -42,6 +42,7 @@ MAY_IMPORT = {
 }
 """Packages, each with the packages it may import; a last `*` stands for any one name."""
 PART_OF = {
+    "core.data.sparse": "core.data",
     "core.data.table": "core.data",
     "core.engine.gpu": "core.engine",
     "core.engine.processor": "core.engine",

@@ -164,10 +164,11 @@ def head_facts(parameters: ParametersSnapshot, inputs: Inputs, labels: np.ndarra
 
 def _outputs(parameters: ParametersSnapshot, inputs: Inputs) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield slices of rows and the head's outputs for them, shape (rows, classes), float32."""
-    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(parameters.weight.shape)))
+    widest = len(parameters.bias) if inputs.is_sparse else max(parameters.weight.shape)
+    rows = max(1, min(CHUNK_ROWS, CHUNK_VALUES // widest))
     for start in range(0, len(inputs), rows):
         stop = min(start + rows, len(inputs))
-        outputs = inputs.read(start, stop) @ parameters.weight.T + parameters.bias
+        outputs = inputs.product(start, stop, parameters.weight) + parameters.bias
         if parameters.head == SIGMOID:
             # In float32, as the training computes it: from about 16.6 on it is 1, and these outputs tie.
             with np.errstate(over="ignore"):

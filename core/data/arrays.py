@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from logreg_tui.core.settings import MAX_CLASSES
 
 if TYPE_CHECKING:
     from logreg_tui.core.data.shard_source import ShardSource
+    from logreg_tui.core.data.sparse.csr import CsrSource
     from logreg_tui.core.data.table.encoding import TableEncoding
 
 CHUNK_BYTES = 1 << 20
@@ -28,11 +29,11 @@ class Arrays:
     """Inputs and labels before `--pixels`."""
 
     name: str
-    train_inputs: np.ndarray | ShardSource
+    train_inputs: np.ndarray | ShardSource | CsrSource
     """Shape (samples, features) or (samples, rows, columns), real numbers of any type."""
     train_labels: np.ndarray
     """Shape (samples,), int64."""
-    test_inputs: np.ndarray | ShardSource
+    test_inputs: np.ndarray | ShardSource | CsrSource
     """Shape as train_inputs but for the samples."""
     test_labels: np.ndarray
     """Shape (samples,), int64."""
@@ -40,18 +41,18 @@ class Arrays:
     """The value that `unit` pixels map to 1, with 0 to 0; None: scale by the training set's own range."""
     class_names: tuple[str, ...] = ()
     """Names of the labels 0..C-1, shown in their place; empty if the labels are their own names."""
-    feature_names: tuple[str, ...] = ()
+    feature_names: Sequence[str] = ()
     """Names of the features, shown beside their weights; empty if they have none."""
     table: TableEncoding | None = None
     """The way in which columns became features, if they did."""
     known_fingerprint: str | None = None
-    """Set if the inputs lie on disk: it is computed while they are checked, so that they are read once."""
+    """Set if the inputs are no arrays: of those on disk it is computed while they are checked."""
 
     @property
     def image_shape(self) -> tuple[int, int] | None:
         """Rows and columns if the inputs are images."""
         inputs = self.train_inputs
-        shape = inputs.shape if isinstance(inputs, np.ndarray) else inputs.stored_shape
+        shape = getattr(inputs, "stored_shape", inputs.shape)
         return (int(shape[1]), int(shape[2])) if len(shape) == 3 else None
 
     @property

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +16,19 @@ from logreg_tui.core.data.mnist_files import FAMILIES, read_family, read_idx_fol
 from logreg_tui.core.data.npz import read_npz
 from logreg_tui.core.data.oddities import oddities
 from logreg_tui.core.data.scaling import scaled_inputs
+from logreg_tui.core.data.shard_source import ShardSource
 from logreg_tui.core.data.shards import read_shards
+from logreg_tui.core.data.sparse.csr import CsrSource
 from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.file_options import NO_OPTIONS, TABLE_ENDINGS, FileOptions, is_table
+from logreg_tui.core.file_options import (
+    NO_OPTIONS,
+    SVMLIGHT_ENDINGS,
+    TABLE_ENDINGS,
+    FileOptions,
+    is_svmlight,
+    is_table,
+)
 from logreg_tui.core.memory import size_text
 from logreg_tui.core.settings import DATASETS
 from logreg_tui.core.text import describe, escape_control_chars
@@ -54,7 +62,7 @@ class Dataset:
     """The scaling of the inputs, one of PIXELS."""
     class_names: tuple[str, ...] = ()
     """Names of the labels 0..C-1, shown in their place; empty if the labels are their own names."""
-    feature_names: tuple[str, ...] = ()
+    feature_names: Sequence[str] = ()
     """Names of the features; empty if they have none."""
     table: TableEncoding | None = None
     """The way in which columns became features, with the scaling, if it is a table."""
@@ -74,8 +82,8 @@ def load_dataset(
 ) -> Dataset:
     """Return the dataset of a name of DATASETS, downloading it if need be, or of a path.
 
-    A path is that of a table, of which `file` says more, of an .npz file, of a folder of IDX files, or of one
-    of .npy shards, whose inputs stay on disk.
+    A path is that of a table or an svmlight file, of which `file` says more, of an .npz file, of a folder of
+    IDX files, or of one of .npy shards, whose inputs stay on disk.
     `data_dir` None is the user's cache folder; `pixels` is one of PIXELS. `progress` is told in
     short sentences what happens; `is_cancelled` is polled between steps. An .npz that needs more
     than `memory_limit` bytes is refused; None is what the machine has left.
@@ -84,9 +92,8 @@ def load_dataset(
     check_cancelled(is_cancelled)
     arrays, notice = _read(name, data_dir, memory_limit, file, progress, is_cancelled)
     check_cancelled(is_cancelled)
-    values = sum(math.prod(split.shape) for split in (arrays.train_inputs, arrays.test_inputs))
-    needed, is_read_whole = FLOAT32_BYTES * values, isinstance(arrays.train_inputs, np.ndarray)
-    if memory_limit is not None and needed > memory_limit and is_read_whole:
+    needed = sum(_bytes_of(split) for split in (arrays.train_inputs, arrays.test_inputs))
+    if memory_limit is not None and needed > memory_limit:
         raise UserError(
             f"dataset {arrays.name!r} takes {size_text(needed)} of memory, --memory-limit allows "
             f"{size_text(memory_limit)}: raise it, or save the data as a folder of .npy shards"
@@ -116,6 +123,13 @@ def load_dataset(
         arrays.table and with_scaling(arrays.table, train.applied or train.scaling),
         notice,
     )
+
+
+def _bytes_of(inputs: np.ndarray | ShardSource | CsrSource) -> int:
+    """Return the memory that inputs take once they are scaled; none if they stay on disk."""
+    if isinstance(inputs, np.ndarray):
+        return FLOAT32_BYTES * inputs.size
+    return inputs.nbytes if isinstance(inputs, CsrSource) else 0
 
 
 def with_scaling(table: TableEncoding, scaling: Scaling | None) -> TableEncoding:
@@ -155,9 +169,15 @@ def _read(
 
         arrays, notices = read_table(name, file, memory_limit, progress, is_cancelled)
         return arrays, "; ".join(notices) or None
+    if is_svmlight(name):
+        from logreg_tui.core.data.sparse.svmlight import read_svmlight
+
+        arrays, notices = read_svmlight(name, file, memory_limit, progress, is_cancelled)
+        return arrays, "; ".join(notices) or None
     known = (
         f"choose from {', '.join(DATASETS)}, or give the path of a table ({', '.join(TABLE_ENDINGS)}), of an "
-        ".npz file or of a folder of IDX files or .npy shards"
+        f"svmlight file ({', '.join(SVMLIGHT_ENDINGS)}), of an .npz file or of a folder of IDX files or .npy "
+        "shards"
     )
     if not name.lower().endswith(".npz"):
         raise UsageError(f"dataset {name!r} is unknown: {known}")

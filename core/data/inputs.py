@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from logreg_tui.core.data.arrays import row_chunks
+from logreg_tui.core.data.sparse.csr import CsrSource
 
 CACHE_LINE = 64
 
@@ -116,6 +117,22 @@ class Inputs:
     def are_bytes(self) -> bool:
         """True if the values are stored as bytes."""
         return self.source.dtype in (np.uint8, np.bool_)
+
+    @property
+    def is_sparse(self) -> bool:
+        """True if only the values that are not zero are stored."""
+        return isinstance(self.source, CsrSource)
+
+    def csr(self, start: int, stop: int) -> CsrSource:
+        """Return the rows start to stop of sparse inputs as they are stored."""
+        assert isinstance(self.source, CsrSource), "only asked of sparse inputs"
+        return self.source.rows(self._start + start, self._start + stop)
+
+    def product(self, start: int, stop: int, weight: np.ndarray) -> np.ndarray:
+        """Return X W^T of the rows start to stop for W (outputs, features): (rows, outputs), float32."""
+        if self.is_sparse:
+            return self.csr(start, stop).product(weight)
+        return np.asarray(self.read(start, stop) @ weight.T)
 
     def __getitem__(self, rows: slice) -> Inputs:
         """Return the inputs of some rows next to each other."""

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.text import describe, is_number
+from logreg_tui.core.settings import MAX_CLASSES
+from logreg_tui.core.text import describe, is_number, quoted
+
+MOST_FRACTIONS = 10
+"""Different labels with decimals that may still be classes; more are a quantity."""
+FEW_ROWS = 10
+"""Rows in which a column counts up by chance."""
 
 
 def label_texts(values: np.ndarray) -> list[str]:
@@ -29,6 +35,23 @@ def names_of_labels(values: np.ndarray) -> tuple[str, ...]:
 def are_texts(names: Sequence[str]) -> bool:
     """Return whether labels are texts, of which some may look like numbers or booleans."""
     return not (set(names) <= {"False", "True"} or all(map(is_number, names)))
+
+
+def check_classes(values: np.ndarray, distinct: int, what: str, remedy: str) -> None:
+    """Raise UsageError if labels, of which so many are distinct, can be no classes.
+
+    `what` begins the sentence, `remedy` ends it.
+    """
+    is_fraction = values.dtype.kind == "f" and not (values == np.trunc(values)).all()
+    if is_fraction and distinct > MOST_FRACTIONS:
+        raise UsageError(
+            f"{what} holds {distinct:,} different numbers with decimals: that is a quantity, labels are "
+            "classes; choose another column, or put it into classes first"
+        )
+    if distinct < 2:
+        raise UsageError(f"{what} is {quoted(label_texts(values[:1])[0])} in every row: give two classes")
+    if distinct > MAX_CLASSES or distinct == len(values) > FEW_ROWS:
+        raise UsageError(f"{what} holds {distinct:,} different values in {len(values):,} rows: {remedy}")
 
 
 def encode_labels(values: np.ndarray, names: Sequence[str]) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays, row_chunks
 from logreg_tui.core.data.inputs import ArraySource, Inputs, Scaling, Source, with_ones
+from logreg_tui.core.data.sparse.csr import CsrSource
 from logreg_tui.core.errors import UserError
 
 BYTE_MAX = 255
@@ -24,12 +25,49 @@ def scaled_inputs(arrays: Arrays, pixels: str) -> tuple[Inputs, Inputs]:
 
     Raises UserError if a test value is too far from the training set's for float32.
     """
+    if isinstance(arrays.train_inputs, CsrSource) and isinstance(arrays.test_inputs, CsrSource):
+        return _sparse_inputs(arrays.train_inputs, arrays.test_inputs, pixels)
+    assert not isinstance(arrays.train_inputs, CsrSource), "both splits are sparse, or none"
+    assert not isinstance(arrays.test_inputs, CsrSource), "both splits are sparse, or none"
     train, test = _sources(arrays.train_inputs, arrays.test_inputs)
     is_table = arrays.table is not None and arrays.image_shape is None
     scaling = _scaling(train, pixels, arrays.brightest, is_table)
     if scaling is not None and test.dtype.kind == "f":
         _check_range(test, scaling, pixels)
     return _inputs(train, scaling), _inputs(test, scaling)
+
+
+def _sparse_inputs(train: CsrSource, test: CsrSource, pixels: str) -> tuple[Inputs, Inputs]:
+    """Return sparse inputs, scaled without moving zeros: they would not be sparse any more.
+
+    Features are divided by what StandardScaler(with_mean=False) or MaxAbsScaler of scikit-learn divide by:
+    one that is constant, or zero throughout, by 1.
+    """
+    if pixels == "raw":
+        return Inputs(train), Inputs(test)
+    if pixels == "unit":
+        divisor = train.largest()
+    else:
+        divisor = train.deviations()
+        divisor[divisor <= LEAST_DEVIATION * train.largest()] = 0
+    scaling = Scaling(np.zeros(1), np.where(divisor == 0, 1.0, divisor))
+    return sparse_scaled(train, scaling, pixels), sparse_scaled(test, scaling, pixels)
+
+
+def sparse_scaled(source: CsrSource, scaling: Scaling, pixels: str) -> Inputs:
+    """Return sparse inputs divided by those of a scaling, which is as `--pixels` says.
+
+    Raises UserError if a value does not fit into float32 then.
+    """
+    with np.errstate(over="ignore"):
+        values = (source.values / scaling.divisor[source.index]).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise UserError(_too_far(pixels))
+    return Inputs(CsrSource(source.starts, source.index, values, source.shape[1]), applied=scaling)
+
+
+def _too_far(pixels: str) -> str:
+    return f"test inputs are too far from the training inputs for --pixels {pixels}: use --pixels raw"
 
 
 def _sources(*splits: np.ndarray | Source) -> list[Source]:
@@ -137,6 +175,4 @@ def _check_range(test: Source, scaling: Scaling, pixels: str) -> None:
     inputs = Inputs(test, scaling)
     for rows in row_chunks(inputs.shape):
         if not np.isfinite(inputs.read(rows.start, rows.stop)).all():
-            raise UserError(
-                f"test inputs are too far from the training inputs for --pixels {pixels}: use --pixels raw"
-            )
+            raise UserError(_too_far(pixels))

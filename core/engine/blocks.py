@@ -1,6 +1,6 @@
 """The samples of one split on the device, cut into blocks of rows.
 
-Blocks are float32 or bytes for products by PyTorch, or sparse for compiled kernels.
+Blocks are float32, bytes or sparse for products by PyTorch, or sparse for compiled kernels.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from torch import Tensor
 from logreg_tui.core.data.arrays import row_chunks
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.data.read_ahead import ReadAhead
+from logreg_tui.core.data.sparse.csr import CsrSource
 from logreg_tui.core.engine.gpu.uploads import Uploads
-from logreg_tui.core.engine.storage import GPU_ROWS, StorageLayout, block_bounds_of
+from logreg_tui.core.engine.storage import GPU_ROWS, StorageLayout
 from logreg_tui.core.engine.thread_team import ThreadTeam
 
 B = TypeVar("B")
@@ -85,6 +86,12 @@ class SparseRows:
         starts = np.cumsum(np.concatenate(counts)).astype(np.int32)
         return cls(starts, np.concatenate(found_index), np.concatenate(found_values))
 
+    @classmethod
+    def of_source(cls, source: CsrSource, columns: np.ndarray, index: np.dtype) -> SparseRows:
+        """Return sparse inputs, of which the columns, ascending, are all that are not zero."""
+        found = np.searchsorted(columns, source.index).astype(index)
+        return cls(source.starts.astype(np.int32), found, source.values)
+
     def transposed(self, columns: int) -> SparseRows:
         """Return the same by columns."""
         rows = np.arange(len(self.starts) - 1, dtype=self.index.dtype)
@@ -107,6 +114,35 @@ class SparseBlock:
     """Shape (rows,), int64."""
 
 
+@dataclass(frozen=True, slots=True)
+class CsrTensors:
+    """SparseRows as PyTorch takes them."""
+
+    starts: Tensor
+    """Shape (rows + 1,), int32."""
+    index: Tensor
+    """Shape (non-zeros,), int32."""
+    values: Tensor
+    """Shape (non-zeros,), float32."""
+
+    @classmethod
+    def of(cls, rows: SparseRows, device: torch.device) -> CsrTensors:
+        """Return a copy on a device."""
+        arrays = rows.starts, rows.index.astype(np.int32), rows.values
+        return cls(*(torch.tensor(array, device=device) for array in arrays))
+
+
+@dataclass(frozen=True, slots=True)
+class CsrBlock:
+    """The non-zero inputs of some rows, for products by PyTorch."""
+
+    rows: CsrTensors
+    columns: CsrTensors | None
+    """The same by columns; None if no gradient is asked for."""
+    labels: Tensor
+    """Shape (rows,), int64."""
+
+
 class SampleBlocks(Generic[B]):
     """Inputs and labels, cut into blocks."""
 
@@ -121,13 +157,7 @@ class SampleBlocks(Generic[B]):
         has_gradient: bool,
     ) -> None:
         """Move the samples to the device. Raises torch.OutOfMemoryError if they do not fit."""
-        self.block_bounds = block_bounds_of(
-            inputs.shape,
-            device,
-            is_streamed=storage.is_streamed,
-            is_sparse=storage.is_sparse,
-            are_bytes=storage.are_bytes,
-        )
+        self.block_bounds = storage.block_bounds(inputs, device)
         self._inputs = inputs
         self._labels = np.ascontiguousarray(labels, np.int64)
         self._labels_there = torch.from_numpy(self._labels).to(device)
@@ -181,13 +211,19 @@ class SampleBlocks(Generic[B]):
         self._inputs.scaled(stored, rows[:, : self._storage.features])
         return self._dense_block(index, rows)
 
-    def _sparse(self, index: int) -> SparseBlock:
+    def _sparse(self, index: int) -> SparseBlock | CsrBlock:
         start, stop = self.block_bounds[index]
-        # Part by part: the places of all would take several times what is kept of them.
-        parts = (values for _, values in self._chunks(start, stop))
-        rows = SparseRows.of(parts, self._storage.columns, self._storage.index)
+        kept = self._storage.columns, self._storage.index
+        if self._inputs.is_sparse:
+            rows = SparseRows.of_source(self._inputs.csr(start, stop), *kept)
+        else:
+            # Part by part: the places of all would take several times what is kept of them.
+            rows = SparseRows.of((values for _, values in self._chunks(start, stop)), *kept)
         columns = rows.transposed(len(self._storage.columns)) if self._has_gradient else None
-        return SparseBlock(rows, columns, self._labels[start:stop])
+        if self._storage.is_compiled:
+            return SparseBlock(rows, columns, self._labels[start:stop])
+        by_column = None if columns is None else CsrTensors.of(columns, self._device)
+        return CsrBlock(CsrTensors.of(rows, self._device), by_column, self._labels_of(index))
 
     def _chunks(self, start: int, stop: int) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield the values of some rows, part by part, with where they are among these."""

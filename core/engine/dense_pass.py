@@ -1,4 +1,4 @@
-"""Passes over dense blocks by PyTorch, on a processor or a GPU.
+"""Passes by PyTorch, on a processor or a GPU: what all of them share, and those over dense or sparse blocks.
 
 For inputs X (B, K), of which one column is 1, weights W (K, P) with the bias among them, and labels y:
 
@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from logreg_tui.core.engine.blocks import ByteBlock, DenseBlock
+from logreg_tui.core.engine.blocks import ByteBlock, CsrBlock, CsrTensors, DenseBlock
 from logreg_tui.core.engine.folding import Folding
 from logreg_tui.core.engine.full_batch_pass import BlockwisePass
 from logreg_tui.core.engine.storage import StorageLayout
@@ -29,6 +30,7 @@ PART_VALUES, GPU_PART_VALUES = 1 << 20, 1 << 24
 """Bytes that become float32 at once, on a processor and on a GPU: they are read twice, out of the cache."""
 
 aten = torch.ops.aten
+B = TypeVar("B")
 
 
 class Scratch:
@@ -43,8 +45,8 @@ class Scratch:
         self.gradient = torch.zeros_like(self.outputs)
 
 
-class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
-    """Passes over dense blocks; bytes become float32 some rows at a time, scaled by the weights."""
+class TorchPass(BlockwisePass[B]):
+    """Weights, outputs, heads and losses of passes by PyTorch, whatever the blocks are."""
 
     def __init__(
         self,
@@ -85,6 +87,48 @@ class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
         used = len(self._storage.columns)
         self._folding.fill_gradient(total[: self._outputs, :used], total[: self._outputs, used], gradient)
 
+    def new_scratch(self, rows: int) -> Scratch:
+        """Return room for so many rows."""
+        inputs = torch.from_numpy(self._storage.empty(rows)) if self._storage.are_bytes else None
+        return Scratch(rows, self._padded, self._device, None if inputs is None else inputs.to(self._device))
+
+    @contextmanager
+    def _scratch(self, rows: int) -> Iterator[Scratch]:
+        free = self._scratches.setdefault(rows, [])
+        try:
+            scratch = free.pop()
+        except IndexError:
+            scratch = self.new_scratch(rows)
+        yield scratch
+        free.append(scratch)
+
+    def _by_run(self, outputs: Tensor) -> Tensor:
+        """Return the outputs, shape (P, rows), as (runs, classes, rows)."""
+        return outputs[: self._outputs].view(-1, self._classes, outputs.shape[1])
+
+    def _set_gradient(self, labels: Tensor, scratch: Scratch) -> None:
+        """Fill the scratch's gradient of the summed loss at the linear outputs."""
+        outputs, gradient = self._by_run(scratch.outputs), self._by_run(scratch.gradient)
+        torch.softmax(outputs, 1, out=gradient)
+        index = labels.expand(len(outputs), 1, -1)
+        gradient.scatter_add_(1, index, self._minus_one.expand_as(index))
+        sigmoid_part = scratch.gradient[: self._sigmoid_outputs]
+        sigmoid_outputs = scratch.outputs[: self._sigmoid_outputs]
+        aten.sigmoid_backward(sigmoid_part, sigmoid_outputs, grad_input=sigmoid_part)
+
+    def _metrics(self, labels: Tensor, scratch: Scratch) -> Tensor:
+        """Return the sums of losses and of correct answers of some rows, shape (2, runs)."""
+        outputs = self._by_run(scratch.outputs)[:, :, : len(labels)]
+        index = labels.expand(len(outputs), 1, -1)
+        of_label = outputs.gather(1, index)[:, 0]
+        losses = torch.log_softmax(outputs, 1).gather(1, index)[:, 0].neg_().sum(1, dtype=self._sum_dtype)
+        n_correct = _is_correct(outputs, of_label, labels, losses).sum(1)
+        return torch.stack([losses, n_correct.to(self._sum_dtype)])
+
+
+class DensePass(TorchPass[DenseBlock | ByteBlock]):
+    """Passes over dense blocks; bytes become float32 some rows at a time, scaled by the weights."""
+
     def compute(
         self, block: DenseBlock | ByteBlock, gradient: Tensor | None, *, has_metrics: bool
     ) -> Tensor | None:
@@ -112,21 +156,6 @@ class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
         rows = math.ceil(count / parts)
         return [(start, min(start + rows, count)) for start in range(0, count, rows)]
 
-    def new_scratch(self, rows: int) -> Scratch:
-        """Return room for so many rows."""
-        inputs = torch.from_numpy(self._storage.empty(rows)) if self._storage.are_bytes else None
-        return Scratch(rows, self._padded, self._device, None if inputs is None else inputs.to(self._device))
-
-    @contextmanager
-    def _scratch(self, rows: int) -> Iterator[Scratch]:
-        free = self._scratches.setdefault(rows, [])
-        try:
-            scratch = free.pop()
-        except IndexError:
-            scratch = self.new_scratch(rows)
-        yield scratch
-        free.append(scratch)
-
     def rows(self, block: DenseBlock | ByteBlock, start: int, stop: int, scratch: Scratch) -> Tensor:
         """Return rows of a block as float32 with a column of ones, shape (rows, K)."""
         if scratch.inputs is None:
@@ -150,28 +179,42 @@ class DensePass(BlockwisePass[DenseBlock | ByteBlock]):
         else:
             gradient.addmm_(scratch.gradient, inputs)
 
-    def _by_run(self, outputs: Tensor) -> Tensor:
-        """Return the outputs, shape (P, rows), as (runs, classes, rows)."""
-        return outputs[: self._outputs].view(-1, self._classes, outputs.shape[1])
 
-    def _set_gradient(self, labels: Tensor, scratch: Scratch) -> None:
-        """Fill the scratch's gradient of the summed loss at the linear outputs."""
-        outputs, gradient = self._by_run(scratch.outputs), self._by_run(scratch.gradient)
-        torch.softmax(outputs, 1, out=gradient)
-        index = labels.expand(len(outputs), 1, -1)
-        gradient.scatter_add_(1, index, self._minus_one.expand_as(index))
-        sigmoid_part = scratch.gradient[: self._sigmoid_outputs]
-        sigmoid_outputs = scratch.outputs[: self._sigmoid_outputs]
-        aten.sigmoid_backward(sigmoid_part, sigmoid_outputs, grad_input=sigmoid_part)
+class CsrPass(TorchPass[CsrBlock]):
+    """Passes over sparse rows: on a GPU, and on a processor whose kernels cannot be compiled.
 
-    def _metrics(self, labels: Tensor, scratch: Scratch) -> Tensor:
-        """Return the sums of losses and of correct answers of some rows, shape (2, runs)."""
-        outputs = self._by_run(scratch.outputs)[:, :, : len(labels)]
-        index = labels.expand(len(outputs), 1, -1)
-        of_label = outputs.gather(1, index)[:, 0]
-        losses = torch.log_softmax(outputs, 1).gather(1, index)[:, 0].neg_().sum(1, dtype=self._sum_dtype)
-        n_correct = _is_correct(outputs, of_label, labels, losses).sum(1)
-        return torch.stack([losses, n_correct.to(self._sum_dtype)])
+    A product of sparse rows and a matrix is what PyTorch calls a sum of embeddings: row i of X W adds
+    values[j] W[index[j]] over its values. One thread computes each sum, in the order of the values, which
+    products of sparse tensors do not promise on every device. The gradient X^T G is the same of the columns.
+    """
+
+    def compute(self, block: CsrBlock, gradient: Tensor | None, *, has_metrics: bool) -> Tensor | None:
+        """Fill the gradient of a block, (P, K), if it is asked for; return its metrics (2, R) if they are."""
+        used = len(self._storage.columns)
+        with self._scratch(len(block.labels)) as scratch:
+            scratch.outputs.copy_(_product(block.rows, self._weights).t())
+            scratch.outputs.add_(self._weights[used, :, None])
+            scratch.outputs[: self._sigmoid_outputs].sigmoid_()
+            metrics = self._metrics(block.labels, scratch) if has_metrics else None
+            if gradient is not None:
+                assert block.columns is not None, "kept if there is a gradient"
+                self._set_gradient(block.labels, scratch)
+                by_row = scratch.gradient.t().contiguous()
+                gradient[:, :used].copy_(_product(block.columns, by_row).t())
+                gradient[:, used].copy_(by_row.sum(0))
+        return metrics
+
+
+def _product(rows: CsrTensors, matrix: Tensor) -> Tensor:
+    """Return the product of sparse rows (B, K) with a matrix (K or more, P), shape (B, P)."""
+    return torch.nn.functional.embedding_bag(
+        rows.index,
+        matrix,
+        rows.starts,
+        mode="sum",
+        per_sample_weights=rows.values,
+        include_last_offset=True,
+    )
 
 
 def _is_correct(outputs: Tensor, of_label: Tensor, labels: Tensor, losses: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.blocks import SampleBlocks
-from logreg_tui.core.engine.dense_pass import DensePass
+from logreg_tui.core.engine.dense_pass import CsrPass, DensePass
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, THREE_PARTS, EngineChoice
 from logreg_tui.core.engine.gpu.fused_pass import FusedConfiguration, FusedPass
@@ -43,14 +43,14 @@ class DeviceData:
         train, test = (ranks.part(Inputs.of(i)) for i in (dataset.train_inputs, dataset.test_inputs))
         self.storage = choose_storage([train, test], device, self._team, memory_limit)
         self._kernel: Callable[..., None] | None = None
-        if self.storage.is_sparse:
+        if self.storage.is_sparse and self.storage.is_compiled:
             try:
                 self._kernel = _compiled(self.storage, progress)
             # A processor or a NumPy that this Numba does not know; it raises whatever it comes across.
             except Exception as error:
                 progress(f"Numba cannot be used ({describe(error)}): training takes several times as long")
                 self.storage = choose_storage(
-                    [train, test], device, self._team, memory_limit, may_be_sparse=False
+                    [train, test], device, self._team, memory_limit, may_be_compiled=False
                 )
         self.train = self._samples(train, ranks.part(dataset.train_labels), has_gradient=True)
         self.test = self._samples(test, ranks.part(dataset.test_labels), has_gradient=False)
@@ -63,7 +63,9 @@ class DeviceData:
         """The engine that needs no trial: on a processor the only one."""
         if self.device.type == "cuda":
             return EngineChoice(EAGER)
-        return EngineChoice("sparse" if self.storage.is_sparse else "dense")
+        if not self.storage.is_sparse:
+            return EngineChoice("dense")
+        return EngineChoice("sparse" if self.storage.is_compiled else "csr")
 
     def new_pass(self, choice: EngineChoice, runs: int, sigmoid_runs: int) -> FullBatchPass[Any]:
         """Return passes over these samples for so many runs, of which those of sigmoid heads come first.
@@ -74,6 +76,8 @@ class DeviceData:
         if choice.name == FUSED:
             parameters: dict[str, Any] = dict(choice.parameters)
             return FusedPass(*shape, self.counts[0], self.device, FusedConfiguration(**parameters))
+        if self.storage.is_sparse and not self.storage.is_compiled:
+            return CsrPass(*shape, self.device, self._team, self.counts[0])
         if self._kernel is None:
             kind = PartsPass if choice.parameters.get("parts") == THREE_PARTS else DensePass
             return kind(*shape, self.device, self._team, self.counts[0])
@@ -93,5 +97,8 @@ def _compiled(storage: StorageLayout, progress: Callable[[str], None]) -> Callab
 def data_bytes(dataset: Dataset) -> int:
     """Return what the engine keeps of the data on its device, in bytes: inputs and labels."""
     splits = [Inputs.of(inputs) for inputs in (dataset.train_inputs, dataset.test_inputs)]
+    if splits[0].is_sparse:
+        # By rows and by columns.
+        return sum(2 * inputs.csr(0, len(inputs)).nbytes + 8 * len(inputs) for inputs in splits)
     of_value = 1 if all(inputs.are_bytes for inputs in splits) else 4
     return sum(len(inputs) * (of_value * inputs.shape[1] + 8) for inputs in splits)

@@ -34,7 +34,7 @@ from logreg_tui.core.engine.process_group import ALONE, ProcessGroup
 from logreg_tui.core.engine.run_matrix import Measurement, RunMatrix, weight_and_bias
 from logreg_tui.core.optimizers import SGD, Optimizer
 
-VERSIONS = {"sparse": 2, "dense": 3, "eager": 3, "graph": 3, "fused": 1}
+VERSIONS = {"sparse": 2, "csr": 1, "dense": 3, "eager": 3, "graph": 3, "fused": 1}
 """Another version may round otherwise; written into checkpoints beside the engine's name."""
 
 

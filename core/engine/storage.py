@@ -24,6 +24,10 @@ SPARSE_BLOCK_ROWS = 1875
 """Rows of a sparse block likewise: their gradients are read in no order."""
 BLOCK_VALUES = 1 << 19
 """Values in a block at least: less is done sooner than handed to another thread."""
+BLOCK_NONZEROS = 1 << 16
+"""Values of sparse inputs in a block at least, likewise."""
+MOST_BLOCK_NONZEROS = 1 << 28
+"""Values of sparse inputs in a block at most: 32 bits number them, though rows may differ."""
 MOST_BLOCK_VALUES = 1 << 23
 """Values in a block at most that goes through the processor's memory: several are there at once."""
 GPU_BLOCK_ROWS = 1 << 17
@@ -38,7 +42,7 @@ MOST_BYTES_PER_VALUE = 5.2
 MOST_OF_MEMORY = 0.7
 """Share of the free memory that data from disk may fill."""
 SMALL_INDEX = 1 << 16
-"""Rows and columns that 16 bits can number."""
+"""Columns, and rows of a block, that 16 bits can number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ class StorageLayout:
     columns: np.ndarray
     """Features that are kept, ascending: those that are zero in every sample are not."""
     is_sparse: bool = False
-    """True if only values that are not zero are kept, for compiled kernels."""
+    """True if only values that are not zero are kept."""
+    is_compiled: bool = True
+    """If sparse: True if compiled kernels compute with them, False if PyTorch does."""
     is_streamed: bool = False
     """True if every pass reads the inputs from where they are stored."""
     scaling: Scaling | None = None
@@ -75,6 +81,19 @@ class StorageLayout:
         """K of rows of bytes on a GPU: the kept features, and zeros up to what its products take at once."""
         return math.ceil(len(self.columns) / GPU_COLUMNS) * GPU_COLUMNS
 
+    def block_bounds(self, inputs: Inputs, device: torch.device) -> list[tuple[int, int]]:
+        """Return the first row of each block of a split and the one behind its last."""
+        if inputs.is_sparse:
+            nonzeros = len(inputs.csr(0, len(inputs)).values)
+            return _sparse_block_bounds(len(inputs), nonzeros, len(self.columns), device)
+        return block_bounds_of(
+            inputs.shape,
+            device,
+            is_streamed=self.is_streamed,
+            is_sparse=self.is_sparse,
+            are_bytes=self.are_bytes,
+        )
+
     def empty(self, rows: int) -> np.ndarray:
         """Return float32 rows of zeros, but for the ones, shape (rows, K)."""
         return with_ones(rows, len(self.columns))
@@ -86,13 +105,16 @@ def choose_storage(
     team: ThreadTeam,
     memory_limit: int | None,
     *,
-    may_be_sparse: bool = True,
+    may_be_compiled: bool = True,
 ) -> StorageLayout:
     """Look through all inputs and return how they are kept on the device.
 
     Those that lie on disk are streamed if they take more than `memory_limit` bytes, None being what is free.
+    Without compiled kernels only inputs that are sparse as they come are kept so.
     """
     features = splits[0].shape[1]
+    if splits[0].is_sparse:
+        return _sparse_storage(splits, device, is_compiled=may_be_compiled and device.type == "cpu")
     are_bytes = all(inputs.are_bytes for inputs in splits)
     values = np.dtype(np.uint8 if are_bytes else np.float32)
     scaling = splits[0].scaling if are_bytes else None
@@ -105,12 +127,26 @@ def choose_storage(
     is_used = np.any([is_used for is_used, _ in found], axis=0)
     columns = np.flatnonzero(is_used if scaling is None else is_used & (scaling.divisor != 0))
     share = sum(count for _, count in found) / (sum(map(len, splits)) * max(1, len(columns)))
-    index = np.dtype(np.uint16 if len(columns) <= SMALL_INDEX else np.uint32)
-    is_sparse = may_be_sparse and _is_sparse(splits[0], share, device, index, are_bytes=are_bytes)
+    rows = (block_bounds_of(inputs.shape, device, is_sparse=True)[0][1] for inputs in splits)
+    index = np.dtype(np.uint16 if max(len(columns), *rows) <= SMALL_INDEX else np.uint32)
+    is_sparse = may_be_compiled and _is_sparse(splits[0], share, device, index, are_bytes=are_bytes)
     if not is_sparse and not are_bytes:
         # Float32 rows are used where they lie.
         columns = np.arange(features)
-    return StorageLayout(features, columns, is_sparse, False, scaling, values, index)
+    return StorageLayout(features, columns, is_sparse, scaling=scaling, values=values, index=index)
+
+
+def _sparse_storage(splits: Sequence[Inputs], device: torch.device, *, is_compiled: bool) -> StorageLayout:
+    """Return how inputs are kept that come as sparse rows."""
+    features = splits[0].shape[1]
+    sources = [inputs.csr(0, len(inputs)) for inputs in splits]
+    is_used = np.zeros(features, bool)
+    for source in sources:
+        is_used[source.index] = True
+    storage = StorageLayout(features, np.flatnonzero(is_used), True, is_compiled)
+    rows = (storage.block_bounds(inputs, device)[0][1] for inputs in splits)
+    is_small = max(len(storage.columns), *rows) <= SMALL_INDEX
+    return replace(storage, index=np.dtype(np.uint16 if is_small else np.uint32))
 
 
 def _free_memory(device: torch.device) -> int:
@@ -145,6 +181,18 @@ def _is_sparse(
     return share_nonzero <= MOST_NONZERO_FLOATS and bytes_per_value <= MOST_BYTES_PER_VALUE
 
 
+def _sparse_block_bounds(
+    samples: int, nonzeros: int, columns: int, device: torch.device
+) -> list[tuple[int, int]]:
+    """Return the bounds of blocks of sparse inputs, likewise.
+
+    A block has at least as many values as features, since its gradient has all of them.
+    """
+    least = math.ceil(nonzeros / MOST_BLOCK_NONZEROS)
+    count = max(1, least, min(samples // SPARSE_BLOCK_ROWS, nonzeros // max(columns, BLOCK_NONZEROS)))
+    return _cut(samples, count if device.type == "cpu" else max(1, least))
+
+
 def block_bounds_of(
     shape: tuple[int, int],
     device: torch.device,
@@ -166,5 +214,9 @@ def block_bounds_of(
         count = max(1, least, min(samples // rows, samples * features // BLOCK_VALUES))
     else:
         count = max(least, 1 if are_bytes else math.ceil(samples / GPU_BLOCK_ROWS))
+    return _cut(samples, count)
+
+
+def _cut(samples: int, count: int) -> list[tuple[int, int]]:
     rows = math.ceil(samples / count)
     return [(start, min(start + rows, samples)) for start in range(0, samples, rows)]

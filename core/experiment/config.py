@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from logreg_tui.core.engine.gpu.choice import EngineChoice
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.files import read_regular, reason, write_synced
 from logreg_tui.core.settings import MAX_CLASSES, ExperimentSettings
-from logreg_tui.core.text import describe, escape_control_chars, quoted
+from logreg_tui.core.text import FeatureNumbers, describe, escape_control_chars, quoted
 
 CONFIG = "config.json"
 FORMAT = 1
@@ -44,7 +44,7 @@ class ExperimentConfig:
     """Rows and columns if the features of a sample form an image."""
     class_names: tuple[str, ...] = ()
     """Names of the labels 0..C-1; empty if the labels are their own names."""
-    feature_names: tuple[str, ...] = ()
+    feature_names: Sequence[str] = ()
     """Names of the features; empty if they have none."""
     table: TableEncoding | None = None
     """The way in which the columns of a table became features, if it is one."""
@@ -84,7 +84,7 @@ class ExperimentConfig:
                 "classes": self.classes,
                 "image_shape": self.image_shape,
                 **({"class_names": list(self.class_names)} if self.class_names else {}),
-                **({"feature_names": list(self.feature_names)} if self.feature_names else {}),
+                **({"feature_names": _names_to_json(self.feature_names)} if self.feature_names else {}),
                 **({"table": self.table.to_json()} if self.table else {}),
             },
             "device": self.device,
@@ -139,7 +139,7 @@ def _from_json(record: dict[str, Any]) -> ExperimentConfig:
         classes=classes,
         image_shape=_image_shape(data["image_shape"], features),
         class_names=_names(data, "class_names", classes),
-        feature_names=_names(data, "feature_names", features),
+        feature_names=_feature_names(data, features),
         table=_table(data.get("table"), features),
         device=escape_control_chars(record["device"]),
         started=parse_moment(record["started"]),
@@ -174,6 +174,17 @@ def _names(data: Mapping[str, Any], name: str, count: int) -> tuple[str, ...]:
     if not isinstance(names, list) or len(names) not in (0, count):
         raise ValueError(f"{name} are not {count} names")
     return tuple(map(escape_control_chars, names))
+
+
+def _names_to_json(names: Sequence[str]) -> list[str] | dict[str, int]:
+    return {"first": names.first} if isinstance(names, FeatureNumbers) else list(names)
+
+
+def _feature_names(data: Mapping[str, Any], features: int) -> Sequence[str]:
+    names = data.get("feature_names")
+    if not isinstance(names, Mapping):
+        return _names(data, "feature_names", features)
+    return FeatureNumbers(_count(names, "first", 0, 1), features)
 
 
 def _table(record: Mapping[str, Any] | None, features: int) -> TableEncoding | None:

@@ -6,6 +6,7 @@ which the run joined.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from logreg_tui.core.settings import RunSettings
@@ -43,7 +44,7 @@ class ExperimentStarted(Event):
     """The engine of a GPU and why it was chosen, in one line."""
     class_names: tuple[str, ...] = ()
     """Names of the labels 0..C-1; empty if the labels are their own names. Recorded in config.json alone."""
-    feature_names: tuple[str, ...] = ()
+    feature_names: Sequence[str] = ()
     """Names of the features, likewise."""
 
 

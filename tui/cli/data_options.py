@@ -13,10 +13,12 @@ from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import (
     DEFAULT_TEST_SHARE,
     FILLS,
-    NO_OPTIONS,
+    SVMLIGHT_ENDINGS,
     TABLE_ENDINGS,
     FileOptions,
+    is_svmlight,
     is_table,
+    takes_option,
 )
 from logreg_tui.tui.cli.parser import Parser, checked, path_text
 
@@ -24,15 +26,18 @@ from logreg_tui.tui.cli.parser import Parser, checked, path_text
 def check_dataset(name: str) -> str:
     """Return the name of a dataset, or of data that are there, `~` replaced. Raises UsageError."""
     name = path_text(name)
-    is_file = name.lower().endswith(".npz") or is_table(name)
+    is_file = name.lower().endswith(".npz") or is_table(name) or is_svmlight(name)
     if name in s.DATASETS or os.path.isdir(name) or (is_file and os.path.isfile(name)):
         return name
     if is_file or os.sep in name:
-        kinds = f".npz file, table ({', '.join(TABLE_ENDINGS)}) or folder"
-        raise UsageError(f"dataset {name!r}: there is no such {kinds}")
+        kinds = (
+            f".npz file, table ({', '.join(TABLE_ENDINGS)}), svmlight file ({', '.join(SVMLIGHT_ENDINGS)})"
+        )
+        raise UsageError(f"dataset {name!r}: there is no such {kinds} or folder")
     raise UsageError(
         f"dataset {name!r} is unknown: use {', '.join(s.DATASETS)}, or the path of a table "
-        f"({', '.join(TABLE_ENDINGS)}), of an .npz or of a folder of IDX files or .npy shards"
+        f"({', '.join(TABLE_ENDINGS)}), of an svmlight file ({', '.join(SVMLIGHT_ENDINGS)}), of an .npz or "
+        "of a folder of IDX files or .npy shards"
     )
 
 
@@ -46,8 +51,9 @@ def add_data_options(parser: Parser, check: Callable[[str], str] = check_dataset
         metavar="NAME",
         help="auto, mnist, fashion-mnist, kmnist, qmnist, digits, emnist-balanced, emnist-letters, "
         "emnist-digits, emnist-byclass, emnist-bymerge, emnist-mnist, or the path of a table (.csv, .tsv, "
-        ".parquet), of an .npz with X_train, y_train, X_test, y_test, of a folder of IDX files, or of one of "
-        ".npy files X_train-0.npy ... (default: auto: MNIST where it can be had, else digits)",
+        ".parquet), of an svmlight file (.svm, .libsvm, .svmlight), of an .npz with X_train, y_train, "
+        "X_test, y_test, of a folder of IDX files, or of one of .npy files X_train-0.npy ... (default: auto: "
+        "MNIST where it can be had, else digits)",
     )
     data.add_argument(
         "--data-dir",
@@ -67,12 +73,14 @@ def add_data_options(parser: Parser, check: Callable[[str], str] = check_dataset
 def _add_table_options(table: argparse._ArgumentGroup) -> None:
     """Add an option for each field of FileOptions."""
     table.add_argument("--label", metavar="COLUMN", help="the column with the labels, which a table needs")
-    table.add_argument("--test", type=path_text, metavar="FILE", help="a table with the test set")
+    table.add_argument(
+        "--test", type=path_text, metavar="FILE", help="a file with the test set; also of an svmlight file"
+    )
     table.add_argument(
         "--test-share",
         type=checked(s.parse_number, lambda value: FileOptions(test_share=value).share),
         metavar="X",
-        help="share of each class's rows that is the test set without --test "
+        help="share of each class's rows that is the test set without --test; also of an svmlight file "
         f"(default: {DEFAULT_TEST_SHARE})",
     )
     table.add_argument(
@@ -95,24 +103,25 @@ def _add_table_options(table: argparse._ArgumentGroup) -> None:
 def data_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings `pixels` and `file` that parsed options ask for.
 
-    Raises UsageError if options of tables belong to no table, or name a column that it does not have.
+    Raises UsageError if options of files of samples belong to none, or the file has not what they name.
     """
     dataset, from_file = values["dataset"], values.get("from_file", ())
     given = {field.name: values[field.name] for field in fields(FileOptions)}
     given = {name: value for name, value in given.items() if value is not None and value is not False}
-    if not is_table(dataset):
-        for name in given:
-            # Those of the user's file wait for a table.
-            if name not in from_file:
-                option = name.replace("_", "-")
-                raise UsageError(
-                    f"--{option} is for tables ({', '.join(TABLE_ENDINGS)}), not for {dataset!r}"
-                )
-        return {"pixels": values["pixels"] or "raw", "file": NO_OPTIONS}
+    for name in [each for each in given if not takes_option(dataset, each)]:
+        # Those of the user's file wait for data that take them.
+        if name not in from_file:
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for tables ({', '.join(TABLE_ENDINGS)}), not for {dataset!r}")
+        del given[name]
     file = FileOptions(**{**given, "drop": tuple(given.get("drop", ()))})
     # Of processes that train together any may lack the data: they tell each other once they have met.
-    if os.path.isfile(dataset):
+    if os.path.isfile(dataset) and is_table(dataset):
         from logreg_tui.core.data.table.table_file import check_columns
 
         check_columns(dataset, file)
-    return {"pixels": values["pixels"] or "standardized", "file": file}
+    if os.path.isfile(dataset) and is_svmlight(dataset):
+        from logreg_tui.core.data.sparse.lines import check_svmlight
+
+        check_svmlight(dataset, file)
+    return {"pixels": values["pixels"] or ("standardized" if is_table(dataset) else "raw"), "file": file}

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays, check_cancelled
-from logreg_tui.core.data.labels import encode_labels, names_of_labels, needed_names, stratified_split
+from logreg_tui.core.data.labels import (
+    FEW_ROWS,
+    check_classes,
+    encode_labels,
+    names_of_labels,
+    needed_names,
+    stratified_split,
+)
 from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.data.table.features import (
     check_values,
@@ -29,18 +36,13 @@ from logreg_tui.core.data.table.table_file import (
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import TABLE_ENDINGS, FileOptions
 from logreg_tui.core.memory import available_memory, size_text
-from logreg_tui.core.settings import MAX_CLASSES
 from logreg_tui.core.text import counted, escape_control_chars, quoted
 
 if TYPE_CHECKING:
     import polars
 
-MOST_FRACTIONS = 10
-"""Different labels with decimals that may still be classes; more are a quantity."""
 MOST_NAMED = 3
 """Columns that a notice names: it stays on the screen."""
-FEW_ROWS = 10
-"""Rows in which a column counts up by chance."""
 
 
 def read_table(
@@ -149,22 +151,7 @@ def _labels(column: polars.Series, path: str) -> np.ndarray:
             f"{shown(path)}: label {name} is of type {column.dtype}: it must be texts or numbers"
         )
     values = column.to_numpy()
-    distinct = column.n_unique()
-    is_fraction = values.dtype.kind == "f" and not (values == np.trunc(values)).all()
-    if is_fraction and distinct > MOST_FRACTIONS:
-        raise UsageError(
-            f"{shown(path)}: label {name} holds {distinct:,} different numbers with decimals: that is a "
-            "quantity, labels are classes; choose another column, or put it into classes first"
-        )
-    if distinct < 2:
-        raise UsageError(
-            f"{shown(path)}: label {name} is {quoted(str(values[0]))} in every row: give two classes"
-        )
-    if distinct > MAX_CLASSES or distinct == len(values) > FEW_ROWS:
-        raise UsageError(
-            f"{shown(path)}: label {name} holds {distinct:,} different values in {len(values):,} rows: "
-            "choose a column of classes"
-        )
+    check_classes(values, column.n_unique(), f"{shown(path)}: label {name}", "choose a column of classes")
     return values
 
 

@@ -12,8 +12,8 @@ from logreg_tui.core.text import escape_control_chars
 FUSED, GRAPH, EAGER = "fused", "graph", "eager"
 """One kernel on bytes; products of libraries as CUDA graphs; the same launched one by one."""
 GPU_ENGINES = (FUSED, GRAPH, EAGER)
-NAMES = (*GPU_ENGINES, "sparse", "dense")
-"""The last two are the ways of a processor, which follow from the data alone."""
+NAMES = (*GPU_ENGINES, "sparse", "csr", "dense")
+"""The last three are the ways of a processor, which follow from the data alone."""
 THREE_PARTS = "bf16x3"
 """Of the graph engine's parameter `parts`: products of bytes by three parts of bfloat16, not by float32."""
 LEAST_CAPABILITY = (8, 0)

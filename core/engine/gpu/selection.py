@@ -115,6 +115,8 @@ class Selector:
             obstacle: str | None = None
             if name != EAGER and engine.data.storage.is_streamed:
                 obstacle = "the data do not fit into the memory of the GPU"
+            elif name != EAGER and engine.data.storage.is_sparse:
+                obstacle = "the data are sparse, which the eager engine takes"
             elif name == FUSED:
                 obstacle = fused_obstacle(engine.data.storage, engine.classes, engine.device, 1)
                 obstacle = obstacle or self._failure_of_kernel(engine, facts)

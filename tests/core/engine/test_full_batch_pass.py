@@ -51,7 +51,7 @@ def pass_over(
     team, sigmoid_runs = ThreadTeam(threads), heads.count("sigmoid")
     if kind == "dense":
         train = Inputs(ArraySource(np.array(train, np.float32)))
-    storage = choose_storage([train, train], CPU, team, None, may_be_sparse=False)
+    storage = choose_storage([train, train], CPU, team, None, may_be_compiled=False)
     if kind == "sparse":
         storage = replace(storage, is_sparse=True)
     samples: SampleBlocks[Any] = SampleBlocks(train, labels, storage, CPU, team, has_gradient=True)

@@ -3,7 +3,8 @@
 Pictures may be drawn, scanned or photographed, of any size, dark on light or light on dark. Each is brought
 to the form of the samples that the models were trained on. Shows what the models were given, and the
 probability of each class as a bar. A table (.csv, .tsv, .parquet) is written again with a prediction and
-probabilities behind each row; it is encoded as the table was that the models were trained on.
+probabilities behind each row; it is encoded as the table was that the models were trained on. The rows of an
+svmlight file (.svm, .libsvm, .svmlight) become a table of labels, predictions and probabilities.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.file_options import is_table
+from logreg_tui.core.file_options import is_svmlight, is_table
 from logreg_tui.tui.cli.options import POSITIVE
 from logreg_tui.tui.cli.parser import Parser, add_directory, directory_of, path_text, to_path
 from logreg_tui.tui.text.output import print_error
@@ -38,14 +39,14 @@ def add_options(parser: Parser) -> None:
         nargs="+",
         type=path_text,
         metavar="IMAGE",
-        help="picture of one digit, PNG or JPEG; or a table, .csv, .tsv or .parquet",
+        help="picture of one digit, PNG or JPEG; or a table, .csv, .tsv or .parquet; or an svmlight file",
     )
     parser.add_argument(
         "-o",
         "--output",
         type=to_path,
         metavar="FILE",
-        help="of a table: the file to write, .csv, .tsv or .parquet, which is replaced (default: stdout)",
+        help="of rows: the file to write, .csv, .tsv or .parquet, which is replaced (default: stdout)",
     )
     parser.add_argument("--run", type=POSITIVE, metavar="N", help="ask this run alone (default: all)")
     parser.add_argument("--ascii", action="store_true", help="no block characters")
@@ -59,12 +60,12 @@ def run(values: argparse.Namespace) -> int:
         images, values.directory = [str(values.directory), *images], None
     elif values.directory is None and to_path(images[0]).is_dir():
         raise UsageError("name an IMAGE behind the directory")
-    if any(map(is_table, images)):
+    if any(is_table(each) or is_svmlight(each) for each in images):
         if len(images) > 1:
             raise UsageError("predict takes one table, and no pictures beside it")
         return _predict_rows(values, images[0])
     if values.output is not None:
-        raise UsageError("-o is for a table (.csv, .tsv, .parquet): pictures are shown in the terminal")
+        raise UsageError("-o is for the rows of a file: pictures are shown in the terminal")
     from logreg_tui.core.predict.predictor import open_predictor
 
     predictor = open_predictor(directory_of(values), values.run)
@@ -76,21 +77,18 @@ def run(values: argparse.Namespace) -> int:
 
 def _predict_rows(values: argparse.Namespace, path: str) -> int:
     """Write a table with predictions."""
-    from logreg_tui.core.data.table.table_file import listed_columns, write_frame
+    from logreg_tui.core.data.table.table_file import write_frame
     from logreg_tui.core.files import STDOUT, reason, replace_file
-    from logreg_tui.core.predict.table_predictor import predict_table
+    from logreg_tui.core.predict.table_predictor import predict_rows
     from logreg_tui.core.text import counted
     from logreg_tui.tui.text.output import destination, print_progress
 
     target = STDOUT if values.output is None else values.output
     if target != STDOUT and not target.name.lower().endswith(WRITTEN):
         raise UsageError(f"{str(target)!r}: no format of tables has this ending: use {', '.join(WRITTEN)}")
-    predicted = predict_table(directory_of(values), path, values.run)
-    if predicted.unseen:
-        count = sum(predicted.unseen.values())
-        texts = f"{counted(count, 'text')} that {'was' if count == 1 else 'were'} not in training"
-        columns = listed_columns(predicted.unseen)
-        print_error(f"{texts} {'counts' if count == 1 else 'count'} as none, in column {columns}")
+    predicted = predict_rows(directory_of(values), path, values.run)
+    if predicted.note is not None:
+        print_error(predicted.note)
     ending = path.lower().removesuffix(".gz") if target == STDOUT else target.name.lower()
     # Nobody reads Parquet from a terminal or a pipe.
     ending = ".csv" if target == STDOUT and ending.endswith(".parquet") else ending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal, NamedTuple
@@ -66,7 +67,7 @@ class CellSamples:
     enlarged: PredictedSample | None
     image_shape: tuple[int, int] | None
     class_names: tuple[str, ...] = ()
-    feature_names: tuple[str, ...] = ()
+    feature_names: Sequence[str] = ()
 
     def name(self, label: int) -> str:
         """Return the name of a class."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -42,7 +43,7 @@ class WeightsPanel(ParametersPanel):
     ]
 
     _shape: tuple[int, int] | None = None
-    _names: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
+    _names: tuple[Sequence[str], Sequence[str]] = (), ()
     """Of the classes and of the features."""
     _chosen = 0
     """The class that the cursor is on."""

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
-from logreg_tui.core.text import class_name
+from logreg_tui.core.text import FeatureNumbers, class_name
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.graphics import ImageSheet
 from logreg_tui.tui.number_format import first_fitting
@@ -30,6 +30,10 @@ LEAST_HEIGHT = 5
 """Lines of the smallest picture that still shows something; if not all classes fit so, they are paged."""
 MOST_CLASS, MOST_FEATURE = 16, 32
 """Cells of the name of a class and of a feature beside their bar."""
+MANY_FEATURES = 1000
+"""Names of more would take longer to measure than all the rest."""
+BARS_HEAD = 2
+"""Lines above the bars."""
 FACTS_WIDTH = 34
 HINT_HEIGHT = 14
 """Lines from which one is spent on what the keys do."""
@@ -243,15 +247,17 @@ class _Drawing:
         chosen = short_name(class_name(self.class_names, view.chosen), MOST_CLASS, style.ascii_only)
         whose = f"of class {chosen}" if view.is_enlarged else "of all classes"
         title = f"{'The' if self.feature_names else 'No image shape: the'} largest weights {whose}"
-        names = self._names("class", "feature")
-        lines = [strip_of([(text, style.muted)]) for text in (title, f"{names}{'weight':>10}")]
         asked = weight[first : first + 1] if view.is_enlarged else weight
-        largest = _largest(asked, grid_height(view.height) - len(lines))
-        return [*lines, *(self._bar_line(first + row, feature) for row, feature in largest)]
+        largest = _largest(asked, grid_height(view.height) - BARS_HEAD)
+        width = self._feature_width([feature for _, feature in largest])
+        names = self._names("class", "feature", width)
+        lines = [strip_of([(text, style.muted)]) for text in (title, f"{names}{'weight':>10}")]
+        return [*lines, *(self._bar_line(first + row, feature, width) for row, feature in largest)]
 
-    def _bar_line(self, number: int, feature: int) -> Strip:
+    def _bar_line(self, number: int, feature: int, width: int) -> Strip:
         value = float(self.shown.weight[number, feature])
-        names = self._names(class_name(self.class_names, number), class_name(self.feature_names, feature))
+        of_class, of_feature = class_name(self.class_names, number), class_name(self.feature_names, feature)
+        names = self._names(of_class, of_feature, width)
         text = f"{names}{value:>+10.4g} "
         is_marked = self.view.has_focus and not self.view.is_enlarged and number == self.view.chosen
         bar = pictures.signed_bar(
@@ -259,15 +265,21 @@ class _Drawing:
         )
         return strip_of([(text, ink(None, bold=True) if is_marked else None), *bar])
 
-    def _names(self, label: str, feature: str) -> str:
+    def _feature_width(self, shown: Sequence[int]) -> int:
+        """Return the cells for names of features; of very many, only those that are shown count."""
+        names = self.feature_names
+        if len(names) > MANY_FEATURES:
+            names = [class_name(names, feature) for feature in shown]
+        return longest_name(["feature", *names], min(max(7, self.view.width // 3), MOST_FEATURE))
+
+    def _names(self, label: str, feature: str, feature_width: int) -> str:
         """Return class and feature of a line of bars as columns: numbers at the right, names at the left."""
         ascii_only = self.style.ascii_only
         room = max(7, self.view.width // 5)
         width = longest_name(["class", *self.class_names], min(room, MOST_CLASS))
         of_class = name_cells(label, width, ascii_only, at_right=not self.class_names)
-        room = max(7, self.view.width // 3)
-        width = longest_name(["feature", *self.feature_names], min(room, MOST_FEATURE))
-        of_feature = name_cells(feature, width, ascii_only, at_right=not self.feature_names)
+        are_numbers = not self.feature_names or isinstance(self.feature_names, FeatureNumbers)
+        of_feature = name_cells(feature, feature_width, ascii_only, at_right=are_numbers)
         return f"  {of_class}  {of_feature}"
 
 

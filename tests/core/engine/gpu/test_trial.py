@@ -53,7 +53,7 @@ def test_a_kernel_is_held_against_float64(
 
     real = device_data.choose_storage
     monkeypatch.setattr(
-        device_data, "choose_storage", lambda *arguments: real(*arguments, may_be_sparse=False)
+        device_data, "choose_storage", lambda *arguments: real(*arguments, may_be_compiled=False)
     )
     monkeypatch.setattr(DeviceData, "new_pass", new_pass)
     monkeypatch.setattr(GraphCache, "gradient_step", lambda self, rates: self._engine.gradient_step(rates))
