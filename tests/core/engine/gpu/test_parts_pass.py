@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers.loops import CPU
-from helpers.made_data import DiskSource, dataset, values, with_runs
+from helpers.made_data import ALL_OPTIMIZERS, DiskSource, dataset, values, with_runs
 from helpers.stand_in_gpu import GPU, Launches, emulated_product, fake_gpu
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from logreg_tui.core.engine.gpu.choice import GRAPH, THREE_PARTS, EngineChoice
 from logreg_tui.core.engine.gpu.parts_pass import PartsPass, has_part_products, split
 from logreg_tui.core.engine.storage import choose_storage
 from logreg_tui.core.engine.thread_team import ThreadTeam
+from logreg_tui.core.optimizers import Optimizer
 
 TEAM = ThreadTeam(1)
 
@@ -72,6 +73,25 @@ def test_a_gpu_is_called_as_pytorch_wants_it_and_nothing_comes_back(
     assert launches.counts["aten.mm"] == 2 * passes
     assert launches.transfers == 0
     assert launches.counts.total() <= 16 + 15 * passes, launches.counts
+
+
+def test_the_steps_of_optimizers_make_no_gpu_wait_and_are_few_launches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = dataset(values(60, 5), values(20, 5), classes=10)
+    counts = []
+    for optimizers, width in (((Optimizer(),), 1), (ALL_OPTIMIZERS, 2)):
+        with fake_gpu(monkeypatch):
+            engine = with_runs(Engine(data, GPU), ["sigmoid"] * 4, optimizers=optimizers)
+            engine.use(EngineChoice(GRAPH))
+            rates = torch.zeros(1, 40, width, device=GPU)
+            engine.gradient_step(rates)
+            with Launches() as launches:
+                engine.gradient_step(rates)
+        assert launches.transfers == 0
+        counts.append(launches.counts.total())
+    # Velocity, its sum and a step for two of them, eight for Adam.
+    assert counts[1] - counts[0] <= 18, counts
 
 
 def _is_used(device: torch.device, dtype: str = "u1", limit: int | None = None) -> bool:
