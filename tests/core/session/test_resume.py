@@ -409,7 +409,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda path: (path / "config.json").unlink(), "not an experiment directory"),
     "config of a newer version": (
         lambda path: (path / "config.json").write_text('{"format": 99}'),
-        "format 99",
+        "format '99'",
     ),
     "config that is no JSON": (lambda path: (path / "config.json").write_text("{"), "damaged"),
     "config that is a list": (lambda path: (path / "config.json").write_text("[]"), "damaged"),
