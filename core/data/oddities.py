@@ -9,6 +9,7 @@ import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays
 from logreg_tui.core.data.inputs import Source
+from logreg_tui.core.data.sparse.csr import CsrSource
 
 MOST_SPANS = 4
 """Spans of labels that are named."""
@@ -63,7 +64,9 @@ def _different_scales(arrays: Arrays) -> Iterator[str]:
 
 def _range(split: np.ndarray | Source) -> tuple[float, float]:
     """Return the smallest and the largest of some samples' values."""
-    if isinstance(split, np.ndarray):
+    if isinstance(split, CsrSource):
+        values = np.append(split.values, 0)
+    elif isinstance(split, np.ndarray):
         values = split[:: max(1, len(split) // LOOKED_AT)]
     else:
         values = split.read(0, min(LOOKED_AT, split.shape[0]))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.file_options import is_svmlight
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.tui.cli.data_options import add_data_options, data_settings
 from logreg_tui.tui.cli.options import POSITIVE, add_device_options
@@ -107,6 +108,8 @@ def measure(
     reporter: Reporter,
 ) -> BenchResult:
     """Measure what the options ask for; `command` starts this program."""
+    if is_svmlight(settings.dataset):
+        raise UsageError("bench compares with a loop over dense rows: name data that are not sparse")
     progress = reporter.say
     from logreg_tui.core.bench.bench import Bench, Plan
     from logreg_tui.core.bench.processes import measure_screen, measure_start_up
