@@ -41,6 +41,11 @@ class Glyphs:
         """True if the terminal shows ASCII alone."""
         return self is ASCII
 
+    @property
+    def l2(self) -> str:
+        """The short name of lambda, beside the figures of a run."""
+        return "l2" if self.is_ascii else self.lambda_
+
     def shown(self, text: str) -> str:
         """Return a text from outside as this terminal can show it."""
         return plain(text) if self.is_ascii else text

@@ -126,7 +126,7 @@ class Painter:
         run = self._run(selected)
         self._figures_at = now
         hidden, reports = self.filtered_out, self.view.shown_reports
-        names = run_names(list(self.view.runs.values()), self._log.glyphs.lambda_[0])
+        names = run_names(list(self.view.runs.values()), self._log.glyphs.l2)
         self._log.show([row for row in reports if row.run not in hidden] if hidden else reports, names)
         if not self.is_frozen:
             rate = self._meter.rate

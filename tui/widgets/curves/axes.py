@@ -174,8 +174,15 @@ def epoch_axis(newest: int, total: int, first: int, is_log: bool, columns: int) 
     # Between two labels there is room for the name of the axis.
     room = max(1, columns // (len(_count_text(high)) + NAME_ROOM))
     # Fifths wherever they fit: when the axis grows, its grid stays where it was and is not sent again.
-    step = high // 5 if high % 5 == 0 and 5 <= room < 10 else max(1, int(nice_step(high / room)))
-    return Axis(0, high, False, _label(range(0, high + 1, step), _count_text))
+    step = high // 5 if _has_round_fifths(high) and 5 <= room < 10 else max(1, int(nice_step(high / room)))
+    ticks = [*range(0, high + 1, step)]
+    # The end is no round number of every training; it comes last, so it gives way to the others.
+    return Axis(0, high, False, _label([*ticks, high] if high % step else ticks, _count_text))
+
+
+def _has_round_fifths(high: int) -> bool:
+    """Return True if a fifth is 1, 2, 4 or 5 times a power of ten."""
+    return high % 5 == 0 and f"{high // 5}".rstrip("0") in {"1", "2", "4", "5"}
 
 
 def seconds_axis(newest: float, is_over: bool, first: float, is_log: bool, columns: int) -> Axis:

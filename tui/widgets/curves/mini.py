@@ -38,7 +38,7 @@ class MiniView(LineView):
         lines = [self.strip([(head[:width], BOLD)])]
         has_rows = any(each.last for each in history.runs.values())
         is_beside, room = width >= BESIDE, height - 1
-        names = run_names(list(history.runs.values()), self.glyphs.lambda_[0])
+        names = run_names(list(history.runs.values()), self.glyphs.l2)
         runs = sorted(history.runs.values(), key=lambda each: each is not run)
         rest = room - len(runs)
         list_width = LIST_WIDTH if is_beside else width

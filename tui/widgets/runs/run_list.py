@@ -240,9 +240,10 @@ class RunList(ScrollingLines, inherit_bindings=False):
         if len(self._runs) <= FEW:
             lines = self._few()
         else:
-            lambda_ = self.glyphs.lambda_[0]
-            short = ValueFormat(lambda_, _short_number, "", "s")
-            words = ValueFormat(lambda_) if self.content_size.width >= WIDE else short
+            l2 = self.glyphs.l2
+            # A digit would run into the value.
+            short = ValueFormat(f"{l2}=" if l2[-1].isdigit() else l2, _short_number, "", "s")
+            words = ValueFormat(l2) if self.content_size.width >= WIDE else short
             lines = arrange(self._runs, words, short, self.pinned, self._lets_through)
         self._shown = lines if lines or not self._runs else [NO_MATCH]
         self._places = {
@@ -262,7 +263,7 @@ class RunList(ScrollingLines, inherit_bindings=False):
         number: Callable[[float], str] = "{:g}".format if self.content_size.width >= WIDE else _short_number
         columns = [
             ("head", *(run.settings.head for run in runs)),
-            (self.glyphs.lambda_[0], *(number(run.settings.l2) for run in runs)),
+            (self.glyphs.l2, *(number(run.settings.l2) for run in runs)),
             ("lr", *(number(run.settings.learning_rate) for run in runs)),
         ]
         if len({run.settings.optimizer for run in runs}) > 1:

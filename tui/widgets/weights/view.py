@@ -26,7 +26,7 @@ from logreg_tui.tui.widgets.spans import beside, strip_of
 
 GAP = 2
 """Cells between two pictures."""
-LEAST_HEIGHT = 5
+LEAST_HEIGHT = 4
 """Lines of the smallest picture that still shows something; if not all classes fit so, they are paged."""
 MOST_CLASS, MOST_FEATURE = 16, 32
 """Cells of the name of a class and of a feature beside their bar."""

@@ -34,6 +34,15 @@ def test_the_epoch_axis_grows_in_steps_up_to_the_total(newest: int, total: int, 
     assert epoch_limit(newest, total) == limit
 
 
+@pytest.mark.parametrize(
+    ("total", "ticks"),
+    [(390, [0, 100, 200, 300, 390]), (3000, [0, 1000, 2000, 3000]), (200, [0, 40, 80, 120, 160, 200]),
+     (7, [0, 1, 2, 3, 4, 5, 6, 7])],
+)  # fmt: skip
+def test_epoch_ticks_are_round_numbers_and_the_end(total: int, ticks: list[int]) -> None:
+    assert [value for value, _ in epoch_axis(total, total, 10, False, 80).ticks] == ticks
+
+
 def test_epoch_ticks_are_whole_numbers_with_thousands_separators() -> None:
     axis = epoch_axis(9000, 10_000, 10, False, 80)
     assert [text for _, text in axis.ticks] == ["0", "2,000", "4,000", "6,000", "8,000", "10,000"]

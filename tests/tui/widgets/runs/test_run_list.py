@@ -125,6 +125,7 @@ async def test_in_a_narrow_and_low_list_nothing_is_cut_by_the_scroll_bar() -> No
 
 async def test_ascii_has_marks_of_its_own() -> None:
     async with listing(glyphs=ASCII) as made:
+        assert " l2 " in made.lines()[1]
         await made.press("p")
         text = "\n".join(made.words())
         assert text.isascii()
