@@ -72,8 +72,10 @@ def _too_large(path: Path) -> UserError:
 
 def _values(image: Image.Image) -> np.ndarray:
     if image.mode.startswith("I"):
-        grey = _reduced(image.convert("I").convert("F"))
-        return np.repeat(np.asarray(grey, np.float32)[:, :, None] / 65535, 3, axis=2)
+        grey = np.asarray(_reduced(image.convert("I").convert("F")), np.float32)
+        # A camera or a scanner may use 10 or 12 of the 16 bits.
+        bits = max(8, int(grey.max()).bit_length())
+        return np.repeat(grey[:, :, None] / (2**bits - 1), 3, axis=2)
     if not image.has_transparency_data:
         return np.asarray(_reduced(image.convert("RGB")), np.float32) / 255
     colors = np.asarray(_reduced(image.convert("RGBA")), np.float32) / 255

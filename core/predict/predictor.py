@@ -5,7 +5,7 @@ Torch, which takes seconds to import, is needed only for an experiment that has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,11 +19,11 @@ from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.event_log import EVENTS, read_events
 from logreg_tui.core.experiment.saved_model import data_at_hand, saved_parameters
 from logreg_tui.core.files import MOST_BYTES, read_regular
+from logreg_tui.core.predict.drawing import NothingDrawn
 from logreg_tui.core.predict.picture_file import read_picture
 from logreg_tui.core.predict.preprocessing import (
     KNOWN,
     MEASURED_SAMPLES,
-    NothingDrawn,
     Preprocessing,
     measure_preprocessing,
 )
@@ -55,13 +55,21 @@ class Predictor:
         """The names of the classes; empty if they are numbers."""
         return self._config.class_names
 
-    def sample(self, path: Path) -> np.ndarray:
+    def sample(self, path: Path, notice: Callable[[str], None] = lambda text: None) -> np.ndarray:
         """Return a picture file as one more sample of the dataset, before `--pixels`.
 
-        Shape and type are those of the preprocessing. Raises UserError, naming the file.
+        Shape and type are those of the preprocessing. `notice` is told if the file shows several things.
+        Raises UserError, naming the file.
         """
+
+        def tell(count: int) -> None:
+            notice(
+                f"{str(path)!r} shows {count} things apart, of which the largest alone is read: give each a "
+                "picture of its own"
+            )
+
         try:
-            return self.preprocessing.apply(read_picture(path))
+            return self.preprocessing.apply(read_picture(path), tell)
         except NothingDrawn:
             raise UserError(
                 f"{str(path)!r} shows nothing on its ground: draw one thing, large, on a plain ground"

@@ -5,45 +5,23 @@ centred in 28x28 "by computing the center of mass" (http://yann.lecun.com/exdb/m
 trimmed, longest edge 28, centred, negated grey (Xiao, Rasul and Vollgraf, https://arxiv.org/abs/1708.07747).
 The digits of scikit-learn: bits of a 32x32 bitmap counted in blocks of 4x4
 (https://archive.ics.uci.edu/dataset/80). For other images it is measured: background, range, size and centre.
-
-The background is what the border shows: paper, a screen, unevenly lit perhaps. What differs from it is drawn,
-whichever of the two is lighter. One thing on a plain background is looked for; several digits are taken for
-one, and a background with a pattern of its own is not told from a drawing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from logreg_tui.core.predict.picture_file import LUMINANCE
+from logreg_tui.core.predict.drawing import COVERED, find_drawing
 
 MEASURED_SAMPLES = 1000
 """The samples that `measure_preprocessing` looks at, the first ones."""
-COVERED = 0.25
-"""Share of ink from which on a pixel belongs to what is drawn."""
-GRID = 100
-"""Pixels of the longer side that the background is fitted to."""
-LEAST_CONTRAST = 0.05
-"""Share of the distance between black and white; less is paper."""
-NOISE_FACTOR = 5
-"""A drawing differs from the background by more than this multiple of the background's noise."""
-GRAIN = 0.02
-"""Noise from which on a picture is smoothed first: that of a photo in the dark."""
-SPECK = 0.03
-"""A component whose mass is this share of the largest one's, or less, is dirt."""
-EDGE = 0.15
-"""A component that covers this share of the border lies beside the paper, if there is another one."""
 LEAST_WIDTH = 0.11
 """Share of the longer side of what is drawn. In MNIST nineteen strokes of twenty have these 2.2 pixels."""
-NEIGHBOURS = np.ones((3, 3))
-
-
-class NothingDrawn(Exception):
-    """A picture that is all background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +44,23 @@ class Preprocessing:
     """True if the greys of a thing matter, beside its outline."""
     is_measured: bool = False
 
-    def apply(self, picture: np.ndarray) -> np.ndarray:
+    def apply(self, picture: np.ndarray, tell: Callable[[int], None] = lambda count: None) -> np.ndarray:
         """Return a picture of red, green and blue, shape (rows, columns, 3), 0..1, as a sample.
 
-        One that looks like a sample already is taken as it is. Raises NothingDrawn.
+        One that looks like a sample already is taken as it is. Of several digits the largest is taken, and
+        `tell` is called with their number; characters that were measured may have parts. Raises NothingDrawn.
         """
         values = self._as_it_is(picture)
-        return self._drawn(picture) if values is None else values
+        return self._drawn(picture, tell) if values is None else values
 
     def shares(self, values: np.ndarray) -> np.ndarray:
         """Return how far values are from background to ink, 0..1."""
         return np.asarray((values.astype(np.float32) - self.background) / (self.ink - self.background))
 
-    def _drawn(self, picture: np.ndarray) -> np.ndarray:
-        ink, darkness = _find_drawing(picture)
+    def _drawn(self, picture: np.ndarray, tell: Callable[[int], None]) -> np.ndarray:
+        ink, darkness, count = find_drawing(picture, is_one_piece=not self.is_measured)
+        if count > 1:
+            tell(count)
         rows, columns = self.shape
         shares = _placed(
             darkness if self.keeps_greys else _thickened(ink),
@@ -159,89 +140,6 @@ def _spans(is_ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _centre_of_mass(profile: np.ndarray) -> float:
     """Return sum(i * m_i) / sum(m_i) of a profile m, shape (pixels,), in pixels."""
     return float((profile * np.arange(len(profile))).sum() / profile.sum())
-
-
-# Finding what is drawn
-
-
-def _find_drawing(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ink and darkness of what is drawn, cut out; shapes (rows, columns), float32 of 0..1.
-
-    Ink is the share of each pixel that is covered; darkness how far it is from the background to black, or
-    to white on a dark background. `picture` is as for `Preprocessing.apply`. Raises NothingDrawn.
-    """
-    background, noise = _fit_background(picture)
-    if noise > GRAIN:
-        picture = np.asarray(ndimage.gaussian_filter(picture, (1.5, 1.5, 0)))
-        background, noise = _fit_background(picture)
-    # The same for black on white as for red on green, and for both directions.
-    distance = np.sqrt(np.square(picture - background).mean(2))
-    is_kept = _main_components(distance > max(LEAST_CONTRAST, NOISE_FACTOR * noise), distance)
-    if np.count_nonzero(is_kept) < 4:
-        raise NothingDrawn
-    kept = distance[is_kept]
-    full = float(np.median(kept[kept >= np.percentile(kept, 98) / 2]))
-    # Grown by a pixel: strokes have soft edges.
-    ink = np.clip((distance - 2 * noise) / (full - 2 * noise), 0, 1)
-    ink = ink * ndimage.binary_dilation(is_kept, NEIGHBOURS)
-    sides = [np.flatnonzero((ink > COVERED).any(axis)) for axis in (1, 0)]
-    box = tuple(slice(side[0], side[-1] + 1) for side in sides)
-    grey, paper = (values @ np.array(LUMINANCE) for values in (picture, background))
-    if np.median(paper) > 0.5:
-        darkness = (paper - grey) / np.maximum(paper, 1e-6)
-    else:
-        darkness = (grey - paper) / np.maximum(1 - paper, 1e-6)
-    return ink[box].astype(np.float32), np.clip(darkness, 0, 1)[box].astype(np.float32)
-
-
-def _fit_background(picture: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the background under every pixel, a surface of second degree for each colour, and its noise.
-
-    Fitted again and again to what lies near it, starting from the border: more than half of the picture
-    may be covered. The noise is the median distance of the background's pixels from the surface.
-    """
-    step = max(1, max(picture.shape[:2]) // GRID)
-    small = picture[::step, ::step].astype(np.float64)
-    # 1, x, y, x^2, xy, y^2 for every pixel, shape (rows, columns, 6); x and y are in -1..1.
-    y, x = (np.linspace(-1, 1, side) for side in picture.shape[:2])
-    across, down = np.meshgrid(x, y)
-    all_terms = np.stack([np.ones_like(across), across, down, across**2, across * down, down**2], axis=2)
-    terms = all_terms[::step, ::step]
-    border = _border(small)
-    level = np.median(border, axis=0)
-    scale = np.median(np.sqrt(np.square(border - level).mean(1)))
-    away = np.sqrt(np.square(small - level).mean(2))
-    for count in (3, 6, 6, 6):
-        is_near = away <= 4 * scale + 1 / 255
-        near_terms = terms[is_near][:, :count]
-        if len(near_terms) < 2 * count:
-            break
-        fitted = np.linalg.lstsq(near_terms, small[is_near], rcond=None)[0]
-        away = np.sqrt(np.square(small - terms[..., :count] @ fitted).mean(2))
-        scale = np.median(away[is_near])
-        level = all_terms[..., :count] @ fitted
-    return np.broadcast_to(level, picture.shape), float(scale)
-
-
-def _border(values: np.ndarray) -> np.ndarray:
-    """Return the outermost pixels, shape (pixels, channels)."""
-    return np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
-
-
-def _main_components(is_drawn: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Return which pixels belong to the drawing: not to specks, nor to what lies beside the paper."""
-    numbers, count = ndimage.label(is_drawn, NEIGHBOURS)
-    if not count:
-        return is_drawn
-    mass = ndimage.sum_labels(distance, numbers, np.arange(count + 1))
-    mass[0] = 0
-    on_border = _border(numbers[:, :, None])[:, 0]
-    share = np.bincount(on_border, minlength=count + 1) / len(on_border)
-    is_inside = mass * (share < EDGE)
-    # A crumb beside a drawing that fills the picture is no drawing itself.
-    if is_inside.max() > 0.05 * mass.max():
-        mass = is_inside
-    return np.asarray((mass > SPECK * mass.max())[numbers])
 
 
 # Bringing it to the form of a sample

@@ -6,22 +6,23 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.drawn import drawn, photo
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.predict.drawing import NothingDrawn
 from logreg_tui.core.predict.picture_file import FORMATS, read_picture
 from logreg_tui.core.predict.preprocessing import (
     DIGITS,
     FASHION,
     MNIST,
-    NothingDrawn,
     Preprocessing,
     measure_preprocessing,
 )
@@ -45,7 +46,47 @@ GUISES: dict[str, Guise] = {
     "up to the edges": lambda digit: ImageOps.crop(drawn(digit), (100, 36, 100, 36)),
     "photo": photo,
     "noisy photo": partial(photo, noise=20),
+    "10 of 16 bits": lambda digit: Image.fromarray(np.asarray(drawn(digit), np.uint16) * 3 + 100),
+    "a mask of 0 and 1": lambda digit: Image.fromarray(np.asarray(drawn(digit)) // 128),
+    "a thin frame": lambda digit: framed(drawn(digit), "left top right bottom", 4),
+    "a thick frame": lambda digit: framed(drawn(digit), "left top right bottom", 30),
+    "a frame on three sides": lambda digit: framed(drawn(digit), "left top right", 15),
+    "a frame on two sides": lambda digit: framed(drawn(digit), "left bottom", 15),
+    "a frame on one side": lambda digit: framed(drawn(digit), "bottom", 30),
+    "pencil within a frame": lambda digit: framed(drawn(digit, ink=150), "left top right bottom", 15),
+    "a light frame": lambda digit: framed(drawn(digit, ink=250, ground=5), "left top right bottom", 15, 255),
+    "paper askew": lambda digit: askew(drawn(digit)),
+    "a box around it": lambda digit: ImageOps.expand(
+        framed(drawn(digit), "left top right bottom", 3), 20, 255
+    ),
+    "a shadow in a corner": lambda digit: cornered(drawn(digit)),
+    "a digit that touches the edge": lambda digit: drawn(digit, center=(0.5, 0.36)),
 }
+
+
+def framed(image: Image.Image, sides: str, width: int, color: int = 0) -> Image.Image:
+    right, bottom = image.width, image.height
+    boxes = {
+        "left": (0, 0, width, bottom),
+        "top": (0, 0, right, width),
+        "right": (right - width, 0, right, bottom),
+        "bottom": (0, bottom - width, right, bottom),
+    }
+    for side in sides.split():
+        ImageDraw.Draw(image).rectangle(boxes[side], fill=color)
+    return image
+
+
+def askew(image: Image.Image) -> Image.Image:
+    """Return a picture with a dark frame whose paper is turned, though not the digit."""
+    paper = ImageOps.expand(Image.new("L", image.size, 255), 40).rotate(3)
+    paper.paste(image, (40, 40), image.point([255] * 128 + [0] * 128))
+    return paper
+
+
+def cornered(image: Image.Image) -> Image.Image:
+    ImageDraw.Draw(image).polygon([(0, 0), (90, 0), (0, 90)], fill=20)
+    return image
 
 
 def sample(
@@ -67,6 +108,33 @@ def agreement(one: np.ndarray, other: np.ndarray) -> float:
 def test_the_guise_of_a_digit_does_not_matter(digit: int, guise: str, tmp_path: Path) -> None:
     plain = sample(drawn(digit), tmp_path / "plain.png")
     assert agreement(sample(GUISES[guise](digit), tmp_path / "guise.png"), plain) > AGREEMENT
+
+
+@pytest.mark.parametrize("is_stacked", [False, True])
+def test_the_largest_of_several_digits_is_read_and_they_are_counted(is_stacked: bool, tmp_path: Path) -> None:
+    one = drawn(1, size=(300, 300))
+    both = Image.new("L", (300, 600) if is_stacked else (600, 300), 255)
+    both.paste(drawn(7, size=(300, 300)))
+    both.paste(one, (0, 300) if is_stacked else (300, 0))
+    both.save(tmp_path / "71.png")
+    counts: list[int] = []
+    values = MNIST.apply(read_picture(tmp_path / "71.png"), counts.append)
+    assert counts == [2]
+    assert agreement(values, sample(drawn(7), tmp_path / "7.png")) > AGREEMENT
+
+
+def test_the_parts_of_a_digit_and_characters_of_two_parts_are_one_thing(tmp_path: Path) -> None:
+    counts: list[int] = []
+    broken = drawn(7)
+    ImageDraw.Draw(broken).rectangle((0, 80, 400, 100), fill=255)
+    measured = replace(MNIST, is_measured=True)
+    two = drawn(1)
+    two.paste(drawn(1).crop((180, 0, 220, 300)), (250, 0))
+    for image, preprocessing in ((broken, MNIST), (two, measured)):
+        image.save(tmp_path / "a.png")
+        values = preprocessing.apply(read_picture(tmp_path / "a.png"), counts.append)
+        assert max(np.ptp(axis) for axis in np.nonzero(values > 60)) + 1 >= 18
+    assert counts == []
 
 
 def test_different_digits_do_not_agree(tmp_path: Path) -> None:

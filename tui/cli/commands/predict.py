@@ -107,7 +107,7 @@ def _predict_rows(values: argparse.Namespace, path: str) -> int:
 def _samples(predictor: Predictor, images: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
     for image in dict.fromkeys(images):
         try:
-            yield image, predictor.sample(to_path(image))
+            yield image, predictor.sample(to_path(image), print_error)
         except UserError as error:
             print_error(error)
 

@@ -54,6 +54,18 @@ def test_the_picture_and_a_bar_for_each_class_are_shown(directory: Path, seven: 
     assert any(character in "".join(line[:28] for line in lines) for character in "%@")
 
 
+def test_several_digits_in_one_picture_are_told_of(directory: Path, tmp_path: Path, capsys: Printed) -> None:
+    both = Image.new("L", (600, 300), 255)
+    both.paste(drawn(7, size=(300, 300)))
+    both.paste(drawn(1, size=(300, 300)), (300, 0))
+    both.save(tmp_path / "71.png")
+    assert main(["predict", str(directory), str(tmp_path / "71.png"), "--run", "2"]) == 0
+    printed = capsys.readouterr()
+    assert "run 2  logits: 7" in printed.out
+    (line,) = printed.err.splitlines()
+    assert "71.png' shows 2 things apart, of which the largest alone is read" in line
+
+
 def test_runs_stand_side_by_side_and_a_sigmoid_is_explained(
     directory: Path, seven: str, capsys: Printed
 ) -> None:
