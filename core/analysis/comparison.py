@@ -153,25 +153,32 @@ def compare(
     return Comparison(rows, pinned, order)
 
 
-def rows_of(runs: Iterable[ComparedRun], *, folds_seeds: bool = False) -> list[ComparisonRow]:
-    """Return a row for each run; with `folds_seeds` runs that differ in their seed alone share one."""
+def rows_of(
+    runs: Iterable[ComparedRun], *, folds_seeds: bool = False, ignores_state: bool = False
+) -> list[ComparisonRow]:
+    """Return a row for each run; with `folds_seeds` runs that differ in their seed alone share one.
+
+    With `ignores_state` they do so also if they ended at other epochs or some have diverged.
+    """
     if not folds_seeds:
         return [ComparisonRow((run,)) for run in runs]
     groups: dict[Hashable, list[ComparedRun]] = {}
     seeds: dict[Hashable, int] = {}
     for run in runs:
-        alike = _all_but_the_seed(run)
+        alike = _all_but_the_seed(run, ignores_state=ignores_state)
         # A seed that comes again is a repetition, not another draw: it goes into a row of its own.
         turn = seeds[alike, run.settings.seed] = seeds.get((alike, run.settings.seed), -1) + 1
         groups.setdefault((alike, turn), []).append(run)
     return [ComparisonRow(tuple(group)) for group in groups.values()]
 
 
-def _all_but_the_seed(run: ComparedRun) -> Hashable:
+def _all_but_the_seed(run: ComparedRun, *, ignores_state: bool) -> Hashable:
     # Seeds that train side by side log one after the other: their epochs differ for a moment.
     epochs = None if run.state in UNDERWAY else run.epochs
     state = "diverged" if run.state == "diverged" else ""
     settings = replace(run.settings, seed=0)
+    if ignores_state:
+        return run.origin.data, run.origin.pixels, settings, run.changes
     return run.origin.data, run.origin.pixels, settings, run.changes, epochs, state
 
 

@@ -351,6 +351,11 @@ class MainScreen(MainActions):
             self.query_one(RunList).pinned |= {event.run}
             self._show_runs()
 
+    @on(ComparePanel.Selected)
+    def select_compared(self, event: ComparePanel.Selected) -> None:
+        self.selected_number = event.run
+        self.paint()
+
     @on(ComparePanel.ParametersWanted)
     def show_parameters(self, event: ComparePanel.ParametersWanted) -> None:
         self.pending.send(ShowParameters(event.run))

@@ -12,6 +12,7 @@ from rich.style import Style
 from logreg_tui.tui.widgets.cells import ink
 from logreg_tui.tui.widgets.few_colors import SIXTEEN, nearest
 from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, pale_run_color, run_color
+from logreg_tui.tui.widgets.spans import paint
 
 DIGITS = "123456789"
 DIM = Style(dim=True)
@@ -106,6 +107,14 @@ class ChartStyle:
     def pick(self, character: str, plain: str) -> str:
         """Return `character`, or `plain` in its place if only ASCII is allowed."""
         return plain if self.ascii_only else character
+
+
+def cursor_style(has_focus: bool, style: ChartStyle) -> Style:
+    """Return the style of the cell that the cursor is on: weaker while the keys go elsewhere."""
+    if style.monochrome:
+        return Style(bold=True, reverse=True, dim=None if has_focus else True)
+    strongest = WHITE if style.dark else BLACK
+    return paint(style.background, strongest if has_focus else blend(style.background, strongest, 0.5), True)
 
 
 def curve_mark(number: int, is_test: bool) -> str:

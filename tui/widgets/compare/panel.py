@@ -37,6 +37,11 @@ COPIED = (
     "(in tmux: set -g set-clipboard on)"
 )
 
+NO_MAP = "A heat map needs runs that span two settings, such as --lr 1e-3..1 log 4 --l2 0 1e-4 1e-3"
+ELSEWHERE = "Run {run} is of another experiment: logreg-tui attach {directory}"
+MOST_LINES = 1000
+"""Lines of the heat map that one key moves by at most."""
+
 
 class ComparePanel(CompareView, can_focus=True):
     """Shows the runs of the history and of chosen experiments as rows."""
@@ -54,7 +59,12 @@ class ComparePanel(CompareView, can_focus=True):
         Binding("p", "pin", "Pin", show=False),
         Binding("g", "fold", "Fold seeds", show=False),
         Binding("i", "choose", "Include experiments", show=False),
-        Binding("enter", "include", "Include this one", show=False),
+        Binding("t", "toggle_map", "Heat map or table", show=False),
+        Binding("b", "switch_metric", "Best or latest accuracy", show=False),
+        Binding("x", "turn_axes", "Other settings", show=False),
+        Binding("left", "move_across(-1)", "Cell to the left", show=False),
+        Binding("right", "move_across(1)", "Cell to the right", show=False),
+        Binding("enter", "choose_current", "Select or include this one", show=False),
         Binding("escape", "leave", "Back to the table", show=False),
         Binding("ctrl+y", "copy", "Copy the table", show=False),
     ]
@@ -64,6 +74,10 @@ class ComparePanel(CompareView, can_focus=True):
         ("o", "Reverse the order"),
         ("p", "Pin the row: the others show their difference to it, with a 95 % interval"),
         ("g", "Fold runs that differ in their seed alone into mean and standard deviation"),
+        ("t", "Heat map of two settings the runs span, such as lr and lambda, or the table"),
+        ("arrows", "In the heat map: another cell; home goes to the best one"),
+        ("b x", "In the heat map: best or latest accuracy; the next two settings"),
+        ("enter", "Select the run of the row or the cell"),
         ("a star", "Behind a head: knobs of this run were turned on the way"),
         ("i", "Include other experiments of the runs directory (enter chooses, escape ends)"),
         ("ctrl+y", "Copy the table to your clipboard, tab-separated, in full precision"),
@@ -77,6 +91,12 @@ class ComparePanel(CompareView, can_focus=True):
         """The user pinned a run of this experiment, or none of them."""
 
         run: int | None
+
+    @dataclass
+    class Selected(Message):
+        """The user selected a run of this experiment."""
+
+        run: int
 
     @dataclass
     class ParametersWanted(Message):
@@ -140,18 +160,55 @@ class ComparePanel(CompareView, can_focus=True):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave keys to the screen that mean nothing to what is shown, table or list of experiments."""
-        if action in ("include", "leave"):
+        if action == "leave":
             return self._chooser is not None
-        if action in ("sort", "reverse", "pin", "fold", "copy"):
+        if action in ("switch_metric", "turn_axes", "move_across"):
+            return self.shows_map
+        if action in ("sort", "reverse"):
+            return self._chooser is None and not self.shows_map and bool(self._state.comparison.rows)
+        if action == "choose_current":
+            return self._chooser is not None or bool(self._state.comparison.rows)
+        if action in ("pin", "fold", "copy", "toggle_map"):
             return self._chooser is None and bool(self._state.comparison.rows)
         return True
 
     def action_move(self, lines: int) -> None:
         if self._chooser is not None:
             self._chooser.move(lines)
+        elif self.shows_map:
+            self._move_in_map(lines)
         else:
             self._state.move_to(self._state.cursor + lines)
         self.redraw()
+
+    def _move_in_map(self, lines: int) -> None:
+        """Move by a line or a page; to the start means to the best cell."""
+        if lines < -MOST_LINES:
+            self._state.go_to_best()
+            return
+        for _ in range(min(abs(lines), MOST_LINES)):
+            self._state.move_in_grid(1 if lines > 0 else -1, 0)
+
+    def action_move_across(self, columns: int) -> None:
+        """Go to the cell to the left or to the right."""
+        self._state.move_in_grid(0, columns)
+        self.redraw()
+
+    def action_toggle_map(self) -> None:
+        """Show the heat map in place of the table, or the other way round."""
+        self._wants_map = not self.shows_map
+        if self._wants_map and self._state.grid is None:
+            self._warn(NO_MAP)
+        self._top = 0
+        self.redraw()
+
+    def action_switch_metric(self) -> None:
+        self._state.switch_metric()
+        self._arrange()
+
+    def action_turn_axes(self) -> None:
+        self._state.turn_axes()
+        self._arrange()
 
     def action_move_page(self, pages: int) -> None:
         self.action_move(pages * max(1, self.content_size.height - 2))
@@ -225,7 +282,18 @@ class ComparePanel(CompareView, can_focus=True):
         self._chooser, self._top = None, 0
         self.redraw()
 
-    def action_include(self) -> None:
+    def action_choose_current(self) -> None:
+        """Include the experiment under the cursor, or select the run there."""
+        if self._chooser is not None:
+            self._include_current()
+            return
+        key = self._state.chosen(in_grid=self.shows_map)
+        if key.directory == self._state.directory:
+            self.post_message(self.Selected(key.run))
+        else:
+            self._warn(ELSEWHERE.format(run=key.run, directory=key.directory))
+
+    def _include_current(self) -> None:
         """Include the experiment under the cursor, or leave it out."""
         chooser = self._chooser
         if chooser is None or chooser.current is None or chooser.current.directory in chooser.waiting:
@@ -257,7 +325,12 @@ class ComparePanel(CompareView, can_focus=True):
         if self._chooser is not None:
             if offset.y and line < len(self._chooser.summaries or ()):
                 self._chooser.cursor = line
-                self.action_include()
+                self._include_current()
+        elif self.shows_map:
+            place = self._map.cell_at(offset.x, offset.y) if self._map is not None else None
+            if place is not None:
+                self._state.go_to(place)
+                self.redraw()
         elif offset.y:
             if line < len(self._state.comparison.rows):
                 self._state.move_to(line)

@@ -9,6 +9,7 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun, Origin, RunKey, 
 from logreg_tui.core.analysis.comparison import Comparison, ComparisonRow, Order, compare
 from logreg_tui.core.analysis.comparison_columns import best_first, columns_of, run_label
 from logreg_tui.core.analysis.paired_answers import LiveAnswers
+from logreg_tui.core.analysis.run_grid import BEST, LATEST, RunGrid, axes_of, grid_of
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.run_filter import FIGURES, FilteredRun, run_filter
@@ -29,6 +30,11 @@ class CompareState:
         self.answers = LiveAnswers()
         self.comparison = Comparison()
         """As `arrange` made it."""
+        self.grid: RunGrid | None = None
+        """As `arrange` made it; None if the runs do not span two settings."""
+        self.metric = LATEST
+        """The figure of the grid, LATEST or BEST."""
+        self._axes_turn = 0
         self.origin: Origin | None = None
         """That of the training; None before it has begun."""
         self.is_empty = True
@@ -59,7 +65,15 @@ class CompareState:
         """Compare the runs anew."""
         runs = [*self._live, *(run for runs in self.included.values() for run in runs)]
         self.is_empty = not runs
-        runs = [run for run in runs if run.key == self.pinned or self._is_shown(run)]
+        matching = list(filter(self._is_shown, runs))
+        pairs_of_settings = axes_of(matching)
+        self.grid = None
+        if pairs_of_settings:
+            self.grid = grid_of(
+                matching, pairs_of_settings[self._axes_turn % len(pairs_of_settings)], self.metric
+            )
+        shown = {id(run) for run in matching}
+        runs = [run for run in runs if run.key == self.pinned or id(run) in shown]
         pairs = self.answers.pairs(self._live, self._pinned_here)
         made = compare(runs, self.pinned, pairs, order=self.order, folds_seeds=self.folds_seeds)
         if self.order.column not in columns_of(made.rows):
@@ -88,6 +102,53 @@ class CompareState:
     def select(self, run: int) -> None:
         """Put the cursor on a run of the training."""
         self._cursor = RunKey(self.directory, run)
+
+    # The grid
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The place of the grid under the cursor, down and across; the best one if its run is gone."""
+        assert self.grid is not None
+        place = self.grid.place_of(self._cursor) or self.grid.best
+        return place or next(iter(self.grid.cells))
+
+    def move_in_grid(self, down: int, across: int) -> None:
+        """Move the cursor to the next cell in a direction, as far as there are cells."""
+        assert self.grid is not None
+        row, column = self.place
+        steps = {}
+        for place in self.grid.cells:
+            way = (place[0] - row) * down + (place[1] - column) * across
+            aside = abs((place[0] - row) * across) + abs((place[1] - column) * down)
+            if way > 0:
+                steps[place] = aside, way
+        if steps:
+            self.go_to(min(steps, key=lambda place: steps[place]))
+
+    def go_to(self, place: tuple[int, int]) -> None:
+        """Put the cursor on the best run of a cell, if there is one."""
+        cell = self.grid.cells.get(place) if self.grid is not None else None
+        if cell is not None:
+            self._cursor = cell.runs[0].key
+
+    def go_to_best(self) -> None:
+        """Put the cursor on the best cell."""
+        if self.grid is not None and self.grid.best is not None:
+            self.go_to(self.grid.best)
+
+    def switch_metric(self) -> None:
+        """Show the best accuracies in place of the latest ones, or the other way round."""
+        self.metric = BEST if self.metric == LATEST else LATEST
+
+    def turn_axes(self) -> None:
+        """Take the next two settings that the runs span."""
+        self._axes_turn += 1
+
+    def chosen(self, *, in_grid: bool) -> RunKey:
+        """Return the run under the cursor: the best of a cell of the grid, or the first of a row."""
+        if in_grid and self.grid is not None:
+            return self.grid.cells[self.place].runs[0].key
+        return self.comparison.rows[self.cursor].first.key
 
     # The pinned run
 

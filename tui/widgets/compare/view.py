@@ -11,9 +11,10 @@ from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.cells import plain_text
 from logreg_tui.tui.widgets.compare.chooser import Chooser
+from logreg_tui.tui.widgets.compare.heat_map import HeatMap, MapLayout, lay_out
 from logreg_tui.tui.widgets.compare.state import CompareState
 from logreg_tui.tui.widgets.compare.table import CompareTable, method_note
-from logreg_tui.tui.widgets.panel import LinePanel
+from logreg_tui.tui.widgets.panel import LinePanel, chart_style_of
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 from logreg_tui.tui.widgets.spans import strip_of
 
@@ -24,6 +25,8 @@ HINTS = (
     "</> sort  o reverse  p pin  g seeds  i include  ctrl+y copy",
     "</> sort  p pin  g seeds  i include  ctrl+y copy",
 )
+MAP_HINT = "t heat map  "
+"""In front of the others if the runs span two settings."""
 DEVIATION_NOTE = "± standard deviation over the seeds (n - 1)"
 
 
@@ -47,14 +50,33 @@ class CompareView(LinePanel):
         self._top = 0
         self._table: CompareTable | None = None
         self._chooser: Chooser | None = None
+        self._wants_map = False
+        """True if the user asked for the map: it is shown while the runs span two settings."""
+        self._map: MapLayout | None = None
 
     def lines(self, width: int, height: int) -> list[Strip]:
         if self._chooser is not None:
             return self._chooser_lines(self._chooser, width, height)
+        if self.shows_map:
+            return self._map_lines(width, height)
         if self._state.comparison.rows:
             return self._table_lines(width, height)
         text = "Waiting for the first run." if self._state.is_empty else "No run matches the filter."
         return [self._text(text, "note")]
+
+    @property
+    def shows_map(self) -> bool:
+        """True if the map is what is shown."""
+        return self._wants_map and self._chooser is None and self._state.grid is not None
+
+    def _map_lines(self, width: int, height: int) -> list[Strip]:
+        grid, place = self._state.grid, self._state.place
+        assert grid is not None
+        before = (self._map.rows.start, self._map.columns.start) if self._map is not None else (0, 0)
+        layout = self._map = lay_out(grid, place, before, width, height)
+        style = chart_style_of(self)
+        drawing = HeatMap(grid, place, layout, style, self.glyphs, self.has_focus, self._state.directory)
+        return drawing.lines(width, height)
 
     def _table_lines(self, width: int, height: int) -> list[Strip]:
         state, rows, cursor = self._state, self._state.comparison.rows, self._state.cursor
@@ -63,7 +85,7 @@ class CompareView(LinePanel):
         texts = [method_note(state.comparison.methods, state.reference, width)] if state.reference else []
         if state.folds_seeds:
             texts.append(DEVIATION_NOTE)
-        texts.append(first_fitting(HINTS, width))
+        texts.append(first_fitting([f"{MAP_HINT if state.grid else ''}{hint}" for hint in HINTS], width))
         notes = [self._text(text, "note") for text in texts[: (height - 1) // LINES_PER_NOTE]]
         shown = self._window(cursor, max(1, height - 1 - len(notes)), len(rows))
         lines = [self._with_cursor(table.line(index), index == cursor, width) for index in shown]

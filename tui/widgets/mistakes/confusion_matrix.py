@@ -18,8 +18,8 @@ from textual.strip import Strip
 from logreg_tui.core.text import class_name
 from logreg_tui.tui.number_format import first_fitting
 from logreg_tui.tui.widgets.cells import ink, longest_name, name_cells, short_name
-from logreg_tui.tui.widgets.chart_style import ChartStyle
-from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, readable_on
+from logreg_tui.tui.widgets.chart_style import ChartStyle, cursor_style
+from logreg_tui.tui.widgets.palette import Rgb, blend, readable_on
 from logreg_tui.tui.widgets.spans import Span, paint, strip_of
 
 if TYPE_CHECKING:
@@ -265,11 +265,3 @@ def cell_style(is_right: bool, share: float, style: ChartStyle) -> Style:
     if not share:
         return style.muted
     return _heat(is_right, round(share * (HEAT_LEVELS - 1)), style.dark, style.background)
-
-
-def cursor_style(has_focus: bool, style: ChartStyle) -> Style:
-    """Return the style of the cell that the cursor is on: weaker while the keys go elsewhere."""
-    if style.monochrome:
-        return Style(bold=True, reverse=True, dim=None if has_focus else True)
-    strongest = WHITE if style.dark else BLACK
-    return paint(style.background, strongest if has_focus else blend(style.background, strongest, 0.5), True)
