@@ -25,10 +25,12 @@ from logreg_tui.tui.widgets.scrolling_lines import first_in_view
 from logreg_tui.tui.widgets.spans import Span, paint, strip_of
 
 HINTS = (
-    "arrows choose a cell  enter selects its run  b best or latest  x other settings  t table",
-    "enter selects the run  b best or latest  x other settings  t table",
-    "enter select  b best/latest  x settings  t table",
+    "arrows choose a cell  enter selects its run  b best or latest  {x}t table",
+    "enter selects the run  b best or latest  {x}t table",
+    "enter select  b best/latest  {x}t table",
 )
+OTHER_AXES = "x other settings  "
+"""Of HINTS, if the runs span more than two settings."""
 LEVELS = 9
 HOT_ON_DARK: Rgb = (24, 112, 190)
 HOT_ON_LIGHT: Rgb = (92, 156, 220)
@@ -103,11 +105,14 @@ class HeatMap:
     has_focus: bool
     live: str
     """The directory whose runs need no name."""
+    has_other_axes: bool = False
+    """True if there are other settings that the runs span."""
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the map with title, legend, the line on the cursor, and keys as far as there is room."""
         rows = [self._row(at) for at in self.layout.rows]
-        notes = [self._legend(width), self._about(width), self._text(first_fitting(HINTS, width))]
+        hints = [hint.format(x=OTHER_AXES if self.has_other_axes else "") for hint in HINTS]
+        notes = [self._legend(width), self._about(width), self._text(first_fitting(hints, width))]
         room = height - 2 - len(rows)
         # The line on the cursor goes last.
         notes = notes if room >= len(notes) else notes[:2] if room == 2 else notes[1:2]

@@ -34,6 +34,8 @@ class CompareState:
         """As `arrange` made it; None if the runs do not span two settings."""
         self.metric = LATEST
         """The figure of the grid, LATEST or BEST."""
+        self.has_other_axes = False
+        """True if there are other two settings for a grid."""
         self._axes_turn = 0
         self.origin: Origin | None = None
         """That of the training; None before it has begun."""
@@ -66,12 +68,9 @@ class CompareState:
         runs = [*self._live, *(run for runs in self.included.values() for run in runs)]
         self.is_empty = not runs
         matching = list(filter(self._is_shown, runs))
-        pairs_of_settings = axes_of(matching)
-        self.grid = None
-        if pairs_of_settings:
-            self.grid = grid_of(
-                matching, pairs_of_settings[self._axes_turn % len(pairs_of_settings)], self.metric
-            )
+        axes = axes_of(matching)
+        self.grid = grid_of(matching, axes[self._axes_turn % len(axes)], self.metric) if axes else None
+        self.has_other_axes = len(axes) > 1
         shown = {id(run) for run in matching}
         runs = [run for run in runs if run.key == self.pinned or id(run) in shown]
         pairs = self.answers.pairs(self._live, self._pinned_here)

@@ -75,7 +75,8 @@ class CompareView(LinePanel):
         before = (self._map.rows.start, self._map.columns.start) if self._map is not None else (0, 0)
         layout = self._map = lay_out(grid, place, before, width, height)
         style = chart_style_of(self)
-        drawing = HeatMap(grid, place, layout, style, self.glyphs, self.has_focus, self._state.directory)
+        live, others = self._state.directory, self._state.has_other_axes
+        drawing = HeatMap(grid, place, layout, style, self.glyphs, self.has_focus, live, others)
         return drawing.lines(width, height)
 
     def _table_lines(self, width: int, height: int) -> list[Strip]:

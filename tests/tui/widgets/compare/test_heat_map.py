@@ -78,6 +78,7 @@ async def test_the_map_fits_any_size_and_says_what_it_shows(size: tuple[int, int
         # Run 1 is selected: its cell is in view, and the line below tells it in full.
         for word in ("down, ", "lr 0.001: 0.8010", "801"):
             assert word in app.text
+        assert "x other settings" not in app.text
         assert app.text.isascii() or not ascii_only
         await pilot.press("home")
         assert "lr 1: 0.8280" in app.text
@@ -135,6 +136,7 @@ async def test_best_and_latest_and_other_settings_take_turns() -> None:
     async with app.run_test(size=(118, 30)) as pilot:
         await opened(app, pilot)
         assert "Latest test accuracy: λ down, lr across, best of what else differs" in app.text
+        assert "x other settings" in app.text
         await pilot.press("x")
         assert "head down, lr across" in app.text
         assert "0.8010" not in app.text
