@@ -14,11 +14,11 @@ from rich.style import Style
 from textual.strip import Strip
 
 from logreg_tui.core.analysis.comparison_columns import COLUMNS
-from logreg_tui.core.analysis.run_grid import BEST, GridCell, RunGrid, value_text
 from logreg_tui.tui.number_format import first_fitting, shorten
 from logreg_tui.tui.theme import Glyphs
 from logreg_tui.tui.widgets.cells import ink, plain_text
 from logreg_tui.tui.widgets.chart_style import ChartStyle, cursor_style
+from logreg_tui.tui.widgets.compare.run_grid import BEST, GridCell, RunGrid, value_text
 from logreg_tui.tui.widgets.few_colors import SIXTEEN
 from logreg_tui.tui.widgets.palette import Rgb, blend, readable_on
 from logreg_tui.tui.widgets.scrolling_lines import first_in_view

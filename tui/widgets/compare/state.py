@@ -9,10 +9,10 @@ from logreg_tui.core.analysis.compared_runs import ComparedRun, Origin, RunKey, 
 from logreg_tui.core.analysis.comparison import Comparison, ComparisonRow, Order, compare
 from logreg_tui.core.analysis.comparison_columns import best_first, columns_of, run_label
 from logreg_tui.core.analysis.paired_answers import LiveAnswers
-from logreg_tui.core.analysis.run_grid import BEST, LATEST, RunGrid, axes_of, grid_of
 from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import ParametersSnapshot
 from logreg_tui.tui.run_filter import FIGURES, FilteredRun, run_filter
+from logreg_tui.tui.widgets.compare.run_grid import BEST, LATEST, RunGrid, axes_of, grid_of
 
 
 class CompareState:

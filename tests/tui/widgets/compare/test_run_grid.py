@@ -8,10 +8,10 @@ import pytest
 from helpers.compared import ORIGIN, made
 
 from logreg_tui.core.analysis.compared_runs import ComparedRun
-from logreg_tui.core.analysis.run_grid import BEST, Axes, axes_of, grid_of
 from logreg_tui.core.heads import LOGITS, SIGMOID
 from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule, grid
+from logreg_tui.tui.widgets.compare.run_grid import BEST, Axes, axes_of, grid_of
 
 RATE_AND_L2 = Axes("learning_rate", "l2")
 
