@@ -29,6 +29,12 @@ SLOW = 0.2
 NEAR_END = 0.9
 """Share of the planned epochs from which on more of them may be advised."""
 
+RACED = (
+    "on MNIST with unit pixels, logits and no L2 term, a test accuracy of 0.92 took adam with lr 0.03 some 45 "
+    "epochs, momentum with lr 1 some 60 and with lr 0.1 some 250"
+)
+"""Found with grids of `train` and `bench --against sklearn`; epochs, unlike seconds, are those of any machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -77,7 +83,12 @@ def _small_inputs(run: RunDiagnosis) -> Advice | None:
             "that the sigmoid is flat there"
         )
     elif run.settings.head != SIGMOID and run.oscillates:
-        evidence = f"raw inputs (pixels reach 255): one update moves the outputs far, {_oscillation(run)}"
+        evidence = (
+            f"raw inputs (pixels reach 255): one update moves the outputs far, {_oscillation(run)}; {RACED}"
+        )
+        return Advice(
+            "Make the inputs smaller", evidence, "start again with --pixels unit --optimizer adam --lr 0.03"
+        )
     else:
         return None
     return Advice("Make the inputs smaller", evidence, "start again with --pixels unit --lr 0.5")
@@ -174,12 +185,14 @@ def _momentum(run: RunDiagnosis) -> Advice | None:
     left = now - run.floor
     if not run.settings.optimizer.is_plain or not _falls_steadily(run) or not before - now < SLOW * left:
         return None
+    is_alike = run.pixels == "unit" and run.settings.head != SIGMOID
+    raced = f"; {RACED}" if is_alike else ""
     return Advice(
         "Let steps in the same direction add up",
         f"the train loss fell in each of the last {len(run.recent) - 1} rows, smoothly and slowly, from "
         f"{before:.4f} to {now:.4f}: by {percent((before - now) / left)} of what is left above "
         f"{f'the floor {run.floor:.4f}' if run.floor else '0'}. A momentum of {DEFAULT_MOMENTUM:g} makes "
-        f"up to {1 / (1 - DEFAULT_MOMENTUM):.0f} times the way in as many epochs",
+        f"up to {1 / (1 - DEFAULT_MOMENTUM):.0f} times the way in as many epochs{raced}",
         "press n and choose the optimizer momentum for a run beside this one, or start again with "
         "--optimizer momentum",
         "new_run",

@@ -2,8 +2,9 @@
 
 A contender is this program with one of its settings, or an estimator of scikit-learn as a user would call it.
 Each is fitted from its start, uninterrupted, for the fewest iterations that reach a target: they are found
-first and timed afterwards, all contenders in turn. Timed is what follows the scaled data in memory: arranging
-them and fitting. Scaling, compiling kernels and every evaluation are outside of the clock.
+first, which times them once, and timed again afterwards, all contenders in turn. Timed is what follows the
+scaled data in memory: arranging them and fitting. Scaling, compiling kernels and every evaluation are outside
+of the clock.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ Progress = Callable[[str], None]
 SKLEARN = "scikit-learn"
 GROWTH = 1.5
 """Factor between the numbers of iterations that are tried until all targets are reached."""
-CLOSE = 0.04
+CLOSE = 0.1
 """Share by which the number of iterations found may exceed the fewest."""
 ADVISED: dict[str, tuple[tuple[str, float], ...]] = {
-    "unit": (("sgd", 0.5), ("momentum", 1.0), ("adam", 0.03)),
-    "standardized": (("sgd", 0.1), ("nesterov", 0.1), ("adam", 0.03)),
-    "raw": (("sgd", 1e-5), ("nesterov", 1e-5), ("adam", 1e-3)),
+    "unit": (("momentum", 1.0), ("adam", 0.03)),
+    "standardized": (("nesterov", 0.1), ("adam", 0.03)),
+    "raw": (("momentum", 1e-3), ("adam", 3e-3)),
 }
 """Optimizers with their learning rates by the scaling of the inputs, for logits without an L2 term."""
 
@@ -54,6 +55,7 @@ class RaceLimits:
     targets: tuple[float, ...]
     """Test accuracies, rising."""
     repeats: int
+    """Fits of each number of iterations found, the one of the search among them."""
     most_iterations: int
     most_s: float
     """Seconds of one fit after which no longer one is tried."""
@@ -238,13 +240,11 @@ def run_race(contenders: Sequence[Contender], limits: RaceLimits, progress: Prog
     for contender in contenders:
         progress(f"Searching: {contender.program}, {contender.setting}")
         searches.append(Search(contender, limits))
-    seconds: list[dict[int, list[float]]] = [{} for _ in searches]
-    for turn in range(limits.repeats):
+    for turn in range(1, limits.repeats):
         progress(f"Timing all in turn: {turn + 1} of {limits.repeats}")
-        for search, times in zip(searches, seconds, strict=True):
-            for iterations in sorted(set(filter(None, search.found.values()))):
-                times.setdefault(iterations, []).append(search.contender.fit(iterations)[0])
-    return [search.result(times) for search, times in zip(searches, seconds, strict=True)]
+        for search in searches:
+            search.time_again()
+    return [search.result() for search in searches]
 
 
 class Search:
@@ -255,19 +255,26 @@ class Search:
         self.limits = limits
         self.accuracies: dict[int, float] = {}
         """Test accuracies by the number of iterations tried."""
+        self.seconds: dict[int, list[float]] = {}
+        # What is compiled or loaded once is no part of a fit.
+        contender.fit(1)
         self._grow()
         self.found = {target: self._fewest(target) for target in limits.targets}
 
     def _try(self, iterations: int) -> float:
-        """Return the seconds of a fit, and note its accuracy."""
+        """Return the seconds of a fit, and note them with its accuracy."""
         seconds, self.accuracies[iterations] = self.contender.fit(iterations)
+        self.seconds.setdefault(iterations, []).append(seconds)
         return seconds
+
+    def time_again(self) -> None:
+        """Fit once more for each number of iterations found."""
+        for iterations in sorted(set(filter(None, self.found.values()))):
+            self.seconds[iterations].append(self.contender.fit(iterations)[0])
 
     def _grow(self) -> None:
         """Try more and more iterations until the highest target is reached, or a limit."""
         iterations, highest = 1, max(self.limits.targets)
-        # What is compiled or loaded once is no part of a fit.
-        self._try(iterations)
         while True:
             seconds = self._try(iterations)
             if self.accuracies[iterations] >= highest or seconds * GROWTH > self.limits.most_s:
@@ -289,11 +296,12 @@ class Search:
             low, high = (low, middle) if self.accuracies[middle] >= target else (middle, high)
         return high
 
-    def result(self, times: dict[int, list[float]]) -> RaceResult:
+    def result(self) -> RaceResult:
+        """Return what was found."""
         arrivals = tuple(
             Arrival(target, None, None, None)
             if found is None
-            else Arrival(target, found, Spread.of(times[found]), self.accuracies[found])
+            else Arrival(target, found, Spread.of(self.seconds[found]), self.accuracies[found])
             for target, found in self.found.items()
         )
         best, most = max(self.accuracies.values()), max(self.accuracies)

@@ -75,7 +75,10 @@ OVERFITTED = diagnosed(LOGITS, 0.05, 0.14, lowest=Lowest(900, 0.08, 0.12))
         (diagnosed(LOGITS, 0.3, 0.3, plateau=PLATEAU), []),
         (diagnosed(LOGITS, 3e11, 3e11, explosion=Explosion(10, 76.0), pixels="raw"), ["press R: lr 0.001"]),
         (diagnosed(LOGITS, 20.0, 20.0, recent=SWINGING), ["--schedule step"]),
-        (diagnosed(LOGITS, 20.0, 20.0, recent=SWINGING, pixels="raw"), ["--pixels unit", "lr 0.001"]),
+        (
+            diagnosed(LOGITS, 20.0, 20.0, recent=SWINGING, pixels="raw"),
+            ["--pixels unit --optimizer adam --lr 0.03", "lr 0.001"],
+        ),
         (diagnosed(recent=ROUNDING), []),
         (with_penalty(diagnosed(LOGITS, 0.3, 0.3), 0.001, 0.31), ["lambda 0.0001"]),
         (with_penalty(diagnosed(LOGITS, 0.3, 0.3), 0.001, 0.29), []),
@@ -117,6 +120,13 @@ def test_evidence_names_the_figures() -> None:
     evidence = advise(plain(diagnosed(LOGITS)))[0].evidence
     assert "in each of the last 30 rows" in evidence
     assert "from 1.6000 to 1.5700: by 1.9 % of what is left above 0" in evidence
+
+
+def test_epochs_of_the_race_are_told_where_they_were_raced() -> None:
+    for made in (plain(diagnosed(LOGITS, pixels="unit")), diagnosed(LOGITS, recent=SWINGING, pixels="raw")):
+        assert "took adam with lr 0.03 some 45 epochs" in advise(made)[0].evidence
+    for made in (plain(diagnosed(LOGITS, pixels="standardized")), plain(diagnosed(LOGITS, pixels="raw"))):
+        assert "MNIST" not in advise(made)[0].evidence
 
 
 def test_rows_before_a_knob_was_turned_do_not_count() -> None:
