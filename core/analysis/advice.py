@@ -30,10 +30,10 @@ NEAR_END = 0.9
 """Share of the planned epochs from which on more of them may be advised."""
 
 RACED = (
-    "on MNIST with unit pixels, logits and no L2 term, a test accuracy of 0.92 took adam with lr 0.03 some 45 "
-    "epochs, momentum with lr 1 some 60 and with lr 0.1 some 250"
+    "on MNIST with unit pixels, logits and no L2 term, a test accuracy of 0.92 took adam with lr 0.03 some "
+    "45 epochs, momentum with lr 1 some 60 and with lr 0.1 some 250"
 )
-"""Found with grids of `train` and `bench --against sklearn`; epochs, unlike seconds, are those of any machine."""
+"""Found with grids of `train`: epochs, unlike seconds, are those of any machine."""
 
 
 @dataclass(frozen=True, slots=True)
