@@ -20,3 +20,8 @@ class Palette(CommandPalette, SteadyScreen[None]):
         """Do without the emoji, which is not everywhere two columns wide."""
         self.query_one(SearchIcon).icon = ">"
         adapt_scroll_bar(self.query_one(CommandList), self._glyphs)
+
+    def _action_command_list(self, action: str) -> None:
+        # In a list that has no size yet, or none in so small a terminal, a page up or down raises KeyError.
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)

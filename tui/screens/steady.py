@@ -1,8 +1,9 @@
-"""Screens that come to rest after any sequence of sizes."""
+"""Screens that come to rest after any sequence of sizes, and close once."""
 
 from __future__ import annotations
 
 from textual import events
+from textual.await_complete import AwaitComplete
 from textual.screen import Screen, ScreenResultType
 
 
@@ -17,3 +18,14 @@ class SteadyScreen(Screen[ScreenResultType]):
     async def _on_resize(self, event: events.Resize) -> None:
         if event.size != self.app.size:
             event.prevent_default()
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Close this screen and what lies over it; nothing if it has been closed.
+
+        Textual's closes the screen on top, whichever it is: at the second of two quick keys the main one.
+        """
+        if self not in self.app.screen_stack:
+            return AwaitComplete()
+        while self.app.screen is not self:
+            self.app.pop_screen()
+        return super().dismiss(result)

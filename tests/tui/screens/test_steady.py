@@ -102,3 +102,25 @@ async def test_an_app_that_starts_without_rows_trains(monkeypatch: pytest.Monkey
     monkeypatch.setattr(App, "size", Size(80, 0))
     async with running(size=(80, 24)) as lab:
         assert lab.history.rows
+
+
+@pytest.mark.parametrize("key", ["question_mark", "n", "e", "ctrl+p"])
+async def test_a_dialog_closes_once_however_many_keys_are_on_their_way(key: str) -> None:
+    async with running() as lab:
+        await lab.press(key)
+        dialog = lab.app.screen
+        for _ in range(3):
+            dialog.dismiss()
+        await lab.pilot.pause()
+        assert lab.app.screen_stack == [lab.screen]
+
+
+async def test_a_dialog_that_closes_takes_along_what_lies_over_it() -> None:
+    async with running() as lab:
+        await lab.press("n")
+        dialog = lab.app.screen
+        await lab.press("ctrl+p")
+        assert lab.app.screen is not dialog
+        dialog.dismiss()
+        await lab.pilot.pause()
+        assert lab.app.screen_stack == [lab.screen]
