@@ -184,8 +184,8 @@ class CsrPass(TorchPass[CsrBlock]):
     """Passes over sparse rows: on a GPU, and on a processor whose kernels cannot be compiled.
 
     A product of sparse rows and a matrix is what PyTorch calls a sum of embeddings: row i of X W adds
-    values[j] W[index[j]] over its values. One thread computes each sum, in the order of the values, which
-    products of sparse tensors do not promise on every device. The gradient X^T G is the same of the columns.
+    values[j] W[index[j]] over its values. On a processor one thread computes each sum, in the order of the
+    values; products of sparse tensors do not promise an order. The gradient X^T G is the same of the columns.
     """
 
     def compute(self, block: CsrBlock, gradient: Tensor | None, *, has_metrics: bool) -> Tensor | None:
