@@ -171,11 +171,10 @@ class Painter:
             self._pending.send(ShowParameters(run.number))
 
     def _paint_panel(self, selected: int | None, *, keeps_legend: bool = False) -> None:
-        # Before there is an experiment plotext is still being loaded on the other thread.
-        if self.view.experiment is None:
-            return
         if self._panel is self._chart:
-            self._paint_chart(selected, keeps_legend=keeps_legend)
+            # Before there is an experiment plotext is still being loaded on the other thread.
+            if self.view.experiment is not None:
+                self._paint_chart(selected, keeps_legend=keeps_legend)
             return
         signature = self._panel.signature(self.view, selected)
         if signature != self._panel_shown:

@@ -39,6 +39,11 @@ class LineView(Widget):
         """Draw what is shown in the colours of the theme."""
         self.redraw()
 
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Draw again once the styles are those of now: in `on_blur` they still are the ones before."""
+        super().watch_has_focus(has_focus)
+        self.redraw()
+
     def redraw(self) -> None:
         """Draw what is shown once more; nothing by default, for lines that the screen draws."""
 

@@ -69,8 +69,6 @@ class LinePanel(LineView, Panel, can_focus=True):
     def on_resize(self) -> None:
         self.redraw()
 
-    on_focus = on_blur = on_resize
-
     def redraw(self) -> None:
         """Draw the lines, once there is room for them, and measure how long that takes."""
         if self.is_mounted and self.content_size.width and self.content_size.height:

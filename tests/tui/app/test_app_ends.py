@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from threading import Event
 
 import pytest
-from helpers.app import DEADLINE_S, note_frames, running, wait_until
+from helpers.app import DEADLINE_S, note_frames, running, text_of, wait_until
 from helpers.fake_training import Emit, Fail, FakeTraining
 
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
@@ -60,6 +61,20 @@ async def test_preparations_are_named_and_quit_ends_them() -> None:
     assert app.runner.stop(DEADLINE_S)
     assert app.outcome == Outcome(0, None)
     assert app.return_code == 0
+
+
+async def test_no_tab_is_blank_before_the_training_begins() -> None:
+    training = SlowPreparation()
+    app = LogRegApp(training)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await wait_until(pilot, training.preparing.is_set)
+        for tab in "2345":
+            await pilot.press(tab)
+            await pilot.pause()
+            assert re.search("(?i)wait", text_of(app))
+        await pilot.press("1")
+        await wait_until(pilot, lambda: text_of(app).count("Loading [PyTorch]") == 2)
+    assert app.runner.stop(DEADLINE_S)
 
 
 @pytest.mark.parametrize(

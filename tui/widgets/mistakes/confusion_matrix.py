@@ -29,6 +29,9 @@ SHARE_WIDTH = 6
 MOST_CELL = 8
 MOST_NAME = 14
 """Cells of the name of a class."""
+LEAST_LISTED, MOST_LISTED = 3, 10
+"""Lines of the list of the most frequent mistakes under the matrix."""
+MOST_BAR = 24
 ROOMY_LABEL = 6
 """Width of the column of labels, in cells, from which there is room for words."""
 HEAT_LEVELS = 13
@@ -139,6 +142,7 @@ class _Drawing:
         lines += [self._row(label, most) for label in range(view.first[0], view.first[0] + layout.rows)]
         if layout.has_precision:
             lines.append(self._precisions())
+        lines += self._most_frequent(view.height - 4 - len(lines))
         lines += [Strip.blank(0)] * (view.height - 1 - len(lines))
         return [*lines[: view.height - 1], self._about_cursor()]
 
@@ -213,6 +217,25 @@ class _Drawing:
             share = _shown_share(float(self.mistakes.precisions[predicted]), self._digits)
             parts.append((f"{share} ", None))
         return strip_of([*parts, (_shown_share(self.mistakes.accuracy), ink(None, bold=True))])
+
+    def _most_frequent(self, most: int) -> list[Strip]:
+        """Return the most frequent mistakes under a heading, in at most `most` lines; none without room."""
+        counts, style = self.mistakes.counts, self.style
+        order = (-counts).ravel().argsort(kind="stable")[: MOST_LISTED + len(counts)].tolist()
+        cells = [divmod(at, len(counts)) for at in order]
+        cells = [cell for cell in cells if cell[0] != cell[1] and counts[cell]][: min(most, MOST_LISTED)]
+        if len(cells) < LEAST_LISTED:
+            return []
+        largest, width = int(counts[cells[0]]), max(cell_len(self._name(at)) for cell in cells for at in cell)
+        lines = [Strip.blank(0), self._line("Most frequent mistakes: label as prediction", style.muted)]
+        for label, predicted in cells:
+            count = int(counts[label, predicted])
+            names = " as ".join(self._name_cells(at, width) for at in (label, predicted))
+            text = f"{names}  {count:>{len(f'{largest:,}')},}  {100 * count / counts[label].sum():4.1f} %  "
+            room = min(MOST_BAR, self.view.width - cell_len(text))
+            bar = style.pick("█", "#") * max(0, round(room * count / largest))
+            lines.append(strip_of([(text, None), (bar, style.muted)]).crop(0, self.view.width))
+        return lines
 
     def _about_cursor(self) -> Strip:
         label, predicted = self.view.cursor

@@ -150,12 +150,6 @@ class RunList(ScrollingLines, inherit_bindings=False):
     def on_resize(self) -> None:
         self._show_again()
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
-        self.redraw()
-
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the lines that all of it would take."""
         return len(self.header()) + len(self._shown)
@@ -268,14 +262,16 @@ class RunList(ScrollingLines, inherit_bindings=False):
         ]
         if len({run.settings.optimizer for run in runs}) > 1:
             columns.append(("optimizer", *(str(run.settings.optimizer) for run in runs)))
-            # The last are left out where there is little room: those in which the runs do not differ.
-            columns.sort(key=lambda column: len(set(column[1:])) == 1)
-        widths = [max(map(len, column)) for column in columns]
         room = self.content_size.width - self._number_width - 3
-        while len(widths) > 1 and sum(widths) + len(widths) + FIGURES_WIDTH > room:
-            widths.pop()
+        while (
+            len(columns) > 1 and sum(max(map(len, column)) + 1 for column in columns) + FIGURES_WIDTH > room
+        ):
+            # The columns that stay are those in which the runs differ.
+            alike = [column for column in columns if len(set(column[1:])) == 1]
+            columns.remove((alike or columns)[-1])
+        widths = [max(map(len, column)) for column in columns]
         self._titles, *texts = (
-            " ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=False))
+            " ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True))
             for row in zip(*columns, strict=True)
         )
         best = best_accuracy(self._runs)

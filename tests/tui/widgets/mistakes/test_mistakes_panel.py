@@ -101,6 +101,20 @@ def test_a_table_with_room_for_all_rows_says_nothing_of_it() -> None:
     assert not any(word in text for word in ("labels", "\u2191", "\u2193"))
 
 
+@pytest.mark.parametrize(("height", "listed"), [(20, 0), (21, 3), (24, 6), (40, 10)])
+def test_under_a_table_the_most_frequent_mistakes_are_listed(height: int, listed: int) -> None:
+    data, shown = made(10)
+    counts = looked(data, shown).mistakes.counts
+    wrong = sorted(((counts[cell], cell) for cell in np.ndindex(10, 10) if cell[0] != cell[1]), reverse=True)
+    lines = [line.split() for line in table(data, shown, 80, height, (0, 0)) if " as " in line][:-1]
+    rows = [words for words in lines if words[1] == "as"]
+    assert len(rows) == listed
+    for label, _, predicted, count, share, *_ in rows:
+        assert counts[int(label), int(predicted)] == int(count)
+        assert float(share) == pytest.approx(100 * int(count) / counts[int(label)].sum(), abs=0.05)
+    assert [int(words[3]) for words in rows] == [count for count, _ in wrong[:listed]]
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("classes", [2, 10, 47, 300])
 def test_every_table_fits_and_shows_the_cursor(size: tuple[int, int], classes: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from helpers.app import text_of
+from helpers.app import strips_of, text_of
 from helpers.records import history_of, row
 from rich.console import Console
 from textual.app import App, ComposeResult
@@ -113,6 +113,30 @@ async def test_optimizers_are_named_where_they_differ() -> None:
     many = grid(["sigmoid"], [0, 0.1], [0.01], [0, 1], Schedule(), [Optimizer(), Optimizer("momentum")])
     async with listing(many) as made:
         assert "momentum 0.9 λ 0.1" in made.words()
+
+
+async def test_the_cursor_says_whether_the_list_has_the_keys() -> None:
+    def cursor(made: Listing) -> str:
+        return next(
+            str(style.bgcolor) for text, style, _ in strips_of(made.app)[2] if "sigmoid" in text and style
+        )
+
+    async with listing(GRID[:1]) as made:
+        focused = cursor(made)
+        made.app.list.blur()
+        await made.pilot.pause()
+        assert cursor(made) != focused
+        made.app.list.focus()
+        await made.pilot.pause()
+        assert cursor(made) == focused
+
+
+async def test_a_narrow_list_names_what_tells_the_runs_apart() -> None:
+    rates = tuple(RunSettings(learning_rate=rate) for rate in (0.01, 1000.0))
+    async with listing(rates, size=(32, 10)) as made:
+        first, second = (line for line in made.words() if "▌" in line)
+        assert " .01 " in first
+        assert " 1000 " in second
 
 
 async def test_in_a_narrow_and_low_list_nothing_is_cut_by_the_scroll_bar() -> None:
