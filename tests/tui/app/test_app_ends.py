@@ -173,4 +173,4 @@ async def test_an_experiment_stopped_from_outside_stays_to_be_looked_at() -> Non
         lab.send(Stop())
         await lab.until(lambda: lab.history.state == "stopped")
         await lab.until(lambda: lab.screen.check_action("new_run", ()) is None)
-        assert "stopped" in lab.text()
+        await lab.until(lambda: "stopped" in lab.text())
