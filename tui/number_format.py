@@ -45,6 +45,11 @@ def three_digits(value: float) -> float:
     return float(f"{value:.3g}")
 
 
+def learning_rate(value: float) -> str:
+    """Return a learning rate with three digits, in the notation of the knobs: 1000, 0.01, 1e-05."""
+    return f"{three_digits(value):g}"
+
+
 def duration(seconds: float | None) -> str:
     """Return seconds as `16 s`, `4 min`, `1 h 05 min` or `3 d 04 h`, `DURATION_WIDTH` cells wide."""
     if seconds is None or not math.isfinite(seconds):

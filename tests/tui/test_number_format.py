@@ -52,3 +52,10 @@ def test_a_long_text_is_shortened_in_the_middle() -> None:
     assert figures.shorten("abcdefghij", 7, "…") == "abc…hij"
     assert figures.shorten("abc", 7, "…") == "abc"
     assert figures.shorten("abc", 0, "…") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1000.0, "1000"), (0.012345, "0.0123"), (1e-5, "1e-05"), (0.1, "0.1")]
+)
+def test_a_learning_rate_reads_as_in_its_knob(value: float, text: str) -> None:
+    assert figures.learning_rate(value) == text

@@ -40,7 +40,7 @@ COLUMNS = (
     Column("objective", 9, lambda row: figures.loss(row.objective), 1),
     Column("train loss", 10, lambda row: figures.loss(row.train_loss), 3),
     Column("test loss", 9, lambda row: figures.loss(row.test_loss), 3),
-    Column("lr", 8, lambda row: f"{row.learning_rate:.3g}", 4),
+    Column("lr", 8, lambda row: figures.learning_rate(row.learning_rate), 4),
     *_accuracy(4),
 )
 SHORT_COLUMNS = _accuracy(3)

@@ -231,7 +231,7 @@ class _Drawing:
         for label, predicted in cells:
             count = int(counts[label, predicted])
             names = " as ".join(self._name_cells(at, width) for at in (label, predicted))
-            text = f"{names}  {count:>{len(f'{largest:,}')},}  {100 * count / counts[label].sum():4.1f} %  "
+            text = f"{names}  {count:>{len(f'{largest:,}')},} {100 * count / counts[label].sum():5.1f} %  "
             room = min(MOST_BAR, self.view.width - cell_len(text))
             bar = style.pick("█", "#") * max(0, round(room * count / largest))
             lines.append(strip_of([(text, None), (bar, style.muted)]).crop(0, self.view.width))

@@ -108,7 +108,7 @@ class RunCard(LineView):
             penalty = f" with L2 {figures.loss(row.l2_penalty).strip()}"
             yield self._line(7, "objective", (figures.loss(row.objective), "value"), (penalty, "label"))
         rate = run.settings.learning_rate_at(run.epoch_at(history.step))
-        yield self._line(6, "lr now", (f"{rate:>{figures.LOSS_WIDTH}.3g}", "value"))
+        yield self._line(6, "lr now", (figures.learning_rate(rate).rjust(figures.LOSS_WIDTH), "value"))
         if run.settings.stop_at is not None and run.is_training:
             yield self._line(8, "ends at", (str(run.settings.stop_at), "value"))
         if run.settings.patience is not None and run.is_training:
