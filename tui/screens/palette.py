@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from textual.command import CommandList, CommandPalette, ProviderSource, SearchIcon
+from textual.errors import NoWidget
+from textual.events import Click
 
 from logreg_tui.tui.screens.steady import SteadyScreen
 from logreg_tui.tui.theme import Glyphs, adapt_scroll_bar
@@ -25,3 +27,10 @@ class Palette(CommandPalette, SteadyScreen[None]):
         # In a list that has no size yet, or none in so small a terminal, a page up or down raises KeyError.
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)
+
+    def on_click(self, event: Click) -> None:
+        try:
+            self.get_widget_at(event.screen_x, event.screen_y)
+        except NoWidget:
+            # In a terminal that has become smaller since; Textual's own handler lets the error through.
+            event.prevent_default()

@@ -26,6 +26,16 @@ class SteadyScreen(Screen[ScreenResultType]):
         """
         if self not in self.app.screen_stack:
             return AwaitComplete()
-        while self.app.screen is not self:
-            self.app.pop_screen()
+        top = self.app.screen
+        if not top.is_mounted:
+            # Its handlers on being mounted look for what it holds and for the screen below it.
+            top.call_later(self._dismiss_later, result)
+            return AwaitComplete()
+        if top is not self:
+            top.dismiss()
+            return self.dismiss(result)
         return super().dismiss(result)
+
+    def _dismiss_later(self, result: ScreenResultType | None) -> None:
+        # Without a return value, which a screen may not wait for while it closes itself.
+        self.dismiss(result)

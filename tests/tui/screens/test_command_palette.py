@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers.app import running
 from textual.command import CommandList
+from textual.events import Click
 
 
 @pytest.mark.parametrize("size", [(60, 20), (120, 40)])
@@ -38,3 +39,12 @@ async def test_pages_of_commands_in_a_terminal_too_small_for_any() -> None:
         await lab.pilot.resize_terminal(120, 40)
         await lab.press("pagedown")
         assert lab.app.screen is not lab.screen
+
+
+async def test_a_click_beyond_the_edge_of_a_terminal_that_became_smaller() -> None:
+    async with running(size=(120, 40)) as lab:
+        await lab.press("ctrl+p")
+        palette = lab.app.screen
+        palette.post_message(Click(palette, 300, 90, 0, 0, 1, False, False, False, 300, 90))
+        await lab.pilot.pause()
+        assert lab.app.screen is palette

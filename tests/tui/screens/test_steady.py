@@ -124,3 +124,17 @@ async def test_a_dialog_that_closes_takes_along_what_lies_over_it() -> None:
         dialog.dismiss()
         await lab.pilot.pause()
         assert lab.app.screen_stack == [lab.screen]
+
+
+@pytest.mark.parametrize("open_it", ["new_run", "help", "export", "command_palette"])
+async def test_a_dialog_that_is_closed_before_it_is_there(open_it: str) -> None:
+    async with running() as lab:
+        owner = lab.app if open_it == "command_palette" else lab.screen
+        getattr(owner, f"action_{open_it}")()
+        lab.app.screen.dismiss()
+        await lab.until(lambda: lab.app.screen_stack == [lab.screen])
+        await lab.press("n")
+        dialog = lab.app.screen
+        lab.app.action_command_palette()
+        dialog.dismiss()
+        await lab.until(lambda: lab.app.screen_stack == [lab.screen])
