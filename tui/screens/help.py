@@ -45,7 +45,13 @@ EVERYWHERE = (
     ("ctrl+c", "Pressed twice: quit, from a dialog too"),
     ("ctrl+q", "Quit"),
 )
-PLACES = {"runs": "the list of runs", "log": "the accuracy log", "typed": "the command line"}
+PLACES = {
+    "runs": "the list of runs",
+    "log": "the accuracy log",
+    "typed": "the command line",
+    "compare": "the comparison",
+    "why": "the explanation",
+}
 """Names of what has the focus by its id, if that is no name."""
 
 
