@@ -217,6 +217,9 @@ class LogRegApp(App[None]):
         if self.is_headless:
             super()._handle_exception(error)
             return
+        if self.return_code is not None:
+            # On its way out: a screen that was just opening finds nothing in itself, and nothing is lost.
+            return
         self.crash = error
         self.exit(return_code=1)
 

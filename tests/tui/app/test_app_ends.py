@@ -174,3 +174,14 @@ async def test_an_experiment_stopped_from_outside_stays_to_be_looked_at() -> Non
         await lab.until(lambda: lab.history.state == "stopped")
         await lab.until(lambda: lab.screen.check_action("new_run", ()) is None)
         await lab.until(lambda: "stopped" in lab.text())
+
+
+async def test_an_error_of_a_screen_that_is_being_taken_down_is_no_crash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as lab:
+        monkeypatch.setattr(LogRegApp, "is_headless", False)
+        lab.app.exit(return_code=0)
+        lab.app._handle_exception(KeyError("gone"))
+        assert (lab.app.crash, lab.app.return_code) == (None, 0)
+        monkeypatch.undo()
