@@ -110,5 +110,4 @@ def outcome_of(error: Exception) -> Outcome:
         return Outcome(error.exit_status, text)
     line = f"unexpected error: {type(error).__name__}" + (f": {text}" if text else "")
     path = getattr(error, "log_path", None)
-    where = "set LOGREG_TUI_TRACEBACK=1 to see where" if path is None else f"details in {path}"
-    return Outcome(1, f"{line}; {where}")
+    return Outcome(1, line if path is None else f"{line}; details in {path}")
