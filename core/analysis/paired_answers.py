@@ -80,15 +80,15 @@ def _agrees(right: np.ndarray | None, run: ComparedRun) -> bool:
 def _right_answers(parameters: ParametersSnapshot, dataset: Dataset) -> np.ndarray | None:
     import numpy as np
 
-    from logreg_tui.core.analysis.inspection import inspect_mistakes
+    from logreg_tui.core.analysis.inspection import predict_classes
 
     try:
         # What overflows answers wrong, which `_agrees` finds out.
         with np.errstate(all="ignore"):
-            mistakes = inspect_mistakes(parameters, dataset.test_inputs, dataset.test_labels)
+            predicted = predict_classes(parameters, dataset.test_inputs)
     except UserError:
         return None
-    return np.asarray(mistakes.predicted == mistakes.labels)
+    return np.asarray(predicted == dataset.test_labels)
 
 
 class _SavedAnswers:

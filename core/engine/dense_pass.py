@@ -29,6 +29,9 @@ PADDING = 16
 PART_VALUES, GPU_PART_VALUES = 1 << 20, 1 << 24
 """Bytes that become float32 at once, on a processor and on a GPU: they are read twice, out of the cache."""
 
+OUTPUT_VALUES, GPU_OUTPUT_VALUES = 1 << 22, 1 << 28
+"""Outputs that are computed at once: there are several tensors of them, on a processor for each thread."""
+
 aten = torch.ops.aten
 B = TypeVar("B")
 
@@ -149,10 +152,16 @@ class DensePass(TorchPass[DenseBlock | ByteBlock]):
         return metrics
 
     def parts(self, block: DenseBlock | ByteBlock) -> list[tuple[int, int]]:
-        """Return the bounds of the rows that are computed at once: of bytes, as many as fit into a cache."""
+        """Return the bounds of the rows that are computed at once.
+
+        Of bytes they are as many as fit into a cache; of many outputs as many as memory has room for.
+        """
         count = block.count
-        values = PART_VALUES if self._device.type == "cpu" else GPU_PART_VALUES
-        parts = 1 if isinstance(block, DenseBlock) else math.ceil(count * self._storage.width / values)
+        is_cpu = self._device.type == "cpu"
+        parts = math.ceil(count * self._padded / (OUTPUT_VALUES if is_cpu else GPU_OUTPUT_VALUES))
+        if not isinstance(block, DenseBlock):
+            values = PART_VALUES if is_cpu else GPU_PART_VALUES
+            parts = max(parts, math.ceil(count * self._storage.width / values))
         rows = math.ceil(count / parts)
         return [(start, min(start + rows, count)) for start in range(0, count, rows)]
 

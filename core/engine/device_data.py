@@ -11,15 +11,24 @@ import torch
 from logreg_tui.core.data.dataset import Dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.engine.blocks import SampleBlocks
-from logreg_tui.core.engine.dense_pass import CsrPass, DensePass
+from logreg_tui.core.engine.dense_pass import OUTPUT_VALUES, CsrPass, DensePass
 from logreg_tui.core.engine.full_batch_pass import FullBatchPass
 from logreg_tui.core.engine.gpu.choice import EAGER, FUSED, THREE_PARTS, EngineChoice
 from logreg_tui.core.engine.gpu.fused_pass import FusedConfiguration, FusedPass
 from logreg_tui.core.engine.gpu.parts_pass import PartsPass
 from logreg_tui.core.engine.process_group import ProcessGroup
-from logreg_tui.core.engine.storage import StorageLayout, choose_storage
+from logreg_tui.core.engine.storage import StorageLayout, choose_storage, free_memory
 from logreg_tui.core.engine.thread_team import ThreadTeam
-from logreg_tui.core.text import describe
+from logreg_tui.core.errors import UserError
+from logreg_tui.core.memory import size_text
+from logreg_tui.core.text import counted, describe
+
+MODEL_COPIES = 7
+"""Arrays as large as the parameters, beside a sum for each thread."""
+OUTPUT_COPIES = 6
+"""Arrays as large as the outputs that are computed at once."""
+PROGRAM_BYTES = 1 << 28
+"""About what Python and PyTorch take: models that take no more are never refused."""
 
 
 class DeviceData:
@@ -92,6 +101,37 @@ def _compiled(storage: StorageLayout, progress: Callable[[str], None]) -> Callab
     from logreg_tui.core.engine.processor.kernels import compiled_pass
 
     return compiled_pass(storage.index, storage.values, progress)
+
+
+def model_bytes(dataset: Dataset, runs: int, threads: int) -> int:
+    """Return about what the models of runs take to train, in bytes, beside the data.
+
+    Parameters, their gradient, the sum of each thread, and what an optimizer and a checkpoint keep; and for
+    each thread the outputs of the rows that are computed at once.
+    """
+    outputs = runs * dataset.classes
+    of_parameters = 4 * outputs * (dataset.train_inputs.shape[1] + 1) * (MODEL_COPIES + threads)
+    of_rows = min(max(OUTPUT_VALUES, outputs), outputs * len(dataset.train_inputs))
+    return of_parameters + 4 * of_rows * OUTPUT_COPIES * threads
+
+
+def check_model_memory(
+    dataset: Dataset, runs: int, device: torch.device, threads: int, memory_limit: int | None
+) -> None:
+    """Raise UserError if the models of runs take more than `memory_limit` bytes; None is what is free."""
+    threads = threads if device.type == "cpu" else 1
+    needed, allowed = model_bytes(dataset, runs, threads), memory_limit or free_memory(device)
+    if needed <= max(PROGRAM_BYTES, allowed):
+        return
+    limit = (
+        f"--memory-limit allows {size_text(allowed)}" if memory_limit else f"{size_text(allowed)} are free"
+    )
+    more = "fewer runs, " if runs > 1 else ""
+    shape = f"{dataset.classes:,} classes and {dataset.train_inputs.shape[1]:,} features"
+    raise UserError(
+        f"{counted(runs, 'run')} of {shape} {'takes' if runs == 1 else 'take'} about {size_text(needed)} of "
+        f"memory beside the data, {limit}: use {more}fewer classes or fewer features"
+    )
 
 
 def data_bytes(dataset: Dataset) -> int:

@@ -122,7 +122,9 @@ def choose_storage(
         # The same but for the streaming, so that the results are too.
         storage = StorageLayout(features, np.arange(features), scaling=scaling, values=values)
         needed = (features if are_bytes else 4 * storage.width) * sum(len(inputs) for inputs in splits)
-        return replace(storage, is_streamed=needed > (memory_limit or _free_memory(device)))
+        return replace(
+            storage, is_streamed=needed > (memory_limit or int(free_memory(device) * MOST_OF_MEMORY))
+        )
     found = [_find_nonzero(inputs, team, are_stored=are_bytes) for inputs in splits]
     is_used = np.any([is_used for is_used, _ in found], axis=0)
     columns = np.flatnonzero(is_used if scaling is None else is_used & (scaling.divisor != 0))
@@ -149,10 +151,10 @@ def _sparse_storage(splits: Sequence[Inputs], device: torch.device, *, is_compil
     return replace(storage, index=np.dtype(np.uint16 if is_small else np.uint32))
 
 
-def _free_memory(device: torch.device) -> int:
-    """Return how many bytes of the device's memory may be used: what is free, less a margin."""
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes of the device's memory are free; `sys.maxsize` if that is not known."""
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
-    return sys.maxsize if free is None else int(free * MOST_OF_MEMORY)
+    return sys.maxsize if free is None else free
 
 
 def _find_nonzero(inputs: Inputs, team: ThreadTeam, *, are_stored: bool) -> tuple[np.ndarray, int]:

@@ -156,6 +156,9 @@ def prepare(
         file=settings.file,
     )
     leave_if_stopping(control)
+    from logreg_tui.core.engine.device_data import check_model_memory
+
+    check_model_memory(dataset, len(settings.runs), device, threads, settings.memory_limit)
     ranks.share(settings, dataset, device)
     progress(f"Moving {len(dataset.train_inputs):,} samples to {device}")
     text = devices.describe(device, threads, ranks.size)

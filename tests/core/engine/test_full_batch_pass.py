@@ -118,6 +118,24 @@ def test_losses_keep_their_precision_where_all_outputs_of_a_sample_are_large(kin
     assert measured(kind, outputs[None], labels)[0][0] == pytest.approx(expected.item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["dense", "bytes"])
+def test_rows_of_many_classes_are_computed_part_by_part(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, labels = Inputs.of(values(300, 12)), np.arange(300) * 7 % 1000
+    weights = torch.randn(1000, 13, generator=torch.Generator().manual_seed(0)) / 10
+    found = []
+    for most in (1 << 22, 1 << 15):
+        monkeypatch.setattr(dense_pass, "OUTPUT_VALUES", most)
+        full_pass, samples = pass_over(train, labels, kind, ["logits"], 1000)
+        full_pass.set_parameters(weights)
+        gradient = torch.zeros(1000, 13)
+        metrics = full_pass.metrics_and_gradient(samples, gradient)
+        assert isinstance(full_pass, DensePass)
+        scratches = [scratch.outputs.numel() for free in full_pass._scratches.values() for scratch in free]
+        assert max(scratches) <= most
+        found.append((metrics, gradient))
+    torch.testing.assert_close(found[0], found[1])
+
+
 SPECIAL = (
     (1.0, 1.0, 0.0),
     (0.0, 1.0, 1.0),

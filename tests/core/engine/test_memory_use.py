@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from helpers.made_data import dataset, values
+
+from logreg_tui.core.engine.device_data import check_model_memory, model_bytes
+from logreg_tui.core.errors import UserError
+from logreg_tui.tui.cli.main import main
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="needs the memory of a process as Linux tells it"
@@ -88,3 +96,27 @@ def test_streamed_data_take_the_memory_of_a_few_blocks_however_many_rows_there_a
 def test_sparse_bytes_take_at_most_what_float32_takes_and_30_percent() -> None:
     as_float32 = 4 * 784 * 41_000
     assert peaks("keep")[-1] < 1.3 * as_float32 + LIBRARIES
+
+
+def test_models_of_too_many_classes_are_refused_with_what_they_take() -> None:
+    cpu = torch.device("cpu")
+    data = dataset(values(50, 100), values(9, 100), classes=100_000)
+    needed = model_bytes(data, 2, 2)
+    assert needed > 9 * 4 * 101 * 200_000
+    check_model_memory(data, 2, cpu, 2, needed)
+    with pytest.raises(UserError, match="2 runs of 100,000 classes and 100 features take about") as error:
+        check_model_memory(data, 2, cpu, 2, needed - 1)
+    assert "--memory-limit allows" in str(error.value)
+    # What takes less than the program itself is never refused.
+    check_model_memory(dataset(values(50, 100), values(9, 100)), 2, cpu, 2, 1)
+
+
+def test_train_refuses_them_before_a_directory_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs, labels = np.eye(2, 200), np.array([0, 99_999])
+    np.savez(tmp_path / "a.npz", X_train=inputs, y_train=labels, X_test=inputs, y_test=labels)
+    words = ["train", "--dataset", str(tmp_path / "a.npz"), "--memory-limit", "100M"]
+    assert main([*words, "--device", "cpu", "--runs-dir", str(tmp_path / "runs")]) == 1
+    assert "1 run of 100,000 classes and 200 features takes about" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
