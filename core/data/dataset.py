@@ -220,7 +220,14 @@ def _read_family(
             f"{family.files[0]} ... (.gz or not) into {escape_control_chars(raw)}"
         )
     if missing:
-        download(family.title, family.folder, missing, raw, patience, progress, is_cancelled)
+        try:
+            download(family.title, family.folder, missing, raw, patience, progress, is_cancelled)
+        except DownloadError as error:
+            others = family.other_files(folder)
+            if not others:
+                raise
+            what_is_there = f"{error.reason}; there is {', '.join(others)}, but no {', '.join(missing)}"
+            raise DownloadError(family.title, what_is_there, error.remedy) from error
     progress(f"Reading {family.title}")
     return read_family(name, folder, is_cancelled)
 

@@ -52,11 +52,14 @@ HASTY = Patience(silence_s=5, first_byte_s=5, total_s=30)
 
 
 class DownloadError(UserError):
-    """Files are neither on disk nor could they be downloaded; `reason` says why in a few words."""
+    """Files are neither on disk nor could they be downloaded.
+
+    `reason` says why in a few words, `remedy` what helps.
+    """
 
     def __init__(self, title: str, reason: str, remedy: str) -> None:
         super().__init__(f"{title} is not on disk and could not be downloaded ({reason}): {remedy}")
-        self.reason = reason
+        self.reason, self.remedy = reason, remedy
 
 
 class NoTorchvision(Exception):

@@ -14,6 +14,7 @@ import string
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -37,6 +38,8 @@ FILES = (
 )
 FIRST_LABELS = {"mnist": (5, 0, 4, 1, 9, 2, 1, 3, 1, 4), "fashion-mnist": (9, 0, 0, 3, 0, 2, 7, 2, 5, 5)}
 """Of the training sets: datasets whose files have the same names are told apart by them."""
+MOST_NAMED = 4
+"""Files that an error names."""
 MAX_DEFLATE_RATIO = 1032
 """No deflate stream expands more than this: https://zlib.net/zlib_tech.html"""
 
@@ -86,6 +89,13 @@ class Family:
         """Return the files that are not on disk."""
         found = self.find(data_dir)
         return [name for name in self.files if name not in found]
+
+    def other_files(self, data_dir: Path) -> list[str]:
+        """Return files that look like IDX files, incomplete or of other names: MOST_NAMED at the most."""
+        raw = self.raw_folder(data_dir)
+        folders = (raw, raw / "gzip", raw.parent, data_dir / "raw", data_dir / "gzip", data_dir)
+        found = (path for folder in folders for path in sorted(folder.glob("*ubyte*")) if path.is_file())
+        return [escape_control_chars(path) for path in islice(found, MOST_NAMED)]
 
     def _are_of_another(self, found: dict[str, Path]) -> bool:
         """Return True if the training labels are known to be those of another dataset."""

@@ -149,6 +149,23 @@ def test_auto_takes_digits_with_a_notice_where_mnist_cannot_be_had(tmp_path: Pat
     )
 
 
+@pytest.mark.parametrize("where", ["", "MNIST", "MNIST/raw"])
+def test_files_that_are_not_enough_are_named(where: str, tmp_path: Path, no_network: None) -> None:
+    folder = tmp_path / where
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("train-images-idx3-ubyte.zip", "labels.idx1-ubyte"):
+        (folder / name).write_bytes(b"")
+    with pytest.raises(UserError, match="no network here; there is") as caught:
+        load("mnist", tmp_path)
+    for part in (
+        f"{folder}/train-images-idx3-ubyte.zip",
+        f"{folder}/labels.idx1-ubyte",
+        "but no train-images",
+    ):
+        assert part in str(caught.value)
+    assert f"there is {folder}/labels" in str(load("auto", tmp_path).notice)
+
+
 def test_auto_never_replaces_damaged_files(tmp_path: Path, no_network: None) -> None:
     folder = write_family(tmp_path)
     (folder / "train-images-idx3-ubyte").write_bytes(b"")
