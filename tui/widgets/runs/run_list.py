@@ -260,14 +260,18 @@ class RunList(ScrollingLines, inherit_bindings=False):
             (self.glyphs.l2, *(number(run.settings.l2) for run in runs)),
             ("lr", *(number(run.settings.learning_rate) for run in runs)),
         ]
-        if len({run.settings.optimizer for run in runs}) > 1:
-            columns.append(("optimizer", *(str(run.settings.optimizer) for run in runs)))
+        optimizers = {run.settings.optimizer for run in runs}
+        if len(optimizers) > 1:
+            is_named = len({optimizer.kind for optimizer in optimizers}) == len(optimizers)
+            texts = (run.settings.optimizer.kind if is_named else str(run.settings.optimizer) for run in runs)
+            columns.append(("optim.", *texts))
         room = self.content_size.width - self._number_width - 3
-        while (
-            len(columns) > 1 and sum(max(map(len, column)) + 1 for column in columns) + FIGURES_WIDTH > room
-        ):
-            # The columns that stay are those in which the runs differ.
+        while len(columns) > 1:
+            # The columns that stay are those in which the runs differ: they are worth more than the curves.
             alike = [column for column in columns if len(set(column[1:])) == 1]
+            figures = FIGURES_WIDTH if alike else ACCURACY_WIDTH + 1
+            if sum(max(map(len, column)) + 1 for column in columns) + figures <= room:
+                break
             columns.remove((alike or columns)[-1])
         widths = [max(map(len, column)) for column in columns]
         self._titles, *texts = (

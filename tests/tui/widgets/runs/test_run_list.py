@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -108,6 +109,13 @@ async def test_optimizers_are_named_where_they_differ() -> None:
     # Where there is little room, what differs stays.
     async with listing(few, size=(30, 10)) as made:
         assert ["adam" in line for line in made.words() if "▌" in line] == [False, True]
+    # As wide as in an app of 120 columns: heads and optimizers tell the runs apart, curves give way.
+    both = grid(["sigmoid", "logits"], [0.001], [0.5], [0], Schedule(), [Optimizer(), Optimizer("momentum")])
+    async with listing(both, size=(34, 10)) as made:
+        words = [line for line in made.words() if "▌" in line]
+        assert ["momentum" in line for line in words] == [False, False, True, True]
+        assert ["logits" in line for line in words] == [False, True, False, True]
+        assert all(re.search(r"0?\.\d{4}", line) for line in words)
     async with listing(few[1:], size=(60, 10)) as made:
         assert "adam" not in "".join(made.words())
     many = grid(["sigmoid"], [0, 0.1], [0.01], [0, 1], Schedule(), [Optimizer(), Optimizer("momentum")])
