@@ -263,8 +263,8 @@ class RunList(ScrollingLines, inherit_bindings=False):
         optimizers = {run.settings.optimizer for run in runs}
         if len(optimizers) > 1:
             is_named = len({optimizer.kind for optimizer in optimizers}) == len(optimizers)
-            texts = (run.settings.optimizer.kind if is_named else str(run.settings.optimizer) for run in runs)
-            columns.append(("optim.", *texts))
+            names = (run.settings.optimizer.kind if is_named else str(run.settings.optimizer) for run in runs)
+            columns.append(("optim.", *names))
         room = self.content_size.width - self._number_width - 3
         while len(columns) > 1:
             # The columns that stay are those in which the runs differ: they are worth more than the curves.
