@@ -20,6 +20,7 @@ from textual.filter import LineFilter, Monochrome
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import ThemeProvider
+from textual.worker import WorkerFailed, get_current_worker
 
 from logreg_tui.core.hardware import Sampler
 from logreg_tui.core.settings import PROGRAM, RunSettings
@@ -213,6 +214,10 @@ class LogRegApp(App[None]):
         self.exit(return_code=self.outcome.status)
 
     def _handle_exception(self, error: Exception) -> None:
+        if isinstance(error, WorkerFailed) and get_current_worker().node._pruning:
+            # A screen that is being closed, such as the command palette in the middle of a search, has lost
+            # what its worker looks for.
+            return
         # Textual would print a traceback over the terminal; tests want it.
         if self.is_headless:
             super()._handle_exception(error)

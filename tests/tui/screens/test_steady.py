@@ -9,9 +9,11 @@ import pytest
 from helpers.app import Lab, running
 from helpers.fake_training import FakeTraining, Finish, More
 from textual.app import App
+from textual.command import CommandList
 from textual.events import Resize
 from textual.geometry import Size
 from textual.message import Message
+from textual.worker import WorkerState
 
 from logreg_tui.core.settings import RunSettings
 
@@ -138,3 +140,19 @@ async def test_a_dialog_that_is_closed_before_it_is_there(open_it: str) -> None:
         lab.app.action_command_palette()
         dialog.dismiss()
         await lab.until(lambda: lab.app.screen_stack == [lab.screen])
+
+
+async def test_a_dialog_that_is_closed_under_its_worker() -> None:
+    async with running() as lab:
+        await lab.press("ctrl+p")
+        dialog = lab.app.screen
+
+        async def search() -> None:
+            while dialog.children:
+                await asyncio.sleep(0)
+            dialog.query_one(CommandList)
+
+        worker = dialog.run_worker(search())
+        dialog.dismiss()
+        await lab.until(lambda: lab.app.screen_stack == [lab.screen] and worker.is_finished)
+        assert worker.state == WorkerState.ERROR
