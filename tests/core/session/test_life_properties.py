@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from helpers.experiments import untimed_rows
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import HealthCheck, Phase, example, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
@@ -105,6 +105,17 @@ PROCESSES = st.builds(
     st.none() | st.none() | LATER,
     st.lists(RUNS, max_size=2, unique=True),
 )
+
+
+KILLED_WHILE_REPLAYING = [
+    # Requests of which no checkpoint knows, ...
+    Process(
+        [(3, requests.SetKnob(1, "l2", 1.0)), (3, requests.SetKnob(2, "head", "sigmoid"))],
+        True, False, "killed", 1, None, [],
+    ),
+    # ... and a checkpoint written before all of them are taken again.
+    Process([], True, True, "killed amid", 9, None, []),
+]  # fmt: skip
 
 
 class Killed(BaseException):
@@ -277,8 +288,9 @@ def in_steps(directory: Path) -> list[str]:
     suppress_health_check=list(HealthCheck),
     print_blob=False,
     # A life is short as it is; to shrink one takes longer than to read it.
-    phases=[Phase.generate],
+    phases=[Phase.explicit, Phase.generate],
 )
+@example(processes=KILLED_WHILE_REPLAYING)
 @given(processes=st.lists(PROCESSES, min_size=2, max_size=4))
 def test_a_life_repeats_to_its_rows_and_is_that_of_a_training_that_nothing_interrupted(
     tmp_path_factory: pytest.TempPathFactory, processes: list[Process]
