@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from contextlib import suppress
+from os.path import isfile
 from pathlib import Path
 
 from textual import on, work
@@ -56,7 +57,8 @@ class ExportScreen(Dialog[None]):
         with suppress(RuntimeError):
             target = target.expanduser()
         target = target.absolute()
-        if target.is_file() and self._asked_about != target:
+        # Unlike Path's it raises nothing, such as for a name that is too long.
+        if isfile(target) and self._asked_about != target:
             self._ask(target, f"{target} exists. Overwrite it? enter overwrites, escape goes back")
             return
         self.query_one(".buttons").disabled = True

@@ -193,6 +193,14 @@ async def test_a_failed_export_is_shown_and_the_path_can_be_corrected(exports: E
         assert exports[-1][1].name == "b.csv"
 
 
+async def test_a_name_too_long_for_a_file_is_refused(exports: Exports) -> None:
+    async with running() as lab:
+        await lab.press("e")
+        await fill(lab, "#path", "a" * 300)
+        await lab.press("enter")
+        await lab.until(lambda: "too long" in export_message(lab))
+
+
 async def test_a_tilde_names_the_home_folder(
     exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
