@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from helpers.app import Lab, running, settle, strips_of
+from helpers.app import Lab, running, settle, strips_of, text_of
 from helpers.fake_training import Emit, FakeTraining
 from rich.segment import Segment
 from rich.style import Style
@@ -13,12 +13,15 @@ from textual.app import App
 
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training.events import RunDiverged
+from logreg_tui.tui.speed import SpeedMeter
 from logreg_tui.tui.widgets.frame.hints import Hints
 from logreg_tui.tui.widgets.palette import Rgb, contrast
 
 THEMES = ("textual-dark", "textual-light")
 LEAST_CONTRAST = 4.5
 TABS = ("1", "2", "3", "4", "5")
+UNDER_WAY = ("being measured", "Waiting for the", "working out")
+"""What a tab says until its figures are there."""
 DIALOGS = ("n", "e", "question_mark", "ctrl+p")
 RUNS = tuple(RunSettings(head, seed=seed) for head in ("sigmoid", "logits") for seed in range(4))
 
@@ -85,8 +88,10 @@ async def test_a_change_of_theme_leaves_nothing_in_the_colours_of_the_one_before
 ) -> None:
     # They come and go by themselves.
     monkeypatch.setattr(Hints, "text", lambda *others: "")
+    monkeypatch.setattr(SpeedMeter, "rate", None)
     async with running(training()) as lab:
         await show(lab, "textual-light", tab)
+        await lab.until(lambda: not any(text in text_of(lab.app) for text in UNDER_WAY))
         expected = looks(lab.app)
         await show(lab, "textual-dark")
         assert looks(lab.app) != expected
