@@ -109,10 +109,12 @@ def model_bytes(dataset: Dataset, runs: int, threads: int) -> int:
     Parameters, their gradient, the sum of each thread, and what an optimizer and a checkpoint keep; and for
     each thread the outputs of the rows that are computed at once.
     """
+    samples, features = dataset.train_inputs.shape
     outputs = runs * dataset.classes
-    of_parameters = 4 * outputs * (dataset.train_inputs.shape[1] + 1) * (MODEL_COPIES + threads)
-    of_rows = min(max(OUTPUT_VALUES, outputs), outputs * len(dataset.train_inputs))
-    return of_parameters + 4 * of_rows * OUTPUT_COPIES * threads
+    # There may be more threads than work.
+    of_parameters = 4 * outputs * (features + 1) * (MODEL_COPIES + min(threads, samples))
+    of_rows = min(threads * max(OUTPUT_VALUES, outputs), outputs * samples)
+    return of_parameters + 4 * of_rows * OUTPUT_COPIES
 
 
 def check_model_memory(
