@@ -40,7 +40,7 @@ def takes_option(dataset: str, option: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """How the samples of a file become features, labels and a test set."""
+    """Options by which the samples of a file become features, labels and a test set."""
 
     label: str | None = None
     """The column that holds the labels."""

@@ -224,7 +224,7 @@ class ExperimentSettings:
     dataset: str = "auto"
     """One of DATASETS, or the path of a table, of an .npz file or of a folder of .npy shards."""
     file: FileOptions = NO_OPTIONS
-    """How the dataset is read if it is a table."""
+    """Options for the dataset if it is a file of samples."""
     data_dir: str | None = None
     """Folder in torchvision's layout; None is the user's cache folder."""
     pixels: str = "raw"

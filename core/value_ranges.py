@@ -14,7 +14,7 @@ MOST_VALUES = 10_000
 FEWEST_DIGITS = 4
 """Significant digits that the values of a range are rounded to, if that moves them little."""
 MOST_ROUNDING = 0.01
-"""How far rounding may move a value, as a share of the distance to a neighbour."""
+"""The most by which rounding moves a value, as a share of the distance to a neighbour."""
 
 
 def values_of(words: Sequence[str], parse: Callable[[str], float]) -> list[float]:

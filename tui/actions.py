@@ -47,7 +47,7 @@ class Action:
 
     @property
     def sentence(self) -> str:
-        """What it does, in one line."""
+        """Title and help in one line."""
         return f"{self.title}: {self.help[0].lower()}{self.help[1:]}"
 
     @property

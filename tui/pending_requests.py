@@ -39,9 +39,9 @@ class PendingRequests:
         self._last_l2: dict[int, float] = {}
         self._state: str | None = None
         self._turns: list[Turn] = []
-        """What can be undone, the last turn last."""
+        """Turns that can be undone, the last one last."""
         self._undone: list[Turn] = []
-        """What can be done again, the last undone last; another turn forgets it."""
+        """Turns that can be done again, the last undone last; another turn forgets them."""
 
     def settings(self, run: RunHistory) -> RunSettings:
         """Return a run's settings as they will be."""

@@ -50,7 +50,7 @@ MOST_ITERATIONS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class RaceLimits:
-    """What is raced to, how often it is timed, and when a contender gives up."""
+    """Accuracies to be reached, repetitions of each timing, and the time at which a contender gives up."""
 
     targets: tuple[float, ...]
     """Test accuracies, rising."""

@@ -30,14 +30,14 @@ from logreg_tui.core.text import counted
 
 COLUMNS, ROWS = 120, 40
 SCREEN_S = 6.0
-"""How long each training is watched at least."""
+"""The least time for which each training is watched."""
 LEAST_EPOCHS = 80
-"""How many epochs it gets at least, rows being 10 apart."""
+"""The least number of epochs of it, rows being 10 apart."""
 SCREEN_PAIRS = 3
 SPARE_EPOCHS = 4
 """Factor on the epochs that a training should need: it ends even if nobody ends it."""
 DEADLINE_S = 300.0
-"""How long a process may take to show what is waited for: data may have to be read, or downloaded."""
+"""The most time until a process shows what is waited for: data may have to be read, or downloaded."""
 POLL_S = 0.1
 
 ENTER_ALTERNATE_SCREEN = b"\x1b[?1049h"

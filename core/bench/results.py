@@ -15,7 +15,7 @@ from logreg_tui.core.errors import UserError
 from logreg_tui.core.text import without_infinities
 
 TOLERANCE = 1e-4
-"""How far the losses of the engine may be from those of the plain loop."""
+"""The largest difference of the losses of the engine from those of the plain loop."""
 FLOAT32_BYTES = 4
 ORIGINAL_EPOCHS = 10_000
 """Epochs of the experiment that everything began with."""

@@ -35,7 +35,7 @@ from logreg_tui.core.text import describe, escape_control_chars
 
 FLOAT32_BYTES = 4
 SCALED = {"standardized": "standardized", "unit": "scaled to 0..1"}
-"""What `--pixels` does to the columns of a table."""
+"""The effect of `--pixels` on the columns of a table, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,7 @@ class Engine:
         self._is_laid_out = True
         runs = self._runs
         self._table: list[list[tuple[float, ...]]] = []
-        """What the last call of `advance` took: most often that of the next."""
+        """Factors of each epoch of the last call of `advance`: most often those of the next."""
         self._full_pass = self.data.new_pass(self.choice, len(runs.slots), runs.sigmoid_runs)
         self._gradient = self._full_pass.new_gradient(runs.parameters)
         # Several processes leave together, between two passes.

@@ -27,7 +27,7 @@ MOMENTS = {
     "nesterov": ("momentum_buffer",),
     "adam": ("exp_avg", "exp_avg_sq"),
 }
-"""What each optimizer remembers, in the words of torch.optim; each has the shape of the parameters."""
+"""Names of the state of each optimizer, those of torch.optim; each has the shape of the parameters."""
 
 
 def corrections(optimizer: Optimizer, update: int) -> tuple[float, float]:

@@ -36,7 +36,7 @@ class Slot:
     snapshot: Tensor
     optimizer: Optimizer = SGD
     moments: tuple[Tensor, ...] = ()
-    """What the optimizer remembers, each (C, D + 1), views likewise."""
+    """State of the optimizer, one (C, D + 1) for each of its MOMENTS, views likewise."""
     updates: int = 0
     """Updates of the optimizer so far."""
 

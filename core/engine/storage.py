@@ -1,4 +1,4 @@
-"""How inputs are kept on the device, and how they are cut into blocks.
+"""Layout of the inputs on the device: their type, sparse or dense, and the bounds of their blocks.
 
 Both follow from the data alone, so that the results depend neither on the machine's load nor on its
 number of threads.

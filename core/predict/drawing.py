@@ -1,4 +1,4 @@
-"""What is drawn in a picture, cut out of its background.
+"""The drawing in a picture, cut out of its background.
 
 The background is what the border shows: paper, a screen, unevenly lit perhaps. What differs from it is drawn,
 whichever of the two is lighter. A frame around the paper is left out first: the lid of a scanner, a table,

@@ -41,7 +41,7 @@ class PredictedTable:
     frame: polars.DataFrame
     """The cells as they were, and behind them `prediction` and the probability of each class."""
     note: str | None
-    """What the rows hold that was not in the training set and counts as nothing."""
+    """Texts of the rows that the training set has not, which count as nothing, in a sentence."""
     right: Mapping[int, int]
     """Rows by run that are predicted as their label says; empty if the table has no labels."""
     labelled: int

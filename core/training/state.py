@@ -34,7 +34,7 @@ class RunState:
     parameters: tuple[Tensor, Tensor] | None = None
     """Weight and bias of a run that has left the engine."""
     optimizer_state: dict[str, Any] | None = None
-    """What its optimizer remembered then; None if that was nothing."""
+    """State of its optimizer then; None if it has none."""
     goals: GoalProgress = field(default_factory=GoalProgress)
     trained_s: float = 0.0
     """Seconds of training of a run that has left the engine."""

@@ -7,7 +7,7 @@ from textual.screen import Screen
 from logreg_tui.tui.preferences import LOG_HEIGHTS, SIDE_WIDTHS
 
 SIDE, RUNS, LOG = "side_width", "runs_height", "log_height"
-"""What a border decides about, named as in Preferences."""
+"""The sizes that a border decides about, named as in Preferences."""
 
 
 def border_at(screen: Screen[None], x: int, y: int) -> str | None:

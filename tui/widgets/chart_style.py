@@ -19,7 +19,7 @@ DIM = Style(dim=True)
 STRONG = 0.5
 """Greys below are dim in a terminal without colours."""
 DIM_SHARE = 0.6
-"""How far a dim curve's colour has moved to the background."""
+"""The share by which a dim curve's colour has moved to the background."""
 ALARM_ON_DARK: Rgb = (255, 96, 80)
 ALARM_ON_LIGHT: Rgb = (190, 16, 0)
 

@@ -26,7 +26,7 @@ from logreg_tui.core.files import replace_regular
 FORMAT = 1
 LARGEST_STAMP = 1 << 20
 USERS_FOLDER = os.environ.get("TRITON_CACHE_DIR", "").strip()
-"""Where the user wants compiled kernels; read before it is set for Triton."""
+"""The folder in which the user wants compiled kernels; read before it is set for Triton."""
 KERNEL_SOURCES = ("fused_kernels.py", "fused_pass.py", "trial.py")
 
 

@@ -29,7 +29,7 @@ class Reading:
 
     @property
     def loss_gap(self) -> float:
-        """How much larger the loss on the test set is."""
+        """Loss on the test set minus that on the training set."""
         return self.test_loss - self.train_loss
 
 

@@ -57,7 +57,7 @@ class CommandLine(Horizontal):
         self._entered: list[str] = []
         """The commands of before, the newest last."""
         self._recalled = 0
-        """How many commands back the text is that is shown; 0 is what is being typed."""
+        """The number of commands back to the text that is shown; 0 is that being typed."""
         self._before: Widget | None = None
         """The widget that had the focus."""
         self.prompt = COMMAND

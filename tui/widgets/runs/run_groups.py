@@ -44,7 +44,7 @@ class RunLine:
 
     @property
     def filtered(self) -> FilteredRun:
-        """What a filter can ask for."""
+        """The run as a filter sees it."""
         figures = {} if self.row is None else {name: getattr(self.row, name) for name in FIGURES}
         return FilteredRun(self.number, self.settings, self.status, self.verdict, figures)
 
