@@ -5,11 +5,13 @@ Imports neither numpy nor polars: the command line reads it before it answers `-
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from logreg_tui.core.errors import UsageError
+from logreg_tui.core.text import escape_control_chars
 
 TABLE_ENDINGS = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz")
 """Endings of tables: rows are samples, columns features, one of them the label."""
@@ -26,6 +28,15 @@ LARGEST_SEED = 2**32 - 1
 def is_table(name: str) -> bool:
     """Return whether the name of a file is that of a table."""
     return name.lower().endswith(TABLE_ENDINGS)
+
+
+def file_title(path: str) -> str:
+    """Return the name of a file without its ending, and that of a packed one before it."""
+    name = os.path.basename(path)
+    stem, ending = os.path.splitext(name)
+    if ending.lower() in (".gz", ".bz2"):
+        stem = os.path.splitext(stem)[0]
+    return escape_control_chars(stem)
 
 
 def is_svmlight(name: str) -> bool:

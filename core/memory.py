@@ -48,6 +48,21 @@ def available_memory(root: str = "/") -> int | None:
     return max(0, min(amounts)) if amounts else None
 
 
+def shortage(needed: int, memory_limit: int | None) -> str | None:
+    """Return the limit that so many bytes exceed, in words; None if they fit.
+
+    `memory_limit` None is what the machine has left, if that is known.
+    """
+    allowed = available_memory() if memory_limit is None else memory_limit
+    return None if allowed is None or needed <= allowed else limit_text(allowed, memory_limit)
+
+
+def limit_text(allowed: int, memory_limit: int | None) -> str:
+    """Return in words that so many bytes may be used, by `memory_limit` or, without one, as they are free."""
+    size = size_text(allowed)
+    return f"{size} are free" if memory_limit is None else f"--memory-limit allows {size}"
+
+
 def _of_groups(root: str) -> Iterator[int]:
     mount = f"{root}/sys/fs/cgroup"
     for line in _text(f"{root}/proc/self/cgroup").splitlines():

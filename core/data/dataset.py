@@ -12,6 +12,7 @@ import numpy as np
 from logreg_tui.core.data.arrays import Arrays, check_cancelled, fingerprint
 from logreg_tui.core.data.download import HASTY, PATIENT, DownloadError, Patience, download
 from logreg_tui.core.data.inputs import Inputs, Scaling
+from logreg_tui.core.data.labels import importing_sklearn
 from logreg_tui.core.data.mnist_files import FAMILIES, read_family, read_idx_folder
 from logreg_tui.core.data.npz import read_npz
 from logreg_tui.core.data.oddities import oddities
@@ -31,7 +32,7 @@ from logreg_tui.core.file_options import (
 )
 from logreg_tui.core.memory import size_text
 from logreg_tui.core.settings import DATASETS
-from logreg_tui.core.text import describe, escape_control_chars
+from logreg_tui.core.text import escape_control_chars
 
 FLOAT32_BYTES = 4
 SCALED = {"standardized": "standardized", "unit": "scaled to 0..1"}
@@ -235,13 +236,9 @@ def _read_family(
 def _read_digits(progress: Callable[[str], None]) -> Arrays:
     """Return scikit-learn's embedded digits, 8 by 8, 0..16, in a fixed stratified split."""
     progress("Reading scikit-learn's digits")
-    try:
+    with importing_sklearn():
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
-    # Broken binary wheels raise more than ImportError.
-    except Exception as error:
-        reason = describe(error)
-        raise UserError(f"scikit-learn cannot be imported ({reason}): reinstall scikit-learn") from error
     digits = load_digits()
     train, test, train_labels, test_labels = train_test_split(
         digits.images, digits.target, test_size=0.2, stratify=digits.target, random_state=0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,33 @@ def encode_labels(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.asarray(codes[places].reshape(values.shape))
 
 
+def check_known(codes: np.ndarray, values: np.ndarray, names: Sequence[str], file: str) -> None:
+    """Raise UsageError, naming the file, if `encode_labels` gave a label of its test set no class."""
+    if (codes < 0).any():
+        text = label_texts(values[codes < 0][:1])[0]
+        unknown = text if is_number(text) else quoted(text)
+        raise UsageError(f"{file}: label {unknown} is none of the {len(names):,} of the training set")
+
+
 def needed_names(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of classes, or none if these are the numbers 0..C-1 themselves."""
     return () if names == tuple(map(str, range(len(names)))) else names
+
+
+@contextmanager
+def importing_sklearn() -> Iterator[None]:
+    """Turn what an import of scikit-learn raises into a UserError."""
+    try:
+        yield
+    # Broken binary wheels raise more than ImportError.
+    except Exception as error:
+        reason = describe(error)
+        raise UserError(f"scikit-learn cannot be imported ({reason}): reinstall scikit-learn") from error
+
+
+def split_notice(test: int, samples: int, seed: int) -> str:
+    """Return in words that some of the samples are the test set."""
+    return f"{test:,} of {samples:,} rows are the test set, stratified with --split-seed {seed}"
 
 
 def stratified_split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,12 +98,8 @@ def stratified_split(labels: np.ndarray, share: float, seed: int) -> tuple[np.nd
     labels: shape (samples,), int64. The rows of a class that has a single one are for training.
     Raises UsageError if the share leaves one of the sets fewer samples than there are classes.
     """
-    try:
+    with importing_sklearn():
         from sklearn.model_selection import train_test_split
-    # Broken binary wheels raise more than ImportError.
-    except Exception as error:
-        reason = describe(error)
-        raise UserError(f"scikit-learn cannot be imported ({reason}): reinstall scikit-learn") from error
     counts = np.bincount(labels)
     rows = np.flatnonzero(counts[labels] > 1)
     classes, samples = int((counts > 1).sum()), len(rows)

@@ -20,7 +20,7 @@ from logreg_tui.core.engine.process_group import ProcessGroup
 from logreg_tui.core.engine.storage import StorageLayout, choose_storage, free_memory
 from logreg_tui.core.engine.thread_team import ThreadTeam
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.memory import size_text
+from logreg_tui.core.memory import limit_text, size_text
 from logreg_tui.core.text import counted, describe
 
 MODEL_COPIES = 7
@@ -125,10 +125,7 @@ def check_model_memory(
     needed, allowed = model_bytes(dataset, runs, threads), memory_limit or free_memory(device)
     if needed <= max(PROGRAM_BYTES, allowed):
         return
-    limit = (
-        f"--memory-limit allows {size_text(allowed)}" if memory_limit else f"{size_text(allowed)} are free"
-    )
-    more = "fewer runs, " if runs > 1 else ""
+    limit, more = limit_text(allowed, memory_limit), "fewer runs, " if runs > 1 else ""
     shape = f"{dataset.classes:,} classes and {dataset.train_inputs.shape[1]:,} features"
     raise UserError(
         f"{counted(runs, 'run')} of {shape} {'takes' if runs == 1 else 'take'} about {size_text(needed)} of "

@@ -15,7 +15,7 @@ from pathlib import Path
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
 from logreg_tui.core.file_options import FileOptions
 from logreg_tui.core.files import open_regular
-from logreg_tui.core.memory import available_memory, size_text
+from logreg_tui.core.memory import available_memory, limit_text
 from logreg_tui.core.text import describe, escape_control_chars, is_number, quoted
 
 LINES_BETWEEN_LOOKS = 256
@@ -111,10 +111,7 @@ class SampleLines:
         if self._is_cancelled():
             raise Cancelled
         if self._allowed is not None and needed > self._allowed:
-            limit = f"{size_text(self._allowed)} are free"
-            if self._limit is not None:
-                limit = f"--memory-limit allows {size_text(self._limit)}: raise it"
-            shown = escape_control_chars(self._path)
+            shown, limit = escape_control_chars(self._path), limit_text(self._allowed, self._limit)
             raise UsageError(f"{shown} takes more memory than there is: {limit}")
 
 

@@ -7,25 +7,26 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays, fingerprint_of_parts, in_memory
 from logreg_tui.core.data.labels import (
     check_classes,
+    check_known,
     encode_labels,
-    label_texts,
+    importing_sklearn,
     names_of_labels,
     needed_names,
+    split_notice,
     stratified_split,
 )
 from logreg_tui.core.data.sparse.csr import CsrSource
 from logreg_tui.core.data.sparse.lines import LARGEST_INDEX, no_samples, sample_lines
-from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.file_options import FileOptions
+from logreg_tui.core.errors import UsageError
+from logreg_tui.core.file_options import FileOptions, file_title
 from logreg_tui.core.memory import available_memory, size_text
-from logreg_tui.core.text import FeatureNumbers, describe, escape_control_chars
+from logreg_tui.core.text import FeatureNumbers, escape_control_chars
 
 COPIES = 8
 """Of the parameters of a run: gradient, snapshots and what passes compute in."""
@@ -88,21 +89,13 @@ def read_svmlight(
         )
         train, train_labels = whole.take(train_rows), codes[train_rows]
         test, test_labels = whole.take(test_rows), codes[test_rows]
-        notices.append(
-            f"{len(test_rows):,} of {len(codes):,} rows are the test set, stratified with --split-seed "
-            f"{options.seed}"
-        )
+        notices.append(split_notice(len(test_rows), len(codes), options.seed))
     else:
         train, train_labels = whole, codes
         test, test_labels = files[1].source(first, features), encode_labels(files[1].labels, names)
-        if (test_labels < 0).any():
-            unknown = label_texts(files[1].labels[test_labels < 0][:1])[0]
-            raise UsageError(
-                f"{escape_control_chars(options.test)}: label {unknown} is none of the {len(names):,} of the "
-                "training set"
-            )
+        check_known(test_labels, files[1].labels, names, escape_control_chars(options.test))
     arrays = Arrays(
-        _stem(path),
+        file_title(path),
         train,
         train_labels,
         test,
@@ -134,12 +127,8 @@ def read_rows(
 
 
 def _read(path: str, memory_limit: int | None, is_cancelled: Callable[[], bool]) -> SvmlightRows:
-    try:
+    with importing_sklearn():
         from sklearn.datasets import load_svmlight_file
-    # Broken binary wheels raise more than ImportError.
-    except Exception as error:
-        reason = describe(error)
-        raise UserError(f"scikit-learn cannot be imported ({reason}): reinstall scikit-learn") from error
     with sample_lines(path, memory_limit, is_cancelled) as lines:
         matrix, labels = load_svmlight_file(lines, dtype=np.float32, zero_based=True)
     if not len(labels):
@@ -179,10 +168,3 @@ def _fingerprint(parts: tuple[CsrSource | np.ndarray, ...], first: int, names: t
     features = next(part.shape[1] for part in parts if isinstance(part, CsrSource))
     digest = fingerprint_of_parts(map(in_memory, arrays))
     return hashlib.sha256(json.dumps([digest, features, first, names]).encode()).hexdigest()
-
-
-def _stem(path: str) -> str:
-    name = Path(path).name
-    packed = (".gz", ".bz2")
-    stem = Path(name).stem if name.lower().endswith(packed) else name
-    return escape_control_chars(Path(stem).stem or name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +12,11 @@ from logreg_tui.core.data.arrays import Arrays, check_cancelled
 from logreg_tui.core.data.labels import (
     FEW_ROWS,
     check_classes,
+    check_known,
     encode_labels,
     names_of_labels,
     needed_names,
+    split_notice,
     stratified_split,
 )
 from logreg_tui.core.data.table.encoding import TableEncoding
@@ -34,8 +35,8 @@ from logreg_tui.core.data.table.table_file import (
     shown,
 )
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.file_options import TABLE_ENDINGS, FileOptions
-from logreg_tui.core.memory import available_memory, size_text
+from logreg_tui.core.file_options import FileOptions, file_title
+from logreg_tui.core.memory import shortage, size_text
 from logreg_tui.core.text import counted, escape_control_chars, quoted
 
 if TYPE_CHECKING:
@@ -93,15 +94,12 @@ def read_table(
             f"{count} of the test set not in training, in column {listed_columns(unseen, MOST_NAMED)}"
         )
     if options.test is None:
-        notices.append(
-            f"{len(test_labels):,} of {len(codes):,} rows are the test set, stratified with --split-seed "
-            f"{options.seed}"
-        )
+        notices.append(split_notice(len(test_labels), len(codes), options.seed))
     side = image_side(encoding.feature_names)
     if side is not None:
         train, test = (values.reshape(-1, side, side) for values in (train, test))
     arrays = Arrays(
-        _stem(path),
+        file_title(path),
         train,
         train_labels,
         test,
@@ -118,24 +116,11 @@ def _check_memory(path: str, samples: int, features: int, memory_limit: int | No
     """Raise UsageError if the features do not fit, of which each text of a column may be one."""
     # As float64 and beside that as float32.
     needed = 12 * samples * features
-    allowed = available_memory() if memory_limit is None else memory_limit
-    if allowed is not None and needed > allowed:
-        limit = (
-            f"--memory-limit allows {size_text(allowed)}"
-            if memory_limit
-            else f"{size_text(allowed)} are free"
-        )
+    if limit := shortage(needed, memory_limit):
         raise UsageError(
             f"{shown(path)} makes {features:,} features of {samples:,} rows, {size_text(needed)}, {limit}: "
             "leave columns out with --drop"
         )
-
-
-def _stem(path: str) -> str:
-    """Return the name of a file without the ending of a table."""
-    name = Path(path).name
-    ending = max((each for each in TABLE_ENDINGS if name.lower().endswith(each)), key=len)
-    return escape_control_chars(name[: -len(ending)] or name)
 
 
 def _labels(column: polars.Series, path: str) -> np.ndarray:
@@ -164,11 +149,7 @@ def _test_labels(frame: polars.DataFrame, label: str, names: Sequence[str], path
         raise UsageError(f"{shown(path)}: label {quoted(label)} is missing in {rows}: remove such rows")
     values = column.to_numpy()
     codes = encode_labels(values, names)
-    if (codes < 0).any():
-        unknown = str(values[codes < 0][0])
-        raise UsageError(
-            f"{shown(path)}: label {quoted(unknown)} is none of the {len(names):,} of the training set"
-        )
+    check_known(codes, values, names, shown(path))
     return codes
 
 
