@@ -109,7 +109,7 @@ def test_an_app_killed_after_knobs_were_turned_goes_on_with_them_and_can_be_repe
     tmp_path: Path, environment: dict[str, str], command: Command
 ) -> None:
     rng = random.Random(2)
-    words = [*TRAINING, "--epochs", "5000", "--log-every", "20"]
+    words = [*TRAINING, "--epochs", "20000", "--log-every", "80"]
     directory = None
     for keys in ("hl", "l+", "h-"):
         with Terminal([COMMAND, *words], tmp_path, environment) as terminal:

@@ -215,31 +215,38 @@ def test_a_process_without_a_screen_hands_over_to_the_one_that_resumes(
 def test_the_app_takes_over_from_a_process_without_a_screen(
     tmp_path: Path, environment: dict[str, str], app: App, uninterrupted: Uninterrupted
 ) -> None:
-    with background(tmp_path, environment, "train", *TRAINING) as process:
+    expected = uninterrupted(*TRAINING)
+    with background(tmp_path, environment, "train", *TRAINING, *ENDLESS) as process:
         directory = begun(tmp_path, process)
         wait_for_rows(directory, 10)
         with app("resume", str(directory)) as terminal:
             assert process.wait(DEADLINE_S) == 0
-            terminal.wait_for("finished")
+            wait_for_event(directory, "experiment_resumed", pid=terminal.process.pid)
+            terminal.wait_for("Quit")
+            wait_for_rows(directory, max(len(expected), row_count(directory) + 10))
             terminal.send("q")
             assert terminal.wait_for_end() == 0
             assert terminal.is_restored
     assert happened(directory, "experiment_left", cause="handed over")
-    assert figures(directory) == uninterrupted(*TRAINING)
+    assert figures(directory)[: len(expected)] == expected
 
 
 def test_a_process_that_is_suspended_is_taken_over_at_once(
-    tmp_path: Path, environment: dict[str, str], command: Command, uninterrupted: Uninterrupted
+    tmp_path: Path, environment: dict[str, str], uninterrupted: Uninterrupted
 ) -> None:
-    with background(tmp_path, environment, "train", *TRAINING) as process:
+    expected = uninterrupted(*TRAINING)
+    with background(tmp_path, environment, "train", *TRAINING, *ENDLESS) as process:
         directory = begun(tmp_path, process)
         wait_for_rows(directory, 10)
         process.send_signal(signal.SIGSTOP)
-        resumed = command("resume", "--no-screen", str(directory))
-        assert resumed.returncode == 0, resumed.stderr
-        assert f"Process {process.pid} is suspended, as by ctrl+z" in resumed.stderr
-        assert process.wait(DEADLINE_S) == 0
-    assert figures(directory) == uninterrupted(*TRAINING)
+        with background(tmp_path, environment, "resume", "--no-screen", str(directory)) as heir:
+            assert process.wait(DEADLINE_S) == 0
+            wait_for_event(directory, "experiment_resumed", pid=heir.pid)
+            wait_for_rows(directory, max(len(expected), row_count(directory) + 10))
+            heir.send_signal(signal.SIGTERM)
+            assert heir.wait(DEADLINE_S) == 143
+    assert f"Process {process.pid} is suspended, as by ctrl+z" in (tmp_path / "err").read_text()
+    assert figures(directory)[: len(expected)] == expected
 
 
 def test_an_app_with_a_live_screen_is_not_interrupted_but_stop_ends_it(

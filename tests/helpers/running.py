@@ -24,8 +24,8 @@ POLL_S = 0.005
 SMALL = ("--dataset", NAME, "--device", "cpu")
 TRAINING = (
     *SMALL,
-    *("--head", "sigmoid", "logits", "--schedule", "step", "--step-size", "300"),
-    *("--epochs", "3000", "--report-every", "150"),
+    *("--head", "sigmoid", "logits", "--schedule", "step", "--step-size", "1200"),
+    *("--epochs", "12000", "--log-every", "40", "--report-every", "600"),
 )
 """Two runs of a few seconds, with a knob that time turns, 602 rows and many checkpoints."""
 ENDLESS = ("--epochs", "100000000")
