@@ -75,7 +75,7 @@ def resume_experiment(
             )
     lock = _lock(directory, control, progress, has_screen=stays_open, takes_over=takes_over)
     try:
-        _check_what_is_left(directory, epochs, runs)
+        goes_further = _check_what_is_left(directory, epochs, runs)
         settings = config.safe_settings
         if engine is not None:
             settings = replace(settings, engine=engine)
@@ -112,7 +112,7 @@ def resume_experiment(
             ]
             yield from recorded_events(directory, config.settings, lengths, beginnings, training.step)
             replay = replay_of(later, len(training.runs))
-            if epochs is not None:
+            if epochs is not None and goes_further:
                 # Behind what was done before, at the step where that leaves the training.
                 step = max([training.step, *(request.step for request in replay.requests)])
                 request = Extend(epochs, tuple(runs))
@@ -164,10 +164,11 @@ def _take_lock(directory: Path, has_screen: bool, takes_over: bool) -> Lock:
         raise UserError(f"cannot lock {str(directory)!r}: {reason(error)}") from error
 
 
-def _check_what_is_left(directory: Path, epochs: int | None, runs: Sequence[int]) -> None:
-    """Raise AlreadyFinished if every run has ended and none goes on to `epochs`.
+def _check_what_is_left(directory: Path, epochs: int | None, runs: Sequence[int]) -> bool:
+    """Return whether `epochs` lets a run go further than planned.
 
-    Raises UsageError if one of `runs` cannot, UserError if all have diverged and are to go on.
+    Raises AlreadyFinished if every run has ended and none goes on to `epochs`, UsageError if one of `runs`
+    cannot or all are to go further than that, UserError if all have diverged and are to go on.
     """
     recorded = [line.event for line in _read_log(directory)]
     reached = _reached(recorded)
@@ -178,23 +179,31 @@ def _check_what_is_left(directory: Path, epochs: int | None, runs: Sequence[int]
             raise UsageError(
                 f"run {run} cannot go on to epoch {epochs:,}: it has reached {reached[run][0]:,}"
             )
+    ended = {run: epoch for run, (epoch, was_ended) in reached.items() if was_ended}
+    planned = [epoch for epoch, was_ended in reached.values() if not was_ended]
+    least = min(planned or ended.values(), default=0)
     ends = [event for event in recorded if isinstance(event, events.ExperimentEnded | events.RunExtended)]
     if not ends or ends[-1] != events.ExperimentEnded(ends[-1].step, "finished"):
-        return
+        # As many as planned is no mistake: a script that resumes says so each time.
+        if planned and epochs is not None and epochs < least:
+            raise UsageError(
+                f"--epochs {epochs:,} changes nothing: every run goes to epoch {least:,} or further, "
+                "and --epochs only lets runs go further; leave it out"
+            )
+        return epochs is not None and (bool(runs) or epochs > least)
     if not reached:
         kind = AlreadyFinished if epochs is None else UserError
         raise kind(
             f"{str(directory)!r} is finished: every run has diverged, so none can go on; "
             "start again with a smaller --lr"
         )
-    ended = {run: epoch for run, (epoch, was_ended) in reached.items() if was_ended}
-    least = min([epoch for epoch, was_ended in reached.values() if not was_ended] or ended.values())
     if not runs and (epochs is None or epochs <= least):
         others = ", ".join(map(str, ended)) if len(ended) < len(reached) else ""
         raise AlreadyFinished(
             f"{str(directory)!r} is finished: every run has ended; `--epochs N` with N above {least:,} "
             "goes further" + (f", with `--run` a run that ended early ({others})" if others else "")
         )
+    return True
 
 
 def _reached(recorded: Sequence[Event]) -> dict[int, tuple[int, bool]]:

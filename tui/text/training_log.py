@@ -238,6 +238,8 @@ def _tell(event: Event, runs: Mapping[int, RunHistory]) -> list[str]:
             return [f"goes on at epoch {step:,}"]
         case events.EngineChanged():
             return [f"notice: {event.reason}"]
+        case events.RequestRefused():
+            return [f"notice: {event.text}"]
         case events.RunDiverged():
             return [f"run {event.run} diverged at epoch {event.epoch:,}: {event.cause}; try a smaller --lr"]
     return []

@@ -282,6 +282,20 @@ def test_what_a_person_ended_goes_on_with_epochs_if_nothing_else_can(tmp_path: P
     assert untimed_rows(_only(tmp_path / "again")) == untimed_rows(directory)
 
 
+@pytest.mark.parametrize("epochs", [None, 100, 120])
+def test_epochs_let_a_training_that_was_stopped_go_further_and_never_end_earlier(
+    tmp_path: Path, epochs: int | None
+) -> None:
+    wanted, control = settings(tmp_path, "runs"), Control()
+    list(directed(run_experiment(wanted, control, print), control, {30: (requests.Leave("quit"),)}))
+    directory = _only(Path(wanted.runs_dir))
+    with pytest.raises(UsageError, match=r"--epochs 40 changes nothing.* epoch 100 or further.*leave it out"):
+        list(resume_experiment(directory, Control(), print, epochs=40))
+    happened = list(resume_experiment(directory, Control(), print, epochs=epochs))
+    assert not [event for event in happened if isinstance(event, events.RequestRefused)]
+    assert untimed_rows(directory)[-1]["epoch"] == str(epochs or 100)
+
+
 def test_runs_that_all_diverged_cannot_go_on_and_say_so(tmp_path: Path) -> None:
     runs = (RunSettings("logits", learning_rate=1e30),)
     wanted = ExperimentSettings(

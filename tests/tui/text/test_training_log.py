@@ -56,6 +56,11 @@ def test_what_goes_on_does_not_print_again_what_was_before(capsys: pytest.Captur
     assert "diverged" not in err
 
 
+def test_a_request_that_is_refused_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Reporter(History()).report(events.RequestRefused(5, "no run goes on to epoch 10"))
+    assert capsys.readouterr().err == "notice: no run goes on to epoch 10\n"
+
+
 def test_a_goal_that_ends_a_run_is_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     history = History()
     reporter = Reporter(history)
