@@ -186,7 +186,9 @@ class LogRegApp(App[None]):
                     title, text = f"{action.group}: {action.title}", f"{action.help} ({action.key})"
                     shown = self.glyphs.shown
                     yield SystemCommand(shown(title), shown(text), partial(screen.run_action, action.action))
-        yield SystemCommand("View: Change theme", "Dark, light and others", self.action_change_theme)
+        yield SystemCommand(
+            "View: Change theme (dark, light)", "Dark, light and others", self.action_change_theme
+        )
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):

@@ -172,7 +172,11 @@ async def test_when_all_runs_have_ended_the_screen_says_once_what_to_do(has_hint
 async def test_keys_that_cannot_apply_are_dimmed_and_not_in_the_palette() -> None:
     async with running() as lab:
         assert dimmed(lab) == set()
-        assert {"Training: Pause or resume", "Runs: Add a new run", "View: Change theme"} <= titles(lab)
+        assert {
+            "Training: Pause or resume",
+            "Runs: Add a new run",
+            "View: Change theme (dark, light)",
+        } <= titles(lab)
         lab.send(Finish())
         await lab.until(lambda: lab.history.state == "idle")
         assert dimmed(lab) == set(ACTIONS_OF_A_RUN)

@@ -45,6 +45,10 @@ MOST_LABEL = 12
 MOST_CELL = 13
 COUNT_ROOM = 3
 """Cells of the number of seeds behind the accuracy."""
+TALL = 3
+"""Lines of a cell if there is room for all rows."""
+AROUND = 5
+"""Lines around the rows: title, values across, legend, the line on the cursor, keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,14 @@ class MapLayout:
     """LONG or SHORT."""
     rows: range
     columns: range
+    row_height: int
+    """Lines of a row, an odd number."""
     top = 2
     """The line of the first row."""
 
     def cell_at(self, x: int, y: int) -> tuple[int, int] | None:
         """Return the place of the grid at a place of the panel, or None."""
-        row, column = y - self.top, (x - self.label_width) // self.cell_width
+        row, column = (y - self.top) // self.row_height, (x - self.label_width) // self.cell_width
         if x < self.label_width or not (0 <= row < len(self.rows) and column < len(self.columns)):
             return None
         return self.rows[row], self.columns[column]
@@ -89,7 +95,9 @@ def lay_out(
             first, place, (rows, columns), (len(grid.down), len(grid.across)), strict=True
         )
     )
-    return MapLayout(label_width, cell_width, digits, range(top, top + rows), range(left, left + columns))
+    row_height = TALL if len(grid.down) * TALL + AROUND <= height else 1
+    in_view = range(top, top + rows), range(left, left + columns)
+    return MapLayout(label_width, cell_width, digits, *in_view, row_height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ class HeatMap:
 
     def lines(self, width: int, height: int) -> list[Strip]:
         """Return the map with title, legend, the line on the cursor, and keys as far as there is room."""
-        rows = [self._row(at) for at in self.layout.rows]
+        rows = [line for at in self.layout.rows for line in self._row(at)]
         hints = [hint.format(x=OTHER_AXES if self.has_other_axes else "") for hint in HINTS]
         notes = [self._legend(width), self._about(width), self._text(first_fitting(hints, width))]
         room = height - 2 - len(rows)
@@ -171,14 +179,25 @@ class HeatMap:
             parts.append((f"{text:>{layout.cell_width - 1}} ", mark))
         return strip_of(parts)
 
-    def _row(self, row: int) -> Strip:
+    def _row(self, row: int) -> list[Strip]:
+        """Return the lines of a row; the numbers stand in the middle one."""
         layout = self.layout
         label = self._value(self.grid.axes.down, self.grid.down[row], layout.label_width - 1)
         mark = ink(None, bold=True) if row == self.place[0] else self.style.muted
         parts: list[Span] = [(f"{label:>{layout.label_width - 1}} ", mark)]
-        return strip_of([*parts, *(self._cell((row, column)) for column in layout.columns)])
+        cells = [self._cell((row, column)) for column in layout.columns]
+        # Where characters are the shades they are on each line.
+        edge = strip_of(
+            [(" " * layout.label_width, None), *((self._blank(text), own) for text, own in cells)]
+        )
+        edges = [edge] * (layout.row_height // 2)
+        return [*edges, strip_of([*parts, *cells]), *edges]
 
-    def _cell(self, place: tuple[int, int]) -> Span:
+    def _blank(self, text: str) -> str:
+        front = text[0] if self._shades_with_characters and text[0] in self._shades else " "
+        return f"{front:<{len(text)}}"
+
+    def _cell(self, place: tuple[int, int]) -> tuple[str, Style]:
         width, cell = self.layout.cell_width, self.grid.cells.get(place)
         if cell is None:
             text, style = f"{self.style.pick('·', '.'):>{width - 1}} ", self.style.muted

@@ -100,13 +100,16 @@ async def test_arrows_choose_a_cell_and_enter_selects_its_run() -> None:
         assert "test acc" in app.text
 
 
-async def test_a_click_chooses_a_cell() -> None:
+@pytest.mark.parametrize(("height", "row_height"), [(30, 3), (12, 1)])
+async def test_cells_are_tall_if_there_is_room_and_a_click_chooses_one(height: int, row_height: int) -> None:
     app = MapApp(trained())
-    async with app.run_test(size=(118, 30)) as pilot:
+    async with app.run_test(size=(118, height)) as pilot:
         await opened(app, pilot)
         layout = app.panel._map
         assert layout is not None
-        await pilot.click(ComparePanel, offset=(layout.label_width + 3 * layout.cell_width + 1, 2 + 2))
+        assert layout.row_height == row_height
+        last_line = layout.top + 3 * row_height - 1
+        await pilot.click(ComparePanel, offset=(layout.label_width + 3 * layout.cell_width + 1, last_line))
         await pilot.press("enter")
         assert app.selected == [14 + 4]
 
@@ -179,7 +182,7 @@ async def test_a_live_row_paints_the_lines_that_changed_alone() -> None:
         await opened(app, pilot, "home")
         app.history.apply(row(9, 20, 0.8091))
         painted = painted_by(app, lambda: app.panel.draw(app.history, 1))
-        assert {region.y for region in painted} == {3}
+        assert {region.y for region in painted} == {6}
 
 
 def drawn(style: ChartStyle, glyphs: Any = UNICODE) -> list[Any]:  # noqa: ANN401
@@ -192,7 +195,8 @@ def drawn(style: ChartStyle, glyphs: Any = UNICODE) -> list[Any]:  # noqa: ANN40
 
 
 def test_shades_are_colours_or_characters_where_there_are_none() -> None:
-    colours = {segment.style.bgcolor for line in drawn(ChartStyle())[2:6] for segment in line}
+    rows = drawn(ChartStyle())[2:-3]
+    colours = {segment.style.bgcolor for line in rows for segment in line if segment.style}
     assert len(colours) > 5
     for style, shades in (
         (ChartStyle(system="standard"), heat_map.SHADES),
@@ -200,7 +204,7 @@ def test_shades_are_colours_or_characters_where_there_are_none() -> None:
         (ChartStyle(monochrome=True, ascii_only=True), heat_map.PLAIN_SHADES),
     ):
         lines = drawn(style, ASCII if style.ascii_only else UNICODE)
-        text = "\n".join(line.text for line in lines[2:6])
+        text = "\n".join(line.text for line in lines[2:-3])
         assert all(shade in text for shade in shades)
         assert f"[{shades}]" in lines[-3].text
     assert not any(segment.style and segment.style.bgcolor for line in lines for segment in line)
