@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from functools import partial
+from itertools import compress
 from types import ModuleType
 from typing import IO, TYPE_CHECKING, TypeVar
 
@@ -66,7 +67,7 @@ def columns_of(path: str) -> list[str]:
         pl = import_polars()
         schema = _parquet(path, lambda path: pl.scan_parquet(path, glob=False).collect_schema())
         return [name.strip() for name in schema]
-    return _header(path)[0]
+    return [name.strip() for name in _header(path)[0]]
 
 
 def check_columns(path: str, options: FileOptions) -> None:
@@ -105,7 +106,7 @@ def read_frame(path: str, memory_limit: int | None = None, texts: Collection[str
 def read_cells(path: str, texts: Collection[str] = ()) -> tuple[polars.DataFrame, polars.DataFrame]:
     """Return a table as `read_frame` does, and the cells of the same rows as they stand in the file."""
     frame, separator = _load(path, None, texts)
-    cells = frame if _is_parquet(path) else _read_text(path, separator, are_texts=True)
+    cells = frame if _is_parquet(path) else _read_text(path, *_header(path), are_texts=True)
     frame = _typed_columns(frame, separator, texts)
     is_row = _is_row(frame, path)
     return frame.filter(is_row), cells.filter(is_row)
@@ -116,11 +117,19 @@ def _load(path: str, memory_limit: int | None, texts: Collection[str]) -> tuple[
     pl = import_polars()
     _check_file(path)
     if _is_parquet(path):
-        return _parquet(path, partial(pl.read_parquet, glob=False)), ","
+        frame: polars.DataFrame = _parquet(path, partial(pl.read_parquet, glob=False))
+        _check_unique(path, frame.columns)
+        return frame, ","
     names, separator = _header(path)
     _check_names(path, names)
     _check_memory(path, memory_limit)
-    return _read_text(path, separator, texts), separator
+    frame = _read_text(path, names, separator, texts)
+    unnamed = [given for given, name in zip(frame.columns, names, strict=True) if not name.strip()]
+    # Such as the last columns of rows that end in separators.
+    empty = [given for given in unnamed if _typed(frame[given], separator).null_count() == len(frame)]
+    if len(unnamed) > len(empty) + 1:
+        raise UsageError(f"{shown(path)} has more than one column without a name: name them")
+    return frame.drop(empty).rename({given: "" for given in unnamed if given not in empty}), separator
 
 
 def _typed_columns(frame: polars.DataFrame, separator: str, texts: Collection[str]) -> polars.DataFrame:
@@ -129,9 +138,7 @@ def _typed_columns(frame: polars.DataFrame, separator: str, texts: Collection[st
         _stripped(column.cast(pl.String)) if column.name in texts else _typed(column, separator)
         for column in frame.rename(str.strip).get_columns()
     ]
-    # Such as the last column of rows that end in a separator.
-    empty = [column.name for column in columns if not column.name and column.null_count() == len(column)]
-    return frame.rename(str.strip).with_columns(columns).drop(empty)
+    return frame.rename(str.strip).with_columns(columns)
 
 
 def _is_row(frame: polars.DataFrame, path: str) -> polars.Series:
@@ -169,7 +176,10 @@ def _parquet(path: str, reader: Callable[[str], Read]) -> Read:
 
 
 def _header(path: str) -> tuple[list[str], str]:
-    """Return the names in the first line of a text file, and what separates them. Raises UsageError."""
+    """Return the names as the first line of a text file has them, and what separates them.
+
+    Raises UsageError.
+    """
     try:
         with open(path, "rb") as file:
             is_packed = file.read(2) == b"\x1f\x8b"
@@ -195,19 +205,28 @@ def _header(path: str) -> tuple[list[str], str]:
     # The first of equally many: a tab in a .tsv, else a comma.
     order = "\t,;|" if ".tsv" in path.lower() else SEPARATORS
     separator = max(order, key=lambda mark: len(headers[mark]))
-    return [name.strip() for name in headers[separator]], separator
+    if not any(map(str.strip, headers[separator])):
+        raise UsageError(f"{shown(path)} has an empty first line: put the names of the columns there")
+    return headers[separator], separator
 
 
 def _check_names(path: str, names: list[str]) -> None:
     """Raise UsageError unless the first line names the columns."""
-    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    counts = Counter(map(str.strip, names))
     # Data frames without names have the numbers from 0 on as their names.
-    values = [name for name in names if is_number(name) and (not name.isdecimal() or name in twice)]
+    values = [name for name in counts if is_number(name) and (not name.isdecimal() or counts[name] > 1)]
     if values:
         raise UsageError(
             f"{shown(path)} has no header line, its first line holds {quoted(values[0])}: put the names of "
             "the columns into a first line"
         )
+    _check_unique(path, names)
+
+
+def _check_unique(path: str, names: list[str]) -> None:
+    """Raise UsageError if columns have the same name."""
+    counts = Counter(map(str.strip, names))
+    twice = [name for name, count in counts.items() if count > 1 and name]
     if twice:
         raise UsageError(f"{shown(path)} has more than one column {listed_columns(twice)}: rename them")
 
@@ -228,13 +247,15 @@ def _check_memory(path: str, memory_limit: int | None) -> None:
 
 
 def _read_text(
-    path: str, separator: str, texts: Collection[str] = (), *, are_texts: bool = False
+    path: str, names: list[str], separator: str, texts: Collection[str] = (), *, are_texts: bool = False
 ) -> polars.DataFrame:
+    """Return a table whose columns have these names; those without one are called in polars' way."""
     pl = import_polars()
     options: dict[str, object] = {"infer_schema": False} if are_texts else {"null_values": MISSING}
     if texts:
-        names = pl.read_csv(path, separator=separator, n_rows=0, infer_schema=False, glob=False).columns
-        options["schema_overrides"] = {name: pl.String for name in names if name.strip() in texts}
+        given = pl.read_csv(path, separator=separator, n_rows=0, infer_schema=False, glob=False).columns
+        is_text = [name.strip() in texts for name in names]
+        options["schema_overrides"] = dict.fromkeys(compress(given, is_text), pl.String)
     error: Exception | None = None
     # First by a part of the rows: to look at all takes as long as to read them.
     for rows in (SAMPLE_ROWS, None):
@@ -242,7 +263,9 @@ def _read_text(
             frame: polars.DataFrame = pl.read_csv(
                 path, separator=separator, infer_schema_length=rows, glob=False, **options
             )
-            return frame
+            if frame.width == len(names):
+                return _renamed(frame, names)
+            raise UsageError(f"{shown(path)} has a first line whose quotes do not pair: put names there")
         except pl.exceptions.ComputeError as refusal:
             error = refusal
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as refusal:
@@ -254,6 +277,14 @@ def _read_text(
     elif "utf-8" in text.lower():
         text = "it is not in UTF-8: save it as UTF-8"
     raise UsageError(f"{shown(path)} cannot be read as a table: {text}") from error
+
+
+def _renamed(frame: polars.DataFrame, names: list[str]) -> polars.DataFrame:
+    """Return a table with the names in its header line: quotes in a name stand doubled there, and polars
+    leaves them so."""
+    pairs = zip(frame.columns, names, strict=True)
+    frame.columns = [name if name.strip() else given for given, name in pairs]
+    return frame
 
 
 def _stripped(texts: polars.Series) -> polars.Series:

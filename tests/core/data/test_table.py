@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.data.table.encoding import TableEncoding
+from logreg_tui.core.data.table.table_file import read_cells
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import FileOptions
 
@@ -113,9 +114,23 @@ def test_a_parquet_file_is_the_same_dataset_as_its_csv(tmp_path: Path) -> None:
         (HEADER + ROWS).replace("True", "TRUE").replace("False", "false"),
         HEADER + ROWS + "\n\n,,,,\n",
         (HEADER + ROWS).replace(",yes", ",yes,").replace(",no", ",no,").replace("label", "label,"),
+        (HEADER + ROWS + ",,,,\n").replace("\n", ",,,\n"),
         gzip.compress((HEADER + ROWS).encode()),
     ],
-    ids=["bom", "crlf", "semicolons", "commas", "blanks", "bars", "quotes", "case", "empty", "trail", "gz"],
+    ids=[
+        "bom",
+        "crlf",
+        "semicolons",
+        "commas",
+        "blanks",
+        "bars",
+        "quotes",
+        "case",
+        "empty",
+        "trail",
+        "trails",
+    ]
+    + ["gz"],
 )
 def test_the_ways_in_which_people_write_a_table_give_the_same_data(tmp_path: Path, text: str | bytes) -> None:
     expected = read(written(tmp_path, HEADER + ROWS, "expected.csv"), one_hot=True)
@@ -280,6 +295,9 @@ def made(rows: str, header: str = "x,y,label") -> str:
         ("label\na\nb\n", {}, "no column beside the label"),
         ("x,label\n", {}, "has no rows"),
         ("", {}, "is empty"),
+        ("\nx,label\n1,a\n2,b\n", {}, "has an empty first line"),
+        (made("1,2,3,a\n4,5,6,b\n", ",,x,label"), {}, "more than one column without a name"),
+        (made("1,2,a\n4,5,b\n", '" "","x",label'), {}, "first line whose quotes do not pair"),
         ("x,label\n1,caf\xe9\n".encode("latin-1"), {}, "is not in UTF-8"),
         ("x,label\n1,a\n".encode("utf-16"), {}, "is in UTF-16"),
         (b"PK\x03\x04\0\0\0", {}, "is no text"),
@@ -289,6 +307,24 @@ def test_what_cannot_be_used_is_named_in_one_line(
     tmp_path: Path, text: str | bytes, options: dict[str, object], words: str
 ) -> None:
     assert words in refusal(written(tmp_path, text), **options)
+
+
+def test_names_of_columns_may_hold_quotes(tmp_path: Path) -> None:
+    names = ['5" disk', 'a "b", c', 'the "label"']
+    frame = pd.DataFrame([[1, 2, "x"], [3, 5, "y"]] * 10, columns=names)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    path = tmp_path / "t.csv"
+    assert read(path, label=names[2]).feature_names == tuple(names[:2])
+    assert read(path, label=names[2], drop=(names[0],)).feature_names == (names[1],)
+    # As predict reads it: a column of texts is one whatever its texts look like.
+    typed, cells = read_cells(str(path), {names[1]})
+    assert (typed.columns, cells.columns) == (names, names)
+    assert typed[names[1]].dtype == pl.String
+
+
+def test_a_parquet_file_whose_names_differ_in_blanks_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({" x": [1, 2], "x": [3, 4], "label": [0, 1]}).write_parquet(tmp_path / "t.parquet")
+    assert "more than one column 'x'" in refusal(tmp_path / "t.parquet")
 
 
 def test_a_parquet_file_that_is_none_or_holds_lists_is_refused(tmp_path: Path) -> None:
