@@ -88,7 +88,8 @@ def load_dataset(
     `data_dir` None is the user's cache folder; `pixels` is one of PIXELS. `progress` is told in
     short sentences what happens; `is_cancelled` is polled between steps. An .npz that needs more
     than `memory_limit` bytes is refused; None is what the machine has left.
-    Raises UsageError for an unknown name, UserError if the data cannot be had, Cancelled.
+    Raises UsageError for an unknown name or a file that cannot be used, UserError if data cannot be had,
+    Cancelled.
     """
     check_cancelled(is_cancelled)
     arrays, notice = _read(name, data_dir, memory_limit, file, progress, is_cancelled)

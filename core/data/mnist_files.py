@@ -21,7 +21,7 @@ from typing import IO
 import numpy as np
 
 from logreg_tui.core.data.arrays import Arrays, BadLabels, Truncated, check_labels, fill, row_chunks
-from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.errors import Cancelled, UsageError, UserError
 from logreg_tui.core.files import open_regular
 from logreg_tui.core.text import describe, escape_control_chars
 
@@ -101,7 +101,7 @@ class Family:
         """Return True if the training labels are known to be those of another dataset."""
         try:
             labels = read_idx(found[self.files[1]], self.labels, lambda: False)
-        except UserError:
+        except (UserError, _BadFiles):
             return False
         first = tuple(labels[:10].tolist())
         return first in FIRST_LABELS.values() and FIRST_LABELS.get(self.title.lower()) != first
@@ -169,13 +169,19 @@ def read_family(name: str, data_dir: Path, is_cancelled: Callable[[], bool]) -> 
     Raises UserError, naming the file, if one is damaged or cannot be read; Cancelled.
     """
     family = FAMILIES[name]
-    return _read_files(name, family, family.find(data_dir), is_cancelled)
+    try:
+        return _read_files(name, family, family.find(data_dir), is_cancelled)
+    except _BadFiles as error:
+        remedy = f"delete {error.them} to download {error.them} again"
+        if family.source is not None:
+            remedy = f"get {error.them} anew from {family.source}"
+        raise UserError(f"{error}: {remedy}") from error
 
 
 def read_idx_folder(folder: Path, is_cancelled: Callable[[], bool]) -> Arrays | None:
     """Read the dataset of the family that a folder holds; None if it has none of its files.
 
-    Raises UserError, naming what is wrong, if a file is missing, damaged, or if there are several datasets;
+    Raises UsageError, naming what is wrong, if a file is missing, damaged, or if there are several datasets;
     Cancelled.
     """
     shown = escape_control_chars(folder)
@@ -190,14 +196,17 @@ def read_idx_folder(folder: Path, is_cancelled: Callable[[], bool]) -> Arrays | 
     whole = {name: paths for name, paths in found.items() if len(paths) == len(FILES)}
     if len(whole) > 1:
         names = ", ".join(name or "mnist" for name in whole)
-        raise UserError(f"{shown} holds {names}: choose one with --dataset and give --data-dir {shown}")
+        raise UsageError(f"{shown} holds {names}: choose one with --dataset and give --data-dir {shown}")
     if found and not whole:
         name, paths = max(found.items(), key=lambda item: len(item[1]))
         missing = [file for file in candidates[name].files if file not in paths]
-        raise UserError(f"{shown} has no {', '.join(missing)}, nor with .gz: put the files together there")
+        raise UsageError(f"{shown} has no {', '.join(missing)}, nor with .gz: put the files together there")
     for name, paths in whole.items():
         title = name or escape_control_chars(os.path.basename(os.path.abspath(folder)))
-        return _read_files(title, candidates[name], paths, is_cancelled)
+        try:
+            return _read_files(title, candidates[name], paths, is_cancelled)
+        except _BadFiles as error:
+            raise UsageError(f"{error}: replace {error.them}") from error
     return None
 
 
@@ -212,7 +221,7 @@ def _read_files(
     _check_counts(paths[2], test, paths[3], test_labels)
     if train.shape[1:] != test.shape[1:]:
         both = f"{escape_control_chars(paths[0])} and {escape_control_chars(paths[2])}"
-        raise UserError(f"{both} hold images of different sizes: delete them to download them again")
+        raise _BadFiles(f"{both} hold images of different sizes", "them")
     if family.is_transposed:
         train, test = _transposed(train, is_cancelled), _transposed(test, is_cancelled)
     train_labels = _classes(train_labels, family, paths[1])
@@ -239,7 +248,7 @@ def _transposed(images: np.ndarray, is_cancelled: Callable[[], bool]) -> np.ndar
 def read_idx(path: Path, magic: int, is_cancelled: Callable[[], bool]) -> np.ndarray:
     """Return the values of an IDX file, or of its `.gz`, in the shape that its header gives.
 
-    Raises UserError if the file cannot be read, has another magic number or another size.
+    Raises UserError if the file cannot be read, _BadFiles if it has another magic number or another size.
     """
     is_packed = path.name.endswith(".gz")
     try:
@@ -254,6 +263,14 @@ def read_idx(path: Path, magic: int, is_cancelled: Callable[[], bool]) -> np.nda
         raise UserError(
             f"{escape_control_chars(path)} cannot be read: {describe(error)}; check its permissions"
         ) from error
+
+
+class _BadFiles(Exception):
+    """Files that cannot be used: which ones and why, without the remedy, and the pronoun for them."""
+
+    def __init__(self, text: str, them: str = "it") -> None:
+        super().__init__(text)
+        self.them = them
 
 
 class _BadHeader(Exception):
@@ -280,7 +297,7 @@ def _empty(file: IO[bytes] | gzip.GzipFile, magic: int, room: int) -> np.ndarray
 
 
 def _classes(labels: np.ndarray, family: Family, path: Path) -> np.ndarray:
-    """Return the classes from 0 on. Raises UserError if there cannot be such labels."""
+    """Return the classes from 0 on. Raises _BadFiles if there cannot be such labels."""
     column = (labels if labels.ndim == 1 else labels[:, 0]).astype("<i8") - family.first_label
     if column.max() >= family.classes:
         largest = family.classes - 1 + family.first_label
@@ -290,11 +307,12 @@ def _classes(labels: np.ndarray, family: Family, path: Path) -> np.ndarray:
 
 def _check_counts(image_path: Path, images: np.ndarray, label_path: Path, labels: np.ndarray) -> None:
     if len(images) != len(labels):
-        raise UserError(
+        raise _BadFiles(
             f"{escape_control_chars(image_path)} holds {len(images):,} images, "
-            f"{escape_control_chars(label_path)} {len(labels):,} labels: delete both to download them again"
+            f"{escape_control_chars(label_path)} {len(labels):,} labels",
+            "them",
         )
 
 
-def _damaged(path: Path, why: str) -> UserError:
-    return UserError(f"{escape_control_chars(path)} is damaged ({why}): delete it to download it again")
+def _damaged(path: Path, why: str) -> _BadFiles:
+    return _BadFiles(f"{escape_control_chars(path)} is damaged ({why})")

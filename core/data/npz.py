@@ -34,7 +34,7 @@ from logreg_tui.core.data.npy import (
     read_values,
     sample_shape,
 )
-from logreg_tui.core.errors import Cancelled, UserError
+from logreg_tui.core.errors import Cancelled, UsageError
 from logreg_tui.core.files import open_regular
 from logreg_tui.core.memory import available_memory, size_text
 from logreg_tui.core.text import describe, escape_control_chars, quoted
@@ -59,7 +59,7 @@ def read_npz(
     """Read a dataset file that needs at most `memory_limit` bytes; None is what the machine has left.
 
     Returns the data, and a notice if the colours of images became features.
-    Raises UserError, naming the file and the key, if something in it cannot be used; Cancelled.
+    Raises UsageError, naming the file and the key, if something in it cannot be used; Cancelled.
     """
     keys = list(KEYS)
     try:
@@ -80,9 +80,9 @@ def read_npz(
         check_labels(train_labels, test_labels)
     except BadLabels as error:
         key = keys[3 if error.is_test else 1]
-        raise UserError(f"{escape_control_chars(path)}: {key}: {error}") from error
+        raise UsageError(f"{escape_control_chars(path)}: {key}: {error}") from error
     except Unusable as error:
-        raise UserError(f"{escape_control_chars(path)}: {error}") from error
+        raise UsageError(f"{escape_control_chars(path)}: {error}") from error
     brightest = 255.0 if train.dtype == np.uint8 else None
     name = escape_control_chars(path.stem)
     notice = None

@@ -43,7 +43,7 @@ from logreg_tui.core.data.npy import (
     read_values,
 )
 from logreg_tui.core.data.shard_source import Shard, ShardSource, open_file, version_of
-from logreg_tui.core.errors import UserError
+from logreg_tui.core.errors import UsageError
 from logreg_tui.core.text import describe, escape_control_chars, quoted
 
 FILE_PATTERN = re.compile(r"([Xy]_(?:train|test))(?:-([0-9]+))?\.npy")
@@ -55,7 +55,7 @@ MOST_STEPS = 20
 def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Callable[[], bool]) -> Arrays:
     """Read the labels of a folder of shards, and its inputs once, to check them and for the fingerprint.
 
-    `progress` is told how far it is. Raises UserError, naming folder and file, if something in it
+    `progress` is told how far it is. Raises UsageError, naming folder and file, if something in it
     cannot be used; Cancelled.
     """
     name = escape_control_chars(os.path.basename(os.path.abspath(folder)))
@@ -77,7 +77,7 @@ def read_shards(folder: Path, progress: Callable[[str], None], is_cancelled: Cal
             ]
         )
     except Unusable as error:
-        raise UserError(f"{escape_control_chars(folder)}: {error}") from error
+        raise UsageError(f"{escape_control_chars(folder)}: {error}") from error
     brightest = 255.0 if train.dtype == np.uint8 else None
     return Arrays(name, train, train_labels, test, test_labels, brightest, known_fingerprint=digest)
 

@@ -92,7 +92,7 @@ WRONG = {
     "abbreviated option": (["train", "--epoch", "3"], 2, "--epoch"),
     "unknown dataset": (["train", "--dataset", "letters"], 2, "letters"),
     "missing npz": (["train", "--dataset", "gone.npz"], 2, "gone.npz"),
-    "bad npz": (["train", "--dataset", "bad.npz"], 1, "bad.npz"),
+    "bad npz": (["train", "--dataset", "bad.npz"], 2, "bad.npz"),
     "lambda below 0": (["train", "--l2", "-1"], 2, "lambda"),
     "lambda that is no number": (["train", "--l2", "much"], 2, "much"),
     "lambda nan": (["train", "--l2", "nan"], 2, "lambda"),

@@ -221,6 +221,23 @@ def test_a_damaged_file_is_named_with_what_is_wrong_and_what_to_do(
     assert message.endswith("delete it to download it again")
 
 
+def test_files_of_ones_own_are_replaced_rather_than_downloaded(tmp_path: Path) -> None:
+    folder = write_family(tmp_path)
+    (folder / "t10k-images-idx3-ubyte").write_bytes(images(TEST, 4, 5))
+    with pytest.raises(UsageError, match="images of different sizes: replace them$"):
+        load(str(folder), tmp_path)
+    (folder / "train-labels-idx1-ubyte").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"train-labels-idx1-ubyte is damaged \(.*\): replace it$"):
+        load(str(folder), tmp_path)
+
+
+def test_files_of_emnist_are_got_from_where_they_are(tmp_path: Path) -> None:
+    folder = write_family(tmp_path, "emnist-letters")
+    (folder / "emnist-letters-test-labels-idx1-ubyte").write_bytes(b"")
+    with pytest.raises(UserError, match=r"is damaged \(.*\): get it anew from https://\S+gzip.zip$"):
+        load("emnist-letters", tmp_path)
+
+
 def cut(packed: bytes) -> bytes:
     return packed[:-20]
 
@@ -272,7 +289,7 @@ def test_images_and_labels_of_different_number_name_both_files(
     folder = write_family(tmp_path)
     (folder / file).write_bytes(content)
     with pytest.raises(
-        UserError, match=r"-images-\S+ holds \d+ images, .*-labels-\S+ \d+ labels: delete both"
+        UserError, match=r"-images-\S+ holds \d+ images, .*-labels-\S+ \d+ labels: delete them to"
     ):
         load("mnist", tmp_path)
 
