@@ -1,4 +1,4 @@
-"""Text found in files, made harmless to a terminal, to markup and to spreadsheets; numbers in sentences."""
+"""Text found in files, made harmless to a terminal and to spreadsheets; numbers in sentences."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def shortened(text: str, longest: int) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name found in a file, quoted, shortened, and harmless to a terminal and to markup."""
-    return escape_control_chars(repr(shortened(name, MAX_SHOWN))).replace("[", r"\x5b")
+    """Return a name found in a file, quoted, shortened, and harmless to a terminal."""
+    return escape_control_chars(repr(shortened(name, MAX_SHOWN)))
 
 
 def describe(error: BaseException) -> str:

@@ -182,7 +182,7 @@ BAD_ARRAYS: dict[str, tuple[dict[str, np.ndarray | None], str]] = {
         {"y_train": np.array([b"\xff", b"a"] * 6), "y_test": np.array([b"a"] * 6)},
         "y_train holds bytes that are no UTF-8",
     ),
-    "dates": ({"X_train": np.ones((12, 3), "M8[D]")}, r"X_train .* type 'datetime64\\x5bD\]'"),
+    "dates": ({"X_train": np.ones((12, 3), "M8[D]")}, r"X_train .* type 'datetime64\[D\]'"),
     "records": ({"X_train": np.ones((12, 3), "i4,f4")}, "X_train holds values of type"),
     "half a label": ({"y_train": np.full(12, 0.5)}, "y_train holds 0.5 in row 0 "),
     "NaN label": ({"y_test": np.array([0, 1, np.nan, 0, 1, 2])}, "y_test holds nan in row 2 "),
@@ -330,7 +330,7 @@ def test_random_damage_is_a_user_error_or_is_harmless(seed: int, tmp_path: Path)
     assert message.isprintable()
 
 
-def test_names_found_in_a_file_cannot_act_on_a_terminal_or_as_markup(tmp_path: Path) -> None:
+def test_names_found_in_a_file_are_shown_but_cannot_act_on_a_terminal(tmp_path: Path) -> None:
     path = tmp_path / "own.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("\x1b[31m[bold]\n'.npy", b"")
@@ -339,7 +339,7 @@ def test_names_found_in_a_file_cannot_act_on_a_terminal_or_as_markup(tmp_path: P
         load(path)
     message = str(caught.value)
     assert message.isprintable()
-    assert "[" not in message.removeprefix(str(path))
+    assert r"\x1b[31m[bold]\n" in message
     assert len(message) < 400
 
 

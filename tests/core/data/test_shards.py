@@ -209,7 +209,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "one and several files": (spoil("X_train.npy", ONES), "X_train.npy stands beside X_train-00002.npy"),
     "a name without a number": (spoil("X_train-a.npy", ONES), "'X_train-a.npy' is no name of a shard"),
     "a name with two": (rename(X1, "X_train-1-2.npy"), "'X_train-1-2.npy' is no name of a shard"),
-    "a name for a terminal": (spoil("y_test\x1b[0m.npy", ONES), r"'y_test\\x1b\\x5b0m.npy' is no name"),
+    "a name for a terminal": (spoil("y_test\x1b[0m.npy", ONES), r"'y_test\\x1b\[0m.npy' is no name"),
     "NaN": (spoil(X1, row_of_nan()), "X_train-00001.npy holds nan in row 3 "),
     "beyond float32": (spoil(X1, ONES * 1e39), r"X_train-00001.npy holds 1e\+39 in row 0 "),
     "another type": (
