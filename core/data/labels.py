@@ -11,7 +11,7 @@ import numpy as np
 
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.settings import MAX_CLASSES
-from logreg_tui.core.text import describe, is_number, quoted
+from logreg_tui.core.text import describe, escape_control_chars, is_number, quoted
 
 MOST_FRACTIONS = 10
 """Different labels with decimals that may still be classes; more are a quantity."""
@@ -57,9 +57,11 @@ def check_classes(values: np.ndarray, distinct: int, what: str, remedy: str) -> 
 
 def encode_labels(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return the class of each label, int64, shape as values; -1 for a label that is not among the names."""
-    numbers = {name: number for number, name in enumerate(names)}
+    # Those that an experiment keeps have their control characters escaped; a no-break space is one, too.
+    numbers = {escape_control_chars(name): number for number, name in enumerate(names)}
     distinct, places = np.unique(values, return_inverse=True)
-    codes = np.array([numbers.get(text, -1) for text in label_texts(distinct)], "<i8")
+    texts = map(escape_control_chars, label_texts(distinct))
+    codes = np.array([numbers.get(text, -1) for text in texts], "<i8")
     return np.asarray(codes[places].reshape(values.shape))
 
 

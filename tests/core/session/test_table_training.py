@@ -252,6 +252,15 @@ def test_a_label_that_is_a_formula_is_none_in_the_predictions(tmp_path: Path, ca
     assert "of 30 labels" in said
 
 
+def test_labels_with_control_characters_are_known_again(tmp_path: Path, capfd: Printed) -> None:
+    table = tmp_path / "spaces.csv"
+    table.write_text("x,label\n" + "0,Sao\xa0Tome\n1,Ulm\n" * 15)
+    directory = trained(tmp_path / "runs", RUNS[:1], dataset=str(table), file=FileOptions(label="label"))
+    frame, said = predicted(directory, table, capfd)
+    right = sum(frame["prediction"] == frame["label"].str.replace("\xa0", r"\xa0", literal=True))
+    assert f"{right} of 30 labels" in said
+
+
 def test_an_experiment_on_other_data_predicts_no_rows(tmp_path: Path, capfd: Printed) -> None:
     directory = trained(tmp_path / "runs", RUNS[:1])
     assert main(["predict", str(directory), str(IRIS)]) == 2
