@@ -39,10 +39,12 @@ MOST_SHOWN = 12
 
 
 def listed_columns(names: Iterable[str], most: int = MOST_SHOWN) -> str:
-    """Return the names of columns, quoted, the first ones if they are many."""
-    every = list(names)
-    more = f" and {len(every) - most:,} more" if len(every) > most else ""
-    return ", ".join(map(quoted, every[:most])) + more
+    """Return the names of columns, quoted; if they are many the first ones and the last."""
+    every = list(map(quoted, names))
+    if len(every) > most:
+        # The label is mostly the first column or the last.
+        every = [*every[: most - 1], f"{len(every) - most:,} more and {every[-1]}"]
+    return ", ".join(every)
 
 
 def shown(path: str) -> str:

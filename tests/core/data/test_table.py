@@ -278,6 +278,7 @@ def made(rows: str, header: str = "x,y,label") -> str:
         (HEADER + ROWS, {"label": None}, "needs --label COLUMN, one of its columns: 'age', 'height'"),
         (HEADER + ROWS, {"label": "lable"}, "no column 'lable' for --label: did you mean 'label'?"),
         ("speed [m/s],label\n1,2\n", {"label": "speed"}, "its columns are 'speed [m/s]', 'label'"),
+        (",".join(f"x{at}" for at in range(30)) + ",y\n", {"label": None}, "'x10', 19 more and 'y'"),
         (HEADER + ROWS, {"drop": ("x",)}, "no column 'x' for --drop"),
         (HEADER + ROWS, {}, "column 'town' is of text: --one-hot makes"),
         (HEADER + ROWS, {"label": "age", "one_hot": True}, "choose a column of classes"),
