@@ -46,8 +46,8 @@ def check_classes(values: np.ndarray, distinct: int, what: str, remedy: str) -> 
     is_fraction = values.dtype.kind == "f" and not (values == np.trunc(values)).all()
     if is_fraction and distinct > MOST_FRACTIONS:
         raise UsageError(
-            f"{what} holds {distinct:,} different numbers with decimals: that is a quantity, labels are "
-            "classes; choose another column, or put it into classes first"
+            f"{what} holds {distinct:,} different numbers with decimals, which is a quantity: {remedy}, "
+            "or put it into classes first"
         )
     if distinct < 2:
         raise UsageError(f"{what} is {quoted(label_texts(values[:1])[0])} in every row: give two classes")

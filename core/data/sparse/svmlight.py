@@ -79,7 +79,7 @@ def read_svmlight(
     shown = escape_control_chars(path)
     first, features = _numbering(files, shown)
     names = names_of_labels(rows.labels)
-    check_classes(rows.labels, len(names), f"{shown}: the label", "labels are classes")
+    check_classes(rows.labels, len(names), f"{shown}: the label", "give classes as labels")
     _check_parameters(shown, features, len(names), memory_limit)
     codes, whole = encode_labels(rows.labels, names), rows.source(first, features)
     notices = []

@@ -49,8 +49,8 @@ def feature_columns(
         )
     if texts and not one_hot:
         raise UsageError(
-            f"{_named(path, texts)} of text: --one-hot makes a feature of each text, --drop leaves columns "
-            "out"
+            f"{_named(path, texts)} of text{_stray_text(columns)}: --one-hot makes a feature of each text, "
+            "--drop leaves columns out"
         )
     return [column.name for column in columns]
 
@@ -71,6 +71,19 @@ def _named(path: str, names: Sequence[str]) -> str:
     """Return the beginning of a sentence on columns."""
     one = len(names) == 1
     return f"{shown(path)}: {'column' if one else 'columns'} {listed_columns(names)} {'is' if one else 'are'}"
+
+
+def _stray_text(columns: Iterable[polars.Series]) -> str:
+    """Return a hint at a text in a column of numbers, which one such text makes a column of text."""
+    pl = import_polars()
+    for column in columns:
+        if column.dtype == pl.String:
+            is_text = column.cast(pl.Float64, strict=False).is_null() & column.is_not_null()
+            if 0 < is_text.sum() < column.count() / 2:
+                row = is_text.arg_true()[0]
+                place = f"row {row + 1:,} of column {quoted(column.name)}"
+                return f" ({quoted(column[row])} in {place} is no number)"
+    return ""
 
 
 def _is_number(column: polars.Series) -> bool:
@@ -178,7 +191,8 @@ def _is_byte(values: polars.Series) -> bool:
 def image_side(names: Sequence[str]) -> int | None:
     """Return the side of square images whose pixels the columns are, or None.
 
-    The names are pixel0, pixel1, ... or pixel1, pixel2, ... row by row, or pixel_0_0, pixel_0_1, ...
+    The names are pixel0, pixel1, ... or pixel1, pixel2, ... row by row, pixel_0_0, pixel_0_1, ... or
+    1x1, 1x2, ..., row and column.
     """
     side = math.isqrt(len(names))
     if side < 2 or side * side != len(names):
@@ -187,5 +201,7 @@ def image_side(names: Sequence[str]) -> int | None:
     if number:
         first = int(number[1])
         return side if list(names) == [f"pixel{first + at}" for at in range(len(names))] else None
-    grid = [f"pixel_{row}_{column}" for row in range(side) for column in range(side)]
-    return side if list(names) == grid else None
+    places = [(row, column) for row in range(side) for column in range(side)]
+    from_zero = [f"pixel_{row}_{column}" for row, column in places]
+    from_one = [f"{row + 1}x{column + 1}" for row, column in places]
+    return side if list(names) in (from_zero, from_one) else None

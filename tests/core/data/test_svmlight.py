@@ -169,7 +169,7 @@ def test_the_fingerprint_follows_values_labels_and_the_number_of_features(tmp_pa
         ("1 1:1\nnan 1:1\n", "the label of sample 2 is not finite"),
         ("1\n2\n", "there are no features"),
         ("1 1:1\n1 1:2\n", "the label is '1' in every row"),
-        ("".join(f"{at / 7} 1:1\n" for at in range(1, 30)), "that is a quantity"),
+        ("".join(f"{at / 7} 1:1\n" for at in range(1, 30)), "which is a quantity"),
         ("a,b,c\n1,2,3\n", "line 1: label 'a,b,c' is no number"),
         ("\x00\x01\x02", "line 1: label"),
         ("\x1f\x8bxyz", "damaged, or cut off|cannot be read"),

@@ -221,6 +221,7 @@ def test_texts_that_look_like_numbers_or_booleans_stay_texts_in_other_files(tmp_
         [f"pixel{at}" for at in range(9)],
         [f"pixel{at}" for at in range(1, 10)],
         [f"pixel_{row}_{column}" for row in range(3) for column in range(3)],
+        [f"{row}x{column}" for row in range(1, 4) for column in range(1, 4)],
     ],
 )
 def test_columns_of_pixels_are_images(tmp_path: Path, names: list[str]) -> None:
@@ -281,8 +282,9 @@ def made(rows: str, header: str = "x,y,label") -> str:
         (",".join(f"x{at}" for at in range(30)) + ",y\n", {"label": None}, "'x10', 19 more and 'y'"),
         (HEADER + ROWS, {"drop": ("x",)}, "no column 'x' for --drop"),
         (HEADER + ROWS, {}, "column 'town' is of text: --one-hot makes"),
+        (made("1,2,a\n3,na,b\n5,6,b\n"), {}, "of text ('na' in row 2 of column 'y' is no number): --one"),
         (HEADER + ROWS, {"label": "age", "one_hot": True}, "choose a column of classes"),
-        (HEADER + ROWS * 2, {"label": "height", "one_hot": True, "drop": ("label",)}, "is a quantity"),
+        (HEADER + ROWS * 2, {"label": "height", "one_hot": True, "drop": ("label",)}, "a quantity: choose"),
         (HEADER + ROWS, {"one_hot": True, "test_share": 0.01}, "leaves 1 test samples for 2 classes: raise"),
         (HEADER + ROWS, {"one_hot": True, "test_share": 0.99}, "leaves 0 training samples for 2 classes"),
         (HEADER + ROWS, {"test": "nowhere.csv"}, "nowhere.csv is no file"),

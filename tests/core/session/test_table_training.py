@@ -275,7 +275,7 @@ def test_an_experiment_on_other_data_predicts_no_rows(tmp_path: Path, capfd: Pri
         (["--dataset", "digits", "--label", "species"], "--label is for tables"),
         (["--dataset", "digits", "--one-hot"], "--one-hot is for tables"),
         (["--dataset", str(IRIS), "--label", "species", "--test-share", "2"], "test share is 2"),
-        (["--dataset", str(IRIS), "--label", "petal width (cm)"], "that is a quantity"),
+        (["--dataset", str(IRIS), "--label", "petal width (cm)"], "which is a quantity"),
     ],
 )
 @pytest.mark.parametrize("command", ["train", "bench"])
