@@ -29,9 +29,16 @@ class MachineLine(LineView):
     MachineLine > .machine--label { color: $text-muted; }
     MachineLine > .machine--history { color: $primary; }
     """
+    _samples: Sequence[Sample] = ()
 
     def show(self, samples: Sequence[Sample]) -> None:
         """Show these samples, oldest first; what does not fit is left out from the right."""
+        self._samples = samples
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Show the newest samples: while nothing trains no others come, also after a change of theme."""
+        samples = self._samples
         self.display = bool(samples)
         if not samples:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from helpers.app import lines_of
+from helpers.app import lines_of, strips_of
 from textual.app import App, ComposeResult
 
 from logreg_tui.core.hardware import GPU, PROCESSOR, Sample
@@ -65,6 +65,26 @@ async def test_ascii_has_levels_of_its_own() -> None:
 
 async def test_a_wide_line_shows_a_minute() -> None:
     assert "▇" * 60 in await line_of([ON_GPU] * 60, 160)
+
+
+async def test_a_change_of_theme_reaches_a_line_that_gets_no_more_samples() -> None:
+    class LineApp(App[None]):
+        def compose(self) -> ComposeResult:
+            yield MachineLine()
+
+    app = LineApp()
+    async with app.run_test(size=(120, 3)) as pilot:
+
+        def styles() -> list[str]:
+            return [str(segment.style) for segment in strips_of(app)[0]]
+
+        app.theme = "textual-light"
+        app.query_one(MachineLine).show([ON_GPU])
+        await pilot.pause()
+        light = styles()
+        app.theme = "textual-dark"
+        await pilot.pause()
+        assert set(styles()).isdisjoint(light)
 
 
 async def test_without_samples_there_is_no_line() -> None:
