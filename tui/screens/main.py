@@ -190,7 +190,7 @@ class MainScreen(MainActions):
         """Show the slow changes: alarms, the machine, the accuracies in the list."""
         self._glance_at = self._clock()
         banner = self.query_one(Banner)
-        banner.show(self.painter.view, can_restart=self.can("restart_slower"))
+        banner.show(self.painter.view, self.selected_number, can_restart=self.can("restart_slower"))
         self.painter.verdicts = banner.kinds
         self._show_hint()
         # While nothing trains nothing is sent to the terminal.

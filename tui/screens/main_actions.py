@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
-from logreg_tui.core.analysis.diagnostics import DIVERGED
+from logreg_tui.core.analysis.diagnostics import DIVERGED, EXPLODED
 from logreg_tui.core.analysis.drawn_metrics import ACCURACY
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.goals import said_of
@@ -205,9 +205,13 @@ class MainActions(SteadyScreen[None]):
             self._add_run(self.pending.settings(run))
 
     def action_restart_slower(self) -> None:
-        """Add a run that failed, or else the selected one, once more with a tenth of its learning rate."""
+        """Add a run that failed, or else the selected one, once more with a tenth of its learning rate.
+
+        Of several that failed it is the selected one: tab 5 and the card say so.
+        """
         banner, run = self.query_one(Banner), self.selected
-        if (run is None or run.status != DIVERGED) and banner.failed_run is not None:
+        has_failed = run is not None and (run.status == DIVERGED or banner.kinds.get(run.number) == EXPLODED)
+        if not has_failed and banner.failed_run is not None:
             run = self.context.history.runs[banner.failed_run]
         if run is not None:
             settings = self.pending.settings(run)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.app import Lab, lines_of, running
 from helpers.fake_training import Emit, FakeTraining, More
+from helpers.records import row
 
 from logreg_tui.core.hardware import GPU, Sample, Sampler
 from logreg_tui.core.settings import RunSettings
@@ -68,6 +69,20 @@ async def test_a_run_that_diverged_is_restarted_with_a_tenth_of_its_rate() -> No
         await lab.press("R")
         await lab.request(AddRun(RunSettings("logits", learning_rate=0.05)))
         await lab.until(lambda: "diverged at epoch" not in lab.text())
+
+
+async def test_of_several_runs_that_failed_the_selected_one_is_restarted() -> None:
+    runs = (RunSettings("logits", learning_rate=1000.0), RunSettings("logits", learning_rate=0.5))
+    async with running(FakeTraining(runs=runs, log_points=0)) as lab:
+        for epoch in (10, 20, 30):
+            lab.send(Emit(row(1, epoch, runs[0], train_loss=3e11)))
+        lab.send(Emit(events.RunDiverged(30, 2, 30, "train_loss is nan")))
+        await lab.until(lambda: "train_loss is nan" in lab.text() and "at its start" in lab.text())
+        diverged, exploded = lab.text().splitlines()[1:3]
+        assert "R restarts it with lr 100" in exploded
+        assert "press R" not in diverged
+        await lab.press("R")
+        await lab.request(AddRun(RunSettings("logits", learning_rate=100.0)))
 
 
 async def test_a_run_that_is_pinned_in_the_comparison_stays_on_top_of_the_list() -> None:

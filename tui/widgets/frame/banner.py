@@ -39,16 +39,19 @@ class Banner(LineView):
 
     kinds: Mapping[int, str] = {}  # noqa: RUF012  replaced, never changed in place
     """The kind of the alarm of each run that has one, also of those that were dismissed."""
+    _selected: int | None = None
     _alarms: Sequence[Alarm] = ()
     _dismissed: frozenset[tuple[int, str, int]] = frozenset()
 
     @property
     def failed_run(self) -> int | None:
-        """The run that the banner offers to restart."""
-        return next((alarm.run for alarm in self._alarms if alarm.kind in ORDER), None)
+        """The run that the banner offers to restart: the selected one if that has failed."""
+        failed = [alarm.run for alarm in self._alarms if alarm.kind in ORDER]
+        return self._selected if self._selected in failed else next(iter(failed), None)
 
-    def show(self, history: History, *, can_restart: bool = True) -> None:
+    def show(self, history: History, selected: int | None = None, *, can_restart: bool = True) -> None:
         """Show what needs attention now; the key R is named only if `can_restart`."""
+        self._selected = selected
         every = alarms(history)
         self.kinds = {alarm.run: alarm.kind for alarm in every}
         found = [alarm for alarm in every if alarm.key not in self._dismissed]
