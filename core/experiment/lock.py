@@ -314,6 +314,16 @@ def wait_until_free(directory: Path, timeout_s: float, is_cancelled: Callable[[]
     return True
 
 
+def wait_until_taken(directory: Path, timeout_s: float, is_over: Callable[[], bool]) -> bool:
+    """Wait until somebody trains the experiment; return whether that came true in time, before `is_over`."""
+    end = time.monotonic() + timeout_s
+    while not is_locked(directory):
+        if is_over() or time.monotonic() > end:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
 def boot_id() -> str:
     """Return the identifier of this boot of this host, or '' if the system does not say."""
     with suppress(OSError):

@@ -63,8 +63,6 @@ def resume_experiment(
     `restores_rows` those rows are taken that can be read of a metrics.csv that was changed.
     Raises AlreadyFinished if nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
-    from logreg_tui.core.experiment.checkpoint import write_checkpoint
-
     config = read_config(directory)
     for path in sorted(directory.iterdir()):
         # Writing would go elsewhere, or block.
@@ -81,6 +79,9 @@ def resume_experiment(
             settings = replace(settings, engine=engine)
         environment = session.prepare(settings, control, progress, ranks)
         _check_data(config, environment.dataset.fingerprint)
+        # PyTorch comes with it, which takes seconds: the lock tells meanwhile who goes on.
+        from logreg_tui.core.experiment.checkpoint import write_checkpoint
+
         with session.out_of_memory_explained(environment):
             found = changed_rows.newest_checkpoint(
                 directory, config.settings, environment.engine, restores_rows=restores_rows

@@ -31,6 +31,8 @@ from helpers.running import (
 )
 from helpers.terminal import Terminal
 
+from logreg_tui.core.experiment.lock import is_locked
+
 App = Callable[..., Terminal]
 FOCUS_IN, FOCUS_OUT = "\x1b[I", "\x1b[O"
 TITLE = rb"\x1b\]2;\d+% \d\.\d{3} kmnist - logreg-tui\x07"
@@ -296,6 +298,7 @@ def test_a_detached_training_goes_on_in_a_session_of_its_own_and_comes_back_exac
         terminal.wait_for("epochs/s")
         terminal.send("D")
         assert terminal.wait_for_end() == 0
+        assert is_locked(directory), "stop, runs and watch find who trains as soon as the prompt is back"
         assert terminal.is_restored
         *_, told, last = terminal.last_words.splitlines()
         words = last.split()

@@ -12,6 +12,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from logreg_tui.core.experiment.directory import DETACHED_LOG, ERROR_LOG, open_error_log, utc_now
+from logreg_tui.core.experiment.lock import wait_until_taken
 from logreg_tui.core.files import open_regular, reason
 from logreg_tui.core.settings import PROGRAM, RunSettings
 from logreg_tui.core.training.requests import Leave
@@ -33,6 +34,8 @@ LEAVE_WITHIN_S = 0.3
 """Patience with a training that is to give up the epoch under way."""
 DETACH_WITHIN_S = 30.0
 """Patience with the checkpoint from which another process is to go on."""
+GO_ON_WITHIN_S = 2.0
+"""Patience with that process until it has the lock."""
 
 
 def show(start: StartTraining, options: AppOptions, defaults: RunSettings) -> int:
@@ -77,6 +80,12 @@ def _train_on(app: LogRegApp) -> int:
     except OSError as error:
         print_out(exit_summary(app.history, table_width()), end="")
         print_error(f"training cannot go on without a screen: {reason(error)}")
+        return 1
+    # Until it has the lock `stop` and `runs` would find nobody that trains.
+    wait_until_taken(Path(experiment.directory), GO_ON_WITHIN_S, lambda: process.poll() is not None)
+    if process.poll():
+        print_out(exit_summary(app.history, table_width()), end="")
+        print_error(f"training does not go on without a screen: {DETACHED_LOG} beside the rows says why")
         return 1
     print_out(farewell(app.history, process.pid), end="")
     return 0

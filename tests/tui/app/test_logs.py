@@ -78,3 +78,12 @@ def test_a_pipe_does_not_make_anybody_wait(
     name, write = writer
     os.mkfifo(tmp_path / name)
     write(app_in(tmp_path))
+
+
+def test_a_process_that_ends_at_once_is_not_said_to_train_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "exit_summary", lambda *_: "")
+    monkeypatch.setattr(launch, "own_command", lambda: ["false"])
+    assert train_on(app_in(tmp_path)) == 1
+    assert "does not go on without a screen: detached.log" in capsys.readouterr().err
