@@ -102,10 +102,14 @@ def _smaller_steps(run: RunDiagnosis) -> Advice | None:
     if not run.oscillates:
         return None
     tenth = float(f"{run.settings.learning_rate / 10:.12g}")
+    evidence = f"the learning rate is {run.last.learning_rate:g}, {_oscillation(run)}"
+    if not run.takes_knobs:
+        how = f"press n for a run beside this one with lr {tenth:g}"
+        return Advice("Take smaller steps", evidence, how, "new_run")
     now = f"lr {tenth:g} (type it into the field lr, or press R to begin anew with it)"
     return Advice(
         "Take smaller steps",
-        f"the learning rate is {run.last.learning_rate:g}, {_oscillation(run)}",
+        evidence,
         f"start with --schedule step, or {now}" if run.settings.schedule.kind == "constant" else now,
         f"set_learning_rate({tenth!r})",
     )
@@ -116,18 +120,19 @@ def _no_sigmoid(run: RunDiagnosis) -> Advice | None:
         return None
     begun = run.first_loss - run.floor
     where = f"{run.distance:.4f} above the floor {run.floor:.4f}"
+    beside = "press c (a second run beside this one)"
     if run.distance <= NEAR_FLOOR * begun:
-        return Advice(
-            "Take the sigmoid away: with it there is next to nothing left to gain",
-            f"the train loss began {begun:.4f} above the floor and is {where} now",
-            "press h (the parameters are kept), or c for a second run without it",
-            "switch_head",
-        )
+        what = "Take the sigmoid away: with it there is next to nothing left to gain"
+        evidence = f"the train loss began {begun:.4f} above the floor and is {where} now"
+        if not run.takes_knobs:
+            return Advice(what, evidence, beside, "other_head")
+        how = "press h (the parameters are kept), or c for a second run without it"
+        return Advice(what, evidence, how, "switch_head")
     if run.plateau is not None:
         return Advice(
             "Compare it with the same run without the sigmoid",
             f"the train loss has hardly fallen since epoch {run.plateau.since:,}, {where}",
-            "press c (a second run beside this one), or h to take it away here",
+            f"{beside}, or h to take it away here" if run.takes_knobs else beside,
             "other_head",
         )
     return None
@@ -136,22 +141,30 @@ def _no_sigmoid(run: RunDiagnosis) -> Advice | None:
 def _l2(run: RunDiagnosis) -> Advice | None:
     l2, last = run.settings.l2, run.last
     if run.overfits:
+        more = f"lambda {10 * l2 if l2 else DEFAULT_L2:g}"
+        how, action = (f"press +: {more}", "scale_l2(10)") if l2 else (f"press l: {more}", "toggle_l2")
+        if not run.takes_knobs:
+            how, action = f"press n for a run beside this one with {more}", "new_run"
         return Advice(
             "Use a larger lambda" if l2 else "Turn the L2 term on",
             f"the test loss was lowest at epoch {run.lowest.epoch:,}, {run.lowest.test_loss:.4f}, and is "
             f"{last.test_loss:.4f} now, while the train loss fell from {run.lowest.train_loss:.4f} "
             f"to {last.train_loss:.4f}",
-            f"press +: lambda {10 * l2:g}" if l2 else f"press l: lambda {DEFAULT_L2:g}",
-            "scale_l2(10)" if l2 else "toggle_l2",
+            how,
+            action,
         )
     if l2 and run.penalty_share > MOST_PENALTY:
+        less = f"lambda {l2 / 10:g}"
+        how, action = f"press -: {less}, or l to turn it off", "scale_l2(0.1)"
+        if not run.takes_knobs:
+            how, action = f"press n for a run beside this one with {less}", "new_run"
         share = f"{percent(run.penalty_share)} of what is minimised{' above the floor' if run.floor else ''}"
         return Advice(
             "Use a smaller lambda",
             f"the L2 penalty, {last.l2_penalty:.4g}, is {share}: the weights are held small rather "
             "than fitted",
-            f"press -: lambda {l2 / 10:g}, or l to turn it off",
-            "scale_l2(0.1)",
+            how,
+            action,
         )
     return None
 
@@ -208,5 +221,6 @@ def _more_epochs(run: RunDiagnosis) -> Advice | None:
     return Advice(
         "Train for more epochs",
         f"the train loss is still falling: in each of the last {rows} rows, by {100 * fall:.2f} % together",
-        f"logreg-tui resume {run.directory} --epochs {2 * run.epochs}",
+        f"press m, or logreg-tui resume {run.directory} --epochs {2 * run.epochs}",
+        "more_epochs",
     )

@@ -84,6 +84,11 @@ class RunDiagnosis:
         return self.last.train_loss - self.floor
 
     @property
+    def takes_knobs(self) -> bool:
+        """True if its knobs can be turned: it has not ended."""
+        return self.status == "training"
+
+    @property
     def sign_changes(self) -> int:
         """Sign changes of the train loss's differences from row to row, in the newest rows."""
         changes = [after - before for before, after in pairwise(self.recent)]

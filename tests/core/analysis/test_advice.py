@@ -113,6 +113,32 @@ def test_each_advice_follows_from_its_figures(made: RunDiagnosis, hows: list[str
         assert how in advice.how
 
 
+@pytest.mark.parametrize(
+    ("made", "how", "action"),
+    [
+        (diagnosed(train=1.5442), "press c", "other_head"),
+        (diagnosed(plateau=PLATEAU), "press c", "other_head"),
+        (diagnosed(LOGITS, 20.0, 20.0, recent=SWINGING), "press n", "new_run"),
+        (with_penalty(diagnosed(LOGITS, 0.3, 0.3), 0.001, 0.31), "press n", "new_run"),
+        (OVERFITTED, "press n", "new_run"),
+        (with_penalty(OVERFITTED, 0.001, 0.06), "press n", "new_run"),
+    ],
+)
+def test_a_run_that_has_ended_is_not_advised_to_turn_its_knobs(
+    made: RunDiagnosis, how: str, action: str
+) -> None:
+    before, after = advise(made)[0], advise(replace(made, status="finished", recent=made.recent[-30:]))[0]
+    assert before.what == after.what
+    assert after.how.startswith(how)
+    assert "press h" not in after.how
+    assert "or h" not in after.how
+    assert after.action == action
+
+
+def test_more_epochs_are_a_key_away() -> None:
+    assert advise(diagnosed(status="finished", epochs=4000))[0].action == "more_epochs"
+
+
 def test_evidence_names_the_figures() -> None:
     evidence = advise(OVERFITTED)[0].evidence
     assert "epoch 900, 0.1200, and is 0.1400 now" in evidence

@@ -61,8 +61,8 @@ class WhyPanel(ScrollingLines, Panel):
         Binding("enter", "follow_advice", "Follow the advice", show=False)
     ]
     KEYS: ClassVar[tuple[tuple[str, str], ...]] = (
-        ("enter click", "Carry out the first advice (after tab has moved here), or the one clicked"),
-        ("up down", "Scroll the text by a line (after tab has moved here; else they select a run)"),
+        ("enter click", "Carry out the first advice that a key can (after 5), or the one clicked"),
+        ("up down", "Scroll the text by a line (after 5; in the list they select a run)"),
         ("pageup pagedown", "Scroll by a page"),
         ("home end", "To the top, to the end"),
     )

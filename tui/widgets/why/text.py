@@ -39,8 +39,11 @@ def paragraphs(number: int, run: RunDiagnosis, source: str) -> list[StyledParagr
 def _advice(advices: list[Advice]) -> Iterator[StyledParagraph]:
     if not advices:
         yield StyledParagraph(TEXT, "Nothing stands out: let it train. This changes with the figures.")
+    first = next((advice for advice in advices if advice.action), None)
     for number, advice in enumerate(advices, 1):
         yield StyledParagraph(ADVICE, f"{number}. {advice.what}")
         yield StyledParagraph(TEXT, f"Because {advice.evidence}.")
-        done = "  [click, or tab and enter: do it]" if advice.action else ""
+        # The key 5 gives the tab the focus, wherever that is.
+        keys = "click, or 5 and enter" if advice is first else "click"
+        done = f"  [{keys}: do it]" if advice.action else ""
         yield StyledParagraph(HOW, f"-> {advice.how}{done}", action=advice.action)

@@ -23,7 +23,7 @@ from logreg_tui.core.training.history import History
 from logreg_tui.core.training.snapshots import DatasetLoaded, ParametersSnapshot
 from logreg_tui.tui.theme import ASCII, UNICODE
 from logreg_tui.tui.widgets.why.panel import WhyPanel
-from logreg_tui.tui.widgets.why.text import paragraphs
+from logreg_tui.tui.widgets.why.text import HOW, paragraphs
 
 
 def test_the_text_has_advice_explanation_and_source() -> None:
@@ -56,6 +56,19 @@ def test_the_text_has_advice_explanation_and_source() -> None:
     assert any("press c" in paragraph.text for paragraph in paragraphs(1, stalling, ""))
     calm = replace(run, facts=None)
     assert paragraphs(1, calm, "")[1].text.startswith("Nothing stands out")
+
+
+def test_the_first_advice_that_can_be_carried_out_names_the_keys_from_everywhere() -> None:
+    # A second advice of a run whose loss swings while the weights are held small.
+    swinging = tuple(20.0 + row % 2 for row in range(31))
+    settings = RunSettings("logits", 0.001)
+    last = row(1, 1000, train_loss=0.3, l2_penalty=0.4, settings=settings)
+    lowest = Lowest(1000, 0.3, 0.3)
+    run = RunDiagnosis(settings, "training", 10_000, 10, last, 2.3, swinging, (0.9,), lowest)
+    hows = [paragraph.text for paragraph in paragraphs(1, run, "") if paragraph.kind == HOW]
+    assert len(hows) == 2
+    assert hows[0].endswith("[click, or 5 and enter: do it]")
+    assert hows[1].endswith("[click: do it]")
 
 
 class WhyApp(App[None]):
