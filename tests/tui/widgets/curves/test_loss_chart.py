@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from test_chart import decay, history
 from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from logreg_tui.core.settings import ExperimentSettings
 from logreg_tui.core.training.history import History
@@ -56,6 +58,27 @@ async def test_a_history_drawn_is_on_the_screen(data: History) -> None:
         await pilot.pause()
         assert "1 sigmoid train 1.5470" in app.text()
         assert app.chart.last_draw_s > 0
+
+
+async def test_the_painter_rests_after_slow_drawings_but_not_after_a_slow_one(
+    data: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = ChartApp()
+    async with app.run_test(size=(88, 22)) as pilot:
+        for _ in range(2):
+            app.chart.draw(data, 1)
+        await pilot.pause()
+        lines = LossChart.lines
+
+        def slow_lines(self: LossChart, width: int, height: int) -> Sequence[Strip]:
+            time.sleep(0.3)
+            return lines(self, width, height)
+
+        monkeypatch.setattr(LossChart, "lines", slow_lines)
+        app.chart.draw(data, 1)
+        assert app.chart.last_draw_s < 0.3, "the first one loads modules"
+        app.chart.draw(data, 1)
+        assert app.chart.last_draw_s >= 0.3
 
 
 @pytest.mark.parametrize("empty", [History(), history([[]])])
