@@ -24,7 +24,7 @@ from logreg_tui.core.text import escape_control_chars
 from logreg_tui.core.training.history import Mark, RunHistory
 
 FLAT = 20.0
-"""A curve whose highest loss is that many times below another's is flat on a linear axis."""
+"""A curve is flat on a linear axis if half of it lies that many times below the highest loss."""
 BUCKETS = 2000
 """Intervals of epochs that can be told apart in a figure."""
 LONGEST_NAME = 48
@@ -197,8 +197,11 @@ def presses_flat(curves: Iterable[np.ndarray]) -> bool:
     Each holds the values of a curve that can be drawn, in any order: shape (values,).
     """
     values = [each for each in curves if len(each)]
-    tops = [float(each.max()) for each in values]
-    return bool(tops) and max(tops) > FLAT * min(tops) and all(each.min() > 0 for each in values)
+    if not values or min(float(each.min()) for each in values) <= 0:
+        return False
+    top = max(float(each.max()) for each in values)
+    # Of a thousand values the median says as much as of a million.
+    return top > FLAT * min(float(np.median(each[:: 1 + len(each) // 1000])) for each in values)
 
 
 def _finite(curve: Curve) -> np.ndarray:

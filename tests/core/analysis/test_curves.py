@@ -206,3 +206,10 @@ def test_a_log_axis_is_needed_where_one_curve_is_far_above_another() -> None:
     assert not needs_log([curve(2.0, 1.5), curve(8.0, 0.1, head="logits")])
     assert not needs_log([curve(2.0, 0.0), curve(70.0, 20.0, head="logits")])
     assert not needs_log([curve(800.0, 20.0, head="logits")])
+
+
+def test_a_log_axis_is_needed_where_most_of_a_curve_lies_far_below_its_beginning() -> None:
+    fallen = curve(8.0, *[0.02] * 5000, head="logits")
+    assert needs_log([fallen])
+    assert needs_log([curve(2.4, *[1.5] * 5000), fallen])
+    assert not needs_log([curve(2.4, *[0.27] * 5000, head="logits")])
