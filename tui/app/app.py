@@ -16,7 +16,7 @@ from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
-from textual.filter import LineFilter, Monochrome
+from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 from textual.theme import ThemeProvider
@@ -171,12 +171,11 @@ class LogRegApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters, then one that lets text be read, or under NO_COLOR one without colour.
 
-        Textual's own filter for NO_COLOR leaves shades of grey.
+        Textual's own for NO_COLOR leave shades of grey, and make a colour of what is dim.
         """
-        filters = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
         if self.no_color:
-            return [*filters, self._without_color]
-        return [*filters, self._readable, *map(FewColors, filter(None, [system_of(self)]))]
+            return [self._without_color]
+        return [*super().get_line_filters(), self._readable, *map(FewColors, filter(None, [system_of(self)]))]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield the actions that apply now, for the command palette."""

@@ -98,6 +98,16 @@ async def test_no_color_means_no_colour(monkeypatch: pytest.MonkeyPatch) -> None
             assert any(style.reverse for style in styles)
 
 
+async def test_without_colour_the_grid_stays_dimmer_than_the_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(FakeTraining(runs=TWO_RUNS)) as lab:
+        assert any(
+            segment.style is not None and segment.style.dim and "┊" in segment.text
+            for strip in strips_of(lab.app)
+            for segment in strip
+        )
+
+
 def is_reversed(strips: list[list[Segment]], text: str) -> bool:
     segments = [segment for strip in strips for segment in strip if text in segment.text]
     return any(segment.style is not None and bool(segment.style.reverse) for segment in segments)
