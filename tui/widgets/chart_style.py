@@ -10,8 +10,16 @@ from functools import lru_cache
 from rich.style import Style
 
 from logreg_tui.tui.widgets.cells import ink
-from logreg_tui.tui.widgets.few_colors import SIXTEEN, nearest
-from logreg_tui.tui.widgets.palette import BLACK, WHITE, Rgb, blend, pale_run_color, run_color
+from logreg_tui.tui.widgets.few_colors import EIGHT_BIT, SIXTEEN, nearest
+from logreg_tui.tui.widgets.palette import (
+    BLACK,
+    PALE_OF_256_ON_LIGHT,
+    WHITE,
+    Rgb,
+    blend,
+    pale_run_color,
+    run_color,
+)
 from logreg_tui.tui.widgets.spans import paint
 
 DIGITS = "123456789"
@@ -39,6 +47,8 @@ class ChartStyle:
         """Return the colour of a curve; None is the foreground."""
         if self.monochrome:
             return None
+        if is_test and self.system == EIGHT_BIT and not self.dark and number in PALE_OF_256_ON_LIGHT:
+            return PALE_OF_256_ON_LIGHT[number]
         return (pale_run_color if is_test else run_color)(number, self.dark)
 
     def dim_color(self, number: int) -> Rgb | None:

@@ -22,8 +22,8 @@ from logreg_tui.tui.widgets.readable import LEAST_CONTRAST, LETTERS, rgb_of
 if TYPE_CHECKING:
     from textual.app import App
 
-SIXTEEN = "standard"
-SYSTEMS = ("256", SIXTEEN)
+EIGHT_BIT, SIXTEEN = "256", "standard"
+SYSTEMS = (EIGHT_BIT, SIXTEEN)
 """Rich's names for terminals of 256 and of 16 colours."""
 HUE_TOLERANCE = 18.0
 """Degrees by which one of 256 may miss the hue of a colour."""

@@ -33,6 +33,8 @@ BLACK: Rgb = (0, 0, 0)
 SHADES_ON_DARK: tuple[tuple[Rgb, float], ...] = ((BLACK, 0.0), (BLACK, 0.28), (WHITE, 0.62))
 SHADES_ON_LIGHT: tuple[tuple[Rgb, float], ...] = ((BLACK, 0.0), (BLACK, 0.42), (BLACK, 0.21))
 """The way of a hue to white or black, for each eight runs."""
+PALE_OF_256_ON_LIGHT: dict[int, Rgb] = {2: (135, 95, 0), 3: (0, 95, 0), 5: (135, 135, 0)}
+"""Test curves of runs for which a terminal of 256 colours has no darker one of the hue, only greys."""
 
 
 def run_color(number: int, dark: bool) -> Rgb:

@@ -24,6 +24,7 @@ HINTS = (
     "</> sort by  o reverse  p pin  g fold seeds  i include experiments  ctrl+y copy",
     "</> sort  o reverse  p pin  g seeds  i include  ctrl+y copy",
     "</> sort  p pin  g seeds  i include  ctrl+y copy",
+    "</> sort  p pin  i include  ctrl+y copy",
 )
 MAP_HINT = "t heat map  "
 """In front of the others if the runs span two settings."""

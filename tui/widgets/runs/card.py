@@ -141,6 +141,8 @@ VERDICTS = {
 
 def signed(value: float) -> str:
     """Return a difference with its sign, at most eight characters."""
+    if 0 < abs(value) < 0.00005:
+        return f"{value:+.0e}"
     if abs(value) < 1000:
         return f"{value:+.{4 if abs(value) < 10 else 2}f}"
     return f"{value:+.1e}"

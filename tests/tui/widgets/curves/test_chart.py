@@ -26,6 +26,7 @@ from logreg_tui.tui.widgets.chart_style import ChartStyle, curve_mark
 from logreg_tui.tui.widgets.curves.chart import View, draw_axes, draw_frame
 from logreg_tui.tui.widgets.curves.scene import THIN_RUNS, Scene
 from logreg_tui.tui.widgets.curves.window import ALL, Window
+from logreg_tui.tui.widgets.few_colors import nearest
 from logreg_tui.tui.widgets.palette import ON_DARK
 
 ODD_VALUES = (math.nan, math.inf, -math.inf, 0.0, 1e38, 1e-40, -3.0, 1e308, 5e-324)
@@ -187,6 +188,13 @@ def test_runs_that_share_a_colour_of_the_terminal_have_marks_in_curve_and_legend
         assert (f"━{curve_mark(run, False)}━" in header) == has_marks
         # Every few columns; the floor's label has digits too.
         assert (plot.count(curve_mark(run, False)) >= 4) == has_marks
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_at_256_colours_curves_of_eight_runs_and_their_tests_differ(dark: bool) -> None:
+    style = ChartStyle(dark, system="256")
+    colors = [style.color(number, is_test) for number in range(1, 9) for is_test in (False, True)]
+    assert len({nearest(color, "256") for color in colors if color is not None}) == 16
 
 
 def test_at_16_colours_dashes_tell_test_from_train() -> None:

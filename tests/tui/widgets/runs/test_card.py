@@ -10,7 +10,7 @@ from logreg_tui.core.goals import parse_goal
 from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
-from logreg_tui.tui.widgets.runs.card import RunCard
+from logreg_tui.tui.widgets.runs.card import RunCard, signed
 
 
 class CardApp(App[None]):
@@ -126,3 +126,11 @@ async def test_goals_stand_there_until_one_of_them_has_ended_the_run() -> None:
         assert not any(line.startswith(("ends at", "patience")) for line in lines)
         assert "state      goal reached" in lines
         assert any("reached" in line and line.split()[0] == "10" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "+0.0000"), (-0.00003, "-3e-05"), (0.0123, "+0.0123"), (-12.5, "-12.50"), (1e300, "+1.0e+300")],
+)
+def test_a_difference_keeps_its_sign_and_its_size(value: float, text: str) -> None:
+    assert signed(value) == text
