@@ -42,7 +42,7 @@ def replace_file(target: Path, write: Callable[[IO[bytes]], object]) -> None:
         _write_to_stream(target, write)
         return
     target = Path(os.path.realpath(target))
-    if target.is_dir():
+    if os.path.isdir(target):
         raise IsADirectoryError(f"{target} is a folder")
     replace_regular(target, write)
 
@@ -121,7 +121,8 @@ def sync_folder(folder: Path) -> None:
 
 def is_stream(target: Path) -> bool:
     """Return whether what is written to a path goes to stdout, a device or a pipe, and leaves no file."""
-    return target in STDOUT_NAMES or (target.exists() and not (target.is_file() or target.is_dir()))
+    is_other = os.path.exists(target) and not (os.path.isfile(target) or os.path.isdir(target))
+    return target in STDOUT_NAMES or is_other
 
 
 def _write_to_stream(target: Path, write: Callable[[IO[bytes]], object]) -> None:

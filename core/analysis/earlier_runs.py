@@ -71,7 +71,7 @@ def earlier_runs(directory: Path, most: int = EXPERIMENTS) -> list[EarlierRun]:
     found: list[EarlierRun] = []
     experiments = 0
     try:
-        own = directory.resolve()
+        own = Path(os.path.realpath(directory))
         folders = [path for path in own.parent.iterdir() if path != own and not path.name.startswith(".")]
     except OSError:
         return []
@@ -91,7 +91,7 @@ def _fingerprint(directory: Path) -> str | None:
     """Return the fingerprint of an experiment's data; None if it cannot be read."""
     with suppress(OSError, UserError):
         path = directory / CONFIG
-        if path.is_file() and path.stat().st_size <= CONFIG_BYTES:
+        if os.path.isfile(path) and path.stat().st_size <= CONFIG_BYTES:
             return read_config(directory).fingerprint
     return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
+import os
 import shutil
 import threading
 import time
@@ -276,7 +277,7 @@ class _Job:
 @contextmanager
 def _folder_for(folder: Path) -> Iterator[None]:
     """Make a folder and those around it; of these, the ones that are empty in the end are removed again."""
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    made = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield

@@ -93,8 +93,10 @@ class Family:
     def other_files(self, data_dir: Path) -> list[str]:
         """Return files that look like IDX files, incomplete or of other names: MOST_NAMED at the most."""
         raw = self.raw_folder(data_dir)
-        folders = (raw, raw / "gzip", raw.parent, data_dir / "raw", data_dir / "gzip", data_dir)
-        found = (path for folder in folders for path in sorted(folder.glob("*ubyte*")) if path.is_file())
+        places = (raw, raw / "gzip", raw.parent, data_dir / "raw", data_dir / "gzip", data_dir)
+        folders = filter(os.path.isdir, places)
+        paths = (path for folder in folders for path in sorted(folder.glob("*ubyte*")))
+        found = filter(os.path.isfile, paths)
         return [escape_control_chars(path) for path in islice(found, MOST_NAMED)]
 
     def _are_of_another(self, found: dict[str, Path]) -> bool:

@@ -64,7 +64,7 @@ def check_outside(target: Path) -> None:
         return
     resolved = Path(os.path.realpath(target))
     for place in resolved, *resolved.parents:
-        if (place / CONFIG).is_file() and (place / METRICS).is_file():
+        if all(os.path.isfile(place / name) for name in (CONFIG, METRICS)):
             raise UserError(f"{str(target)!r} lies in an experiment's own directory: choose another place")
 
 
@@ -177,7 +177,7 @@ class Experiment:
             yield
         except OSError as error:
             # Of a directory that is gone the system says no more than "No such file or directory".
-            is_gone = isinstance(error, FileNotFoundError) and not self.directory.exists()
+            is_gone = isinstance(error, FileNotFoundError) and not os.path.exists(self.directory)
             cause = "its directory was deleted" if is_gone else reason(error)
             raise WriteError(f"cannot write {str(self.directory / name)!r}: {cause}") from error
 
@@ -196,7 +196,7 @@ class Experiment:
         with self._refusals_named(CONFIG):
             self.directory.mkdir(parents=True, exist_ok=True)
             self.lock.renew(self.directory)
-            if not (self.directory / CONFIG).exists():
+            if not os.path.exists(self.directory / CONFIG):
                 replace_regular(self.directory / CONFIG, lambda file: file.write(self._config))
             self._metrics.restore_file()
             self._events.restore_file()
@@ -260,7 +260,7 @@ def _locked_draft(runs_dir: Path, has_screen: bool) -> tuple[Path, Lock]:
             return draft, Lock(draft, has_screen=has_screen)
         except BaseException as error:
             # One that was quicker than the lock clears it away this very moment.
-            is_taken = isinstance(error, Held) or (isinstance(error, UserError) and not draft.exists())
+            is_taken = isinstance(error, Held) or (isinstance(error, UserError) and not os.path.exists(draft))
             shutil.rmtree(draft, ignore_errors=True)
             if not is_taken:
                 raise
@@ -269,7 +269,7 @@ def _locked_draft(runs_dir: Path, has_screen: bool) -> tuple[Path, Lock]:
 def _rename_to_free_name(draft: Path, name: str) -> Path:
     for number in itertools.count(1):
         target = draft.with_name(f"{name}-{number}" if number > 1 else name)
-        if target.exists():
+        if os.path.exists(target):
             continue
         try:
             return draft.rename(target)

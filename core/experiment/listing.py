@@ -78,7 +78,7 @@ def each_readable(
             found = read(directory)
         except UserError as error:
             # A name that is mistyped was meant; one that a shell's pattern found is there.
-            if skip is None or len(named) == 1 or not directory.exists():
+            if skip is None or len(named) == 1 or not os.path.exists(directory):
                 raise
             skip(error)
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -78,7 +79,7 @@ def export_tensorboard(directories: Sequence[Path], target: Path, skip: Skip | N
         runs |= {target / names[directory] / run.folder: run for run in found}
         left_out += bad
     # Before the first is written: a refusal leaves nothing half done.
-    if target.exists() and not target.is_dir():
+    if os.path.exists(target) and not os.path.isdir(target):
         raise UserError(f"{str(target)!r} is a file: TensorBoard's format is a folder, name another")
     for folder in runs:
         check_outside(folder)

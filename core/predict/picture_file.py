@@ -5,6 +5,7 @@ A picture larger than there is use for is scaled down while it is read.
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def read_picture(path: Path) -> np.ndarray:
 
 
 def _read(path: Path) -> np.ndarray:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{str(path)!r} is a folder: name a picture file")
     with open_regular(path) as file, warnings.catch_warnings():
         # Its limit is ours: an image between the two would be warned of on the screen.

@@ -5,6 +5,7 @@ Torch, which takes seconds to import, is needed only for an experiment that has 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,7 +162,7 @@ def _of_models(directory: Path) -> dict[int, ParametersSnapshot]:
     found = {}
     for run in read_runs(directory):
         path = directory / f"model-{run.run}.safetensors"
-        if run.epochs is None or not path.is_file():
+        if run.epochs is None or not os.path.isfile(path):
             return {}
         try:
             arrays = load(read_regular(path, MOST_BYTES))

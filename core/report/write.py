@@ -36,7 +36,7 @@ def check_target(target: Path) -> None:
         raise UserError(f"{str(target)!r} is a folder: name a file in it")
     check_outside(target)
     # The worth of a permission on this file system shows only when something is written.
-    with refusals_explained(target), synced_draft(target.resolve(), lambda file: None) as draft:
+    with refusals_explained(target), synced_draft(Path(os.path.realpath(target)), lambda file: None) as draft:
         draft.unlink()
 
 

@@ -180,7 +180,7 @@ def rewrite(directory: Path, rows: bytes) -> str:
     data = _content(directory)
     for number in itertools.count(1):
         kept = directory / (f"{CHANGED}-{number}" if number > 1 else CHANGED)
-        if not kept.exists():
+        if not os.path.exists(kept):
             break
     replace_regular(kept, lambda file: file.write(data))
     replace_regular(directory / METRICS, lambda file: file.write(rows))

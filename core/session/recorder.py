@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -144,6 +145,6 @@ class _Recorder:
             name = f"model-{run.number}.safetensors"
             is_saved = not run.is_training and self._saved_models.get(run.number) == run.logged_epoch
             # When all runs have ended, and at the end of the experiment.
-            if not (is_saved and (self.experiment.directory / name).exists()):
+            if not (is_saved and os.path.exists(self.experiment.directory / name)):
                 self.experiment.save(name, partial(write_model, training=self.training, run=run))
                 self._saved_models[run.number] = run.logged_epoch

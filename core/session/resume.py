@@ -64,13 +64,7 @@ def resume_experiment(
     Raises AlreadyFinished if nothing is left to train, UserError and Cancelled like `run_experiment`.
     """
     config = read_config(directory)
-    for path in sorted(directory.iterdir()):
-        # Writing would go elsewhere, or block.
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise UserError(
-                f"{str(path)!r} is a link or no regular file: going on would write to another place; "
-                "copy the experiment with `cp -rL` and go on with the copy"
-            )
+    _check_files(directory)
     lock = _lock(directory, control, progress, has_screen=stays_open, takes_over=takes_over)
     try:
         goes_further = _check_what_is_left(directory, epochs, runs)
@@ -226,6 +220,20 @@ def _read_log(directory: Path) -> list[Recorded]:
         return read_events(directory / EVENTS)
     except OSError as error:
         raise UserError(f"{str(directory)!r} is damaged: cannot read {EVENTS}: {reason(error)}") from error
+
+
+def _check_files(directory: Path) -> None:
+    try:
+        paths = sorted(directory.iterdir())
+    except OSError as error:
+        raise UserError(f"cannot read {str(directory)!r}: {reason(error)}") from error
+    for path in paths:
+        # Writing would go elsewhere, or block.
+        if os.path.islink(path) or not (os.path.isfile(path) or os.path.isdir(path)):
+            raise UserError(
+                f"{str(path)!r} is a link or no regular file: going on would write to another place; "
+                "copy the experiment with `cp -rL` and go on with the copy"
+            )
 
 
 def _check_data(config: ExperimentConfig, fingerprint: str) -> None:

@@ -229,6 +229,8 @@ def to_path(text: str) -> Path:
 
 def path_text(text: str) -> str:
     """Return a path, `~` replaced: no shell does that behind an equals sign. Raises UsageError."""
+    if "\0" in text:
+        raise UsageError(f"{text!r}: no path has the character NUL")
     path = os.path.expanduser(text)
     if path == text and text.split("/")[0] == "~":
         raise UsageError(f"{text!r}: there is no home folder; set HOME, or write ./~ for that name")

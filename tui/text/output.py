@@ -78,7 +78,7 @@ def destination(target: Path) -> str:
     if target in STDOUT_NAMES:
         return "stdout"
     place = escape_control_chars(target.absolute())
-    return f"{place}, replacing the file that was there" if target.is_file() else place
+    return f"{place}, replacing the file that was there" if os.path.isfile(target) else place
 
 
 def print_out(text: str, end: str = "\n") -> None:

@@ -10,6 +10,7 @@ svmlight file (.svm, .libsvm, .svmlight) become a table of labels, predictions a
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -55,10 +56,10 @@ def add_options(parser: Parser) -> None:
 def run(values: argparse.Namespace) -> int:
     """Classify pictures; the status is 1 if one of them cannot be used."""
     images = values.images
-    if values.directory is not None and values.directory.is_file():
+    if values.directory is not None and os.path.isfile(values.directory):
         # The directory is left out, and the first picture stands in its place.
         images, values.directory = [str(values.directory), *images], None
-    elif values.directory is None and to_path(images[0]).is_dir():
+    elif values.directory is None and os.path.isdir(images[0]):
         raise UsageError("name an IMAGE behind the directory")
     if any(is_table(each) or is_svmlight(each) for each in images):
         if len(images) > 1:
