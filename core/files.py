@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 import sys
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,9 @@ LONGEST_LINE = 1 << 20
 """Bytes of a line of rows or events."""
 BLOCK_UNIT = 512
 """Bytes that st_blocks counts by."""
+READER_WAIT_S = 5.0
+"""How long a pipe that is written to may be without a reader."""
+POLL_S = 0.05
 STDOUT = Path("-")
 STDOUT_NAMES = (STDOUT, Path("/dev/stdout"))
 """In the place of a file to be written: standard output."""
@@ -132,10 +136,31 @@ def _write_to_stream(target: Path, write: Callable[[IO[bytes]], object]) -> None
     try:
         sys.stdout.flush()
         is_stdout = target in STDOUT_NAMES
-        with open(sys.stdout.fileno() if is_stdout else target, "wb", closefd=not is_stdout) as stream:
+        descriptor = sys.stdout.fileno() if is_stdout else _open_stream(target)
+        with open(descriptor, "wb", closefd=not is_stdout) as stream:
             stream.write(content.getbuffer())
     except BrokenPipeError as error:
         raise ReaderGone from error
+
+
+def _open_stream(target: Path) -> int:
+    """Open a device or a pipe to write to it; a pipe may have its reader READER_WAIT_S later.
+
+    Raises OSError.
+    """
+    deadline = time.monotonic() + READER_WAIT_S
+    while True:
+        try:
+            descriptor = os.open(target, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not target.is_fifo():
+                raise
+            if time.monotonic() >= deadline:
+                raise OSError(errno.ENXIO, "nobody reads this pipe") from error
+            time.sleep(POLL_S)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 def different_folders(folders: Iterable[Path]) -> list[Path]:

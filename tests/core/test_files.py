@@ -8,12 +8,14 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 import pytest
 from helpers.disk import Disk, Fault, appended
 
+from logreg_tui.core import files
 from logreg_tui.core.files import (
     LONGEST_LINE,
     AppendOnlyFile,
@@ -283,6 +285,20 @@ def test_stdout_is_written_to_by_either_name_and_never_replaced(
 
     replace_file(Path(name), write)
     assert capfdbinary.readouterr().out == b"abcd"
+
+
+def test_a_pipe_may_have_its_reader_later_but_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(files, "READER_WAIT_S", 0.1)
+    with pytest.raises(OSError, match="nobody reads this pipe"):
+        replace_file(tmp_path / "pipe", lambda file: file.write(b"rows"))
+    monkeypatch.setattr(files, "READER_WAIT_S", 60)
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(replace_file, tmp_path / "pipe", lambda file: file.write(b"rows"))
+        assert (tmp_path / "pipe").read_bytes() == b"rows"
+        writing.result()
 
 
 def test_a_pipe_is_a_stream_and_a_file_is_none(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input, Label, Static
 
 from logreg_tui.core.errors import UserError
+from logreg_tui.core.files import is_stream
 from logreg_tui.tui.screens.dialog import Dialog
 from logreg_tui.tui.theme import Glyphs
 
@@ -57,6 +58,10 @@ class ExportScreen(Dialog[None]):
         with suppress(RuntimeError):
             target = target.expanduser()
         target = target.absolute()
+        # Stdout is the screen, and a pipe that nobody reads would be waited for, at the end too.
+        if "\0" in text or is_stream(target):
+            self._say(f"{target} is no file: give another path", is_wrong=True)
+            return
         # Unlike Path's it raises nothing, such as for a name that is too long.
         if isfile(target) and self._asked_about != target:
             self._ask(target, f"{target} exists. Overwrite it? enter overwrites, escape goes back")

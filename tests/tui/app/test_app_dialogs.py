@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -199,6 +200,17 @@ async def test_a_name_too_long_for_a_file_is_refused(exports: Exports) -> None:
         await fill(lab, "#path", "a" * 300)
         await lab.press("enter")
         await lab.until(lambda: "too long" in export_message(lab))
+
+
+@pytest.mark.parametrize("path", ["pipe", "/dev/stdout", "/dev/tty", "a\0b"])
+async def test_what_is_no_file_is_refused(exports: Exports, tmp_path: Path, path: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    async with running() as lab:
+        await lab.press("e")
+        await fill(lab, "#path", path)
+        await lab.press("enter")
+        await lab.until(lambda: "is no file" in export_message(lab))
+        assert exports == []
 
 
 async def test_a_tilde_names_the_home_folder(
