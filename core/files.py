@@ -15,9 +15,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from logreg_tui.core.errors import ReaderGone, UserError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+T = TypeVar("T")
 
 MOST_BYTES = 1 << 32
 """Bytes of rows or events that are read at once: those of some 30 million."""
@@ -219,10 +224,27 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, most: int | None = Non
             return open(descriptor, "ab", buffering=0)
         if flags & os.O_RDWR:
             return open(descriptor, "a+b", buffering=0)
-        return open(descriptor, "rb")
+        return io.BufferedReader(_NeverWaiting(descriptor))
     except BaseException:
         os.close(descriptor)
         raise
+
+
+class _NeverWaiting(io.FileIO):
+    """A file open for reading, which refuses where it would wait, as some of the kernel's under /proc do."""
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        count: int | None = super().readinto(buffer)
+        return self._checked(count)
+
+    def readall(self) -> bytes:
+        return self._checked(super().readall())
+
+    @staticmethod
+    def _checked(found: T | None) -> T:
+        if found is None:
+            raise OSError(errno.EAGAIN, "it has nothing to read yet")
+        return found
 
 
 def _has_large_hole(descriptor: int, status: os.stat_result) -> bool:

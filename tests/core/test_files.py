@@ -256,6 +256,23 @@ def test_what_is_no_regular_file_is_refused_at_once(
         open_regular(tmp_path / "metrics.csv", flags)
 
 
+def test_a_file_that_keeps_its_reader_waiting_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As /proc/kmsg is, a regular file by its looks, which root alone may open.
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    (tmp_path / "events.jsonl").touch()
+    file = os.stat(tmp_path / "events.jsonl")
+    monkeypatch.setattr(os, "open", lambda *_: reading)
+    monkeypatch.setattr(os, "fstat", lambda _: file)
+    with open_regular(tmp_path / "events.jsonl") as opened:
+        for read in (opened.read, lambda: opened.read(16), opened.readline):
+            with pytest.raises(OSError, match="nothing to read yet"):
+                read()
+    os.close(writing)
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "config.json").open("wb") as file:
         file.truncate(1 << 40)
