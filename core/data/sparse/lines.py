@@ -8,9 +8,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
 from logreg_tui.core.file_options import FileOptions
@@ -19,6 +20,8 @@ from logreg_tui.core.memory import available_memory, limit_text
 from logreg_tui.core.text import describe, escape_control_chars, is_number, quoted
 
 LINES_BETWEEN_LOOKS = 256
+LONGEST_LINE = 1 << 28
+"""Bytes of a sample: ten million values or more. A file without line ends would fill the memory."""
 MEMORY_FACTOR = 3
 """Memory that the values take while they are read, as a multiple of their text."""
 LARGEST_INDEX = 2**31 - 2
@@ -84,7 +87,7 @@ class SampleLines:
     """The lines of a file, counted."""
 
     def __init__(self, path: str, memory_limit: int | None, is_cancelled: Callable[[], bool]) -> None:
-        self.file: Iterable[bytes]
+        self.file: IO[bytes] | gzip.GzipFile | bz2.BZ2File
         self.number = 0
         self.line = b""
         """The last one."""
@@ -98,11 +101,16 @@ class SampleLines:
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[bytes]:
-        size = 0
-        for number, line in enumerate(self.file, 1):
+        size = looked_at = 0
+        lines = iter(lambda: self.file.readline(LONGEST_LINE), b"")
+        for number, line in enumerate(lines, 1):
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                shown = escape_control_chars(self._path)
+                raise UsageError(f"{shown}: line {number:,} has no end within {LONGEST_LINE:,} bytes")
             self.number, self.line = number, line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
             size += len(line)
-            if number % LINES_BETWEEN_LOOKS == 1:
+            if number % LINES_BETWEEN_LOOKS == 1 or size - looked_at > LONGEST_LINE:
+                looked_at = size
                 self._check(MEMORY_FACTOR * size)
             yield self.line
 

@@ -16,6 +16,7 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.data.inputs import Inputs
+from logreg_tui.core.data.sparse import lines
 from logreg_tui.core.data.sparse.csr import CsrSource
 from logreg_tui.core.data.sparse.lines import check_svmlight
 from logreg_tui.core.errors import Cancelled, UsageError
@@ -206,6 +207,16 @@ def test_features_without_end_and_memory_that_is_not_there_are_refused(tmp_path:
     far = written(tmp_path, "1 1:1\n2 2000000000:1\n" * 9)
     assert "each run takes about" in refusal(far, limit=10**9)
     assert "takes more memory than there is" in refusal(written(tmp_path, LINES * 99), limit=100)
+
+
+@pytest.mark.parametrize("packed", ["", ".gz", ".bz2"])
+def test_a_line_without_end_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: str
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1 << 10)
+    pack = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress}[packed]
+    path = written(tmp_path, pack(b"1 1:1\n" + bytes(1 << 20)), f"a.svm{packed}")
+    assert refusal(path) == f"{path}: line 2 has no end within 1,024 bytes"
 
 
 def test_options_of_tables_are_none_of_its(tmp_path: Path) -> None:
