@@ -200,6 +200,8 @@ def _header(path: str) -> tuple[list[str], str]:
     lines = text.splitlines(keepends=True)
     if not text.strip():
         raise UsageError(f"{shown(path)} is empty: give a table with a header line")
+    # To a separator that the line lacks, all of it is one cell.
+    csv.field_size_limit(HEAD_BYTES)
     try:
         headers = {mark: next(csv.reader(lines, delimiter=mark)) for mark in SEPARATORS}
     except (csv.Error, StopIteration) as error:

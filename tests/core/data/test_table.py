@@ -263,6 +263,15 @@ def test_odd_columns_are_told_of(tmp_path: Path) -> None:
     assert "'id'" not in (read(written(tmp_path, text), drop=("id", "name")).notice or "")
 
 
+def test_a_table_may_have_as_many_columns_as_there_are_genes(tmp_path: Path) -> None:
+    names = [f"gene_{at}" for at in range(20_000)]
+    rows = "".join(
+        f"{','.join(str((at + row) % 3) for at in range(20_000))},{row % 2}\n" for row in range(12)
+    )
+    path = written(tmp_path, f"{','.join(names)},label\n{rows}")
+    assert read(path).feature_names == tuple(names)
+
+
 def test_types_that_change_far_down_the_file_are_read(tmp_path: Path) -> None:
     text = "a,b,label\n" + "1,2,0\n1,2,1\n" * 1000 + "1.5,x,0\n"
     assert "'b' is of text" in refusal(written(tmp_path, text))
