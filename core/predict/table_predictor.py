@@ -137,7 +137,8 @@ def _with_predictions(
         added |= {f"probability{suffix}_{name}": shares[:, label] for label, name in enumerate(names)}
         if labels is not None:
             right[number] = int((predicted == labels).sum())
-    twice = [name for name in added if name in cells.columns]
+    there = set(cells.columns)
+    twice = [name for name in added if name in there]
     if twice:
         raise UsageError(f"{shown(path)} has a column {listed_columns(twice)} already: rename it")
     frame = cells.with_columns(import_polars().Series(name, column) for name, column in added.items())

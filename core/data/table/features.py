@@ -109,7 +109,9 @@ def encode_rows(
     or of another type, if there are gaps and no fill, or if a number is not finite within float32.
     """
     pl = import_polars()
-    missing = [column.name for column in encoding.columns if column.name not in frame.columns]
+    # Polars makes the list of the names anew whenever it is asked for it.
+    there = set(frame.columns)
+    missing = [column.name for column in encoding.columns if column.name not in there]
     if missing:
         raise UsageError(
             f"{shown(path)} has no column {listed_columns(missing)}, on which the model was trained"
