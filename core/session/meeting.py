@@ -24,6 +24,7 @@ SPEAK_AFTER_S, RESOLVE_S, MEETING_S = 5.0, 60.0, 300.0
 FOR_EVER = timedelta(days=365)
 """Of an exchange: the heartbeat sees if a rank has gone, and a pause may last for hours."""
 POLL_S = 0.1
+LOOPBACK = "127.0.0.1"
 ADVICE = "unset RANK and WORLD_SIZE to train with this process alone"
 
 
@@ -55,8 +56,10 @@ def meet(rank: int, size: int, say: Callable[[str], None], heartbeat: Heartbeat)
         # PyTorch would wait in silence, deaf to signals.
         while not (is_host or _is_reachable(address, port, wait)):
             wait.a_moment("rank 0")
+        # The one that keeps the store need not find itself by the name that the others know it by.
+        host = LOOPBACK if is_host else address
         store: Store = dist.TCPStore(  # type: ignore[attr-defined]
-            address, port, size, is_host, timeout, wait_for_workers=False, multi_tenant=True
+            host, port, size, is_host, timeout, wait_for_workers=False, multi_tenant=True
         )
         store = PrefixStore(f"attempt-{attempt}", store)
         heartbeat.show(store)

@@ -122,6 +122,14 @@ def test_a_process_that_cannot_leave_is_ended_with_one_line(
     ("rank", "address", "whom", "reason"),
     [
         (1, "no-such-host.invalid", "rank 0", r"rank 1 on .* cannot find .*'no-such-host.invalid' \(.+\)"),
+        # An unknown name, and the address of a machine that never answers.
+        (
+            0,
+            "no-such-host.invalid",
+            "rank 1 and rank 2",
+            r"did not meet .* \(no sign of rank 1 and rank 2 in",
+        ),
+        (0, "192.0.2.1", "rank 1 and rank 2", r"did not meet .* \(no sign of rank 1 and rank 2 in"),
         (1, "127.0.0.1", "rank 0", r"did not meet .* \(no sign of rank 0 in"),
         (
             0,
