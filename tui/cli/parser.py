@@ -221,16 +221,17 @@ def checked(convert: Callable[[str], Value], check: Callable[[Value], object]) -
 
 
 def to_path(text: str) -> Path:
-    """Return a path; an argparse type for which `--help` need not load pathlib."""
+    """Return a path; an argparse type for which `--help` need not load pathlib. Raises UsageError."""
     from pathlib import Path
 
+    # In config.toml it can be written.
+    if "\0" in text:
+        raise UsageError(f"{text!r}: no path has the character NUL")
     return Path(path_text(text))
 
 
 def path_text(text: str) -> str:
     """Return a path, `~` replaced: no shell does that behind an equals sign. Raises UsageError."""
-    if "\0" in text:
-        raise UsageError(f"{text!r}: no path has the character NUL")
     path = os.path.expanduser(text)
     if path == text and text.split("/")[0] == "~":
         raise UsageError(f"{text!r}: there is no home folder; set HOME, or write ./~ for that name")

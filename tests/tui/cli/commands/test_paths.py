@@ -88,3 +88,8 @@ def test_a_path_that_leads_nowhere_is_refused_in_one_line(
     assert line.startswith("logreg-tui: ")
     assert "unexpected" not in line
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_character_that_no_path_has_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "--runs-dir", "a\0b"]) == 2
+    assert "no path has the character NUL" in capsys.readouterr().err
