@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from rich.style import Style
 
+from logreg_tui.core.analysis.trends import first_row
 from logreg_tui.core.goals import NO_LONGER_BETTER, REACHED
 from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.text import counted
@@ -92,11 +93,13 @@ class RunCard(LineView):
         best = figures.accuracy(float(accuracies[at])).rjust(figures.LOSS_WIDTH)
         when = f" at {'epoch ' if has_gap else ''}{int(epochs[at]):,}" if at < len(epochs) - 1 else " now"
         yield self._line(2, "best test", (best, "value"), (when, "label"))
-        if run.settings.head == SIGMOID and history.experiment is not None:
+        # Until the first row behind a turned head the losses are those of the other head.
+        if row.head == run.settings.head == SIGMOID and history.experiment is not None:
             floor = loss_floor(history.experiment.classes)
             above = figures.loss(row.train_loss - floor)
             yield self._line(3, "floor", (above, "value"), (f" above {floor:.4f}", "label"))
         then = int(epochs.searchsorted(epochs[-1] - PERIOD, side="left"))
+        then = max(then, first_row(run, epochs, of_head=True))
         if then < len(epochs) - 1:
             change = float(train_losses[-1] - train_losses[then])
             style = "warning" if change > 0 else "value"

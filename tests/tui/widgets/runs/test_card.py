@@ -48,6 +48,22 @@ async def test_the_card_has_losses_accuracies_gap_best_floor_and_change() -> Non
         ]
 
 
+async def test_floor_and_change_are_of_the_present_head_alone() -> None:
+    app, history = CardApp(), trained("logits")
+    history.apply(events.SettingChanged(20, 1, 20, "head", "logits", "sigmoid"))
+    shown = []
+    async with app.run_test(size=(36, 20)):
+        for epoch, loss in ((30, 1.7), (40, 1.6), (50, 1.5)):
+            app.query_one(RunCard).show(history, history.runs[1])
+            shown.append([line for line in app.lines() if line.startswith(("floor", "change"))])
+            history.apply(row(1, epoch, RunSettings("sigmoid"), train_loss=loss))
+    assert shown == [
+        [],
+        ["floor      0.2388 above 1.4612"],
+        ["floor      0.1388 above 1.4612", "change    -0.1000 in 10 epochs"],
+    ]
+
+
 async def test_with_little_room_the_most_important_lines_stay() -> None:
     app, history = CardApp(), trained("logits")
     async with app.run_test(size=(28, 3)):
