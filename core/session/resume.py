@@ -177,14 +177,14 @@ def _check_what_is_left(directory: Path, epochs: int | None, runs: Sequence[int]
     ended = {run: epoch for run, (epoch, was_ended) in reached.items() if was_ended}
     planned = [epoch for epoch, was_ended in reached.values() if not was_ended]
     least = min(planned or ended.values(), default=0)
+    # As many as planned is no mistake: a script that resumes says so each time.
+    if planned and not runs and epochs is not None and epochs < least:
+        raise UsageError(
+            f"--epochs {epochs:,} changes nothing: every run goes to epoch {least:,} or further, "
+            "and --epochs only lets runs go further; leave it out"
+        )
     ends = [event for event in recorded if isinstance(event, events.ExperimentEnded | events.RunExtended)]
     if not ends or ends[-1] != events.ExperimentEnded(ends[-1].step, "finished"):
-        # As many as planned is no mistake: a script that resumes says so each time.
-        if planned and epochs is not None and epochs < least:
-            raise UsageError(
-                f"--epochs {epochs:,} changes nothing: every run goes to epoch {least:,} or further, "
-                "and --epochs only lets runs go further; leave it out"
-            )
         return epochs is not None and (bool(runs) or epochs > least)
     if not reached:
         kind = AlreadyFinished if epochs is None else UserError

@@ -296,6 +296,21 @@ def test_epochs_let_a_training_that_was_stopped_go_further_and_never_end_earlier
     assert untimed_rows(directory)[-1]["epoch"] == str(epochs or 100)
 
 
+def test_fewer_epochs_are_refused_when_all_are_done_and_let_a_run_that_was_ended_go_on(
+    tmp_path: Path,
+) -> None:
+    wanted, control = settings(tmp_path, "runs"), Control()
+    script: Script = {30: (requests.EndRun(1),), 50: (requests.Leave("quit"),)}
+    list(directed(run_experiment(wanted, control, print), control, script))
+    directory = _only(Path(wanted.runs_dir))
+    list(resume_experiment(directory, Control(), print, epochs=80, runs=[1]))
+    assert {row["run"] for row in untimed_rows(directory) if row["epoch"] == "80"} == {"1", "2"}
+    with pytest.raises(UsageError, match=r"--epochs 40 changes nothing.* epoch 80 or further"):
+        list(resume_experiment(directory, Control(), print, epochs=40))
+    with pytest.raises(AlreadyFinished, match=r"`--epochs N` with N above 80"):
+        list(resume_experiment(directory, Control(), print, epochs=80))
+
+
 def test_runs_that_all_diverged_cannot_go_on_and_say_so(tmp_path: Path) -> None:
     runs = (RunSettings("logits", learning_rate=1e30),)
     wanted = ExperimentSettings(
