@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from logreg_tui.tui.actions import ACTIONS
 from logreg_tui.tui.screens.dialog import Dialog
-from logreg_tui.tui.theme import Glyphs
+from logreg_tui.tui.theme import UNICODE, Glyphs
 
 INDENT, GAP = 2, 2
 """Cells before a key, and behind the longest one."""
@@ -28,6 +28,8 @@ MEANINGS = (
     ("objective", "what is minimised: train loss + L2 penalty"),
     ("train, test loss", "cross entropy of the head's output, without the L2 term"),
     ("accuracy", "share of samples whose largest output is their label"),
+    ("gap", "test minus train"),
+    ("change", "of the train loss in the newest 1,000 epochs with this head"),
     ("epoch", "updates made: every update uses all training samples"),
     ("rows", "lines in metrics.csv: each is on disk before it is shown"),
     (
@@ -36,6 +38,15 @@ MEANINGS = (
         "CrossEntropyLoss expects unbounded logits",
     ),
 )
+SIGNS = (
+    ("training", "trains"),
+    ("paused", "waits"),
+    ("finished", "done"),
+    ("ended", "ended before"),
+    ("exploded", "exploded"),
+    ("diverged", "diverged"),
+)
+"""States of a run and what their symbols in the list mean."""
 EVERYWHERE = (
     ("tab", "To the next control or panel"),
     ("shift+tab", "To the one before"),
@@ -63,7 +74,7 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, screen: Screen[None], *, glyphs: Glyphs) -> None:
         super().__init__(glyphs=glyphs)
-        self._entries = list(help_entries(screen))
+        self._entries = list(help_entries(screen, glyphs))
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog -help") as box:
@@ -112,7 +123,7 @@ class HelpEntry:
     is_meaning: bool = False
 
 
-def help_entries(screen: Screen[None]) -> Iterator[HelpEntry]:
+def help_entries(screen: Screen[None], glyphs: Glyphs = UNICODE) -> Iterator[HelpEntry]:
     """Yield the keys of what has the focus, the others by group, each key once, and the meanings."""
     own = keys_of(screen.focused)
     if screen.focused is not None and own:
@@ -135,7 +146,10 @@ def help_entries(screen: Screen[None]) -> Iterator[HelpEntry]:
         if keys not in said:
             yield HelpEntry(keys, text)
     yield HelpEntry("What the numbers mean")
-    for term, meaning in MEANINGS:
+    star, hollow = ("*", ".") if glyphs.is_ascii else ("★", "☆")
+    signs = ", ".join(f"{glyphs.symbol(state)} {meaning}" for state, meaning in SIGNS)
+    signs += f"; {star} best test accuracy, {hollow} best of a group"
+    for term, meaning in (*MEANINGS, ("signs of a run", signs)):
         yield HelpEntry(f"{term}:", meaning, is_meaning=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +15,7 @@ from helpers.fake_training import FakeTraining, Finish
 from textual.widgets import Input, Static
 
 from logreg_tui.core.errors import UserError
-from logreg_tui.core.goals import parse_goal
+from logreg_tui.core.goals import ENDED_EARLY, parse_goal
 from logreg_tui.core.optimizers import Optimizer
 from logreg_tui.core.settings import RunSettings, Schedule
 from logreg_tui.core.training import requests as control
@@ -23,6 +24,7 @@ from logreg_tui.tui.screens.export import ExportScreen
 from logreg_tui.tui.screens.help import HelpScreen, help_entries, keys_of, wrapped
 from logreg_tui.tui.screens.main_actions import TABS
 from logreg_tui.tui.screens.new_run import NewRunScreen
+from logreg_tui.tui.theme import ASCII, UNICODE, Glyphs
 from logreg_tui.tui.widgets.controls import Choice
 
 
@@ -259,6 +261,17 @@ async def test_the_help_begins_with_the_keys_of_the_focus_and_names_each_key_onc
         keys = [key for line in starts for key in line[2:].split("  ")[0].split()]
         assert sorted(keys) == sorted(set(keys))
         assert not any("Focus Next" in line or "Delete" in line for line in lines)
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+async def test_the_help_says_what_every_sign_of_a_run_means(glyphs: Glyphs) -> None:
+    async with running() as lab:
+        text = next(
+            entry.text for entry in help_entries(lab.screen, glyphs) if entry.key == "signs of a run:"
+        )
+    states = ("training", "paused", "stopped", "interrupted", "finished", "ended", "exploded", "diverged")
+    for state in (*states, *ENDED_EARLY):
+        assert glyphs.symbol(state) in [part.split()[0] for part in re.split("[,;] ", text)]
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
