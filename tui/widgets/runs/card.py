@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -84,24 +85,25 @@ class RunCard(LineView):
             ),
         )
         for name, train, test, gap in pairs:
-            more = [(f"{signed(gap):>{GAP_WIDTH}}", "label")] if has_gap else []
+            more = [(f"{signed(gap):>{GAP_WIDTH}}", "label")] if has_gap and math.isfinite(gap) else []
             yield self._line(0, name, (f"{train} {test}", "value"), *more)
         epochs, train_losses, accuracies = run.columns.read("epoch", "train_loss", "test_accuracy")
         if not len(epochs):
             return
-        at = int(accuracies.argmax())
+        at = int((accuracies * (abs(train_losses) < math.inf)).argmax())
         best = figures.accuracy(float(accuracies[at])).rjust(figures.LOSS_WIDTH)
         when = f" at {'epoch ' if has_gap else ''}{int(epochs[at]):,}" if at < len(epochs) - 1 else " now"
         yield self._line(2, "best test", (best, "value"), (when, "label"))
         # Until the first row behind a turned head the losses are those of the other head.
-        if row.head == run.settings.head == SIGMOID and history.experiment is not None:
+        is_sigmoid = row.head == run.settings.head == SIGMOID and math.isfinite(row.train_loss)
+        if is_sigmoid and history.experiment is not None:
             floor = loss_floor(history.experiment.classes)
             above = figures.loss(row.train_loss - floor)
             yield self._line(3, "floor", (above, "value"), (f" above {floor:.4f}", "label"))
         then = int(epochs.searchsorted(epochs[-1] - PERIOD, side="left"))
         then = max(then, first_row(run, epochs, of_head=True))
-        if then < len(epochs) - 1:
-            change = float(train_losses[-1] - train_losses[then])
+        change = float(train_losses[-1] - train_losses[min(then, len(epochs) - 1)])
+        if then < len(epochs) - 1 and math.isfinite(change):
             style = "warning" if change > 0 else "value"
             period = f" in {int(epochs[-1] - epochs[then]):,}{' epochs' if has_gap else ''}"
             yield self._line(

@@ -5,6 +5,7 @@ Pure functions: what is found here is drawn in `run_list.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,7 +35,7 @@ class RunLine:
     settings: RunSettings
     status: str
     accuracy: float | None = None
-    """Newest test accuracy; None while there is no row."""
+    """Newest test accuracy; None while there is no row, and once the loss is not finite."""
     accuracies: np.ndarray | Sequence[float] = ()
     """Test accuracies from its start to now, for a small curve; shape (rows,)."""
     verdict: str = ""
@@ -73,7 +74,8 @@ class RunLines:
         if known is not None and known[0] == basis:
             return known[1]
         row, (accuracies,) = run.last, run.columns.read("test_accuracy")
-        accuracy = None if row is None else row.test_accuracy
+        # Of parameters that are not numbers it says nothing, and could be the best of all.
+        accuracy = row.test_accuracy if row is not None and math.isfinite(row.train_loss) else None
         line = RunLine(run.number, settings, status, accuracy, accuracies, verdict, row)
         self._made[run.number] = basis, line
         return line

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from helpers.records import history_of, row
 from textual.app import App, ComposeResult
@@ -11,6 +13,7 @@ from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.widgets.runs.card import RunCard, signed
+from logreg_tui.tui.widgets.runs.run_groups import RunLines
 
 
 class CardApp(App[None]):
@@ -62,6 +65,19 @@ async def test_floor_and_change_are_of_the_present_head_alone() -> None:
         ["floor      0.2388 above 1.4612"],
         ["floor      0.1388 above 1.4612", "change    -0.1000 in 10 epochs"],
     ]
+
+
+async def test_a_row_that_is_not_finite_has_no_gap_floor_or_change_and_is_not_the_best() -> None:
+    app, history = CardApp(), trained()
+    history.apply(row(1, 30, RunSettings(), train_loss=math.nan, test_loss=math.nan, test_accuracy=0.95))
+    async with app.run_test(size=(36, 20)):
+        app.query_one(RunCard).show(history, history.runs[1])
+        names = [line.split()[0] for line in app.lines() if line]
+        assert {"floor", "change"}.isdisjoint(names)
+        assert app.lines()[1].split() == ["loss", "nan", "nan"]
+        assert app.lines()[3] == "best test  0.9100 at epoch 10"
+    (line,) = RunLines().of(history, lambda run: run.settings, {})
+    assert line.accuracy is None
 
 
 async def test_with_little_room_the_most_important_lines_stay() -> None:
