@@ -42,6 +42,11 @@ class Glyphs:
         return self is ASCII
 
     @property
+    def ranks(self) -> str:
+        """The marks of a test accuracy: none, the best of its group, the best of all."""
+        return " .*" if self.is_ascii else " ☆★"
+
+    @property
     def l2(self) -> str:
         """The short name of lambda, beside the figures of a run."""
         return "l2" if self.is_ascii else self.lambda_

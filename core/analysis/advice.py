@@ -98,20 +98,26 @@ def _oscillation(run: RunDiagnosis) -> str:
     return f"and the train loss turned round {run.sign_changes} times in the last {len(run.recent) - 1} rows"
 
 
+def _turn(run: RunDiagnosis, how: str, setting: str, action: str) -> tuple[str, str]:
+    """Return how a run gets a setting, and the action that does it; one that has ended takes none."""
+    if run.takes_knobs:
+        return f"{how}: {setting}", action
+    return f"press n for a run beside this one with {setting}", "new_run"
+
+
 def _smaller_steps(run: RunDiagnosis) -> Advice | None:
     if not run.oscillates:
         return None
     tenth = float(f"{run.settings.learning_rate / 10:.12g}")
-    evidence = f"the learning rate is {run.last.learning_rate:g}, {_oscillation(run)}"
-    if not run.takes_knobs:
-        how = f"press n for a run beside this one with lr {tenth:g}"
-        return Advice("Take smaller steps", evidence, how, "new_run")
-    now = f"lr {tenth:g} (type it into the field lr, or press R to begin anew with it)"
+    by_hand, setting = "type it into the field lr", f"lr {tenth:g}"
+    how, action = _turn(run, by_hand, setting, f"set_learning_rate({tenth!r})")
+    if run.settings.schedule.kind == "constant":
+        how += ", or start again with --schedule step"
     return Advice(
         "Take smaller steps",
-        evidence,
-        f"start with --schedule step, or {now}" if run.settings.schedule.kind == "constant" else now,
-        f"set_learning_rate({tenth!r})",
+        f"the learning rate is {run.last.learning_rate:g}, {_oscillation(run)}",
+        how,
+        action,
     )
 
 
@@ -141,10 +147,8 @@ def _no_sigmoid(run: RunDiagnosis) -> Advice | None:
 def _l2(run: RunDiagnosis) -> Advice | None:
     l2, last = run.settings.l2, run.last
     if run.overfits:
-        more = f"lambda {10 * l2 if l2 else DEFAULT_L2:g}"
-        how, action = (f"press +: {more}", "scale_l2(10)") if l2 else (f"press l: {more}", "toggle_l2")
-        if not run.takes_knobs:
-            how, action = f"press n for a run beside this one with {more}", "new_run"
+        key, more, action = ("+", 10 * l2, "scale_l2(10)") if l2 else ("l", DEFAULT_L2, "toggle_l2")
+        how, action = _turn(run, f"press {key}", f"lambda {more:g}", action)
         return Advice(
             "Use a larger lambda" if l2 else "Turn the L2 term on",
             f"the test loss was lowest at epoch {run.lowest.epoch:,}, {run.lowest.test_loss:.4f}, and is "
@@ -154,10 +158,9 @@ def _l2(run: RunDiagnosis) -> Advice | None:
             action,
         )
     if l2 and run.penalty_share > MOST_PENALTY:
-        less = f"lambda {l2 / 10:g}"
-        how, action = f"press -: {less}, or l to turn it off", "scale_l2(0.1)"
-        if not run.takes_knobs:
-            how, action = f"press n for a run beside this one with {less}", "new_run"
+        how, action = _turn(run, "press -", f"lambda {l2 / 10:g}", "scale_l2(0.1)")
+        if run.takes_knobs:
+            how += ", or l to turn it off"
         share = f"{percent(run.penalty_share)} of what is minimised{' above the floor' if run.floor else ''}"
         return Advice(
             "Use a smaller lambda",

@@ -314,14 +314,11 @@ def wait_until_free(directory: Path, timeout_s: float, is_cancelled: Callable[[]
     return True
 
 
-def wait_until_taken(directory: Path, timeout_s: float, is_over: Callable[[], bool]) -> bool:
-    """Wait until somebody trains the experiment; return whether that came true in time, before `is_over`."""
+def wait_until_taken(directory: Path, timeout_s: float, is_over: Callable[[], bool]) -> None:
+    """Wait until somebody trains the experiment, until `is_over`, or for so many seconds."""
     end = time.monotonic() + timeout_s
-    while not is_locked(directory):
-        if is_over() or time.monotonic() > end:
-            return False
+    while not (is_locked(directory) or is_over() or time.monotonic() > end):
         time.sleep(POLL_S)
-    return True
 
 
 def boot_id() -> str:

@@ -146,9 +146,8 @@ def help_entries(screen: Screen[None], glyphs: Glyphs = UNICODE) -> Iterator[Hel
         if keys not in said:
             yield HelpEntry(keys, text)
     yield HelpEntry("What the numbers mean")
-    star, hollow = ("*", ".") if glyphs.is_ascii else ("★", "☆")
     signs = ", ".join(f"{glyphs.symbol(state)} {meaning}" for state, meaning in SIGNS)
-    signs += f"; {star} best test accuracy, {hollow} best of a group"
+    signs += f"; {glyphs.ranks[2]} best test accuracy, {glyphs.ranks[1]} best of a group"
     for term, meaning in (*MEANINGS, ("signs of a run", signs)):
         yield HelpEntry(f"{term}:", meaning, is_meaning=True)
 

@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
-from logreg_tui.core.analysis.diagnostics import DIVERGED, EXPLODED
 from logreg_tui.core.analysis.drawn_metrics import ACCURACY
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.goals import said_of
@@ -210,9 +209,9 @@ class MainActions(SteadyScreen[None]):
         Of several that failed it is the selected one: tab 5 and the card say so.
         """
         banner, run = self.query_one(Banner), self.selected
-        has_failed = run is not None and (run.status == DIVERGED or banner.kinds.get(run.number) == EXPLODED)
-        if not has_failed and banner.failed_run is not None:
-            run = self.context.history.runs[banner.failed_run]
+        failed = banner.failed_run(self.selected_number)
+        if failed is not None:
+            run = self.context.history.runs[failed]
         if run is not None:
             settings = self.pending.settings(run)
             banner.dismiss(run.number)

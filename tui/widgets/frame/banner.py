@@ -39,19 +39,17 @@ class Banner(LineView):
 
     kinds: Mapping[int, str] = {}  # noqa: RUF012  replaced, never changed in place
     """The kind of the alarm of each run that has one, also of those that were dismissed."""
-    _selected: int | None = None
     _alarms: Sequence[Alarm] = ()
     _dismissed: frozenset[tuple[int, str, int]] = frozenset()
 
-    @property
-    def failed_run(self) -> int | None:
-        """The run that the banner offers to restart: the selected one if that has failed."""
-        failed = [alarm.run for alarm in self._alarms if alarm.kind in ORDER]
-        return self._selected if self._selected in failed else next(iter(failed), None)
+    def failed_run(self, selected: int | None) -> int | None:
+        """Return the run that R restarts: the selected one if that has failed, else one told of here."""
+        if selected is not None and self.kinds.get(selected) in ORDER:
+            return selected
+        return next((alarm.run for alarm in self._alarms if alarm.kind in ORDER), None)
 
     def show(self, history: History, selected: int | None = None, *, can_restart: bool = True) -> None:
         """Show what needs attention now; the key R is named only if `can_restart`."""
-        self._selected = selected
         every = alarms(history)
         self.kinds = {alarm.run: alarm.kind for alarm in every}
         found = [alarm for alarm in every if alarm.key not in self._dismissed]
@@ -67,7 +65,7 @@ class Banner(LineView):
         more = len(self._alarms) - len(shown)
         lines = []
         for number, alarm in enumerate(shown):
-            offers_restart = can_restart and alarm.run == self.failed_run
+            offers_restart = can_restart and alarm.run == self.failed_run(selected)
             rate = slower(history.runs[alarm.run].settings.learning_rate) if offers_restart else None
             tail = f" (and {more} more)" if more and number == len(shown) - 1 else ""
             text = first_fitting([text + tail for text in _texts(alarm, rate)], width)

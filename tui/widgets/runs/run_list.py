@@ -331,8 +331,7 @@ class RunList(ScrollingLines, inherit_bindings=False):
 
     def _figures(self, run: RunLine, room: int, rank: int, color: Style) -> list[Span]:
         """Return accuracy, mark and curve of a run as far as they fit into `room` cells."""
-        # Neither, the best of its group, the best of all.
-        mark = (" .*" if self.glyphs.is_ascii else " ☆★")[rank]
+        mark = self.glyphs.ranks[rank]
         accuracy = (
             ""
             if run.accuracy is None

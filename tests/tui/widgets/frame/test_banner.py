@@ -95,7 +95,7 @@ async def test_an_explosion_stands_first_and_a_converged_run_is_told_calmly() ->
             "R restarts it with lr 0.001"
         )
         assert converged.startswith("run 1 has converged since epoch")
-        assert app.banner.failed_run == 2
+        assert app.banner.failed_run(None) == 2
 
 
 @pytest.mark.parametrize("width", [58, 78])
@@ -120,7 +120,7 @@ async def test_divergences_stand_first_and_there_are_never_more_than_two_lines()
         assert lines[0].startswith("run 5 diverged")
         assert "press R" in lines[0]
         assert lines[1] == "run 4 diverged at epoch 3,010: train_loss is nan (and 2 more)"
-        assert app.banner.failed_run == 5
+        assert [app.banner.failed_run(selected) for selected in (None, 1, 4)] == [5, 5, 4]
 
 
 async def test_what_is_dismissed_stays_away_until_something_new_happens() -> None:
@@ -140,7 +140,7 @@ async def test_what_is_dismissed_stays_away_until_something_new_happens() -> Non
 async def test_one_run_alone_can_be_dismissed() -> None:
     async with shown(history_of(3, diverged=2)) as (app, _):
         assert app.banner.dismiss(3)
-        assert app.banner.failed_run == 2
+        assert app.banner.failed_run(None) == 2
 
 
 async def test_whoever_only_watches_is_offered_no_key() -> None:
