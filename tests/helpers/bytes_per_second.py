@@ -58,9 +58,9 @@ def trained(
         yield terminal, directory
 
 
-def settle(directory: Path) -> None:
-    """Wait until the training has lasted SETTLED_S."""
-    wait_until(lambda: elapsed(directory) > SETTLED_S, lambda: f"{SETTLED_S} s of training")
+def settle(directory: Path, seconds: float = SETTLED_S) -> None:
+    """Wait until the training has lasted so many seconds."""
+    wait_until(lambda: elapsed(directory) > seconds, lambda: f"{seconds} s of training")
 
 
 def elapsed(directory: Path) -> float:

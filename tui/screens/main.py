@@ -213,12 +213,15 @@ class MainScreen(MainActions):
             self.refresh_bindings()
 
     def _show_hint(self) -> None:
-        hints, text = self.hints, ""
+        hints, banner, status = self.hints, self.query_one(Banner), self.query_one(StatusLine)
+        # Beside it stands how many rows there are.
+        width, text = self.size.width - 2 - ROWS_WIDTH, ""
         if not self.context.is_watching:
-            # Beside it stands how many rows there are.
-            width = self.size.width - 2 - ROWS_WIDTH
             text = hints.text(self.context.history, self.painter.verdicts, self.tab, width)
-        self.query_one(StatusLine).show_hint(self.context.glyphs.shown(text))
+        if not hints.advises_on_a_plateau and (plateau := banner.plateau(width)):
+            status.show_hint(self.context.glyphs.shown(plateau), banner.plateau_kind)
+        else:
+            status.show_hint(self.context.glyphs.shown(text))
         self.context.remember(hints_gone=hints.gone)
 
     def _show_runs(self) -> None:
@@ -297,9 +300,8 @@ class MainScreen(MainActions):
     # Messages of the widgets
 
     @on(StatusLine.Dismissed)
-    def dismiss_hint(self) -> None:
-        self.hints.dismiss()
-        self.paint()
+    def click_hint(self) -> None:
+        self.dismiss_hint()
 
     @on(CommandLine.Typed)
     def remark_on_typing(self, event: CommandLine.Typed) -> None:

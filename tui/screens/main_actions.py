@@ -410,13 +410,19 @@ class MainActions(SteadyScreen[None]):
             return
         if self.focused is self.query_one(RunList) and self.query_one(Banner).dismiss():
             return
-        if self.focused is self.query_one(RunList) and self.hints.dismiss():
-            self.paint()
+        if self.focused is self.query_one(RunList) and self.dismiss_hint():
             return
         if self.filter and self.focused is self.query_one(RunList):
             self.set_filter("")
         self.query_one(Knobs).undo_typing()
         self.query_one(RunList).focus()
+
+    def dismiss_hint(self) -> bool:
+        """Hide the plateau or the hint in the status line; return whether there was one."""
+        tells_plateau = not self.hints.advises_on_a_plateau
+        was_shown = (tells_plateau and self.query_one(Banner).dismiss_plateaus()) or self.hints.dismiss()
+        self.paint()
+        return was_shown
 
     def action_detach(self) -> None:
         self.context.detach()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from helpers.app import Lab, running, settle, strips_of, text_of
 from helpers.fake_training import Emit, FakeTraining
+from helpers.records import row
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
@@ -51,6 +52,11 @@ def colors(style: Style | None) -> tuple[Rgb, Rgb]:
     return both[::-1] if style.reverse else both  # type: ignore[return-value]
 
 
+def fall(epoch: int) -> float:
+    """Return the train loss of a run that converges."""
+    return 0.19 + 2 * 0.99**epoch
+
+
 async def show(lab: Lab, theme: str, *keys: str) -> None:
     lab.app.theme = theme
     await lab.press(*keys)
@@ -72,6 +78,17 @@ async def test_every_text_can_be_read(theme: str, size: tuple[int, int]) -> None
             await show(lab, theme, dialog)
             assert list(hard_to_read(lab.app)) == []
             await lab.press("escape")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(("told", "rows"), [("stalls since", lambda epoch: 1.5), ("converged since", fall)])
+async def test_a_plateau_can_be_read(theme: str, told: str, rows: Callable[[int], float]) -> None:
+    async with running(FakeTraining(runs=(RunSettings("logits"),) * 2, log_points=1)) as lab:
+        for epoch in range(20, 4020, 10):
+            lab.send(Emit(row(1, epoch, RunSettings("logits"), train_loss=rows(epoch))))
+        await lab.until(lambda: told in lab.text())
+        await show(lab, theme)
+        assert list(hard_to_read(lab.app)) == []
 
 
 def looks(app: App[None]) -> list[list[Segment]]:

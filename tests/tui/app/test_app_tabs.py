@@ -18,6 +18,7 @@ from logreg_tui.core.training.requests import AddRun, ShowParameters
 from logreg_tui.tui import preferences
 from logreg_tui.tui.preferences import Preferences
 from logreg_tui.tui.widgets.curves.panel import LossChart
+from logreg_tui.tui.widgets.frame.status import StatusLine
 from logreg_tui.tui.widgets.frame.tab_line import TabLine
 from logreg_tui.tui.widgets.runs.run_list import RunList
 from logreg_tui.tui.widgets.why.panel import WhyPanel
@@ -176,6 +177,33 @@ async def test_a_hint_is_gone_once_followed_or_dismissed() -> None:
         await lab.press("escape")
         await lab.until(lambda: "5 why a run is where it is" not in lab.text())
         assert lab.app.preferences.hints_gone == "other,tabs"
+
+
+async def test_a_plateau_is_told_below_and_moves_no_panel() -> None:
+    async with running(FakeTraining(runs=(RunSettings("logits"),) * 2, log_points=1)) as lab:
+        await lab.until(lambda: lab.history.rows == 4)
+        body = lab.screen.query_one("#body").region
+        for epoch in range(20, 2020, 10):
+            lab.send(Emit(row(1, epoch, train_loss=1.5)))
+        await lab.until(lambda: "run 1 stalls since epoch" in lab.text())
+        assert lab.screen.query_one("#body").region == body
+        await lab.press("escape")
+        await lab.until(lambda: "run 1 stalls since epoch" not in lab.text())
+        lab.send(Emit(row(1, 2020, train_loss=1.5)))
+        await lab.until(lambda: lab.history.rows == 205)
+        await lab.until(lambda: "5 why a run is where it is" in lab.text())
+
+
+async def test_a_sigmoid_on_a_plateau_is_told_with_the_way_out() -> None:
+    async with running(FakeTraining(log_points=1)) as lab:
+        for epoch in range(20, 2020, 10):
+            lab.send(Emit(row(1, epoch, train_loss=1.5)))
+        await lab.until(lambda: "h takes the sigmoid away" in lab.text())
+        assert "run 1 stalls since" not in lab.text()
+        await lab.press("escape")
+        await lab.until(lambda: "run 1 stalls since" in lab.text())
+        await lab.pilot.click(StatusLine, offset=(5, 0))
+        await lab.until(lambda: "c trains the other head" in lab.text())
 
 
 async def test_choices_of_view_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

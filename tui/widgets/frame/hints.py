@@ -10,6 +10,7 @@ from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.number_format import first_fitting
 
+HEAD = "head"
 SEEN_ROWS = 10
 """Rows of a run from which there is something to say about it."""
 
@@ -37,6 +38,11 @@ class Hints:
         long, short = texts[self._name]
         return first_fitting([f"{long}, escape hides this", long, short], width)
 
+    @property
+    def advises_on_a_plateau(self) -> bool:
+        """True if the hint that is shown is about a run on a plateau."""
+        return self._name == HEAD
+
     def is_due(self, name: str) -> bool:
         """Return True if a hint was neither followed nor dismissed."""
         return name not in self.gone.split(",")
@@ -56,7 +62,7 @@ def _texts(history: History, verdicts: Mapping[int, str], tab: int) -> dict[str,
     live = [run for run in runs if run.is_training and len(run.columns) >= SEEN_ROWS]
     texts: dict[str, tuple[str, str]] = {}
     if any(verdicts.get(run.number) == STALLS and run.settings.head == SIGMOID for run in live):
-        texts["head"] = (
+        texts[HEAD] = (
             "the sigmoid run stalls at the dashed line: h takes the sigmoid away",
             "it stalls at the dashed line: h takes the sigmoid away",
         )

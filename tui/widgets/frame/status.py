@@ -1,4 +1,4 @@
-"""The line above the footer: a hint, or nothing, and where the rows are."""
+"""The line above the footer: a plateau, a hint, or nothing, and where the rows are."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ LEAST_PATH_WIDTH = 32
 
 
 class StatusLine(LineView):
-    """One line: what to try next, and at the right the rows on disk."""
+    """One line: a run on a plateau or what to try next, and at the right the rows on disk."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"status--{name}" for name in ("hint", "label", "value")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"status--{name}" for name in ("hint", "stalls", "converged", "label", "value")
+    }
     DEFAULT_CSS = "StatusLine > .status--hint { text-style: italic; }"
-    _hint = ""
+    _hint = ("", "hint")
 
     class Dismissed(Message):
-        """The user clicked the hint away."""
+        """The user clicked the text away."""
 
     _rows: tuple[int, str] | None = None
 
-    def show_hint(self, text: str) -> None:
-        """Show a hint; an empty text is none."""
-        if text != self._hint:
-            self._hint = text
+    def show_hint(self, text: str, kind: str = "hint") -> None:
+        """Show a hint, or a plateau of kind `stalls` or `converged`; an empty text is none."""
+        if (text, kind) != self._hint:
+            self._hint = text, kind
             self.redraw()
 
     def show_rows(self, rows: int, path: str) -> None:
@@ -41,7 +43,8 @@ class StatusLine(LineView):
     def redraw(self) -> None:
         """Show the line at the width of now."""
         width = self.content_size.width
-        left: list[Span] = [(figures.shorten(self._hint, width, self.glyphs.dots), self._style("hint"))]
+        text, kind = self._hint
+        left: list[Span] = [(figures.shorten(text, width, self.glyphs.dots), self._style(kind))]
         right = self._row_spans(width - width_of(left) - 2)
         gap = max(0, width - width_of([*left, *right]))
         self.show_lines([self.strip([*left, (" " * gap, None), *right])])

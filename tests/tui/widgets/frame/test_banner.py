@@ -16,7 +16,7 @@ from logreg_tui.core.settings import RunSettings
 from logreg_tui.core.training import events
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.widgets.frame import banner
-from logreg_tui.tui.widgets.frame.banner import Banner, slower
+from logreg_tui.tui.widgets.frame.banner import FAILURES, Banner, slower
 
 
 def history_of(runs: int, *, stalled: int = 0, diverged: int = 0) -> History:
@@ -76,25 +76,29 @@ async def test_a_divergence_names_epoch_cause_and_key(width: int, said: str) -> 
         assert text(app) == [said]
 
 
-async def test_a_stall_names_since_when_and_where_to_read_more() -> None:
-    async with shown(history_of(2, stalled=1), 104) as (app, _):
-        assert text(app) == [
+async def test_a_stall_names_since_when_and_where_to_read_more_and_moves_no_panel() -> None:
+    async with shown(history_of(2, stalled=1)) as (app, _):
+        assert not app.banner.display
+        assert app.banner.plateau_kind == "stalls"
+        stalls = (
             "run 2 stalls since epoch 0: the loss fell by less than 0.01 % in 1,000 epochs - tab 5 says why"
-        ]
+        )
+        assert app.banner.plateau(len(stalls)) == stalls
+        assert app.banner.plateau(20) == "run 2 stalls"
 
 
-async def test_an_explosion_stands_first_and_a_converged_run_is_told_calmly() -> None:
+async def test_an_explosion_stands_in_the_banner_and_a_converged_run_is_told_calmly() -> None:
     history = records.history_of(runs=[RunSettings("logits")] * 2)
     for epoch in range(0, 4010, 10):
         history.apply(records.row(1, epoch, train_loss=0.19 + 2 * 0.99**epoch))
         history.apply(records.row(2, epoch, train_loss=3e11 if epoch else 76.0))
     async with shown(history, 110) as (app, _):
-        exploded, converged = text(app)
-        assert exploded == (
+        assert text(app) == [
             "run 2 exploded, since epoch 10: train loss 3e+11, 76.0000 at its start - "
             "R restarts it with lr 0.001"
-        )
-        assert converged.startswith("run 1 has converged since epoch")
+        ]
+        assert app.banner.plateau(110).startswith("run 1 has converged since epoch")
+        assert app.banner.plateau_kind == "converged"
         assert app.banner.failed_run(None) == 2
 
 
@@ -107,30 +111,36 @@ async def test_in_a_narrow_terminal_nothing_is_cut_in_a_word(
     monkeypatch.setattr(banner, "alarms", lambda history: alarms)
     history = records.history_of(runs=[RunSettings(learning_rate=1.25e-5)] * 24)
     async with shown(history, width + 2) as (app, _):
-        lines = text(app)
-        assert len(lines) == 2
+        is_failure = kind in FAILURES
+        lines = text(app) if is_failure else [app.banner.plateau(width)]
+        assert len(lines) == (2 if is_failure else 1)
         assert all("22" in line and kind in line and ".." not in line for line in lines)
-        assert lines[1].endswith("(and 22 more)")
+        assert lines[-1].endswith(f"(and {24 - len(lines)} more)")
 
 
 async def test_divergences_stand_first_and_there_are_never_more_than_two_lines() -> None:
-    async with shown(history_of(5, stalled=2, diverged=2)) as (app, _):
+    async with shown(history_of(6, stalled=2, diverged=3)) as (app, _):
         lines = text(app)
         assert len(lines) == 2
-        assert lines[0].startswith("run 5 diverged")
+        assert lines[0].startswith("run 6 diverged")
         assert "press R" in lines[0]
-        assert lines[1] == "run 4 diverged at epoch 3,010: train_loss is nan (and 2 more)"
-        assert [app.banner.failed_run(selected) for selected in (None, 1, 4)] == [5, 5, 4]
+        assert lines[1] == "run 5 diverged at epoch 3,010: train_loss is nan (and 1 more)"
+        assert app.banner.plateau(160).endswith("(and 1 more)")
+        assert [app.banner.failed_run(selected) for selected in (None, 1, 4)] == [6, 6, 4]
 
 
 async def test_what_is_dismissed_stays_away_until_something_new_happens() -> None:
-    history = history_of(3, stalled=1)
+    history = history_of(3, stalled=1, diverged=1)
     async with shown(history) as (app, pilot):
         assert app.banner.dismiss()
+        assert app.banner.plateau(160)
+        assert app.banner.dismiss_plateaus()
         app.banner.show(history)
         await pilot.pause()
         assert text(app) == []
+        assert not app.banner.plateau(160)
         assert not app.banner.dismiss()
+        assert not app.banner.dismiss_plateaus()
         history.apply(events.RunDiverged(3010, 1, 3010, "train_loss is inf"))
         app.banner.show(history)
         await pilot.pause()
@@ -160,7 +170,7 @@ async def test_a_training_without_trouble_shows_nothing() -> None:
 @pytest.mark.parametrize("number", [0, 1])
 async def test_without_colour_it_is_reversed(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with shown(history_of(2, stalled=1, diverged=1)) as (app, _):
+    async with shown(history_of(2, diverged=2)) as (app, _):
         strip = strips_of(app)[number]
         segments = [segment for segment in strip if "run" in segment.text]
         assert all(segment.style is not None and segment.style.reverse for segment in segments)
