@@ -50,7 +50,7 @@ def header_height(runs: int, height: int, *, is_second: bool = False) -> int:
     """Return the lines the header takes of a chart of `height` lines."""
     if height < (SECOND_ROOMY if is_second else ROOMY):
         return 1
-    return 2 + (runs > 4 and height >= 16) + (runs > 8 and height >= 28)
+    return 2 + (runs > 2 and height >= 16) + (runs > 8 and height >= 28)
 
 
 def newest_values(runs: Iterable[RunHistory], metric: str = LOSS) -> dict[int, Values]:
@@ -190,7 +190,7 @@ class Legend:
             (self.style.pick(f"━ train {self._test_line} test", "- train . test"), self.style.muted)
         ]
         earlier = self._earlier()
-        ways = (full, [*named, key] if named else [], named, bare, [*short, key], short)
+        ways = (full, [key, *named] if named else [], named, bare, [key, *short], short)
         for level, own in enumerate(ways):
             for behind in [*earlier, []] if own else []:
                 filled = _flow([*own, *behind], rooms)

@@ -16,7 +16,7 @@ from logreg_tui.tui.widgets.run_names import run_names
 from logreg_tui.tui.widgets.spans import Span, beside
 from logreg_tui.tui.widgets.sparkline import sparkline, trend
 
-LEAST_CHART = 6
+LEAST_CHART = 5
 """Lines of a chart under the runs."""
 BESIDE = 70
 """Columns from which the chart stands beside the runs."""

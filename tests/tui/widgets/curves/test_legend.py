@@ -67,6 +67,20 @@ def test_eight_runs_fit_three_lines() -> None:
     assert text.count("1.5541") == 8
 
 
+def test_four_runs_beside_the_list_are_named_with_a_key_to_their_lines() -> None:
+    runs = [RunSettings(head, l2=l2) for head in ("sigmoid", "logits") for l2 in (0.0, 0.01)]
+    histories = [RunHistory(number, settings, 100, 0) for number, settings in enumerate(runs, start=1)]
+    for run in histories:
+        run.last = row(run.number, train_loss=1.547, test_loss=1.5541)
+    lines = header_height(4, 20)
+    cells = Cells(76, lines)
+    legend = Legend(histories, newest_values(histories), 1, ChartStyle())
+    draw_header(cells, legend, lines, notes=[("log axis, or a curve would be flat", "log axis")])
+    texts = " ".join(strip.text for strip in cells.strips())
+    words = ("━ train ─ test", "1 sigmoid λ 0 ━", "2 sigmoid λ 0.01 ━", "3 logits λ 0 ━", "4 logits λ 0.01 ━")
+    assert [text for text in words if text not in texts] == []
+
+
 @pytest.mark.parametrize("style", [ChartStyle(ascii_only=True), ChartStyle(monochrome=True)])
 def test_marks_stand_in_for_colours(style: ChartStyle) -> None:
     text = header(2, 120, style=style)
