@@ -1,6 +1,6 @@
 """Files of tables as polars data frames, as people write them: separators, byte order marks, gaps.
 
-polars is imported where a table is read, and nowhere else.
+polars is imported only where a table is read.
 """
 
 from __future__ import annotations

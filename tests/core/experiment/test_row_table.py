@@ -31,7 +31,7 @@ ODD = [
     GOOD.replace("sigmoid", "logits"),
 ]
 OTHER_CELLS = [
-    ("sigmoid", ["0", "relu", "", " sigmoid"]),
+    ("sigmoid", ["0", "relu", "", " sigmoid", "sigmoid\r"]),
     (
         "0.125",
         ["", "1.2.3", "1e", "x", "sigmoid", " 0.125", "1_0", "infinity", "nani", "--5", "\u0663", "0x1"],
@@ -57,6 +57,12 @@ def one_by_one(data: bytes) -> list[list[float]]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def with_polars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let polars parse however few lines there are."""
+    monkeypatch.setattr(row_table, "FEW", 0)
+
+
 def assert_same(data: bytes) -> None:
     expected = one_by_one(data)
     found = read_table(data).values.T.tolist()
@@ -67,6 +73,13 @@ def assert_same(data: bytes) -> None:
 
 @pytest.mark.parametrize("line", [*ODD, *DAMAGED])
 def test_a_line_among_others_is_read_as_it_is_alone(line: str) -> None:
+    assert_same(f"{CSV_HEADER}{GOOD}\n{line}\n{GOOD}\n".encode())
+
+
+@pytest.mark.parametrize("line", [*ODD, *DAMAGED])
+def test_a_line_of_a_few_is_read_as_it_is_alone(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_table, "FEW", 1 << 20)
+    monkeypatch.setattr(row_table, "_columns", None)
     assert_same(f"{CSV_HEADER}{GOOD}\n{line}\n{GOOD}\n".encode())
 
 
