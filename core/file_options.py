@@ -16,7 +16,8 @@ from logreg_tui.core.text import escape_control_chars
 TABLE_ENDINGS = (".csv", ".tsv", ".parquet", ".csv.gz", ".tsv.gz")
 """Endings of tables: rows are samples, columns features, one of them the label."""
 SVMLIGHT_ENDINGS = (".svm", ".libsvm", ".svmlight")
-"""Endings of files of LIBSVM and SVMlight, behind which .gz or .bz2 may stand."""
+"""Endings of files of LIBSVM and SVMlight, behind which one of PACKED may stand."""
+PACKED = (".gz", ".bz2")
 OF_SVMLIGHT = ("test", "test_share", "split_seed")
 """Options that such a file takes, too: its labels and features have fixed places."""
 FILLS = ("mean", "zero")
@@ -31,22 +32,39 @@ def is_table(name: str) -> bool:
 
 
 def file_title(path: str) -> str:
-    """Return the name of a file without its ending, and that of a packed one before it."""
+    """Return the name of a file without the ending of its format, packed or not."""
     name = os.path.basename(path)
     stem, ending = os.path.splitext(name)
-    if ending.lower() in (".gz", ".bz2"):
-        stem = os.path.splitext(stem)[0]
-    return escape_control_chars(stem)
+    if ending.lower() in PACKED:
+        name, (stem, ending) = stem, os.path.splitext(stem)
+    # Others are no format, such as the one of `mnist.scale`.
+    return escape_control_chars(stem if ending.lower() in (*TABLE_ENDINGS, *SVMLIGHT_ENDINGS) else name)
 
 
-def is_svmlight(name: str) -> bool:
-    """Return whether the name of a file is that of one in the format of LIBSVM and SVMlight."""
-    return name.lower().removesuffix(".gz").removesuffix(".bz2").endswith(SVMLIGHT_ENDINGS)
+def has_svmlight_ending(name: str) -> bool:
+    """Return whether the name of a file ends as those of LIBSVM and SVMlight do."""
+    stem, ending = os.path.splitext(name.lower())
+    return (stem if ending in PACKED else name.lower()).endswith(SVMLIGHT_ENDINGS)
+
+
+def is_svmlight(path: str) -> bool:
+    """Return whether a file is in the format of LIBSVM and SVMlight: by its ending, or by what is in it.
+
+    Most people have them as they are published: `a9a`, `a9a.t`, `mnist.scale.bz2`.
+    """
+    if has_svmlight_ending(path):
+        return True
+    if is_table(path) or not os.path.isfile(path):
+        return False
+    from logreg_tui.core.data.sparse.lines import begins_with_sample
+
+    return begins_with_sample(path)
 
 
 def takes_option(dataset: str, option: str) -> bool:
-    """Return whether an option, a field of FileOptions, is for the dataset of this name."""
-    return is_table(dataset) or (is_svmlight(dataset) and option in OF_SVMLIGHT)
+    """Return whether an option, a field of FileOptions, may be for the data of this path, there or not."""
+    is_other = dataset.lower().endswith(".npz") or os.path.isdir(dataset)
+    return is_table(dataset) or (option in OF_SVMLIGHT and not is_other)
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,7 @@ class ExperimentSettings:
             raise UsageError("an experiment needs at least one run")
         _check_text("dataset", self.dataset)
         for option in self.file.to_json():
-            if not takes_option(self.dataset, option):
+            if self.dataset in DATASETS or not takes_option(self.dataset, option):
                 raise UsageError(f"--{option.replace('_', '-')} is for tables, which {self.dataset!r} is not")
         _check_text("--runs-dir", self.runs_dir)
         if self.data_dir is not None:

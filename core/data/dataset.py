@@ -24,7 +24,6 @@ from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.file_options import (
     NO_OPTIONS,
-    SVMLIGHT_ENDINGS,
     TABLE_ENDINGS,
     FileOptions,
     is_svmlight,
@@ -178,13 +177,12 @@ def _read(
         return arrays, "; ".join(notices) or None
     known = (
         f"choose from {', '.join(DATASETS)}, or give the path of a table ({', '.join(TABLE_ENDINGS)}), of an "
-        f"svmlight file ({', '.join(SVMLIGHT_ENDINGS)}), of an .npz file or of a folder of IDX files or .npy "
-        "shards"
+        "svmlight file, of an .npz file or of a folder of IDX files or .npy shards"
     )
-    if not name.lower().endswith(".npz"):
-        raise UsageError(f"dataset {name!r} is unknown: {known}")
-    if not os.path.isfile(name):
-        raise UsageError(f"dataset {name!r} is not a file: {known}")
+    is_npz = name.lower().endswith(".npz")
+    if not is_npz or not os.path.isfile(name):
+        is_path = (is_npz or os.sep in name) and not os.path.exists(name)
+        raise UsageError(f"dataset {name!r} is {'not a file' if is_path else 'unknown'}: {known}")
     progress(f"Reading {escape_control_chars(os.path.basename(name))}")
     return read_npz(Path(name), memory_limit, is_cancelled)
 

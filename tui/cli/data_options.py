@@ -13,7 +13,6 @@ from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import (
     DEFAULT_TEST_SHARE,
     FILLS,
-    SVMLIGHT_ENDINGS,
     TABLE_ENDINGS,
     FileOptions,
     is_svmlight,
@@ -27,17 +26,21 @@ def check_dataset(name: str) -> str:
     """Return the name of a dataset, or of data that are there, `~` replaced. Raises UsageError."""
     name = path_text(name)
     is_file = name.lower().endswith(".npz") or is_table(name) or is_svmlight(name)
-    if name in s.DATASETS or os.path.isdir(name) or (is_file and os.path.isfile(name)):
+    is_there = os.path.isfile(name)
+    if name in s.DATASETS or os.path.isdir(name) or (is_file and is_there):
         return name
-    if is_file or os.sep in name:
-        kinds = (
-            f".npz file, table ({', '.join(TABLE_ENDINGS)}), svmlight file ({', '.join(SVMLIGHT_ENDINGS)})"
+    if is_there:
+        raise UsageError(
+            f"dataset {name!r} is neither an .npz nor a table ({', '.join(TABLE_ENDINGS)}), and does not "
+            "begin with a sample of an svmlight file, `label index:value ...`"
         )
+    if is_file or os.sep in name:
+        kinds = f".npz file, table ({', '.join(TABLE_ENDINGS)}), svmlight file"
         raise UsageError(f"dataset {name!r}: there is no such {kinds} or folder")
     raise UsageError(
         f"dataset {name!r} is unknown: use {', '.join(s.DATASETS)}, or the path of a table "
-        f"({', '.join(TABLE_ENDINGS)}), of an svmlight file ({', '.join(SVMLIGHT_ENDINGS)}), of an .npz or "
-        "of a folder of IDX files or .npy shards"
+        f"({', '.join(TABLE_ENDINGS)}), of an svmlight file, of an .npz or of a folder of IDX files or .npy "
+        "shards"
     )
 
 
@@ -51,8 +54,8 @@ def add_data_options(parser: Parser, check: Callable[[str], str] = check_dataset
         metavar="NAME",
         help="auto, mnist, fashion-mnist, kmnist, qmnist, digits, emnist-balanced, emnist-letters, "
         "emnist-digits, emnist-byclass, emnist-bymerge, emnist-mnist, or the path of a table (.csv, .tsv, "
-        ".parquet), of an svmlight file (.svm, .libsvm, .svmlight), of an .npz with X_train, y_train, "
-        "X_test, y_test, of a folder of IDX files, or of one of .npy files X_train-0.npy ... (default: auto: "
+        ".parquet), of an svmlight file, of an .npz with X_train, y_train, X_test, y_test, of a folder of "
+        "IDX files, or of one of .npy files X_train-0.npy ... (default: auto: "
         "MNIST where it can be had, else digits)",
     )
     data.add_argument(
@@ -108,7 +111,7 @@ def data_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     dataset, from_file = values["dataset"], values.get("from_file", ())
     given = {field.name: values[field.name] for field in fields(FileOptions)}
     given = {name: value for name, value in given.items() if value is not None and value is not False}
-    for name in [each for each in given if not takes_option(dataset, each)]:
+    for name in [each for each in given if dataset in s.DATASETS or not takes_option(dataset, each)]:
         # Those of the user's file wait for data that take them.
         if name not in from_file:
             option = name.replace("_", "-")

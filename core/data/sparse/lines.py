@@ -22,6 +22,8 @@ from logreg_tui.core.text import describe, escape_control_chars, is_number, quot
 LINES_BETWEEN_LOOKS = 256
 LONGEST_LINE = 1 << 28
 """Bytes of a sample: ten million values or more. A file without line ends would fill the memory."""
+LOOKED_AT = 1 << 16
+"""Bytes that tell what a file is."""
 MEMORY_FACTOR = 3
 """Memory that the values take while they are read, as a multiple of their text."""
 LARGEST_INDEX = 2**31 - 2
@@ -81,6 +83,19 @@ def check_svmlight(path: str, options: FileOptions) -> None:
         fault = fault_of(first)
         if fault is not None:
             raise UsageError(f"{escape_control_chars(each)}: line {lines.number:,}: {fault}")
+
+
+def begins_with_sample(path: str) -> bool:
+    """Return whether the first bytes of a file are a label and at least one `index:value`."""
+    try:
+        with sample_lines(path) as lines:
+            begin = lines.file.read(LOOKED_AT).removeprefix(BYTE_ORDER_MARK)
+    except (UsageError, UserError):
+        return False
+    # The last word may be cut off.
+    begin = begin.rpartition(b" ")[0] if len(begin) == LOOKED_AT else begin
+    first = next((line for line in begin.split(b"\n") if line.split(b"#")[0].strip()), b"")
+    return b":" in first.split(b"#")[0] and fault_of(first) is None
 
 
 class SampleLines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,42 @@ def test_a_file_is_read_as_by_scikit_learn(tmp_path: Path, ending: str, packed: 
     # A zero that is written down is none that is kept.
     assert len(data.train_inputs.csr(0, 6).values) == 7
     check_svmlight(str(path), FileOptions())
+
+
+@pytest.mark.parametrize("packed", PACKERS)
+@pytest.mark.parametrize("name", ["a9a", "a9a.t", "mnist.scale", "rows.txt"])
+@pytest.mark.parametrize("before", ["", "# a comment\n\n", "\ufeff"])
+def test_a_file_has_the_name_under_which_it_was_published(
+    tmp_path: Path, name: str, packed: str, before: str
+) -> None:
+    path = written(tmp_path, PACKERS[packed]((before + LINES).encode()), name + packed)
+    assert is_svmlight(str(path))
+    data = read(path)
+    assert data.name == name
+    assert data.feature_names[0] == "1"
+
+
+def test_a_first_sample_of_any_length_tells_what_a_file_is(tmp_path: Path) -> None:
+    assert is_svmlight(
+        str(written(tmp_path, f"1{''.join(f' {at}:0.5' for at in range(1, 20_000))}\n", "a9a"))
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "hello world\n", "1\n2\n", "1,2:3\n", "1:2 3:4\n", "# 1 2:3\n", b"\x89PNG\r\n\x1a\n", b"BZh91AY&SY",
+     b"\x1f\x8b\x08\x00", b"\x00" * 100_000, "1 2:3" + " " * 70_000 + "x\n"],
+)  # fmt: skip
+def test_what_does_not_begin_with_a_sample_is_no_such_file(tmp_path: Path, content: str | bytes) -> None:
+    path = written(tmp_path, content, "a9a")
+    # Only its beginning is looked at: the last one is found to be wrong when it is read.
+    assert is_svmlight(str(path)) == (len(content) > 70_000 and content[0] == "1")
+
+
+def test_only_a_regular_file_is_looked_into(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    assert not any(is_svmlight(str(tmp_path / name)) for name in ("pipe", "zero", "none", "."))
 
 
 def test_a_test_file_may_have_more_features_or_fewer_and_any_name(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_names_files_and_folders_are_taken_for_datasets(
     [
         ("letters", "is unknown: use auto, mnist, .*npz or of a folder of IDX files or .npy shards"),
         ("", "is unknown"),
-        ("table.txt", "is unknown"),
+        ("table.txt", "does not begin with a sample"),
         ("gone.npz", "there is no such .npz file, table .* or folder"),
         ("gone.csv", "there is no such .npz file, table .* or folder"),
         ("some/folder", "there is no such .npz file, table .* or folder"),

@@ -4,7 +4,7 @@ Pictures may be drawn, scanned or photographed, of any size, dark on light or li
 to the form of the samples that the models were trained on. Shows what the models were given, and the
 probability of each class as a bar. A table (.csv, .tsv, .parquet) is written again with a prediction and
 probabilities behind each row; it is encoded as the table was that the models were trained on. The rows of an
-svmlight file (.svm, .libsvm, .svmlight) become a table of labels, predictions and probabilities.
+svmlight file become a table of labels, predictions and probabilities.
 """
 
 from __future__ import annotations
