@@ -22,8 +22,9 @@ from logreg_tui.tui.pending_requests import PendingRequests
 from logreg_tui.tui.screens import commands
 from logreg_tui.tui.screens.borders import border_at, size_at
 from logreg_tui.tui.screens.context import ScreenContext
-from logreg_tui.tui.screens.main_actions import NEEDS, TABS, WIDE, MainActions
+from logreg_tui.tui.screens.main_actions import TABS, WIDE, MainActions
 from logreg_tui.tui.screens.painter import CHART_REST, MOVING, Painter
+from logreg_tui.tui.screens.training_actions import NEEDS
 from logreg_tui.tui.widgets.compare.panel import ComparePanel
 from logreg_tui.tui.widgets.curves.mini import MiniView
 from logreg_tui.tui.widgets.curves.panel import LossChart
