@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from logreg_tui.core.analysis.diagnostics import DIVERGED, RunDiagnosis
-from logreg_tui.core.analysis.trends import RECENT_ROWS
+from logreg_tui.core.analysis.trends import NEAR_FLOOR, RECENT_ROWS
 from logreg_tui.core.heads import SIGMOID
 from logreg_tui.core.optimizers import DEFAULT_MOMENTUM
 from logreg_tui.core.settings import DEFAULT_L2
@@ -18,8 +18,6 @@ from logreg_tui.core.text import percent, rounded
 
 MOST_SATURATED = 0.5
 """Share of the outputs from which on saturation is what limits a run."""
-NEAR_FLOOR = 0.1
-"""Share of the first distance to the floor from which on there is little to gain."""
 MOST_PENALTY = 0.5
 """Share of the objective above the floor that the L2 penalty may be."""
 FADED = 0.01

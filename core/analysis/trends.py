@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.heads import SIGMOID
+from logreg_tui.core.heads import SIGMOID, loss_floor
 from logreg_tui.core.training.history import RunHistory
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ SMALL_LOSS = 0.25
 """Share of a run's first train loss that is small ..."""
 SMALL_GRADIENT = 0.01
 """... and a norm of the objective's gradient that is: together with a plateau, the run has converged."""
+
+NEAR_FLOOR = 0.1
+"""Share of the first distance to the floor from which on there is little to gain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,15 @@ def first_row(run: RunHistory, epochs: np.ndarray, *, of_head: bool = False) -> 
     """Return the number of the first row behind the last knob turn, or behind the last turn of the head."""
     turns = [mark for mark in run.marks if (mark.breaks_line if of_head else mark.is_knob)]
     return int(epochs.searchsorted(turns[-1].epoch, side="right")) if turns else 0
+
+
+def is_near_floor(run: RunHistory, classes: int) -> bool:
+    """Return if the train loss of a run with a sigmoid is as low as it gets, nearly."""
+    epochs, losses = run.columns.read("epoch", "train_loss")
+    if run.settings.head != SIGMOID or not len(losses):
+        return False
+    floor, first = loss_floor(classes), losses[min(first_row(run, epochs, of_head=True), len(losses) - 1)]
+    return bool(losses[-1] - floor <= NEAR_FLOOR * (first - floor))
 
 
 def plateau_of(run: RunHistory) -> Plateau | None:

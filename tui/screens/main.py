@@ -218,7 +218,8 @@ class MainScreen(MainActions):
         # Beside it stands how many rows there are.
         width, text = self.size.width - 2 - ROWS_WIDTH, ""
         if not self.context.is_watching:
-            text = hints.text(self.context.history, self.painter.verdicts, self.tab, width)
+            number, verdicts = self.selected_number, self.painter.verdicts
+            text = hints.text(self.context.history, number, verdicts, self.tab, width)
         if not hints.advises_on_a_plateau and (plateau := banner.plateau(width)):
             status.show_hint(self.context.glyphs.shown(plateau), banner.plateau_kind)
         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from logreg_tui.core.analysis.diagnostics import STALLS
-from logreg_tui.core.heads import SIGMOID
-from logreg_tui.core.training.history import History
+from logreg_tui.core.analysis.trends import is_near_floor
+from logreg_tui.core.training.history import History, RunHistory
 from logreg_tui.tui.number_format import first_fitting
 
 HEAD = "head"
@@ -22,13 +22,15 @@ class Hints:
     gone: str = ""
     _name: str = ""
 
-    def text(self, history: History, verdicts: Mapping[int, str], tab: int, width: int) -> str:
+    def text(
+        self, history: History, selected: int | None, verdicts: Mapping[int, str], tab: int, width: int
+    ) -> str:
         """Return the hint to show in `width` cells, empty if there is none.
 
         `verdicts` are the kinds of the alarms by run, `tab` counts from 0. A hint that applies no more
         was followed, and is gone.
         """
-        texts = _texts(history, verdicts, tab)
+        texts = _texts(history, selected, verdicts, tab)
         if self._name and self._name not in texts:
             self.dismiss()
         left = [name for name in texts if self.is_due(name)]
@@ -56,16 +58,18 @@ class Hints:
         return was_shown
 
 
-def _texts(history: History, verdicts: Mapping[int, str], tab: int) -> dict[str, tuple[str, str]]:
+def _texts(
+    history: History, selected: int | None, verdicts: Mapping[int, str], tab: int
+) -> dict[str, tuple[str, str]]:
     """Return the hints that apply, long and short, by their names, the most important first."""
     runs = list(history.runs.values())
     live = [run for run in runs if run.is_training and len(run.columns) >= SEEN_ROWS]
     texts: dict[str, tuple[str, str]] = {}
-    if any(verdicts.get(run.number) == STALLS and run.settings.head == SIGMOID for run in live):
-        texts[HEAD] = (
-            "the sigmoid run stalls at the dashed line: h takes the sigmoid away",
-            "it stalls at the dashed line: h takes the sigmoid away",
-        )
+    if (at_floor := _at_floor(history, live, selected, verdicts)) is not None:
+        begin = f"run {at_floor} stalls at the dotted line: "
+        # The key is that of the selected run.
+        key = "h" if at_floor == selected else "select it, and h"
+        texts[HEAD] = (f"{begin}{key} takes the sigmoid away", f"{begin}{key} takes it away")
     if len(runs) == 1 and live:
         texts["other"] = (
             "c trains the other head beside this run: two cost far less than twice one",
@@ -82,3 +86,14 @@ def _texts(history: History, verdicts: Mapping[int, str], tab: int) -> dict[str,
             "all done: 4 compares, e exports, m trains on",
         )
     return texts
+
+
+def _at_floor(
+    history: History, live: Sequence[RunHistory], selected: int | None, verdicts: Mapping[int, str]
+) -> int | None:
+    """Return the run that only its sigmoid holds back, the selected one if it is one of them."""
+    if history.experiment is None:
+        return None
+    stalled = [run for run in live if verdicts.get(run.number) == STALLS]
+    stalled.sort(key=lambda run: run.number != selected)
+    return next((run.number for run in stalled if is_near_floor(run, history.experiment.classes)), None)
