@@ -34,17 +34,18 @@ class MiniView(LineView):
         if not width or not height:
             return
         run = history.runs.get(selected or 0)
-        head = state if run is None else _progress(run, history.step, state, pace)
-        lines = [self.strip([(head[:width], BOLD)])]
+        heads = [state] if run is None else _progress(run, history.step, state, pace)
         has_rows = any(each.last for each in history.runs.values())
         is_beside, room = width >= BESIDE, height - 1
-        names = run_names(list(history.runs.values()), self.glyphs.l2)
         runs = sorted(history.runs.values(), key=lambda each: each is not run)
+        names = self._names(history)
         rest = room - len(runs)
         list_width = LIST_WIDTH if is_beside else width
         chart_lines = room if is_beside else rest if rest >= LEAST_CHART else 0
-        shown = runs if is_beside or chart_lines or rest >= 0 else runs[:room]
-        listed = [self._run_line(each, names, list_width, each is run) for each in shown[:room]]
+        listed = [self._run_line(each, names, list_width, each is run) for each in runs[:room]]
+        more = f"  +{len(runs) - len(listed)} more" if len(listed) < len(runs) else ""
+        left = max(0, width - len(more))
+        lines = [self.strip([(figures.first_fitting(heads, left)[:left] + more, BOLD)])]
         if not has_rows or not chart_lines:
             self.show_lines([*lines, *listed])
             return
@@ -59,10 +60,17 @@ class MiniView(LineView):
         else:
             self.show_lines([*lines, *listed, *chart])
 
+    def _names(self, history: History) -> dict[int, str]:
+        """Return what each line begins with, by the number of the run."""
+        names = run_names(list(history.runs.values()), self.glyphs.l2)
+        digits = len(str(max(names, default=0)))
+        symbols = {number: self.glyphs.symbol(run.status) for number, run in history.runs.items()}
+        return {number: f"{symbols[number]}{number:{digits}} {name}" for number, name in names.items()}
+
     def _run_line(self, run: RunHistory, names: Mapping[int, str], width: int, is_selected: bool) -> Strip:
         color = ink(run_color(run.number, self.app.current_theme.dark))
         style = BOLD if is_selected else None
-        name = f"{self.glyphs.symbol(run.status)}{run.number} {names[run.number]}"
+        name = names[run.number]
         if run.last is None:
             return self.strip([(self.glyphs.swatch, color), (name[: width - 1], style)])
         texts = [
@@ -74,7 +82,8 @@ class MiniView(LineView):
         if len(name) >= room:
             # The number and what differs first stand at its start.
             name = name[: max(0, room - 1 - len(self.glyphs.dots))] + self.glyphs.dots
-        cells = min(MOST_TREND, room - len(name) - 2)
+        # As many in each line: the figures stand in columns.
+        cells = min(MOST_TREND, room - max(map(len, names.values())) - 2)
         spans: list[Span] = [(self.glyphs.swatch, color), (name, style)]
         if cells >= 4:
             curve = sparkline(trend(run.columns.read("test_accuracy")[0]), cells, self.glyphs.is_ascii)
@@ -83,7 +92,9 @@ class MiniView(LineView):
         return self.strip([*spans, (text.rjust(width - 1 - len(name)), style)])
 
 
-def _progress(run: RunHistory, step: int, state: str, pace: str) -> str:
+def _progress(run: RunHistory, step: int, state: str, pace: str) -> list[str]:
+    """Return texts with and without the pace: half a word of it would be another one."""
     epoch = run.epoch_at(step)
     share = f"{epoch / run.epochs:.0%}" if run.epochs else ""
-    return f"{state} {epoch:,}/{run.epochs:,} {share} {pace}".rstrip()
+    text = f"{state} {epoch:,}/{run.epochs:,} {share}".rstrip()
+    return [f"{text} {pace}".rstrip(), text]

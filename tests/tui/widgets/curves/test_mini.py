@@ -68,3 +68,15 @@ async def test_before_the_first_row_there_are_names_alone() -> None:
     lines = await shown(history_of(runs=RUNS), (40, 12))
     assert "2 sigmoid λ 0.01" in lines[1]
     assert not any(AXIS in line for line in lines)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (59, 15), (74, 14)])
+async def test_the_figures_of_all_runs_stand_in_columns(size: tuple[int, int]) -> None:
+    lines = await shown(four_runs(), size)
+    assert len({line.index("0.9000") for line in lines[1:5]}) == 1
+
+
+async def test_runs_for_which_there_is_no_line_are_counted() -> None:
+    assert (await shown(four_runs(), (40, 4)))[0] == "training 190/10,000 2%  +1 more"
+    assert (await shown(four_runs(), (30, 3)))[0].endswith("  +2 more")
+    assert "more" not in (await shown(four_runs(), (40, 5)))[0]
