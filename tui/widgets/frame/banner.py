@@ -46,10 +46,13 @@ class Banner(LineView):
         return self._failures[0].run if self._failures else None
 
     def plateau(self, width: int) -> str:
-        """Return what to tell of the newest plateau in `width` cells, empty if there is none."""
+        """Return what to tell of the newest plateau in `width` cells, empty if there is none.
+
+        The others it counts are of its kind: a run that stalls is not one more that has converged.
+        """
         if not self._plateaus:
             return ""
-        tail = _tail(len(self._plateaus) - 1)
+        tail = _tail(len(self._told_plateaus()) - 1)
         return first_fitting([text + tail for text in _plateau_texts(self._plateaus[0])], width)
 
     def show(self, history: History, selected: int | None = None, *, can_restart: bool = True) -> None:
@@ -87,11 +90,15 @@ class Banner(LineView):
         return bool(gone)
 
     def dismiss_plateaus(self) -> bool:
-        """Tell no more of the plateaus of now; return whether there were any."""
-        had_any = bool(self._plateaus)
-        self._dismissed |= {alarm.key for alarm in self._plateaus}
-        self._plateaus, self.plateau_kind = (), ""
-        return had_any
+        """Tell no more of the plateaus of the kind that is told now; return whether there were any."""
+        gone = self._told_plateaus()
+        self._dismissed |= {alarm.key for alarm in gone}
+        self._plateaus = [alarm for alarm in self._plateaus if alarm not in gone]
+        self.plateau_kind = self._plateaus[0].kind if self._plateaus else ""
+        return bool(gone)
+
+    def _told_plateaus(self) -> list[Alarm]:
+        return [alarm for alarm in self._plateaus if alarm.kind == self.plateau_kind]
 
     def on_click(self) -> None:
         self.dismiss()

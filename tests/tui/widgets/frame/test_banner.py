@@ -147,6 +147,22 @@ async def test_what_is_dismissed_stays_away_until_something_new_happens() -> Non
         assert [line[:14] for line in text(app)] == ["run 1 diverged"]
 
 
+async def test_a_run_that_stalls_is_not_counted_as_one_more_that_has_converged() -> None:
+    history = records.history_of(runs=[RunSettings("logits")] * 3)
+    for epoch in range(0, 4010, 10):
+        history.apply(records.row(1, epoch, train_loss=2.4))
+        history.apply(records.row(2, epoch, train_loss=0.19 + 2 * 0.99**epoch))
+        history.apply(records.row(3, epoch, train_loss=0.19 + 2 * 0.99**epoch))
+    async with shown(history) as (app, _):
+        assert app.banner.plateau(160).startswith("run 3 has converged since epoch")
+        assert app.banner.plateau(160).endswith("(and 1 more)")
+        assert app.banner.dismiss_plateaus()
+        assert app.banner.plateau(60) == "run 1 stalls since epoch 0 - tab 5 says why"
+        assert app.banner.plateau_kind == "stalls"
+        assert app.banner.dismiss_plateaus()
+        assert not app.banner.plateau(160)
+
+
 async def test_one_run_alone_can_be_dismissed() -> None:
     async with shown(history_of(3, diverged=2)) as (app, _):
         assert app.banner.dismiss(3)
