@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.datafiles import never, nothing_is_told, npz_arrays, write_npz
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logreg_tui.core.data import shards
@@ -114,6 +114,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> ShardSource:
     return source_of(write_shards(tmp_path_factory.mktemp("shards") / "mine", arrays, samples=4))
 
 
+@settings(deadline=None)
 @given(rows=st.tuples(st.integers(0, 53), st.integers(0, 53)).map(sorted))
 def test_reading_equals_a_slice_of_the_array(source: ShardSource, rows: list[int]) -> None:
     start, stop = rows

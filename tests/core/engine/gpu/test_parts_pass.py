@@ -12,7 +12,7 @@ import torch
 from helpers.loops import CPU
 from helpers.made_data import ALL_OPTIMIZERS, DiskSource, dataset, values, with_runs
 from helpers.stand_in_gpu import GPU, Launches, emulated_product, fake_gpu
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logreg_tui.core.data.inputs import Inputs
@@ -27,6 +27,7 @@ from logreg_tui.core.optimizers import Optimizer
 TEAM = ThreadTeam(1)
 
 
+@settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, min_value=-(2.0**127), max_value=2.0**127, allow_subnormal=False))
 def test_three_parts_are_a_float32_to_its_last_bits(value: float) -> None:
     parts = torch.zeros(3, 1, dtype=torch.bfloat16)
