@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from logreg_tui.core.engine.gpu import probe_process
 from logreg_tui.core.engine.gpu.probe import Answer, Request, Shape, answer
 from logreg_tui.core.engine.gpu.probe_process import ProbeProcess
 from logreg_tui.core.errors import Cancelled
@@ -101,11 +103,17 @@ def test_a_process_that_ended_before_it_was_asked_is_a_reason(tmp_path: Path) ->
     assert failure == "the process that tried it ended with status 1: No module named triton"
 
 
-def test_a_process_that_hangs_is_ended_with_those_it_started(tmp_path: Path) -> None:
+def test_a_process_that_hangs_is_ended_with_those_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its time is over once it has started another, however long that takes.
+    clock = SimpleNamespace(sleep=time.sleep, monotonic=lambda: 60.0 * (tmp_path / "pid").exists())
+    monkeypatch.setattr(probe_process, "time", clock)
     child = "import subprocess; pid = subprocess.Popen(['sleep', '600']).pid; "
-    child += "open(request['folder'] + '/pid', 'w').write(str(pid)); "
-    process, found = ask(READ + child + "time.sleep(600)", tmp_path, limit_s=2)
-    assert found == Answer(found.nonce, "trying it took more than 2 s")
+    child += "open(request['folder'] + '/new', 'w').write(str(pid)); "
+    child += "os.rename(request['folder'] + '/new', request['folder'] + '/pid'); "
+    process, found = ask(READ + child + "time.sleep(600)", tmp_path, limit_s=30)
+    assert found == Answer(found.nonce, "trying it took more than 30 s")
     assert process._process.returncode == -9
     compiler = int((tmp_path / "pid").read_text())
     while _is_running(compiler):
