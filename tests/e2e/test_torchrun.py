@@ -18,8 +18,10 @@ import pytest
 from helpers.running import (
     COMMAND,
     DEADLINE_S,
+    ENDLESS,
     Command,
     Uninterrupted,
+    background,
     begun,
     experiments,
     figures,
@@ -124,9 +126,9 @@ def test_ranks_that_end_or_are_killed_leave_what_any_number_of_ranks_goes_on_wit
     environment: dict[str, str],
     data: tuple[str, str],
     uninterrupted: Uninterrupted,
-    command: Command,
 ) -> None:
-    with ranks(tmp_path, environment, 2, "train", *GRID, *data) as processes:
+    expected = uninterrupted(*GRID, *data)
+    with ranks(tmp_path, environment, 2, "train", *GRID, *data, *ENDLESS) as processes:
         directory = begun(tmp_path / "rank-0", processes[0])
         wait_for_rows(directory, 20)
         processes[1].send_signal(signal.SIGTERM)
@@ -146,29 +148,38 @@ def test_ranks_that_end_or_are_killed_leave_what_any_number_of_ranks_goes_on_wit
     assert "was killed" in line
     assert "resume" in line
 
-    assert command("resume", "--no-screen", str(directory)).returncode == 0
-    assert_equal(figures(directory), uninterrupted(*GRID, *data))
+    with background(tmp_path, environment, "resume", "--no-screen", str(directory)) as process:
+        wait_for_event(directory, "experiment_resumed", pid=process.pid)
+        wait_for_rows(directory, len(expected))
+        process.terminate()
+        assert process.wait(DEADLINE_S) == 143
+    assert_equal(figures(directory)[: len(expected)], expected)
 
 
 def test_ranks_that_are_killed_and_resume_give_the_bits_of_as_many_that_were_not(
     tmp_path: Path, environment: dict[str, str], data: tuple[str, str]
 ) -> None:
-    directories = []
-    for name, epochs in (("whole", "1200"), ("killed", "1000")):
-        folder = tmp_path / name
-        folder.mkdir()
-        with ranks(folder, environment, 2, "train", *TRAINING, *data, "--epochs", epochs) as processes:
-            if name == "killed":
-                wait_for_rows(begun(folder / "rank-0", processes[0]), 30)
-                processes[0].kill()
-            wait = [process.wait(DEADLINE_S) for process in processes]
-        directories += experiments(folder / "rank-0")
-        assert wait == ([0, 0] if name == "whole" else [-signal.SIGKILL, 1])
-    resume = ("resume", "--no-screen", str(directories[1]), "--epochs", "1200")
-    with ranks(tmp_path, environment, 2, *resume) as processes:
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    with ranks(
+        tmp_path / "whole", environment, 2, "train", *TRAINING, *data, "--epochs", "1200"
+    ) as processes:
         assert statuses(processes) == [0, 0]
-    whole, killed = map(figures, directories)
-    assert killed == whole
+    (directory,) = experiments(tmp_path / "whole" / "rank-0")
+    whole = figures(directory)
+    with ranks(tmp_path / "killed", environment, 2, "train", *TRAINING, *data, *ENDLESS) as processes:
+        directory = begun(tmp_path / "killed" / "rank-0", processes[0])
+        wait_for_rows(directory, 30)
+        processes[0].kill()
+        assert statuses(processes) == [-signal.SIGKILL, 1]
+    resume = ("resume", "--no-screen", str(directory), "--epochs", "200000000")
+    with ranks(tmp_path, environment, 2, *resume) as processes:
+        wait_for_event(directory, "experiment_resumed", pid=processes[0].pid)
+        wait_for_rows(directory, len(whole))
+        processes[0].terminate()
+        assert statuses(processes) == [143, 0]
+    assert happened(directory, "run_extended", epochs=200_000_000)
+    assert figures(directory)[: len(whole)] == whole
 
 
 def follow_rows(directory: Path, count: int) -> None:
@@ -184,7 +195,7 @@ def follow_rows(directory: Path, count: int) -> None:
 def test_ranks_are_watched_wait_for_one_that_is_stopped_and_end_with_rank_0(
     tmp_path: Path, environment: dict[str, str], data: tuple[str, str]
 ) -> None:
-    with ranks(tmp_path, environment, 2, "train", *TRAINING, *data, "--epochs", "100000000") as processes:
+    with ranks(tmp_path, environment, 2, "train", *TRAINING, *data, *ENDLESS) as processes:
         directory = begun(tmp_path / "rank-0", processes[0])
         follow_rows(directory, 5)
         processes[1].send_signal(signal.SIGSTOP)
