@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from textual.strip import Strip
@@ -73,10 +74,11 @@ class MiniView(LineView):
         name = names[run.number]
         if run.last is None:
             return self.strip([(self.glyphs.swatch, color), (name[: width - 1], style)])
-        texts = [
-            f"{figures.loss(run.last.test_loss)} {figures.accuracy(run.last.test_accuracy)}",
-            figures.accuracy(run.last.test_accuracy),
-        ]
+        loss, accuracy = figures.loss(run.last.test_loss), figures.accuracy(run.last.test_accuracy)
+        texts = [f"{loss} {accuracy}", accuracy]
+        if not (is_finite := math.isfinite(run.last.train_loss)):
+            # Of parameters that are not numbers an accuracy says nothing.
+            texts = [loss + " " * (len(accuracy) + 1), loss]
         text = figures.first_fitting([each for each in texts if len(each) + 4 <= width] or [""], width)
         room = width - 2 - len(text)
         if len(name) >= room:
@@ -86,7 +88,8 @@ class MiniView(LineView):
         cells = min(MOST_TREND, room - max(map(len, names.values())) - 2)
         spans: list[Span] = [(self.glyphs.swatch, color), (name, style)]
         if cells >= 4:
-            curve = sparkline(trend(run.columns.read("test_accuracy")[0]), cells, self.glyphs.is_ascii)
+            (accuracies,) = run.columns.read("test_accuracy")
+            curve = sparkline(trend(accuracies) if is_finite else (), cells, self.glyphs.is_ascii)
             gap = " " * (room - len(name) - cells - 1)
             return self.strip([*spans, (f"{gap}{text} ", style), (curve, color)])
         return self.strip([*spans, (text.rjust(width - 1 - len(name)), style)])

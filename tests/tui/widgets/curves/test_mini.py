@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from helpers.app import lines_of
 from helpers.records import history_of, row
 from textual.app import App, ComposeResult
 
 from logreg_tui.core.settings import RunSettings
+from logreg_tui.core.training.events import RunDiverged
 from logreg_tui.core.training.history import History
 from logreg_tui.tui.widgets.curves.mini import MiniView
 
@@ -80,3 +83,14 @@ async def test_runs_for_which_there_is_no_line_are_counted() -> None:
     assert (await shown(four_runs(), (40, 4)))[0] == "training 190/10,000 2%  +1 more"
     assert (await shown(four_runs(), (30, 3)))[0].endswith("  +2 more")
     assert "more" not in (await shown(four_runs(), (40, 5)))[0]
+
+
+@pytest.mark.parametrize("width", [12, 40, 59, 74])
+async def test_a_diverged_run_has_no_accuracy(width: int) -> None:
+    history = four_runs()
+    history.apply(row(1, 200, RUNS[0], train_loss=math.nan))
+    history.apply(RunDiverged(200, 1, 200, "train_loss is nan"))
+    lines = await shown(history, (width, 8))
+    line = lines[2][: 36 if width > 70 else width]
+    assert line.split("nan")[1].strip() == ""
+    assert all("0.9000" in line for line in (lines[1], *lines[3:5]))
