@@ -269,7 +269,7 @@ def test_a_shell_sees_the_usual_status_of_a_pipe_whose_reader_has_gone(
     tmp_path: Path, environment: dict[str, str], command: Command
 ) -> None:
     assert command("train", *SMALL, "--epochs", "20").returncode == 0
-    # Nothing in between: `true` has gone before the first line is written.
+    gone = tmp_path / "gone"
     for line in (
         "runs",
         "compare --no-paired",
@@ -279,7 +279,10 @@ def test_a_shell_sees_the_usual_status_of_a_pipe_whose_reader_has_gone(
         "--help",
         "completion bash",
     ):
-        script = f"{COMMAND} {line} | true; echo ${{PIPESTATUS[0]}}"
+        gone.unlink(missing_ok=True)
+        # The command begins when nobody reads any more, however busy the machine is.
+        written = f"{{ until test -e gone; do sleep 0.01; done; {COMMAND} {line}; }}"
+        script = f"{written} | {{ exec <&-; touch gone; }}; echo ${{PIPESTATUS[0]}}"
         found = subprocess.run(
             ["bash", "-c", script],
             cwd=tmp_path,
