@@ -16,6 +16,7 @@ from shlex import quote
 import pytest
 from helpers.running import (
     COMMAND,
+    ENDLESS,
     TRAINING,
     Uninterrupted,
     experiments,
@@ -148,7 +149,7 @@ def test_a_training_outlives_its_connection_and_has_every_row(
 def test_a_training_whose_connection_was_cut_is_taken_over_on_the_next_one(
     tmp_path: Path, environment: dict[str, str], server: Server, uninterrupted: Uninterrupted
 ) -> None:
-    with connect(server, tmp_path, environment, *TRAINING, "--epochs", "1000000") as terminal:
+    with connect(server, tmp_path, environment, *TRAINING, *ENDLESS) as terminal:
         wait_until(lambda: experiments(tmp_path), lambda: f"the experiment in\n{terminal.text}")
         (directory,) = experiments(tmp_path)
         wait_for_rows(directory, 602)
