@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.experiments import read_rows
-from helpers.running import COMMAND, SMALL, Command, experiments, row_count
+from helpers.running import COMMAND, HELD, SMALL, Command, experiments, row_count
 
 DIGITS = ("--dataset", "digits", "--device", "cpu")
 
@@ -219,7 +219,7 @@ def test_a_signal_ends_train_cleanly(
 
 def test_a_signal_before_training_began_leaves_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
     process = subprocess.Popen(
-        [str(COMMAND), "train", *SMALL],
+        [sys.executable, "-c", HELD, "train", *SMALL],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -229,6 +229,7 @@ def test_a_signal_before_training_began_leaves_nothing(tmp_path: Path, environme
     assert process.stderr is not None
     assert process.stderr.readline() == "Loading PyTorch\n"
     process.send_signal(signal.SIGINT)
+    (tmp_path / "go").touch()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == ""

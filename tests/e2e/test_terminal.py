@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from helpers.running import (
     COMMAND,
     DEADLINE_S,
     ENDLESS,
+    HELD,
     TRAINING,
     Command,
     Uninterrupted,
@@ -393,10 +395,12 @@ def test_the_end_rings_where_the_window_has_no_focus(
 # Quitting early
 
 
-def test_quitting_at_the_first_frame_leaves_nothing(tmp_path: Path, app: App) -> None:
-    with app(*TRAINING) as terminal:
+def test_quitting_at_the_first_frame_leaves_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
+    with Terminal([sys.executable, "-c", HELD, *TRAINING], tmp_path, environment) as terminal:
         terminal.wait_for("Quit")
         terminal.send("q")
+        # The import that is under way then is a real one.
+        (tmp_path / "go").touch()
         assert terminal.wait_for_end() == 0
         assert terminal.is_restored
         assert "Traceback" not in terminal.last_words

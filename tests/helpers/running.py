@@ -31,6 +31,21 @@ TRAINING = (
 ENDLESS = ("--epochs", "100000000")
 """Behind TRAINING: for what a test ends itself."""
 
+HELD = """
+import os, sys, time
+from importlib.abc import MetaPathFinder
+
+class Hold(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        while name == "torch" and not os.path.exists("go"):
+            time.sleep(0.01)
+
+sys.meta_path.insert(0, Hold())
+from logreg_tui.tui.cli.main import entry
+entry()
+"""
+"""The program, which loads PyTorch once there is a file `go`: what comes before training lasts until then."""
+
 
 def wait_until(
     condition: Callable[[], object], what: Callable[[], str], deadline_s: float = DEADLINE_S
