@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from logreg_tui.core.training.clock import BEAT_S, RunningClock, Stopwatch
+
+
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count one thread beside the stopwatch's own, not those that tests before have left to be used again."""
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
 
 
 class Machine:
