@@ -34,7 +34,7 @@ LEAVE_WITHIN_S = 0.3
 """Patience with a training that is to give up the epoch under way."""
 DETACH_WITHIN_S = 30.0
 """Patience with the checkpoint from which another process is to go on."""
-GO_ON_WITHIN_S = 2.0
+GO_ON_WITHIN_S = 10.0
 """Patience with that process until it has the lock."""
 
 
