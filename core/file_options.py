@@ -47,20 +47,6 @@ def has_svmlight_ending(name: str) -> bool:
     return (stem if ending in PACKED else name.lower()).endswith(SVMLIGHT_ENDINGS)
 
 
-def is_svmlight(path: str) -> bool:
-    """Return whether a file is in the format of LIBSVM and SVMlight: by its ending, or by what is in it.
-
-    Most people have them as they are published: `a9a`, `a9a.t`, `mnist.scale.bz2`.
-    """
-    if has_svmlight_ending(path):
-        return True
-    if is_table(path) or not os.path.isfile(path):
-        return False
-    from logreg_tui.core.data.sparse.lines import begins_with_sample
-
-    return begins_with_sample(path)
-
-
 def takes_option(dataset: str, option: str) -> bool:
     """Return whether an option, a field of FileOptions, may be for the data of this path, there or not."""
     is_other = dataset.lower().endswith(".npz") or os.path.isdir(dataset)

@@ -20,13 +20,13 @@ from logreg_tui.core.data.scaling import scaled_inputs
 from logreg_tui.core.data.shard_source import ShardSource
 from logreg_tui.core.data.shards import read_shards
 from logreg_tui.core.data.sparse.csr import CsrSource
+from logreg_tui.core.data.sparse.lines import is_svmlight
 from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.file_options import (
     NO_OPTIONS,
     TABLE_ENDINGS,
     FileOptions,
-    is_svmlight,
     is_table,
 )
 from logreg_tui.core.memory import size_text

@@ -13,6 +13,7 @@ from logreg_tui.core.analysis.inspection import predict_classes, probabilities
 from logreg_tui.core.data.inputs import Inputs, Scaling
 from logreg_tui.core.data.labels import are_texts, encode_labels, label_texts
 from logreg_tui.core.data.scaling import sparse_scaled
+from logreg_tui.core.data.sparse.lines import is_svmlight
 from logreg_tui.core.data.sparse.svmlight import read_rows
 from logreg_tui.core.data.table.encoding import TableEncoding
 from logreg_tui.core.data.table.features import encode_rows
@@ -20,7 +21,6 @@ from logreg_tui.core.data.table.table_file import import_polars, listed_columns,
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.experiment.config import ExperimentConfig, read_config
 from logreg_tui.core.experiment.saved_model import data_at_hand
-from logreg_tui.core.file_options import is_svmlight
 from logreg_tui.core.predict.predictor import models_of
 from logreg_tui.core.text import FORMULA_STARTS, FeatureNumbers, class_name, counted, is_number
 

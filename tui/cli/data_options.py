@@ -9,13 +9,13 @@ from dataclasses import fields
 from typing import Any
 
 from logreg_tui.core import settings as s
+from logreg_tui.core.data.sparse.lines import check_svmlight, is_svmlight
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import (
     DEFAULT_TEST_SHARE,
     FILLS,
     TABLE_ENDINGS,
     FileOptions,
-    is_svmlight,
     is_table,
     takes_option,
 )
@@ -124,7 +124,5 @@ def data_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
         check_columns(dataset, file)
     if os.path.isfile(dataset) and is_svmlight(dataset):
-        from logreg_tui.core.data.sparse.lines import check_svmlight
-
         check_svmlight(dataset, file)
     return {"pixels": values["pixels"] or ("standardized" if is_table(dataset) else "raw"), "file": file}

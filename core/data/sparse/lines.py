@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from logreg_tui.core.errors import Cancelled, UsageError, UserError
-from logreg_tui.core.file_options import FileOptions
+from logreg_tui.core.file_options import FileOptions, has_svmlight_ending, is_table
 from logreg_tui.core.files import open_regular
 from logreg_tui.core.memory import available_memory, limit_text
 from logreg_tui.core.text import describe, escape_control_chars, is_number, quoted
@@ -85,7 +86,16 @@ def check_svmlight(path: str, options: FileOptions) -> None:
             raise UsageError(f"{escape_control_chars(each)}: line {lines.number:,}: {fault}")
 
 
-def begins_with_sample(path: str) -> bool:
+def is_svmlight(path: str) -> bool:
+    """Return whether a file is in the format of LIBSVM and SVMlight: by its ending, or by what is in it.
+
+    Most people have them as they are published: `a9a`, `a9a.t`, `mnist.scale.bz2`.
+    """
+    is_other = is_table(path) or not os.path.isfile(path)
+    return has_svmlight_ending(path) or (not is_other and _begins_with_sample(path))
+
+
+def _begins_with_sample(path: str) -> bool:
     """Return whether the first bytes of a file are a label and at least one `index:value`."""
     try:
         with sample_lines(path) as lines:

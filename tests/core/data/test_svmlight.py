@@ -19,9 +19,9 @@ from logreg_tui.core.data.dataset import Dataset, load_dataset
 from logreg_tui.core.data.inputs import Inputs
 from logreg_tui.core.data.sparse import lines
 from logreg_tui.core.data.sparse.csr import CsrSource
-from logreg_tui.core.data.sparse.lines import check_svmlight
+from logreg_tui.core.data.sparse.lines import check_svmlight, is_svmlight
 from logreg_tui.core.errors import Cancelled, UsageError
-from logreg_tui.core.file_options import FileOptions, is_svmlight
+from logreg_tui.core.file_options import FileOptions
 from logreg_tui.core.settings import ExperimentSettings, RunSettings
 
 LINES = """# as SVMlight writes it

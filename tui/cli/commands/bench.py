@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from logreg_tui.core.data.sparse.lines import is_svmlight
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.file_options import is_svmlight
 from logreg_tui.core.settings import ExperimentSettings, parse_number
 from logreg_tui.tui.cli.data_options import add_data_options, data_settings
 from logreg_tui.tui.cli.options import POSITIVE, POSITIVE_NUMBER, add_device_options

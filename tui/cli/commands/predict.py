@@ -14,8 +14,9 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from logreg_tui.core.data.sparse.lines import is_svmlight
 from logreg_tui.core.errors import UsageError, UserError
-from logreg_tui.core.file_options import is_svmlight, is_table
+from logreg_tui.core.file_options import is_table
 from logreg_tui.tui.cli.options import POSITIVE
 from logreg_tui.tui.cli.parser import Parser, add_directory, directory_of, path_text, to_path
 from logreg_tui.tui.text.output import print_error
