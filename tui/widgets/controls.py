@@ -19,7 +19,7 @@ from logreg_tui.tui.theme import Glyphs
 
 
 class Choice(Widget, can_focus=True):
-    """Radio buttons in one line: left, right, space or a click choose.
+    """Radio buttons, in one line if there is room: left, right, space or a click choose.
 
     Setting `value` from code posts nothing; only the user's choice does.
     """
@@ -58,11 +58,26 @@ class Choice(Widget, can_focus=True):
         return len(self._options) * 5 - 1 + sum(map(len, self._options))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return 1
+        return len(self._lines(width))
 
     def render(self) -> Content:
-        pieces = []
+        return Content("\n").join(map(self._line, self._lines(self.content_size.width)))
+
+    def _lines(self, width: int) -> list[list[str]]:
+        """Return the options in lines of at most `width` cells, one at least in each."""
+        lines: list[list[str]] = [[]]
+        left = 0
         for option in self._options:
+            if lines[-1] and left + 4 + len(option) > width:
+                lines.append([])
+                left = 0
+            lines[-1].append(option)
+            left += 5 + len(option)
+        return lines
+
+    def _line(self, options: Sequence[str]) -> Content:
+        pieces = []
+        for option in options:
             is_on = option == self.value
             button = f"({self._glyphs.radio_on if is_on else ' '}) "
             name = "focused" if is_on and self.has_focus else "on" if is_on else "off"
@@ -76,10 +91,11 @@ class Choice(Widget, can_focus=True):
         self._choose(self._options[index])
 
     def on_click(self, event: events.Click) -> None:
-        left = 0
-        for option in self._options:
+        left, (x, y) = 0, event.get_content_offset_capture(self)
+        lines = self._lines(self.content_size.width)
+        for option in lines[min(y, len(lines) - 1)]:
             right = left + len(option) + 5
-            if left <= event.get_content_offset_capture(self).x < right:
+            if left <= x < right:
                 self._choose(option)
                 return
             left = right

@@ -88,6 +88,17 @@ async def test_the_form_has_the_optimizers_with_what_belongs_to_them() -> None:
         await lab.request(control.AddRun(RunSettings(optimizer=Optimizer("adam", betas=(0.8, 0.99)))))
 
 
+async def test_in_a_narrow_terminal_the_form_shows_every_choice_and_a_click_finds_it() -> None:
+    async with running(size=(60, 20)) as lab:
+        await lab.press("n")
+        await lab.until(lambda: isinstance(lab.app.screen, NewRunScreen))
+        assert all(f"( ) {name}" in lab.text() for name in ("nesterov", "adam", "exponential", "cosine"))
+        await lab.pilot.click("#new-optimizer", offset=(5, 1))
+        assert lab.app.screen.query_one("#new-optimizer", Choice).value == "adam"
+        await lab.pilot.click("#new-schedule", offset=(5, 0))
+        assert lab.app.screen.query_one("#new-schedule", Choice).value == "constant"
+
+
 async def test_the_form_asks_for_goals() -> None:
     settings = RunSettings(stop_at=parse_goal("test_accuracy >= 0.5"), patience=7)
     async with running(FakeTraining(runs=(settings,))) as lab:
