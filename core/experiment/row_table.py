@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logreg_tui.core.experiment.metrics import CSV_COLUMNS, MetricsRow, parse_row
+from logreg_tui.core.experiment.metrics import BYTE_ORDER_MARK, CSV_COLUMNS, MetricsRow, parse_row
 from logreg_tui.core.heads import HEADS
 from logreg_tui.core.settings import MOST_COUNT, MOST_EPOCHS, ExperimentSettings
 from logreg_tui.core.training.snapshots import RowsRecorded
@@ -80,19 +80,21 @@ def _columns(block: bytes) -> np.ndarray | None:
     """Return the rows of some lines, shape (columns, rows); None if polars refuses a line."""
     import polars as pl
 
-    # polars drops it behind any text.
-    if b"\r" in block.replace(b"\r\n", b"\n"):
+    # polars drops these where `parse_row` may not.
+    if any(odd in block for odd in (b'"', BYTE_ORDER_MARK)) or b"\r" in block.replace(b"\r\n", b"\n"):
         return None
     schema: dict[str, pl.DataType] = {name: pl.Float64() for name in CSV_COLUMNS}
-    schema |= {"run": pl.Int64(), "epoch": pl.Int64(), "head": pl.Enum(HEADS)}
+    schema |= {"run": pl.Int64(), "epoch": pl.Int64(), "head": pl.String()}
+    places = {head: place for place, head in enumerate(HEADS)}
     try:
         frame = pl.read_csv(block, has_header=False, schema=schema, quote_char=None)
+        # Raises for any other head.
+        frame = frame.with_columns(pl.col("head").replace_strict(places, return_dtype=pl.Float64))
     except pl.exceptions.PolarsError:
         return None
-    run, epoch = pl.col("run"), pl.col("epoch")
-    is_possible = run.is_between(1, MOST_COUNT) & epoch.is_between(0, MOST_EPOCHS)
+    is_possible = pl.col("run").is_between(1, MOST_COUNT) & pl.col("epoch").is_between(0, MOST_EPOCHS)
     # Whatever is missing, `parse_row` would leave the line out, or `read_table` would.
-    frame = frame.drop_nulls().filter(is_possible).with_columns(pl.col("head").to_physical())
+    frame = frame.drop_nulls().filter(is_possible)
     return np.stack([frame[name].to_numpy().astype(float) for name in CSV_COLUMNS])
 
 

@@ -31,7 +31,7 @@ ODD = [
     GOOD.replace("sigmoid", "logits"),
 ]
 OTHER_CELLS = [
-    ("sigmoid", ["0", "relu", "", " sigmoid", "sigmoid\r"]),
+    ("sigmoid", ["0", "relu", "", " sigmoid", "sigmoid\r", '"sigmoid"', 'sig""moid', "bigmoid"]),
     (
         "0.125",
         ["", "1.2.3", "1e", "x", "sigmoid", " 0.125", "1_0", "infinity", "nani", "--5", "\u0663", "0x1"],
@@ -41,7 +41,7 @@ OTHER_CELLS = [
 ]
 DAMAGED = [
     *("", ",", "1", "run,epoch", "\x00" * 40, GOOD[:-5], GOOD + ",", GOOD + ",1", GOOD + "\r"),
-    *(GOOD.replace(",", ";"), f'"1"{GOOD[1:]}'),
+    *(GOOD.replace(",", ";"), f'"1"{GOOD[1:]}', f"\ufeff{GOOD}"),
     *(GOOD.replace(cell, other, 1) for cell, others in OTHER_CELLS for other in others),
 ]
 
