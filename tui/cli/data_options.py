@@ -9,7 +9,6 @@ from dataclasses import fields
 from typing import Any
 
 from logreg_tui.core import settings as s
-from logreg_tui.core.data.sparse.lines import check_svmlight, is_svmlight
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.file_options import (
     DEFAULT_TEST_SHARE,
@@ -25,6 +24,9 @@ from logreg_tui.tui.cli.parser import Parser, checked, path_text
 def check_dataset(name: str) -> str:
     """Return the name of a dataset, or of data that are there, `~` replaced. Raises UsageError."""
     name = path_text(name)
+    # Help does without.
+    from logreg_tui.core.data.sparse.lines import is_svmlight
+
     is_file = name.lower().endswith(".npz") or is_table(name) or is_svmlight(name)
     is_there = os.path.isfile(name)
     if name in s.DATASETS or os.path.isdir(name) or (is_file and is_there):
@@ -123,6 +125,8 @@ def data_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         from logreg_tui.core.data.table.table_file import check_columns
 
         check_columns(dataset, file)
+    from logreg_tui.core.data.sparse.lines import check_svmlight, is_svmlight
+
     if os.path.isfile(dataset) and is_svmlight(dataset):
         check_svmlight(dataset, file)
     return {"pixels": values["pixels"] or ("standardized" if is_table(dataset) else "raw"), "file": file}

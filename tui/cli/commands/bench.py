@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.data.sparse.lines import is_svmlight
 from logreg_tui.core.errors import UsageError
 from logreg_tui.core.settings import ExperimentSettings, parse_number
 from logreg_tui.tui.cli.data_options import add_data_options, data_settings
@@ -92,6 +91,8 @@ def _accuracy(value: float) -> float:
 
 def check_options(values: argparse.Namespace) -> None:
     """Raise UsageError if options contradict each other."""
+    from logreg_tui.core.data.sparse.lines import is_svmlight
+
     if is_svmlight(values.dataset):
         raise UsageError("bench compares with a loop over dense rows: name data that are not sparse")
     is_race, given = values.against is not None, getattr(values, "given", ())

@@ -14,7 +14,6 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from logreg_tui.core.data.sparse.lines import is_svmlight
 from logreg_tui.core.errors import UsageError, UserError
 from logreg_tui.core.file_options import is_table
 from logreg_tui.tui.cli.options import POSITIVE
@@ -62,6 +61,8 @@ def run(values: argparse.Namespace) -> int:
         images, values.directory = [str(values.directory), *images], None
     elif values.directory is None and os.path.isdir(images[0]):
         raise UsageError("name an IMAGE behind the directory")
+    from logreg_tui.core.data.sparse.lines import is_svmlight
+
     if any(is_table(each) or is_svmlight(each) for each in images):
         if len(images) > 1:
             raise UsageError("predict takes one table, and no pictures beside it")
