@@ -47,12 +47,6 @@ def has_svmlight_ending(name: str) -> bool:
     return (stem if ending in PACKED else name.lower()).endswith(SVMLIGHT_ENDINGS)
 
 
-def takes_option(dataset: str, option: str) -> bool:
-    """Return whether an option, a field of FileOptions, may be for the data of this path, there or not."""
-    is_other = dataset.lower().endswith(".npz") or os.path.isdir(dataset)
-    return is_table(dataset) or (option in OF_SVMLIGHT and not is_other)
-
-
 @dataclass(frozen=True, slots=True)
 class FileOptions:
     """Options by which the samples of a file become features, labels and a test set."""

@@ -6,6 +6,7 @@ Imports neither torch nor numpy: the command line reads it before it answers `--
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,7 +14,7 @@ from itertools import product
 from typing import Any
 
 from logreg_tui.core.errors import UsageError
-from logreg_tui.core.file_options import NO_OPTIONS, FileOptions, takes_option
+from logreg_tui.core.file_options import NO_OPTIONS, OF_SVMLIGHT, FileOptions, is_table
 from logreg_tui.core.goals import Goal, parse_goal
 from logreg_tui.core.heads import LOGITS, SIGMOID, check_head
 from logreg_tui.core.optimizers import SGD, Optimizer, optimizer_from_json
@@ -216,6 +217,12 @@ class RunSettings:
         return replace(self, head=LOGITS if self.head == SIGMOID else SIGMOID)
 
 
+def takes_option(dataset: str, option: str) -> bool:
+    """Return whether an option, a field of FileOptions, may be for a dataset, whether it is there or not."""
+    is_other = dataset in DATASETS or dataset.lower().endswith(".npz") or os.path.isdir(dataset)
+    return is_table(dataset) or (option in OF_SVMLIGHT and not is_other)
+
+
 @dataclass(frozen=True, slots=True)
 class ExperimentSettings:
     """Settings that an experiment is started with; what changes later stands in events.jsonl."""
@@ -248,7 +255,7 @@ class ExperimentSettings:
             raise UsageError("an experiment needs at least one run")
         _check_text("dataset", self.dataset)
         for option in self.file.to_json():
-            if self.dataset in DATASETS or not takes_option(self.dataset, option):
+            if not takes_option(self.dataset, option):
                 raise UsageError(f"--{option.replace('_', '-')} is for tables, which {self.dataset!r} is not")
         _check_text("--runs-dir", self.runs_dir)
         if self.data_dir is not None:

@@ -64,10 +64,10 @@ def first_row(run: RunHistory, epochs: np.ndarray, *, of_head: bool = False) -> 
 
 
 def is_near_floor(run: RunHistory, classes: int) -> bool:
-    """Return if the train loss of a run with a sigmoid is as low as it gets, nearly."""
-    epochs, losses = run.columns.read("epoch", "train_loss")
-    if run.settings.head != SIGMOID or not len(losses):
+    """Return whether the train loss of a run with a sigmoid is as low as it gets, nearly."""
+    if run.settings.head != SIGMOID or run.last is None:
         return False
+    epochs, losses = run.columns.read("epoch", "train_loss")
     floor, first = loss_floor(classes), losses[min(first_row(run, epochs, of_head=True), len(losses) - 1)]
     return bool(losses[-1] - floor <= NEAR_FLOOR * (first - floor))
 

@@ -16,7 +16,6 @@ from logreg_tui.core.file_options import (
     TABLE_ENDINGS,
     FileOptions,
     is_table,
-    takes_option,
 )
 from logreg_tui.tui.cli.parser import Parser, checked, path_text
 
@@ -113,7 +112,7 @@ def data_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     dataset, from_file = values["dataset"], values.get("from_file", ())
     given = {field.name: values[field.name] for field in fields(FileOptions)}
     given = {name: value for name, value in given.items() if value is not None and value is not False}
-    for name in [each for each in given if dataset in s.DATASETS or not takes_option(dataset, each)]:
+    for name in [each for each in given if not s.takes_option(dataset, each)]:
         # Those of the user's file wait for data that take them.
         if name not in from_file:
             option = name.replace("_", "-")

@@ -33,8 +33,6 @@ class Banner(LineView):
 
     kinds: Mapping[int, str] = {}  # noqa: RUF012  replaced, never changed in place
     """The kind of the alarm of each run that has one, also of those that were dismissed."""
-    plateau_kind = ""
-    """The kind of the plateau that `plateau` tells, empty if there is none."""
     _failures: Sequence[Alarm] = ()
     _plateaus: Sequence[Alarm] = ()
     _dismissed: frozenset[tuple[int, str, int]] = frozenset()
@@ -44,6 +42,11 @@ class Banner(LineView):
         if selected is not None and self.kinds.get(selected) in FAILURES:
             return selected
         return self._failures[0].run if self._failures else None
+
+    @property
+    def plateau_kind(self) -> str:
+        """The kind of the plateau that `plateau` tells, empty if there is none."""
+        return self._plateaus[0].kind if self._plateaus else ""
 
     def plateau(self, width: int) -> str:
         """Return what to tell of the newest plateau in `width` cells, empty if there is none.
@@ -62,7 +65,6 @@ class Banner(LineView):
         found = [alarm for alarm in every if alarm.key not in self._dismissed]
         self._failures = [alarm for kind in FAILURES for alarm in found if alarm.kind == kind]
         self._plateaus = [alarm for alarm in found if alarm.kind not in FAILURES]
-        self.plateau_kind = self._plateaus[0].kind if self._plateaus else ""
         self.display = bool(self._failures)
         if not self._failures:
             return
@@ -94,7 +96,6 @@ class Banner(LineView):
         gone = self._told_plateaus()
         self._dismissed |= {alarm.key for alarm in gone}
         self._plateaus = [alarm for alarm in self._plateaus if alarm not in gone]
-        self.plateau_kind = self._plateaus[0].kind if self._plateaus else ""
         return bool(gone)
 
     def _told_plateaus(self) -> list[Alarm]:
